@@ -19,7 +19,6 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from paho.mqtt.client import MQTTMessage
 
 from cloud.vehicles.fleet.authority import (
     REVOCATION_DAYS,
@@ -42,6 +41,7 @@ from cloud.vehicles.fleet.broker_configuration import (
 from cloud.vehicles.fleet.broker_rights import CloudLogin, cloud_username, rights_file
 from cloud.vehicles.ingest import BrokerAddress as CloudAddress
 from cloud.vehicles.ingest import BrokerConnection, IngestSettings
+from cloud.vehicles.ingest.mqtt_packets import ReceivedMessage
 from gateway.sync.mqtt import BrokerAddress as GatewayAddress
 from gateway.sync.mqtt import Message, MqttSession
 from simulators.demo.broker import mosquitto_program
@@ -229,8 +229,8 @@ class CloudClient:
     def __init__(self) -> None:
         self.received: list[tuple[str, bytes]] = []
 
-    def take(self, connection: BrokerConnection, message: MQTTMessage) -> None:
-        self.received.append((message.topic, bytes(message.payload)))
+    def take(self, connection: BrokerConnection, message: ReceivedMessage) -> None:
+        self.received.append((message.topic, message.payload))
         connection.puback(message)
 
 

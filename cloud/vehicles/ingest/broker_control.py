@@ -13,12 +13,12 @@ from typing import Any
 
 import orjson
 import structlog
-from paho.mqtt.client import MQTTMessage
 
 from cloud.vehicles.fleet import CONTROL_TOPIC, RESPONSE_TOPIC, AdmittedGateway, gateway_client, gateway_role
 from cloud.vehicles.ingest.broker import BrokerAddress, BrokerUnavailable
 from cloud.vehicles.ingest.limits import IngestSettings
 from cloud.vehicles.ingest.mqtt_connection import BrokerConnection
+from cloud.vehicles.ingest.mqtt_packets import ReceivedMessage
 
 log = structlog.get_logger()
 
@@ -116,11 +116,10 @@ class BrokerRights:
             self.connection.ended.result()
         raise BrokerUnavailable("mosquitto sends no response to a change of rights; has it the plugin?")
 
-    def _take(self, message: MQTTMessage) -> None:
+    def _take(self, message: ReceivedMessage) -> None:
         """Handle a response of mosquitto's dynamic-security plugin. Ignore responses to other processes of the cloud,
         which arrive on the same topic."""
-        if message.qos:
-            self.connection.puback(message)
+        self.connection.puback(message)
         try:
             responses = orjson.loads(message.payload)["responses"]
             ours = bool(responses) and all(one.get("correlationData") == self._correlation for one in responses)

@@ -7,11 +7,12 @@ stops. Here every wait ends with the connection, and only `asyncio.wait` is used
 
 Connecting blocks (name look-up, TCP, TLS), so it runs on a thread: a daemon, because a stop must not wait for a
 network. `mqtt_source` opens a new connection after one has ended.
+
+PUBLISH and PUBACK, the packets of every batch, do not pass through paho (`mqtt_packets`).
 """
 
 import asyncio
 import socket
-import ssl
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,11 +26,22 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from cloud.vehicles.ingest.broker import BrokerAddress, BrokerUnavailable
 from cloud.vehicles.ingest.limits import IngestSettings
+from cloud.vehicles.ingest.mqtt_packets import (
+    PUBACK,
+    PUBLISH,
+    MalformedPacket,
+    Packet,
+    ReceivedMessage,
+    encode_puback,
+    encode_publish,
+    read_puback,
+    read_publish,
+)
+from cloud.vehicles.ingest.mqtt_stream import PacketStream, StreamClient
 from protocols.uplink.broker import CLOSE_S_MAX, MISC_EVERY_S, find_refusal
 from protocols.uplink.limits import PACKET_BYTES_MAX
 
-Heard = Callable[["BrokerConnection", paho.MQTTMessage], None]
-
+Heard = Callable[["BrokerConnection", ReceivedMessage], None]
 
 RECEIVE_MAX_DEFAULT = 65_535
 """The Receive Maximum of a broker that states none."""
@@ -58,7 +70,9 @@ class BrokerConnection:
         self.ended: asyncio.Future[None] = self._loop.create_future()
         # Without this the loop logs an error when the connection ends and no task awaits it.
         self.ended.add_done_callback(lambda ended: ended.exception())
-        self._waiting: dict[int, asyncio.Future[list[ReasonCode]]] = {}
+        self._waiting: dict[int, asyncio.Future[bool]] = {}
+        """The responses that are due, by packet id: True if the broker accepts."""
+        self._stream: PacketStream | None = None
         self._misc: asyncio.TimerHandle | None = None
         self.receive_max = RECEIVE_MAX_DEFAULT
         """The broker's Receive Maximum: publishes that it accepts before the PUBACK of the first, and by default also
@@ -68,8 +82,8 @@ class BrokerConnection:
         if cleared_topic is not None:
             self._client.will_set(cleared_topic, b"", qos=1, retain=True)
 
-    def _paho(self, address: BrokerAddress, client_id: str) -> paho.Client:
-        client = paho.Client(
+    def _paho(self, address: BrokerAddress, client_id: str) -> StreamClient:
+        client = StreamClient(
             callback_api_version=CallbackAPIVersion.VERSION2,
             client_id=client_id,
             protocol=paho.MQTTv5,
@@ -77,8 +91,6 @@ class BrokerConnection:
             manual_ack=True,
         )
         client.connect_timeout = self._settings.connect_s
-        # `publish` limits them. paho would search all of them at each PUBACK.
-        client.max_inflight_messages_set(0)
         if address.username is not None:
             client.username_pw_set(address.username, address.password)
         tls = address.tls()
@@ -86,9 +98,7 @@ class BrokerConnection:
             client.tls_set_context(tls)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
-        client.on_message = lambda _client, _data, message: self._heard(self, message)
         client.on_subscribe = client.on_unsubscribe = self._on_subscribe
-        client.on_publish = self._on_publish
         return client
 
     # ---- opening and closing
@@ -161,18 +171,17 @@ class BrokerConnection:
         )
 
     def _watch(self) -> None:
-        """Register the connected socket with the event loop, for reading and writing."""
+        """Read and write the connected socket on the event loop."""
         opened: Any = self._client.socket()
         if opened is None:
             raise BrokerUnavailable("the broker closed the connection at once")
         # An acknowledgement is small and urgent: a delay to fill a segment would add 40 ms to each.
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._loop.add_reader(opened, self._read)
-        self._client.on_socket_close = lambda _client, _data, closing: self._unwatch(closing)
-        self._client.on_socket_register_write = self._on_want_write
-        self._client.on_socket_unregister_write = self._on_wrote
+        self._stream = PacketStream(opened, receive=self._receive, fail=self._break)
+        self._client.stream = self._stream
+        self._client.on_socket_close = lambda _client, _data, _closing: self._unwatch()
         if self._client.want_write():
-            self._loop.add_writer(opened, self._write)
+            self._guarded(self._client.loop_write)  # the rest of CONNECT
         self._misc = self._loop.call_later(MISC_EVERY_S, self._keep_alive)
 
     async def close(self) -> None:
@@ -200,9 +209,13 @@ class BrokerConnection:
         if self._misc is not None:
             self._misc.cancel()
         opened = self._client.socket()
+        self._unwatch()
         if opened is not None:
-            self._unwatch(opened)
             opened.close()
+
+    def _unwatch(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
 
     # ---- requests
 
@@ -221,27 +234,35 @@ class BrokerConnection:
         """Publish at QoS 1 and wait for the PUBACK. Return False if the broker refuses. Raises `BrokerUnavailable`."""
         # A broker closes the connection of a client that exceeds its Receive Maximum.
         async with self._slots:
-            info = self._client.publish(topic, payload, qos=1, retain=retain)
-            return await self._granted(info.rc, info.mid)
+            while (packet_id := self._client.new_packet_id()) in self._waiting:
+                pass  # of a publish that has had no response for 65 535 packets
+            if self._stream is not None and not self.ended.done():
+                self._stream.write(encode_publish(topic, payload, packet_id, retain=retain))
+            return await self._response(packet_id)
 
-    def puback(self, message: paho.MQTTMessage) -> None:
-        """Send the PUBACK of a message; does nothing when the connection has ended."""
-        if not self.ended.done():
-            self._client.ack(message.mid, message.qos)
+    def puback(self, message: ReceivedMessage) -> None:
+        """Send the PUBACK of a message; does nothing when the connection has ended, or at QoS 0."""
+        if self._stream is not None and message.qos:
+            self._stream.write(encode_puback(message.packet_id))
 
     async def _granted(self, result: MQTTErrorCode, mid: int | None) -> bool:
         """Wait for the broker's response to the packet `mid`, and return whether the broker accepts it. `result` is
         paho's result of sending the packet. Raises `BrokerUnavailable`."""
         if result is not MQTTErrorCode.MQTT_ERR_SUCCESS or mid is None:
             self._drop(f"the connection to the broker broke: {paho.error_string(result)}")
-        if self.ended.done() or mid is None:
+        return await self._response(0 if mid is None else mid)
+
+    async def _response(self, packet_id: int) -> bool:
+        """Wait for the broker's response to a packet, and return whether the broker accepts it. Raises
+        `BrokerUnavailable`."""
+        if self.ended.done():
             raise BrokerUnavailable(str(self.ended.exception()))
-        response: asyncio.Future[list[ReasonCode]] = self._loop.create_future()
-        self._waiting[mid] = response
+        response: asyncio.Future[bool] = self._loop.create_future()
+        self._waiting[packet_id] = response
         try:
-            return find_refusal(await response) is None
+            return await response
         finally:
-            self._waiting.pop(mid, None)
+            self._waiting.pop(packet_id, None)
 
     # ---- paho's callbacks, all on the loop once `_watch` ran
 
@@ -259,29 +280,28 @@ class BrokerConnection:
         self._end(f"the connection to the broker ended: {reason}")
 
     def _on_subscribe(self, _client: Any, _data: Any, mid: int, reasons: list[ReasonCode], _given: Any) -> None:
-        self._resolve(mid, reasons)
+        self._resolve(mid, find_refusal(reasons) is None)
 
-    def _on_publish(self, _client: Any, _data: Any, mid: int, reason: ReasonCode, _given: Any) -> None:
-        self._resolve(mid, [reason])
-
-    def _resolve(self, mid: int, reasons: list[ReasonCode]) -> None:
-        response = self._waiting.get(mid)
+    def _resolve(self, packet_id: int, accepted: bool) -> None:
+        response = self._waiting.get(packet_id)
         if response is not None and not response.done():
-            response.set_result(reasons)
+            response.set_result(accepted)
 
-    # ---- reading and writing
+    # ---- packets
 
-    def _read(self) -> None:
-        self._guarded(self._client.loop_read)
-        # TLS may hold decrypted bytes that the descriptor no longer announces.
-        while not self.ended.done():
-            opened = self._client.socket()
-            if not isinstance(opened, ssl.SSLSocket) or not opened.pending():
-                return
-            self._guarded(self._client.loop_read)
-
-    def _write(self) -> None:
-        self._guarded(self._client.loop_write)
+    def _receive(self, packet: Packet) -> None:
+        """Handle a received packet, unless one before it has ended the connection."""
+        if self.ended.done():
+            return
+        try:
+            if packet.kind == PUBLISH:
+                self._heard(self, read_publish(packet))
+            elif packet.kind == PUBACK:
+                self._resolve(*read_puback(packet))
+            else:
+                self._guarded(lambda: self._client.take(packet))
+        except MalformedPacket as error:
+            self._break(str(error))
 
     def _keep_alive(self) -> None:
         self._guarded(self._client.loop_misc)
@@ -289,23 +309,14 @@ class BrokerConnection:
             self._misc = self._loop.call_later(MISC_EVERY_S, self._keep_alive)
 
     def _guarded(self, step: Callable[[], MQTTErrorCode]) -> None:
-        """Run a read, write or keep-alive step of paho; drop the connection if it raises or returns an error."""
+        """Run a step of paho; drop the connection if it raises or returns an error."""
         try:
             result = step()
         except (OSError, ValueError) as error:
-            self._drop(f"the connection to the broker broke: {error}")
+            self._break(str(error))
             return
         if result is not MQTTErrorCode.MQTT_ERR_SUCCESS:
-            self._drop(f"the connection to the broker broke: {paho.error_string(result)}")
+            self._break(paho.error_string(result))
 
-    def _on_want_write(self, _client: Any, _data: Any, opened: Any) -> None:
-        self._loop.add_writer(opened, self._write)
-
-    def _on_wrote(self, _client: Any, _data: Any, opened: Any) -> None:
-        if opened.fileno() >= 0:
-            self._loop.remove_writer(opened)
-
-    def _unwatch(self, opened: Any) -> None:
-        if opened.fileno() >= 0:
-            self._loop.remove_reader(opened)
-            self._loop.remove_writer(opened)
+    def _break(self, reason: str) -> None:
+        self._drop(f"the connection to the broker broke: {reason}")

@@ -19,13 +19,13 @@ from contextlib import suppress
 from typing import NoReturn
 
 import structlog
-from paho.mqtt.client import MQTTMessage
 
 from cloud.foundation.clock import Clock
 from cloud.vehicles.ingest.broker import BrokerAddress, BrokerUnavailable
 from cloud.vehicles.ingest.broker_link import BrokerLink
 from cloud.vehicles.ingest.limits import IngestSettings
 from cloud.vehicles.ingest.mqtt_connection import BrokerConnection
+from cloud.vehicles.ingest.mqtt_packets import ReceivedMessage
 from cloud.vehicles.ingest.shared_gateways import SharedGateways
 from cloud.vehicles.ingest.shares import Share
 from cloud.vehicles.ingest.source import Accept, Delivery, StatusDelivery, read_delivery
@@ -43,7 +43,7 @@ class MqttSource(BrokerLink):
         super().__init__(clock=clock, settings=settings)
         self._address = address
         self._host, self._port, _ = address.parts()
-        self._held_back: deque[MQTTMessage] = deque()
+        self._held_back: deque[ReceivedMessage] = deque()
         self._share = Share(address.group, f"ingest-{uuid.uuid4().hex[:12]}")
         self._gateways: SharedGateways | None = None
         self._connection: BrokerConnection | None = None
@@ -99,7 +99,7 @@ class MqttSource(BrokerLink):
                     await connection.publish(announcement, b"", retain=True)
         await connection.close()
 
-    def _take(self, connection: BrokerConnection, message: MQTTMessage) -> None:
+    def _take(self, connection: BrokerConnection, message: ReceivedMessage) -> None:
         if message.qos == 0 and not self._arrived.has_room:
             self._leave_out()
             return
@@ -134,13 +134,11 @@ class MqttSource(BrokerLink):
             while self._held_back and self._arrived.has_room:
                 connection.puback(self._held_back.popleft())
 
-    def _delivery(self, message: MQTTMessage, accept: Accept) -> Delivery | None:
+    def _delivery(self, message: ReceivedMessage, accept: Accept) -> Delivery | None:
         """Return the message of a batch or a status as a delivery; None if its topic is neither or
         has an invalid id."""
         try:
-            return read_delivery(
-                message.topic, bytes(message.payload), received_at_us=self._clock.now_us(), accept=accept
-            )
+            return read_delivery(message.topic, message.payload, received_at_us=self._clock.now_us(), accept=accept)
         except UnicodeDecodeError:
             log.warning("ingest.topic_unknown", why="not UTF-8")
         except RemoteProtocolError as error:

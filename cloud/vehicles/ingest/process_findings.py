@@ -1,7 +1,5 @@
 """Finding of `argus-cloud doctor`: the ingest processes that are connected to mosquitto."""
 
-from paho.mqtt.client import MQTTMessage
-
 from cloud.foundation.errors import DomainError
 from cloud.foundation.findings import Finding, Level
 from cloud.foundation.master_key import load_master_key
@@ -10,6 +8,7 @@ from cloud.vehicles.fleet import MqttSection, ingest_group
 from cloud.vehicles.ingest.broker import BrokerUnavailable, broker_address
 from cloud.vehicles.ingest.limits import IngestSettings
 from cloud.vehicles.ingest.mqtt_connection import BrokerConnection
+from cloud.vehicles.ingest.mqtt_packets import ReceivedMessage
 from protocols.errors import RemoteProtocolError
 from protocols.uplink import topics
 
@@ -38,7 +37,7 @@ async def _announced(mqtt: MqttSection, group: str) -> set[str]:
     """Return the names of the announced processes. Raises `SettingsUnusable` and `BrokerUnavailable`."""
     names: set[str] = set()
 
-    def take(connection: BrokerConnection, message: MQTTMessage) -> None:
+    def take(connection: BrokerConnection, message: ReceivedMessage) -> None:
         connection.puback(message)
         try:
             _, name = topics.parse_status(message.topic)

@@ -1,0 +1,147 @@
+"""The two MQTT 5 packets that ingest exchanges for each batch, PUBLISH and PUBACK, and the division of received bytes
+into packets.
+
+paho takes about 50 µs of processor time for the PUBLISH of a batch and its PUBACK, a seventh of all that ingest spends
+on a small batch: three system calls to read, one to write, several locks, and an object for the properties, which
+ingest does not read. Here both take some 5 µs. All other packets, which are rare, stay with paho.
+"""
+
+from typing import NamedTuple
+
+from protocols.uplink.limits import PACKET_BYTES_MAX
+
+PUBLISH, PUBACK = 0x30, 0x40
+"""Kinds of packets: the upper four bits of a packet's first byte."""
+
+_KIND, _QOS, _QOS_1, _RETAIN = 0xF0, 0x06, 0x02, 0x01
+_LENGTH_BYTES_MAX = 4
+"""Bytes of a packet's length: seven bits in each."""
+_FAILURE = 0x80
+"""Lowest reason code of a failure."""
+
+
+class MalformedPacket(Exception):
+    """The broker's bytes are not a packet of MQTT 5, or exceed the limit that ingest stated when it connected."""
+
+
+class Packet(NamedTuple):
+    """A packet: its first byte (kind and flags), and what follows its length."""
+
+    head: int
+    body: bytes
+
+    @property
+    def kind(self) -> int:
+        return self.head & _KIND
+
+
+class ReceivedMessage(NamedTuple):
+    """A received application message. `packet_id` is 0 at QoS 0."""
+
+    topic_bytes: bytes
+    payload: bytes
+    qos: int
+    packet_id: int
+
+    @property
+    def topic(self) -> str:
+        """Return the topic. Raises UnicodeDecodeError for one that is not UTF-8, which mosquitto refuses."""
+        return self.topic_bytes.decode()
+
+
+class PacketDivider:
+    """Divides received bytes into packets, and keeps the beginning of a packet that is not complete yet."""
+
+    def __init__(self) -> None:
+        self._begun = bytearray()
+        self._due_bytes = 0
+
+    def packets(self, data: bytes) -> list[Packet]:
+        """Return the packets that `data` completes. Raises `MalformedPacket`."""
+        if self._begun:
+            # The beginning is copied only when the packet is complete, so that the work is linear in the bytes.
+            self._begun += data
+            if len(self._begun) < self._due_bytes:
+                return []
+            data = bytes(self._begun)
+            self._begun.clear()
+        packets: list[Packet] = []
+        at, end = 0, len(data)
+        while True:
+            self._due_bytes, begin = _extent(data, at)
+            after = at + self._due_bytes
+            if after > end or begin == at:
+                break
+            packets.append(Packet(data[at], data[begin:after]))
+            at = after
+        self._begun += data[at:]
+        return packets
+
+
+def _extent(data: bytes, at: int) -> tuple[int, int]:
+    """Return the bytes of the packet that begins at `at`, and the position of its body. If its length is incomplete,
+    return the bytes that are needed next, and `at`."""
+    length = 0
+    for number in range(_LENGTH_BYTES_MAX):
+        position = at + 1 + number
+        if position >= len(data):
+            return number + 2, at
+        byte = data[position]
+        length |= (byte & 0x7F) << 7 * number
+        if byte < 0x80:
+            if length > PACKET_BYTES_MAX:
+                raise MalformedPacket(f"a packet of {length} bytes; {PACKET_BYTES_MAX} are allowed")
+            return position + 1 + length - at, position + 1
+    raise MalformedPacket("a length of more than four bytes")
+
+
+def encode_packet(packet: Packet) -> bytes:
+    """Encode a packet. Its length takes as few bytes as possible."""
+    length, encoded = len(packet.body), bytearray((packet.head,))
+    while length > 0x7F:
+        encoded.append(length & 0x7F | 0x80)
+        length >>= 7
+    encoded.append(length)
+    return bytes(encoded) + packet.body
+
+
+def encode_publish(topic: str, payload: bytes, packet_id: int, *, retain: bool) -> bytes:
+    """Encode a PUBLISH at QoS 1 without properties."""
+    name = topic.encode()
+    body = b"".join((len(name).to_bytes(2, "big"), name, packet_id.to_bytes(2, "big"), b"\0", payload))
+    return encode_packet(Packet(PUBLISH | _QOS_1 | (_RETAIN if retain else 0), body))
+
+
+def encode_puback(packet_id: int) -> bytes:
+    """Encode the PUBACK of a message that is accepted."""
+    return b"\x40\x02" + packet_id.to_bytes(2, "big")
+
+
+def read_publish(packet: Packet) -> ReceivedMessage:
+    """Read a PUBLISH at QoS 0 or 1; its properties are skipped. Raises `MalformedPacket`."""
+    head, body = packet
+    try:
+        at = 2 + (body[0] << 8 | body[1])
+        topic = body[2:at]
+        packet_id = 0
+        if head & _QOS:
+            packet_id = body[at] << 8 | body[at + 1]
+            at += 2
+        if body[at]:
+            size, begin = _extent(body, at - 1)
+            at += size - 1 if begin > at else len(body)
+        else:
+            at += 1
+    except IndexError:
+        at = len(body) + 1
+    if at > len(body) or head & _QOS > _QOS_1 or bool(head & _QOS) is not bool(packet_id):
+        raise MalformedPacket("a PUBLISH that is incomplete or has a QoS that was not requested")
+    return ReceivedMessage(topic, body[at:], (head & _QOS) >> 1, packet_id)
+
+
+def read_puback(packet: Packet) -> tuple[int, bool]:
+    """Return the packet id of a PUBACK, and whether the broker accepts the message. Raises `MalformedPacket`."""
+    body = packet.body
+    if len(body) < 2:
+        raise MalformedPacket("a PUBACK without a packet id")
+    return body[0] << 8 | body[1], len(body) == 2 or body[2] < _FAILURE

@@ -1,0 +1,125 @@
+"""The bytes of one connection to the broker: read in large pieces, and written once for each turn of the event loop.
+
+paho keeps the connection: name look-up, TLS, CONNECT, subscriptions, keep-alive and DISCONNECT. Its packets pass
+through this stream, in order with those of `mqtt_packets`.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import MQTTErrorCode
+
+from cloud.vehicles.ingest.mqtt_packets import MalformedPacket, Packet, PacketDivider, encode_packet
+
+READ_BYTES_MAX = 1 << 16
+"""Bytes of one read: those of some two hundred small batches. They are handled before other tasks run, which takes
+some 2 ms."""
+
+_LATER = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+class StreamClient(paho.Client):
+    """paho's client. Once it has a stream, it reads the packets that are handed to it, and writes to the stream."""
+
+    stream: "PacketStream | None" = None
+    _handed = b""
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        if not self._handed:
+            raise BlockingIOError
+        data, self._handed = self._handed[:bufsize], self._handed[bufsize:]
+        return data
+
+    def _sock_send(self, buf: bytes | bytearray) -> int:
+        if self.stream is None:
+            return super()._sock_send(buf)
+        # At once, since paho closes the socket after a DISCONNECT.
+        self.stream.write(bytes(buf))
+        self.stream.flush()
+        return len(buf)
+
+    def take(self, packet: Packet) -> MQTTErrorCode:
+        """Handle a packet as if paho had read it from the socket."""
+        self._handed = encode_packet(packet)
+        return self.loop_read()
+
+    def new_packet_id(self) -> int:
+        """Return the next packet id. paho's own packets have ids of the same sequence."""
+        return self._mid_generate()
+
+
+class PacketStream:
+    """The packets of a connected socket on the event loop. `receive` is called with each packet, and `fail` when the
+    connection has broken."""
+
+    def __init__(self, opened: Any, *, receive: Callable[[Packet], None], fail: Callable[[str], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._socket = opened
+        self._receive = receive
+        self._fail = fail
+        self._divider = PacketDivider()
+        self._unsent: list[bytes] = []
+        self._flushing: asyncio.Handle | None = None
+        self._blocked = False
+        self._closed = False
+        self._loop.add_reader(opened, self._read)
+
+    def write(self, data: bytes) -> None:
+        """Send `data` at the end of this turn of the event loop, with everything else that is written until then."""
+        self._unsent.append(data)
+        if self._flushing is None and not self._blocked:
+            self._flushing = self._loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Send what was written, as far as the socket takes it; the rest follows when the socket is writable."""
+        if self._flushing is not None:
+            self._flushing.cancel()
+            self._flushing = None
+        if self._closed or not self._unsent:
+            return
+        data = b"".join(self._unsent)
+        try:
+            sent = self._socket.send(data)
+        except _LATER:
+            sent = 0
+        except (OSError, ValueError) as error:
+            self._fail(str(error))
+            return
+        self._unsent = [data[sent:]] if sent < len(data) else []
+        if bool(self._unsent) is not self._blocked:
+            self._blocked = bool(self._unsent)
+            if self._blocked:
+                self._loop.add_writer(self._socket, self.flush)
+            else:
+                self._loop.remove_writer(self._socket)
+
+    def close(self) -> None:
+        """Stop reading and writing. The caller closes the socket."""
+        self._closed = True
+        if self._flushing is not None:
+            self._flushing.cancel()
+        if self._socket.fileno() >= 0:
+            self._loop.remove_reader(self._socket)
+            self._loop.remove_writer(self._socket)
+
+    def _read(self) -> None:
+        while not self._closed:
+            try:
+                data = self._socket.recv(READ_BYTES_MAX)
+                packets = self._divider.packets(data)
+            except _LATER:
+                return
+            except (OSError, ValueError, MalformedPacket) as error:
+                self._fail(str(error))
+                return
+            if not data:
+                self._fail("the broker closed it")
+                return
+            for packet in packets:
+                self._receive(packet)
+            # TLS may hold decrypted bytes that the descriptor no longer announces.
+            if not isinstance(self._socket, ssl.SSLSocket) or not self._socket.pending():
+                return

@@ -1,0 +1,114 @@
+"""The stream of MQTT packets on a socket of this machine."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+
+from cloud.vehicles.ingest.mqtt_packets import PUBLISH, Packet, encode_packet
+from cloud.vehicles.ingest.mqtt_stream import PacketStream
+from tests.harness.eventually import eventually
+
+
+class Pair:
+    """A stream, the socket at its other end, and what the stream has reported."""
+
+    def __init__(self) -> None:
+        self.own, self.peer = socket.socketpair()
+        self.own.setblocking(False)
+        self.peer.setblocking(False)
+        self.packets: list[Packet] = []
+        self.failures: list[str] = []
+        self.stream = PacketStream(self.own, receive=self.packets.append, fail=self.failures.append)
+
+    def received(self) -> bytes:
+        """Read what has arrived at the other end."""
+        parts = []
+        while True:
+            try:
+                parts.append(self.peer.recv(1 << 20))
+            except BlockingIOError:
+                return b"".join(parts)
+
+
+@pytest.fixture
+async def pair() -> AsyncIterator[Pair]:
+    pair = Pair()
+    yield pair
+    pair.stream.close()
+    pair.own.close()
+    pair.peer.close()
+
+
+async def test_packets_of_one_turn_of_the_event_loop_are_sent_together(pair: Pair):
+    sizes = []
+    send = pair.own.send
+
+    class Watched:
+        def __getattr__(self, name: str):
+            return getattr(pair.own, name)
+
+        def send(self, data: bytes) -> int:
+            sizes.append(len(data))
+            return send(data)
+
+    pair.stream._socket = Watched()
+    for number in range(5):
+        pair.stream.write(bytes([number]) * 10)
+    assert pair.received() == b""
+    await asyncio.sleep(0)
+    assert sizes == [50]
+    assert len(pair.received()) == 50
+
+
+async def test_bytes_that_the_socket_does_not_take_follow_in_order_when_it_is_writable(pair: Pair):
+    sent = [number.to_bytes(4, "big") * 16_384 for number in range(64)]
+    for data in sent:
+        pair.stream.write(data)
+    await asyncio.sleep(0)
+    pair.stream.write(b"the end")
+    arrived = bytearray()
+
+    def everything_has_arrived() -> bool:
+        arrived.extend(pair.received())
+        return arrived.endswith(b"the end")
+
+    await eventually(everything_has_arrived)
+    assert arrived == b"".join(sent) + b"the end"
+    assert not pair.failures
+
+
+async def test_packets_are_received_in_order(pair: Pair):
+    expected = [Packet(PUBLISH, bytes([number]) * 3_000) for number in range(100)]
+
+    async def send() -> None:
+        for packet in expected:
+            await asyncio.get_running_loop().sock_sendall(pair.peer, encode_packet(packet))
+
+    sending = asyncio.ensure_future(send())
+    await eventually(lambda: len(pair.packets) == 100)
+    await sending
+    assert pair.packets == expected
+
+
+async def test_end_of_the_connection_is_reported(pair: Pair):
+    pair.peer.close()
+    await eventually(lambda: bool(pair.failures))
+    assert pair.failures[0] == "the broker closed it"
+
+
+async def test_bytes_that_are_no_packet_are_reported(pair: Pair):
+    pair.peer.send(b"\x30\xff\xff\xff\xff\x01")
+    await eventually(lambda: bool(pair.failures))
+    assert "four bytes" in pair.failures[0]
+
+
+async def test_closed_stream_neither_reads_nor_writes(pair: Pair):
+    pair.stream.write(b"discarded")
+    pair.stream.close()
+    pair.peer.send(encode_packet(Packet(PUBLISH, b"")))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert pair.received() == b""
+    assert not pair.packets
