@@ -30,7 +30,7 @@ ENTRIES_MAX = 5_000
 The first part is larger if the care record alone is."""
 PART_BYTES_MAX = 12 << 20
 """Size at which a part is full, for waveforms, whose entries may have some hundred kilobytes: a part of 5 000 numerics
-has 9 MB. A part in the making takes twice as much memory."""
+has 10 MB. A part in the making takes twice as much memory."""
 
 
 class EncounterBundle:
@@ -88,7 +88,7 @@ class BundlePart:
         self._written: set[str] = set()
         self._devices_kept: list[DeviceFacts] = []
         self._origins: dict[tuple[int, str | None, str, str], Origin] = {}
-        self._metrics: set[tuple[Origin, int, Code, Code | None]] = set()
+        self._metrics: dict[tuple[Origin, int, Code, Code | None], str] = {}
         self._clocks: dict[tuple[str, str, ClockReading], str] = {}
 
     @property
@@ -107,12 +107,13 @@ class BundlePart:
         """Add an observation with what it refers to. `device` is the same object for all observations of a device.
         `posted`, `name` and `unit` are the id, code and unit of an observation that an application posted."""
         origin = self._origin(record.gateway or None, device, name, unit)
-        metric = origin, record.handle, record.type, record.unit
-        if metric not in self._metrics:
-            self._metrics.add(metric)
+        channel = origin, record.handle, record.type, record.unit
+        if (metric := self._metrics.get(channel)) is None:
             self._once(self._devices.metric(record, origin.device, name=name, unit=unit))
+            metric = self._devices.metric_id(record, origin.device, name=name, unit=unit)
+            self._metrics[channel] = metric
         coincident = None if record.device_time is None else self._coincident(record, origin)
-        self._append(self._observations.entry(record, origin, coincident=coincident, posted=posted))
+        self._append(self._observations.entry(record, origin, metric=metric, coincident=coincident, posted=posted))
 
     def encoded(self, next_url: str | None = None) -> bytes:
         """Return the bundle. `next_url` is the address of the next part, None for the last one."""

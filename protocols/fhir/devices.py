@@ -116,19 +116,19 @@ class DeviceEntries:
             },
         )
 
-    def metric(self, record: ObservationRecord, device: str, *, name: str = "", unit: str = "") -> Json:
-        """Return the entry of the metric that this observation of the device with the id `device` belongs to. `name`
-        and `unit`: the code and unit as an application posted them."""
+    def metric_id(self, record: ObservationRecord, device: str, *, name: str = "", unit: str = "") -> str:
+        """Return the id of the metric that this observation of the device with the id `device` belongs to. `name` and
+        `unit`: the code and unit as an application posted them."""
         members = unit_members(record.unit, unit)
-        id_ = self._ids.id_of(
-            "metric",
-            device,
-            str(record.handle),
-            str(record.type.context_free),
-            name,
-            members["system"],
-            members["code"],
+        type_ = record.type.context_free
+        return self._ids.id_of(
+            "metric", device, str(record.handle), str(type_), name, members["system"], members["code"]
         )
+
+    def metric(self, record: ObservationRecord, device: str, *, name: str = "", unit: str = "") -> Json:
+        """Return the entry of the metric that `metric_id` identifies."""
+        members = unit_members(record.unit, unit)
+        id_ = self.metric_id(record, device, name=name, unit=unit)
         known = record.type != UNKNOWN
         return entry(
             id_,

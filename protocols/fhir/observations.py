@@ -32,7 +32,7 @@ from protocols.fhir.ids import Prefix, ResourceIds
 from protocols.fhir.measured import categories, code_concept, loinc_codes, ucum_of, unit_members, vital_sign_profiles
 from protocols.fhir.measurement_status import SPECIAL_REASONS, status_in_fhir
 from protocols.fhir.status_bits import bit_components
-from protocols.fhir.systems import COINCIDENT_EXTENSION, GATEWAY_EXTENSION, PHD_PROFILE
+from protocols.fhir.systems import COINCIDENT_EXTENSION, GATEWAY_EXTENSION, METRIC_EXTENSION, PHD_PROFILE
 from protocols.ieee11073.nomenclature import Code, code_of
 from protocols.observation import Scalar, Special
 from protocols.observation_record import ObservationRecord, raw_samples
@@ -45,7 +45,7 @@ _SUPPLEMENTAL = code_of("MDC_ATTR_SUPPLEMENTAL_TYPES")
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The resources that an observation refers to, as ids, and what an application wrote.
+    """The resources that all observations of a device and gateway refer to, as ids, and what an application wrote.
 
     `gateway` is None for an observation that an application posted; `name` and `unit` are then the code and unit as
     posted.
@@ -79,21 +79,27 @@ class ObservationEntries:
         return prefix.id_of(f"{record.sequence}/{record.index}")
 
     def entry(
-        self, record: ObservationRecord, origin: Origin, *, coincident: str | None = None, posted: str = ""
+        self,
+        record: ObservationRecord,
+        origin: Origin,
+        *,
+        metric: str,
+        coincident: str | None = None,
+        posted: str = "",
     ) -> str:
-        """Return the JSON of the entry of an observation. `coincident` is the id of its coincident time stamp, `posted`
-        that of an observation that an application posted."""
+        """Return the JSON of the entry of an observation. `metric` is the id of its metric, `coincident` that of its
+        coincident time stamp, and `posted` that of an observation that an application posted."""
         value = record.value
         kind = type(value)
         shape = len(value) if type(value) is tuple else 0
         key = (
-            *(record.type, record.unit, record.status, kind, shape, origin, coincident is not None),
+            *(record.type, record.unit, record.status, kind, shape, origin, metric, coincident is not None),
             *(record.components, record.supplemental_types, record.array),
         )
         if (template := self._templates.get(key)) is None:
             if len(self._templates) >= TEMPLATES_MAX:
                 self._templates.clear()
-            template = self._templates[key] = _Template(self._document(record, origin, coincident is not None))
+            template = self._templates[key] = _Template(self._document(record, origin, metric, coincident is not None))
         return template.write(
             self.id_of(record, posted),
             moment(record.observed_at_us),
@@ -101,7 +107,7 @@ class ObservationEntries:
             self._values(record, origin, template.is_absent),
         )
 
-    def _document(self, record: ObservationRecord, origin: Origin, has_coincident: bool) -> Json:
+    def _document(self, record: ObservationRecord, origin: Origin, metric: str, has_coincident: bool) -> Json:
         """Return the entry with marks in place of what differs between the observations of a channel."""
         status = status_in_fhir(record.status)
         loinc = loinc_codes(record.type, record.unit, origin.unit)
@@ -122,12 +128,13 @@ class ObservationEntries:
                 for code in _component_types(record.type, record.components, len(record.value))
             ]
         extensions = [] if origin.gateway is None else [_refers(GATEWAY_EXTENSION, "Device", origin.gateway)]
+        extensions.append(_refers(METRIC_EXTENSION, "DeviceMetric", metric))
         if has_coincident:
             extensions.append(_refers(COINCIDENT_EXTENSION, "Observation", _COINCIDENT))
         resource: Json = {
             "resourceType": "Observation",
             "meta": meta(self._audience, profile, *profiles, test_data=status.test_data),
-            "extension": extensions or None,
+            "extension": extensions,
             "identifier": identifiers(_ID),
             "status": status.status,
             "category": categories(loinc),

@@ -18,6 +18,8 @@ ORGANIZATION: Final = "urn:oid:2.25.128546803040006841693678980699051106800"
 """Ids of organisations."""
 ELEMENT: Final = "urn:oid:2.25.253337853778798982132380816586171055833"
 """Keys of the elements of the care record (`protocols.epcr.catalogue`)."""
+METRIC_EXTENSION: Final = "urn:oid:2.25.249563110259311722478790554418555411578"
+"""Extension of an Observation: the reference to its DeviceMetric."""
 NEMSIS: Final = "urn:oid:2.25.231604259120047816410968571594889839253"
 """Codes of NEMSIS 3.5, which has no published URI: four digits of the list, and three of the value."""
 

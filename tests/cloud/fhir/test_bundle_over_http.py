@@ -13,7 +13,7 @@ from cloud.clinical.fhir import handlers, jobs, service
 from cloud.clinical.fhir.samples import sample_bundle
 from cloud.clinical.fhir.validation import find_faults
 from cloud.foundation.db import Database
-from protocols.fhir.systems import ENCOUNTER
+from protocols.fhir.systems import ENCOUNTER, METRIC_EXTENSION
 from tests.builders.api_crew import crew_member
 from tests.builders.api_surface import Api, alike, api
 
@@ -126,11 +126,13 @@ async def test_posted_observation_is_in_the_bundle_with_its_device(here: Api) ->
     await posted(here, address, 97.5)
     bundle = (await here.get(f"{address}/fhir-bundle")).json()
     assert kinds(bundle) == ["Patient", "Encounter", "Composition", "Device", "DeviceMetric", "Observation"]
-    device, _, observation = (entry["resource"] for entry in bundle["entry"][3:])
+    device, metric, observation = (entry["resource"] for entry in bundle["entry"][3:])
     assert device["serialNumber"] == "SN-0001"
     assert device["manufacturer"] == "Synthetic Medical"
     assert observation["valueQuantity"]["value"] == 97.5
-    assert "extension" not in observation
+    (extension,) = observation["extension"]
+    assert extension["url"] == METRIC_EXTENSION
+    assert extension["valueReference"]["reference"] == f"urn:uuid:{metric['identifier'][0]['value']}"
 
 
 async def test_parts_are_linked_and_a_link_does_not_change(here: Api, monkeypatch: pytest.MonkeyPatch) -> None:

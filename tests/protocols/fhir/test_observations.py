@@ -2,6 +2,7 @@
 
 import json
 import struct
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from protocols.device_time import absolute_time_at, base_offset_time_at
 from protocols.fhir.datatypes import moment, number_text
 from protocols.fhir.status_bits import bit_components
-from protocols.fhir.systems import COINCIDENT_EXTENSION, LOINC, MDC, UCUM
+from protocols.fhir.systems import COINCIDENT_EXTENSION, GATEWAY_EXTENSION, LOINC, MDC, METRIC_EXTENSION, UCUM
 from protocols.ieee11073.nomenclature import Code, code_of
 from protocols.observation import SampleArray, SampleFormat, Special
 from protocols.observation_record import ObservationRecord, utc_text
@@ -69,19 +70,32 @@ def test_number_is_a_quantity_with_mdc_and_loinc_codes_and_a_ucum_unit():
     assert found["status"] == "final"
 
 
-def test_observation_refers_to_patient_encounter_device_and_gateway_of_the_same_bundle():
+def test_observation_refers_to_patient_encounter_device_gateway_and_metric_of_the_same_bundle():
     found = entries(observed())
     by_url = {entry["fullUrl"]: entry["resource"] for entry in found}
     resource = found[-1]["resource"]
-    gateway = resource["extension"][0]["valueReference"]
+    assert [each["url"] for each in resource["extension"]] == [GATEWAY_EXTENSION, METRIC_EXTENSION]
+    extensions = [each["valueReference"] for each in resource["extension"]]
     kinds = [
         by_url[reference["reference"]]["resourceType"]
-        for reference in (resource["subject"], resource["encounter"], resource["device"], gateway)
+        for reference in (resource["subject"], resource["encounter"], resource["device"], *extensions)
     ]
-    assert kinds == ["Patient", "Encounter", "Device", "Device"]
+    assert kinds == ["Patient", "Encounter", "Device", "Device", "DeviceMetric"]
     (metric,) = [one for one in by_url.values() if one["resourceType"] == "DeviceMetric"]
     assert metric["source"] == resource["device"]
     assert codes(metric["type"], MDC) == codes(resource["code"], MDC)
+
+
+def test_equal_observations_of_two_sensors_of_a_device_refer_to_different_metrics():
+    probes = [
+        replace(observed(37.0, type_="MDC_TEMP_BODY", unit="MDC_DIM_DEGC"), handle=handle) for handle in (1, 2, 1)
+    ]
+    found = [entry["resource"] for entry in entries(*probes)]
+    referred = [
+        one["extension"][1]["valueReference"]["reference"] for one in found if one["resourceType"] == "Observation"
+    ]
+    assert referred[0] == referred[2] != referred[1]
+    assert len([one for one in found if one["resourceType"] == "DeviceMetric"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -292,7 +306,7 @@ def test_observation_of_an_application_has_no_gateway_and_the_code_as_posted():
     first, second = [one for one in found if one["resourceType"] == "Observation"]
     assert first["code"] == {"text": "MDC_SOMETHING_NEW"}
     assert first["valueQuantity"]["code"] == "mmol/L"
-    assert "extension" not in first
+    assert [each["url"] for each in first["extension"]] == [METRIC_EXTENSION]
     assert first["identifier"] != second["identifier"]
 
 
