@@ -46,6 +46,7 @@ from cloud.vehicles.ingest import (
     examine_rabbitmq,
     read_figures,
 )
+from cloud.work.jobs import job_findings
 
 # With less room, the database's log and a backup no longer fit beside a day of batches.
 DISK_FREE_OCTETS_LEAST = 1 << 30
@@ -90,6 +91,8 @@ async def _database(settings: Settings, clock: Clock, ids: Ids) -> AsyncIterator
         for finding in await step_findings(database, clock):
             yield finding
         for finding in await erasure_findings(database, clock):
+            yield finding
+        for finding in await job_findings(database, clock):
             yield finding
         async with database.read() as tx:
             ahead = await days_ahead(tx, clock.now_us())

@@ -5,7 +5,7 @@ from pydantic import BaseModel
 from cloud.access.audit import Audit
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Transaction
-from cloud.work.jobs import Advance, Effect, Finish, JobFailure, JobKind, JobResult, JobWork, RunningJob
+from cloud.work.jobs import Advance, Effect, Finish, JobFailure, JobKind, JobResult, RunningJob
 
 KIND = "test.count"
 COUNTED = "job.counted"
@@ -48,11 +48,6 @@ class Counting:
             await self._audit.record(tx, job.actor, COUNTED, f"{job.id}/{what}")
 
         return record
-
-
-def counting_kind(work: JobWork[CountPayload, CountState]) -> JobKind[CountPayload, CountState]:
-    """Return the declaration of the kind, with this work."""
-    return JobKind(name=KIND, description="Count", payload=CountPayload, state=CountState, work=lambda process: work)
 
 
 KINDS = (

@@ -7,7 +7,8 @@ from typing import Any
 
 from cloud.foundation.db import Database
 from cloud.foundation.viewer import SecrecyLevel, Viewer
-from cloud.work.jobs import Job, JobStatus, JobStore, LeaseStore, NewJob, Settlement
+from cloud.work.jobs import Job, JobStatus, JobStore, NewJob
+from cloud.work.jobs.lease_store import LeaseStore, Settlement
 from cloud.work.jobs.model import LeasedJob
 from tests.builders.cloud_people import HandClock
 

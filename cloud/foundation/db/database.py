@@ -1,6 +1,6 @@
 """The database as services see it: durable transactions and consistent reads."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
@@ -45,6 +45,12 @@ class Database(Protocol):
         """Run a statement without a time limit: on PostgreSQL outside any transaction, such as CREATE INDEX
         CONCURRENTLY; on SQLite all other changes wait until it has ended. If the caller is cancelled, PostgreSQL ends
         the statement. Raises `DatabaseUnavailable`."""
+        ...
+
+    async def listen(self, channel: str, heard: Callable[[str], None]) -> None:
+        """Call `heard` with the text of each NOTIFY on a channel of PostgreSQL, until the caller is cancelled. After an
+        interruption, call it with an empty text, since notifications may have been missed. SQLite has none: return at
+        once."""
         ...
 
     async def empty_log(self) -> bool:

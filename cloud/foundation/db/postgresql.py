@@ -4,7 +4,7 @@ The server makes changes durable: `synchronous_commit` stays on, and its group c
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from cloud.foundation.db.errors import (
     ValueRefused,
 )
 from cloud.foundation.db.postgresql_failures import DRIVER_ERRORS, commit_failure
+from cloud.foundation.db.postgresql_listener import Listener
 from cloud.foundation.db.postgresql_pool import ConnectionPool, connect
 from cloud.foundation.db.postgresql_transaction import PostgresqlTransaction, our_errors
 from cloud.foundation.db.prepared import DialectName, Prepared, Values
@@ -175,6 +176,9 @@ class PostgresqlDatabase:
                 await raw.execute(statement)
         finally:
             raw.terminate()
+
+    async def listen(self, channel: str, heard: Callable[[str], None]) -> None:
+        await Listener(self._address, channel, heard).run()
 
     async def empty_log(self) -> bool:
         return True

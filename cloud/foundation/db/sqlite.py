@@ -232,6 +232,9 @@ class SqliteDatabase:
                 step = partial(self.writer.step, member)
                 await SqliteTransaction(self._writer_thread, step).execute(text(statement))
 
+    async def listen(self, channel: str, heard: Callable[[str], None]) -> None:
+        return
+
     async def empty_log(self) -> bool:
         await self.writer.drain()
         with self.damage:

@@ -75,6 +75,9 @@ WEBHOOKS_WAITING = Figure("argus_webhook_deliveries_waiting", Kind.GAUGE, (), "D
 WEBHOOK_LATE_SECONDS = Figure(
     "argus_webhook_delivery_late_seconds", Kind.GAUGE, (), "For how long the delivery due longest has been due."
 )
+JOBS_WAITING = Figure("argus_jobs_waiting", Kind.GAUGE, (), "Jobs that no worker has claimed.")
+JOBS_RUNNING = Figure("argus_jobs_running", Kind.GAUGE, (), "Jobs that workers run now.")
+JOB_LATE_SECONDS = Figure("argus_job_late_seconds", Kind.GAUGE, (), "For how long the job due longest has been due.")
 
 STEPS_PENDING = Figure("argus_background_steps_pending", Kind.GAUGE, (), "Background steps that have not ended.")
 STEPS_FAILING = Figure(

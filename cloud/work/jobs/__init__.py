@@ -6,12 +6,18 @@ from cloud.foundation.slice import IdKind, Slice, lazy_exports
 
 # mypy: implicit-reexport
 if TYPE_CHECKING:
+    from cloud.work.jobs.backlog import job_findings
     from cloud.work.jobs.kind import Advance, Effect, Finish, JobFailure, JobKind, JobWork, RunningJob, job_kinds
-    from cloud.work.jobs.lease_store import LeaseStore, Settlement
     from cloud.work.jobs.model import Job, JobError, JobResult, JobStatus, NewJob
     from cloud.work.jobs.signals import JobBell
     from cloud.work.jobs.store import JobSearch, JobStore
 else:
     __getattr__ = lazy_exports(__name__)
 
-SLICE = Slice(package=__name__, tables="tables", ids={"job": IdKind("job", "jobs")})
+SLICE = Slice(
+    package=__name__,
+    tables="tables",
+    jobs="running:jobs",
+    settings={"jobs": "settings:JobsSection"},
+    ids={"job": IdKind("job", "jobs")},
+)

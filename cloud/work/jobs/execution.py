@@ -1,0 +1,240 @@
+"""Run one claimed job step by step, and store the state after each step.
+
+The state, the progress and the effect of a step are written in one transaction under the fencing token. A worker that
+has lost the lease therefore changes nothing, and a step whose worker was killed has either its whole effect or none.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+import structlog
+from pydantic import BaseModel, ValidationError
+
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import Database, Transaction
+from cloud.foundation.errors import DomainError
+from cloud.foundation.retention import DAY_US
+from cloud.foundation.trace import begin_trace
+from cloud.foundation.viewer import Actor
+from cloud.work.jobs.errors import JobLeaseLost
+from cloud.work.jobs.kind import AnyKind, Finish, JobFailure, JobWork, RunningJob
+from cloud.work.jobs.lease_store import LeaseStore, Settlement
+from cloud.work.jobs.model import Job, JobError, JobStatus, LeasedJob
+
+LEASE_US = 30_000_000
+"""Three renewals. A short pause of the database loses no lease, and the jobs of a killed worker continue soon."""
+ATTEMPTS_MAX = 6
+"""Attempts of one step. With the pauses they take ten minutes: longer than the restart of a database, and short for a
+tenant that waits for the reason of a failure."""
+RETRY_FIRST_US = 1_000_000
+RETRY_FACTOR = 4
+RETRY_LAST_US = 300_000_000
+UNKNOWN_KIND_US = 60_000_000
+"""Pause of a job whose kind this program does not know, since a process of the next release has enqueued it."""
+STATE_BYTES_MAX = 1 << 20
+"""Size of a stored state, which is written again after each step."""
+
+STEP_S_MAX = 3600.0
+"""Time of one step, after which it is cancelled and counts as failed: a step that hangs does not keep its slot."""
+
+EndListener = Callable[[Transaction, Sequence[Job]], Awaitable[None]]
+"""Is called in the transaction that ends jobs, with the ended jobs."""
+
+_JOB_FIELDS = tuple(one.name for one in fields(Job))
+
+log = structlog.get_logger()
+
+
+def retry_delay_us(attempts: int) -> int:
+    """Return the pause after attempt number `attempts` (from 1): 1 s, four times as long each time, at most 5 min."""
+    return int(min(RETRY_FIRST_US * RETRY_FACTOR ** (attempts - 1), RETRY_LAST_US))
+
+
+class JobExecutor:
+    """Runs claimed jobs of the kinds `kinds`; `works` makes the work of a kind. `listeners` are called in the
+    transaction that ends a job. Results are kept for `result_days` days."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        kinds: Mapping[str, AnyKind],
+        make_work: Callable[[AnyKind], JobWork[Any, Any]],
+        listeners: Sequence[EndListener] = (),
+        *,
+        result_days: int,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._kinds = kinds
+        self._make_work = make_work
+        self._listeners = listeners
+        self._result_days = result_days
+        self._leases = LeaseStore()
+        self._works: dict[str, JobWork[Any, Any]] = {}
+
+    async def run(self, leased: LeasedJob, must_yield: Callable[[], bool]) -> Settlement | None:
+        """Run the steps of a job until it ends, fails, or `must_yield` returns True after a step. Return the settlement
+        to write; None if nothing is left to write, since the job was settled here or its lease is lost."""
+        kind = self._kinds.get(leased.kind)
+        if not leased.is_open:
+            await self._clean_up(leased, kind)
+            return None
+        if kind is None:
+            log.warning("job.kind_unknown", job_id=leased.id, kind=leased.kind)
+            return release(leased, self._clock.now_us() + UNKNOWN_KIND_US)
+        if leased.attempts > ATTEMPTS_MAX:
+            return self._failed(leased, JobError("worker_lost", "The workers that ran the job ended abnormally.", True))
+        steps = _Steps(leased)
+        try:
+            return await self._run_steps(steps, kind, must_yield)
+        except JobLeaseLost:
+            log.warning("job.lease_lost", job_id=leased.id, kind=leased.kind)
+            return None
+        except JobFailure as failure:
+            return self._failed(steps.leased, failure.error)
+        except Exception as error:
+            return self._retried(steps.leased, error)
+
+    async def _run_steps(self, steps: "_Steps", kind: AnyKind, must_yield: Callable[[], bool]) -> Settlement | None:
+        work = self._work_of(kind)
+        try:
+            job = _running(kind, steps.leased)
+        except ValidationError:
+            text = "The job was enqueued by another version of the service, and cannot be read any more."
+            return self._failed(steps.leased, JobError("job_unreadable", text, retryable=True))
+        while True:
+            async with asyncio.timeout(STEP_S_MAX):
+                outcome = await work.step(job)
+            if isinstance(outcome, Finish):
+                return await self._finish(steps.leased, outcome)
+            state = _dumped(outcome.state)
+            progress_pct = min(99, max(steps.leased.progress_pct, outcome.progress_pct))
+            async with self._database.transaction() as tx:
+                now_us = self._clock.now_us()
+                await self._leases.save(tx, steps.leased, state, progress_pct, now_us=now_us, lease_us=LEASE_US)
+                if outcome.effect is not None:
+                    await outcome.effect(tx)
+            steps.leased = replace(steps.leased, state=state, progress_pct=progress_pct, attempts=1)
+            if must_yield():
+                return release(steps.leased, steps.leased.created_at_us)
+            job = replace(job, state=outcome.state)
+
+    async def _finish(self, leased: LeasedJob, outcome: Finish) -> Settlement | None:
+        """Return the settlement of a job that has succeeded. If the last step has an effect, write it here, together
+        with the effect, and return None. Raises `JobLeaseLost`."""
+        now_us = self._clock.now_us()
+        expires_at_us = None if outcome.result is None else now_us + self._result_days * DAY_US
+        done = Settlement(leased, JobStatus.SUCCEEDED, result=outcome.result, result_expires_at_us=expires_at_us)
+        if outcome.effect is None:
+            return done
+        async with self._database.transaction() as tx:
+            if not await self.settle(tx, [done]):
+                raise JobLeaseLost
+            await outcome.effect(tx)
+        return None
+
+    async def settle(self, tx: Transaction, settlements: Sequence[Settlement]) -> set[str]:
+        """Write settlements and report the jobs that they end. Return the ids of the changed jobs."""
+        now_us = self._clock.now_us()
+        changed = await self._leases.settle(tx, settlements, now_us)
+        ended = [
+            ended_job(one, now_us)
+            for one in settlements
+            if one.status is not JobStatus.RUNNING and one.job.id in changed
+        ]
+        if ended:
+            for listener in self._listeners:
+                await listener(tx, ended)
+        return changed
+
+    def _failed(self, leased: LeasedJob, error: JobError) -> Settlement:
+        """Return the settlement of a failed job. With a stored state it becomes due again, for its clean-up."""
+        log.warning("job.failed", job_id=leased.id, kind=leased.kind, code=error.code)
+        due_at_us = None if leased.state is None else self._clock.now_us()
+        return Settlement(leased, JobStatus.FAILED, due_at_us=due_at_us, error=error)
+
+    def _retried(self, leased: LeasedJob, error: Exception) -> Settlement:
+        """Return the settlement of a job after an error that may pass: another attempt, or failure after the last."""
+        code = error.code if isinstance(error, DomainError) else "internal_error"
+        if leased.attempts >= ATTEMPTS_MAX:
+            text = f"The job failed {leased.attempts} times. Try again later."
+            return self._failed(leased, JobError(code, text, retryable=True))
+        # The text of an exception may quote data of a patient.
+        log.warning("job.step_failed", job_id=leased.id, kind=leased.kind, code=code, why=type(error).__name__)
+        due_at_us = self._clock.now_us() + retry_delay_us(leased.attempts)
+        return Settlement(leased, JobStatus.RUNNING, due_at_us=due_at_us, attempts=leased.attempts)
+
+    async def _clean_up(self, leased: LeasedJob, kind: AnyKind | None) -> None:
+        """Discard what an ended job has left behind, and give up the lease. An error is retried a limited number of
+        times."""
+        retry_at_us: int | None = None
+        try:
+            if kind is not None:
+                await self._work_of(kind).discard(_running(kind, leased))
+        except Exception as error:
+            log.warning("job.clean_up_failed", job_id=leased.id, kind=leased.kind, why=type(error).__name__)
+            if leased.attempts < ATTEMPTS_MAX:
+                retry_at_us = self._clock.now_us() + retry_delay_us(leased.attempts)
+        async with self._database.transaction() as tx:
+            await self._leases.end_cleanup(tx, leased, retry_at_us)
+
+    def _work_of(self, kind: AnyKind) -> JobWork[Any, Any]:
+        if kind.name not in self._works:
+            self._works[kind.name] = self._make_work(kind)
+        return self._works[kind.name]
+
+
+class _Steps:
+    """The job as it is stored after its last step, also for the handlers of an exception."""
+
+    def __init__(self, leased: LeasedJob) -> None:
+        self.leased = leased
+
+
+def release(leased: LeasedJob, due_at_us: int) -> Settlement:
+    """Return the settlement by which a worker gives a job to any worker, without counting an attempt."""
+    return Settlement(leased, JobStatus.RUNNING, due_at_us=due_at_us, attempts=max(0, leased.attempts - 1))
+
+
+def ended_job(one: Settlement, now_us: int) -> Job:
+    """Return a job as it is after the settlement that ended it."""
+    error, result = one.error, one.result
+    values = {name: getattr(one.job, name) for name in _JOB_FIELDS} | {
+        "status": one.status,
+        "progress_pct": 100 if one.status is JobStatus.SUCCEEDED else one.job.progress_pct,
+        "updated_at_us": now_us,
+        "completed_at_us": now_us,
+        "error_code": None if error is None else error.code,
+        "error_message": None if error is None else error.message,
+        "error_retryable": None if error is None else error.retryable,
+        "result_object": None if result is None else result.object_name,
+        "result_media_type": None if result is None else result.media_type,
+        "result_bytes": None if result is None else result.size_bytes,
+        "result_expires_at_us": one.result_expires_at_us,
+    }
+    return Job(**values)
+
+
+def _running(kind: AnyKind, leased: LeasedJob) -> RunningJob[Any, Any]:
+    """Return a job as its steps see it. Raises `ValidationError` if this program cannot read it."""
+    actor = Actor(
+        leased.tenant_id,
+        leased.organization_id,
+        leased.secrecy_level,
+        subject=leased.subject,
+        client_id=leased.client_id,
+        trace=None if leased.traceparent is None else begin_trace(leased.traceparent),
+    )
+    payload = kind.payload.model_validate_json(leased.payload)
+    state = kind.state() if leased.state is None else kind.state.model_validate_json(leased.state)
+    return RunningJob(leased.id, actor, payload, state, leased.lease_token)
+
+
+def _dumped(state: BaseModel) -> str:
+    text = state.model_dump_json()
+    if len(text.encode()) > STATE_BYTES_MAX:
+        raise JobFailure("state_too_large", "The job needs more intermediate data than the service stores.")
+    return text

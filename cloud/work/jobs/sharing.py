@@ -1,0 +1,52 @@
+"""Divide the free slots of a worker among the tenants whose jobs are due.
+
+Tenants with the fewest running jobs come first, in all workers together. Among equal ones, the tenant comes first that
+this worker has served longest ago. So one tenant's queue, however long, does not delay another tenant's only job, and
+tenants that are more than the slots take turns.
+"""
+
+import heapq
+import itertools
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from cloud.work.jobs.lease_store import DueTenant
+
+REMEMBERED_MAX = 20_000
+"""Tenants whose last claim is remembered: twice as many as one query returns."""
+
+
+class FairShares:
+    """Chooses how many jobs of each tenant a worker with `slots` slots claims. A tenant gets at most all slots but one,
+    so that a slot is free at once for other tenants, even beside steps that take minutes."""
+
+    def __init__(self, slots: int) -> None:
+        self._most = max(1, slots - 1)
+        self._turns = itertools.count(1)
+        self._served: dict[str, int] = {}
+
+    def divide(self, due: Sequence[DueTenant], here: Counter[str], free: int) -> Mapping[str, int]:
+        """Return the number of jobs to claim of each tenant, `free` together at most. `here` is the number of jobs of
+        each tenant that this worker has now."""
+        queue = [
+            (one.running, self._served.get(one.tenant_id, 0), one.due_at_us, one.tenant_id)
+            for one in due
+            if here[one.tenant_id] < self._most
+        ]
+        heapq.heapify(queue)
+        counts: Counter[str] = Counter()
+        while free and queue:
+            running, served, due_at_us, tenant_id = heapq.heappop(queue)
+            counts[tenant_id] += 1
+            free -= 1
+            if here[tenant_id] + counts[tenant_id] < self._most:
+                heapq.heappush(queue, (running + 1, served, due_at_us, tenant_id))
+        return counts
+
+    def note(self, tenant_ids: Sequence[str]) -> None:
+        """Note that these tenants got a slot now."""
+        for tenant_id in tenant_ids:
+            self._served.pop(tenant_id, None)  # the dictionary stays in the order of the last turns
+            self._served[tenant_id] = next(self._turns)
+        while len(self._served) > REMEMBERED_MAX:
+            del self._served[next(iter(self._served))]

@@ -1,0 +1,264 @@
+"""The worker that runs jobs: claim due ones, run their steps, settle them.
+
+Several workers may run, in one process or many; they coordinate through the rows of the jobs. One transaction settles
+the jobs that have ended and claims new ones, so that short jobs share the cost of a commit. A beat renews the leases
+and stops the jobs that were cancelled. A job gives up its slot after a step if another tenant has a due job and none
+that runs. A stop of the process waits for the current steps, and gives all jobs back with their stored states.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import Enum
+
+import structlog
+
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import Database
+from cloud.foundation.errors import DomainError
+from cloud.work.jobs.execution import LEASE_US, JobExecutor, release
+from cloud.work.jobs.lease_store import DUE_TENANTS, NEXT_EXPIRY, DueTenant, LeaseStore, Settlement
+from cloud.work.jobs.model import LeasedJob
+from cloud.work.jobs.sharing import FairShares
+from cloud.work.jobs.signals import CHANNEL
+
+IDLE_S = 0.5
+"""Interval at which a worker looks for due jobs and expired leases without a signal."""
+BEAT_S = LEASE_US / 1e6 / 3
+"""Interval at which a worker renews its leases."""
+TURN_S = 1.0
+"""Time for which a job runs before it gives up its slot to a tenant without a running job. With a step of a second and
+the interval `IDLE_S`, such a tenant waits for two and a half seconds at most, and mostly not at all: see
+`FairShares`."""
+DRAIN_S = 12.0
+"""Time for the current steps at a stop of the process. The process ends the loops after 20 s, and the rest of that time
+suffices to write the settlements."""
+DUE_TENANTS_MAX = 10_000
+"""Tenants that one query returns."""
+
+log = structlog.get_logger()
+
+
+class _Stop(Enum):
+    """The reason for which a worker stops the step of a job."""
+
+    LOST = "lost"  # the job was cancelled or has another worker: nothing is written
+    RELEASED = "released"  # the process stops: the job is given back
+
+
+@dataclass(slots=True, eq=False)
+class _Slot:
+    """A job that this worker runs. `leased_until_s` is the time of the monotonic clock at which its lease ends."""
+
+    leased: LeasedJob
+    began_s: float
+    leased_until_s: float
+    task: "asyncio.Task[None] | None" = field(default=None, repr=False)
+    stop: _Stop | None = None
+
+    def end(self, why: _Stop) -> None:
+        """Cancel the step."""
+        if self.stop is None and self.task is not None:
+            self.stop = why
+            self.task.cancel()
+
+
+class JobWorker:
+    """A worker with `slots` slots for jobs. `settled` is the number of its durable settlements. `starving` are the
+    tenants that have a due job, none that runs, and no slot to get."""
+
+    def __init__(self, database: Database, clock: Clock, executor: JobExecutor, slots: int) -> None:
+        self._database = database
+        self._clock = clock
+        self._executor = executor
+        self._slots = slots
+        self._leases = LeaseStore()
+        self._shares = FairShares(slots)
+        self._running: dict[str, _Slot] = {}
+        self._ended: list[Settlement] = []
+        self.starving: set[str] = set()
+        self._draining = False
+        self._changed = asyncio.Event()
+        self.settled = 0
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Run jobs until `stopping` is set; then finish the current steps and give the jobs back."""
+        async with asyncio.TaskGroup() as tasks:
+            beside = [
+                tasks.create_task(self._beat(), name="job leases"),
+                tasks.create_task(self._database.listen(CHANNEL, self.signal), name="job signals"),
+                tasks.create_task(self._wake_at(stopping), name="job stop"),
+            ]
+            async with asyncio.TaskGroup() as steps:
+                while not stopping.is_set():
+                    await self._turn(steps)
+                    await self._pause()
+                await self._drain()
+            for task in beside:
+                task.cancel()
+
+    def signal(self, cancelled: str) -> None:
+        """Stop the job with this id if it runs here; for an empty text, look for due jobs."""
+        if not cancelled:
+            self._changed.set()
+        elif (slot := self._running.get(cancelled)) is not None:
+            slot.end(_Stop.LOST)
+
+    async def step(self) -> int:
+        """Sweep, claim and run the jobs that are due now until none is, for a caller that controls the time. Return the
+        number of claimed jobs. Raises `DomainError` if the database is unavailable."""
+        claimed = 0
+        while True:
+            await self._sweep()
+            async with asyncio.TaskGroup() as steps:
+                begun = await self._write(steps, await self._shares_due())
+            await self._write(None, {})
+            if not begun:
+                return claimed
+            claimed += begun
+
+    async def _turn(self, steps: asyncio.TaskGroup) -> None:
+        """Settle the ended jobs and claim due ones, as long as slots are free and jobs are claimed."""
+        self._changed.clear()
+        try:
+            await self._sweep()
+            while True:
+                counts = await self._shares_due()
+                claimed = await self._write(steps, counts)
+                # Less than the whole share: some tenant had fewer jobs than its share, or another worker was faster.
+                if not claimed or claimed == sum(counts.values()):
+                    return
+        except DomainError as error:
+            log.warning("jobs.interrupted", code=error.code)
+
+    async def _sweep(self) -> None:
+        """End the expired leases of workers that were killed."""
+        (expiry,) = await self._database.peek(NEXT_EXPIRY, {})
+        now_us = self._clock.now_us()
+        if expiry[0] is not None and expiry[0] <= now_us:
+            async with self._database.transaction() as tx:
+                swept = await self._leases.sweep(tx, now_us)
+            log.warning("jobs.leases_expired", jobs=swept)
+
+    async def _shares_due(self) -> dict[str, int]:
+        """Return the number of jobs to claim of each tenant, and note which tenants starve."""
+        rows = await self._database.peek(DUE_TENANTS, {"most": DUE_TENANTS_MAX})
+        now_us = self._clock.now_us()
+        due = [one for one in (DueTenant(*row) for row in rows) if one.due_at_us <= now_us]
+        here = Counter(slot.leased.tenant_id for slot in self._running.values())
+        free = self._slots - len(self._running)
+        counts = dict(self._shares.divide(due, here, free))
+        self.starving = {one.tenant_id for one in due if not one.running and one.tenant_id not in counts}
+        return counts
+
+    async def _write(self, steps: asyncio.TaskGroup | None, counts: dict[str, int]) -> int:
+        """Settle the ended jobs, and claim and begin `counts[tenant_id]` jobs of each tenant, in one transaction.
+        Return the number of begun jobs. Raises `DomainError`; the settlements then stay pending."""
+        ended, self._ended = self._ended, []
+        if not ended and not counts:
+            return 0
+        try:
+            async with self._database.transaction() as tx:
+                await self._executor.settle(tx, ended)
+                now_us = self._clock.now_us()
+                claimed = await self._leases.claim(tx, counts, now_us=now_us, lease_us=LEASE_US) if counts else ()
+        except BaseException:
+            self._ended = ended + self._ended
+            raise
+        self.settled += len(ended)
+        if claimed:
+            assert steps is not None
+            self._shares.note([leased.tenant_id for leased in claimed])
+            now_s = self._clock.monotonic_s()
+            for leased in claimed:
+                self._begin(steps, _Slot(leased, now_s, now_s + LEASE_US / 1e6))
+        return len(claimed)
+
+    def _begin(self, steps: asyncio.TaskGroup, slot: _Slot) -> None:
+        self._running[slot.leased.id] = slot
+        slot.task = steps.create_task(self._run(slot), name=f"job {slot.leased.id}")
+
+    async def _run(self, slot: _Slot) -> None:
+        settlement = None
+        try:
+            settlement = await self._executor.run(slot.leased, lambda: self._must_yield(slot))
+        except asyncio.CancelledError:
+            if slot.stop is None:
+                raise  # the process does not wait any longer
+            if slot.stop is _Stop.RELEASED:
+                settlement = release(slot.leased, slot.leased.created_at_us)
+        except DomainError as error:
+            log.warning("jobs.interrupted", code=error.code)  # the lease ends, and a worker claims the job again
+        finally:
+            del self._running[slot.leased.id]
+            self._changed.set()
+        if settlement is not None:
+            self._ended.append(settlement)
+
+    def _must_yield(self, slot: _Slot) -> bool:
+        """Return whether a job gives up its slot after a step. Each starving tenant gets one slot in this way."""
+        if self._draining:
+            return True
+        others = self.starving - {slot.leased.tenant_id}
+        if not others or self._clock.monotonic_s() - slot.began_s < TURN_S:
+            return False
+        self.starving.discard(min(others))
+        return True
+
+    async def _beat(self) -> None:
+        """Renew the leases of the running jobs at intervals, and stop those whose lease is lost."""
+        while True:
+            await asyncio.sleep(BEAT_S)
+            await self.renew()
+
+    async def renew(self) -> None:
+        """Renew all leases, and stop the jobs that were cancelled, or that another worker has. If the database is
+        unavailable, stop the jobs whose lease has ended in the meantime."""
+        slots = list(self._running.values())
+        if not slots:
+            return
+        now_s = self._clock.monotonic_s()
+        try:
+            async with self._database.transaction() as tx:
+                leased = [slot.leased for slot in slots]
+                ours = await self._leases.renew(tx, leased, now_us=self._clock.now_us(), lease_us=LEASE_US)
+        except DomainError as error:
+            log.warning("jobs.interrupted", code=error.code)
+            self._stop([slot for slot in slots if slot.leased_until_s <= now_s])
+            return
+        for slot in slots:
+            slot.leased_until_s = now_s + LEASE_US / 1e6
+        self._stop([slot for slot in slots if slot.leased.id not in ours])
+
+    def _stop(self, slots: Collection[_Slot]) -> None:
+        for slot in slots:
+            if self._running.get(slot.leased.id) is slot:  # a job that has ended meanwhile has no lease either
+                slot.end(_Stop.LOST)
+
+    async def _pause(self) -> None:
+        """Wait until a job ends, a job is enqueued, a stop is requested, or `IDLE_S` has passed."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(IDLE_S):
+                await self._changed.wait()
+
+    async def _drain(self) -> None:
+        """Let the current steps end, cancel them after `DRAIN_S`, and write the settlements. If the database is
+        unavailable, the leases end by themselves."""
+        self._draining = True
+        tasks = [slot.task for slot in self._running.values() if slot.task is not None]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=DRAIN_S)
+            for slot in list(self._running.values()):
+                slot.end(_Stop.RELEASED)
+            if late:
+                await asyncio.wait(late)
+        try:
+            await self._write(None, {})
+        except DomainError as error:
+            log.warning("jobs.interrupted", code=error.code)
+
+    async def _wake_at(self, stopping: asyncio.Event) -> None:
+        await stopping.wait()
+        self._changed.set()
