@@ -25,6 +25,7 @@ from tests.bench import (
     ingest,
     ingest_fleet,
     ingest_writes,
+    jobs,
     numerics,
     running,
     scale,
@@ -204,6 +205,24 @@ RATIOS = (
         )
         for suffix, postgresql in (("", False), (".postgresql", True))
         for name, from_event in (("deliveries", False), ("events", True))
+    ),
+    Bench(
+        name="jobs.sqlite",
+        unit="jobs/s",
+        reference_is="a raw SQL claim loop, same batch and durability",
+        prepare=jobs.measure_sqlite,
+    ),
+    Bench(
+        name="jobs.postgresql",
+        unit="jobs/s",
+        reference_is="a raw SQL claim loop, same batch and durability",
+        prepare=jobs.measure_postgresql,
+    ),
+    Bench(
+        name="jobs.postgresql.pgqueuer",
+        unit="jobs/s",
+        reference_is="pgqueuer, same server, batch and durability",
+        prepare=jobs.measure_pgqueuer,
     ),
 )
 

@@ -8,7 +8,7 @@ tenants that are more than the slots take turns.
 import heapq
 import itertools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from cloud.work.jobs.lease_store import DueTenant
 
@@ -43,7 +43,7 @@ class FairShares:
                 heapq.heappush(queue, (running + 1, served, due_at_us, tenant_id))
         return counts
 
-    def note(self, tenant_ids: Sequence[str]) -> None:
+    def note(self, tenant_ids: Iterable[str]) -> None:
         """Note that these tenants got a slot now."""
         for tenant_id in tenant_ids:
             self._served.pop(tenant_id, None)  # the dictionary stays in the order of the last turns

@@ -8,9 +8,9 @@ that runs. A stop of the process waits for the current steps, and gives all jobs
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 import structlog
@@ -37,6 +37,12 @@ DRAIN_S = 12.0
 suffices to write the settlements."""
 DUE_TENANTS_MAX = 10_000
 """Tenants that one query returns."""
+QUERY_S = 0.05
+"""Interval at which a busy worker queries for tenants with due jobs. In between it claims from the last ones."""
+CLAIMED_MAX = 64
+"""Jobs of one claim, so that its transaction stays short."""
+PUMPS = 2
+"""Tasks that settle and claim: while the database commits for one, the jobs of the other run."""
 
 log = structlog.get_logger()
 
@@ -69,18 +75,26 @@ class JobWorker:
     """A worker with `slots` slots for jobs. `settled` is the number of its durable settlements. `starving` are the
     tenants that have a due job, none that runs, and no slot to get."""
 
-    def __init__(self, database: Database, clock: Clock, executor: JobExecutor, slots: int) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, executor: JobExecutor, slots: int, *, batch: int = CLAIMED_MAX
+    ) -> None:
+        """`batch` is the number of jobs of one claim at most."""
         self._database = database
         self._clock = clock
         self._executor = executor
         self._slots = slots
+        self._batch = batch
         self._leases = LeaseStore()
         self._shares = FairShares(slots)
         self._running: dict[str, _Slot] = {}
+        self._claiming: Counter[str] = Counter()  # slots that a claim in progress may fill, for each tenant
         self._ended: list[Settlement] = []
-        self.starving: set[str] = set()
+        self._due: list[DueTenant] = []  # of the last query, without those that had fewer jobs than their share
+        self._queried_s = -QUERY_S
+        self._swept_s = -IDLE_S
         self._draining = False
         self._changed = asyncio.Event()
+        self.starving: set[str] = set()
         self.settled = 0
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -92,16 +106,22 @@ class JobWorker:
                 tasks.create_task(self._wake_at(stopping), name="job stop"),
             ]
             async with asyncio.TaskGroup() as steps:
-                while not stopping.is_set():
-                    await self._turn(steps)
-                    await self._pause()
+                async with asyncio.TaskGroup() as pumps:
+                    for _ in range(PUMPS):
+                        pumps.create_task(self._pump(steps, stopping), name="job pump")
                 await self._drain()
             for task in beside:
                 task.cancel()
 
+    async def _pump(self, steps: asyncio.TaskGroup, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            await self._turn(steps)
+            await self._pause()
+
     def signal(self, cancelled: str) -> None:
         """Stop the job with this id if it runs here; for an empty text, look for due jobs."""
         if not cancelled:
+            self._due.clear()
             self._changed.set()
         elif (slot := self._running.get(cancelled)) is not None:
             slot.end(_Stop.LOST)
@@ -112,24 +132,24 @@ class JobWorker:
         claimed = 0
         while True:
             await self._sweep()
+            self._due.clear()
             async with asyncio.TaskGroup() as steps:
-                begun = await self._write(steps, await self._shares_due())
+                begun = await self._write(steps, await self._divide())
             await self._write(None, {})
             if not begun:
                 return claimed
             claimed += begun
 
     async def _turn(self, steps: asyncio.TaskGroup) -> None:
-        """Settle the ended jobs and claim due ones, as long as slots are free and jobs are claimed."""
+        """Settle the ended jobs and claim due ones, until no slot is free or no job is due."""
         self._changed.clear()
         try:
-            await self._sweep()
-            while True:
-                counts = await self._shares_due()
-                claimed = await self._write(steps, counts)
-                # Less than the whole share: some tenant had fewer jobs than its share, or another worker was faster.
-                if not claimed or claimed == sum(counts.values()):
-                    return
+            now_s = self._clock.monotonic_s()
+            if now_s - self._swept_s >= IDLE_S:
+                self._swept_s = now_s
+                await self._sweep()
+            while await self._write(steps, await self._divide()) and self._due:
+                continue
         except DomainError as error:
             log.warning("jobs.interrupted", code=error.code)
 
@@ -142,15 +162,19 @@ class JobWorker:
                 swept = await self._leases.sweep(tx, now_us)
             log.warning("jobs.leases_expired", jobs=swept)
 
-    async def _shares_due(self) -> dict[str, int]:
-        """Return the number of jobs to claim of each tenant, and note which tenants starve."""
-        rows = await self._database.peek(DUE_TENANTS, {"most": DUE_TENANTS_MAX})
-        now_us = self._clock.now_us()
-        due = [one for one in (DueTenant(*row) for row in rows) if one.due_at_us <= now_us]
+    async def _divide(self) -> dict[str, int]:
+        """Return the number of jobs to claim of each tenant, and note which tenants starve. The tenants come from the
+        last query, unless it was too long ago or has none left."""
+        now_s = self._clock.monotonic_s()
+        if not self._due or now_s - self._queried_s >= QUERY_S:
+            rows = await self._database.peek(DUE_TENANTS, {"most": DUE_TENANTS_MAX})
+            now_us = self._clock.now_us()
+            self._due = [one for one in (DueTenant(*row) for row in rows) if one.due_at_us <= now_us]
+            self._queried_s = now_s
         here = Counter(slot.leased.tenant_id for slot in self._running.values())
-        free = self._slots - len(self._running)
-        counts = dict(self._shares.divide(due, here, free))
-        self.starving = {one.tenant_id for one in due if not one.running and one.tenant_id not in counts}
+        free = self._slots - len(self._running) - self._claiming.total()
+        counts = dict(self._shares.divide(self._due, here + self._claiming, min(free, self._batch)))
+        self.starving = {one.tenant_id for one in self._due if not one.running and one.tenant_id not in counts}
         return counts
 
     async def _write(self, steps: asyncio.TaskGroup | None, counts: dict[str, int]) -> int:
@@ -159,22 +183,35 @@ class JobWorker:
         ended, self._ended = self._ended, []
         if not ended and not counts:
             return 0
+        self._claiming.update(counts)
+        claimed: Sequence[LeasedJob] = ()
         try:
             async with self._database.transaction() as tx:
                 await self._executor.settle(tx, ended)
-                now_us = self._clock.now_us()
-                claimed = await self._leases.claim(tx, counts, now_us=now_us, lease_us=LEASE_US) if counts else ()
+                if counts:
+                    claimed = await self._leases.claim(tx, counts, now_us=self._clock.now_us(), lease_us=LEASE_US)
         except BaseException:
             self._ended = ended + self._ended
             raise
+        finally:
+            self._claiming.subtract(counts)
         self.settled += len(ended)
-        if claimed:
-            assert steps is not None
-            self._shares.note([leased.tenant_id for leased in claimed])
+        if steps is not None:
+            self._note(counts, claimed)
             now_s = self._clock.monotonic_s()
             for leased in claimed:
                 self._begin(steps, _Slot(leased, now_s, now_s + LEASE_US / 1e6))
         return len(claimed)
+
+    def _note(self, counts: Mapping[str, int], claimed: Sequence[LeasedJob]) -> None:
+        """Note what a claim has changed for the next one. A tenant with fewer jobs than its share has no more now."""
+        begun = Counter(leased.tenant_id for leased in claimed)
+        self._shares.note(begun)
+        self._due = [
+            replace(one, running=one.running + begun[one.tenant_id])
+            for one in self._due
+            if begun[one.tenant_id] >= counts.get(one.tenant_id, 0)
+        ]
 
     def _begin(self, steps: asyncio.TaskGroup, slot: _Slot) -> None:
         self._running[slot.leased.id] = slot

@@ -62,6 +62,7 @@ async def test_serve_command_limited_to_the_worker_starts_no_http_host(config: P
             "integrity",
             "relay",
             "deliveries",
+            "jobs",
             "steps",
             "housekeeping",
             "watches",

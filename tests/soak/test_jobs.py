@@ -1,0 +1,129 @@
+"""Jobs under races, kills and load: one winner of each race, no doubled effect, and no tenant behind another's queue.
+
+`make soak` runs the tests with full counts, `make test` the first two with small ones.
+"""
+
+import asyncio
+import os
+import random
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from sqlalchemy import select
+
+from cloud.access.audit.tables import audit_entries
+from cloud.foundation.clock import SystemClock
+from cloud.foundation.db import Database, open_database
+from cloud.work.jobs import JobStatus, JobStore
+from cloud.work.jobs.tables import jobs
+from tests.builders.counting_jobs import COUNTED
+from tests.builders.job_rows import JobRows, new_job
+from tests.harness.databases import database, database_url, migrated_sqlite, postgresql
+from tests.harness.eventually import eventually
+from tests.harness.postgresql import PostgresqlCluster
+
+__all__ = ["database", "database_url", "migrated_sqlite", "postgresql"]
+
+FULL = os.environ.get("ARGUS_SOAK") == "1"
+RACES = 10_000 if FULL else 100
+AT_ONCE = 20
+STRIDE = 1 if FULL else 7
+QUEUE = 10_000
+ONLY_JOBS = 30
+START_US_MAX = 2_000_000
+
+
+@pytest.mark.contract("S-136", "A-076")
+async def test_each_race_of_a_cancellation_and_a_completion_has_exactly_one_winner(
+    database: Database, database_url: str
+):
+    other = await open_database(database_url)
+    worker, canceller = JobRows(database), JobRows(other)
+    chance = random.Random(20_261_128)
+    won = {JobStatus.SUCCEEDED: 0, JobStatus.CANCELLED: 0}
+    for _ in range(RACES // AT_ONCE):
+        await worker.enqueue(AT_ONCE)
+        claimed = await worker.claim(AT_ONCE)
+        races = []
+        for leased in claimed:
+            pair = [worker.settle(leased), canceller.cancel(leased.id)]
+            races += pair if chance.random() < 0.5 else pair[::-1]
+        results = await asyncio.gather(*races)
+        for leased, pair in zip(claimed, zip(results[::2], results[1::2], strict=True), strict=True):
+            settled = any(result is True for result in pair)
+            cancelled = any(result not in (True, False, None) for result in pair)
+            assert settled is not cancelled
+            status = JobStatus.SUCCEEDED if settled else JobStatus.CANCELLED
+            assert (await worker.find(leased.id)).status is status
+            won[status] += 1
+    assert sum(won.values()) == RACES
+    await other.close()
+
+
+@pytest.mark.contract("S-138")
+async def test_worker_killed_at_any_step_makes_each_effect_once(database: Database, database_url: str):
+    words = (sys.executable, "-m", "tests.harness.job_victim", database_url, str(STRIDE))
+    process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)
+    try:
+        output, _ = await asyncio.wait_for(process.communicate(), 280)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 0
+    killed = int(output.split()[-1])
+    assert killed >= 10 // STRIDE
+    expected = [f"job_{number}/{what}" for number in range(killed + 1) for what in (1, 2, "end")]
+    async with database.read() as tx:
+        counted = select(audit_entries.c.object).where(audit_entries.c.action == COUNTED)
+        assert sorted(row.object for row in await tx.execute(counted)) == sorted(expected)
+        statuses = {row.status for row in await tx.execute(select(jobs.c.status))}
+    assert statuses == {JobStatus.SUCCEEDED}
+
+
+@asynccontextmanager
+async def worker_process(url: str, slots: int, step_s: float) -> AsyncIterator[asyncio.subprocess.Process]:
+    words = (sys.executable, "-m", "tests.harness.job_worker", url, str(slots), str(step_s))
+    process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        assert await asyncio.wait_for(process.stdout.readline(), 60) == b"up\n"
+        yield process
+    finally:
+        process.terminate()
+        await asyncio.wait_for(process.wait(), 60)
+
+
+@pytest.mark.skipif(not FULL, reason="it measures times: make soak ONLY=jobs")
+@pytest.mark.contract("S-147")
+async def test_only_job_of_a_tenant_starts_within_two_seconds_beside_ten_thousand_of_another(
+    postgresql: PostgresqlCluster,
+):
+    store, clock, chance = JobStore(), SystemClock(), random.Random(1)
+    with postgresql.database() as url:
+        database = await open_database(url)
+        queue = [new_job(f"many_{number:05d}", tenant_id="tnt_many", payload='{"until":8}') for number in range(QUEUE)]
+        async with database.transaction() as tx:
+            await store.enqueue(tx, queue, clock.now_us())
+        async with worker_process(url, 4, 0.25), worker_process(url, 4, 0.25):
+            for number in range(ONLY_JOBS):
+                await asyncio.sleep(chance.random())
+                async with database.transaction() as tx:
+                    job = new_job(f"only_{number}", tenant_id=f"tnt_{number}", payload='{"until":8}')
+                    await store.enqueue(tx, [job], clock.now_us())
+            only = select(jobs.c.started_at_us, jobs.c.created_at_us).where(jobs.c.tenant_id != "tnt_many")
+
+            async def started() -> list[int]:
+                async with database.read() as tx:
+                    rows = (await tx.execute(only)).rows
+                return [row[0] - row[1] for row in rows] if all(row[0] is not None for row in rows) else []
+
+            delays_us = await eventually(started, within_s=60, poll_s=0.2)
+            async with database.read() as tx:
+                left = select(jobs.c.id).where(jobs.c.tenant_id == "tnt_many", jobs.c.status == "queued").limit(1)
+                assert (await tx.execute(left)).first() is not None, "the queue lasts for the whole test"
+        await database.close()
+    print(f"start of a tenant's only job: at most {max(delays_us) / 1e6:.2f} s, {len(delays_us)} jobs")
+    assert max(delays_us) <= START_US_MAX
