@@ -29,7 +29,7 @@ AT_ONCE = 10
 """Encounters of one receiver."""
 FULL = ENCOUNTERS >= 50
 LARGE = 20_000
-LONG_S = 300.0
+LONG_S = 600.0
 """Limit of a run of Medplum with large bundles: some ten seconds of CPU on a busy machine, or a minute with all
 validations of `make soak`."""
 

@@ -1,6 +1,6 @@
 """Errors about devices."""
 
-from cloud.foundation.errors import DomainError
+from cloud.foundation.errors import DomainError, PrivateError
 
 
 class DeviceUnknown(DomainError, code="device_unknown", status=404):
@@ -25,3 +25,8 @@ class DeviceVehicleUnknown(DomainError, code="vehicle_unknown", status=422):
 
 class DeviceTextMalformed(DomainError, code="device_text_malformed", status=422):
     """A serial number, manufacturer or system id has 1 to 128 printable characters."""
+
+
+class DescriptionsTooMany(PrivateError, code="device_descriptions_too_many", status=422):
+    """A device has described itself in more than 100,000 ways, which a device does not do. Export the other devices, or
+    leave the descriptions out."""

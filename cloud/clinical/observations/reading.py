@@ -61,21 +61,21 @@ _LAST_IN_TIME = (TIME_MAX_US, (1 << 31) - 1, TIME_MAX_US)
 
 @dataclass(frozen=True, slots=True)
 class ReadObservation:
-    """An observation and the time (µs since 1970) when the cloud stored it. `posted` None: a gateway sent the
-    observation."""
+    """An observation, the id of its device as partners see it, and the time (µs since 1970) when the cloud stored it.
+    `posted` None: a gateway sent the observation."""
 
     record: ObservationRecord
+    device_id: str
     stored_at_us: int
     posted: "Posting | None" = None
 
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """The fields that only an observation posted by an application has. The ids are as partners see them, the code and
-    unit as the application wrote them."""
+    """The fields that only an observation posted by an application has. The id is as partners see it, the code and unit
+    as the application wrote them."""
 
     id: str
-    device_id: str
     mdc_code: str
     unit_code: str
 
@@ -189,7 +189,7 @@ class ObservationReader:
     ) -> AsyncIterator[tuple[Place, ReadObservation]]:
         walk = PackedWalk(source_id=source.source_id, device=source.device, clock=clock, since_us=since_us)
         async for place, record, stored_at_us in walk.read(self._database, self._envelopes):
-            yield place, ReadObservation(_assigned(record, timeline, clock), stored_at_us)
+            yield place, ReadObservation(_assigned(record, timeline, clock), source.owner_id, stored_at_us)
 
     async def _walk(self, walk: "_Walk") -> AsyncIterator[tuple[Place, ReadObservation]]:
         after: Place | None = walk.begin
@@ -199,8 +199,8 @@ class ObservationReader:
                 await self._learn(tx, walk.source, rows)
             for row in rows:
                 record = walk.dated(self._record(row, walk), row)
-                posted = self._posting(row, walk.source)
-                yield (record.observed_at_us, *walk.place(row)[1:]), ReadObservation(record, row.stored_at_us, posted)
+                found = ReadObservation(record, walk.source.owner_id, row.stored_at_us, self._posting(row))
+                yield (record.observed_at_us, *walk.place(row)[1:]), found
 
     async def _learn(self, tx: Transaction, source: Source, page: Sequence[Any]) -> None:
         """Load the channels (what is measured) and lanes (numbered sequences of batches) of the rows of this page into
@@ -216,11 +216,11 @@ class ObservationReader:
             named = select(lanes).where(lanes.c.lane_id.in_(sorted(unknown)))
             self._lanes.update({row.lane_id: row for row in await tx.execute(named)})
 
-    def _posting(self, row: Any, source: Source) -> Posting | None:
+    def _posting(self, row: Any) -> Posting | None:
         if row.lane_id != API_LANE_ID:
             return None
         mdc_code, unit_code = self._words[row.channel_id]
-        return Posting(public_id(row.sequence), source.owner_id, mdc_code, unit_code)
+        return Posting(public_id(row.sequence), mdc_code, unit_code)
 
     def _record(self, row: Any, walk: "_Walk") -> ObservationRecord:
         channel, lane = self._channels[row.channel_id], self._lanes[row.lane_id]

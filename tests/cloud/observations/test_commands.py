@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from typer.testing import CliRunner, Result
 from cloud.cli import app
 from cloud.foundation.db import open_database
 from cloud.vehicles.custody.tables import batches
+from protocols.device_description import DeviceDescription
 from tests.builders.ingest_cloud import CloudUnderTest
 from tests.builders.ingest_gateway import OXIMETER, GatewayInVehicle
 
@@ -63,6 +65,32 @@ def test_export_command_filters_observations_by_device_or_by_start_time_or_by_te
     assert [row["value"] for row in console.lines(*export, "--since", "2027-01-15T08:00:02Z")] == [96.0]
     assert "no tenant 'ten_other'" in console.run(*export, "--tenant", "ten_other").stderr
     assert "committed_at" in console.lines(*export, "--with-commit-time")[0]
+
+
+async def test_export_command_prints_the_attributes_of_devices_on_request(database_url: str, tmp_path: Path):
+    gateway = GatewayInVehicle()
+    opened = await open_database(database_url)
+    cloud = await CloudUnderTest(opened).register(gateway)
+    pulse = DeviceDescription(manufacturer="Synthetic Medical", serial_number="SN-7", firmware_revision="1.0")
+    updated = replace(pulse, firmware_revision="1.1")
+    gateway.now_us -= 120_000_000
+    await cloud.take(gateway.send_description(pulse), gateway.send(97.0, 96.0))
+    gateway.now_us += 60_000_000
+    await cloud.take(gateway.send_description(updated), gateway.send(95.0))
+    await opened.close()
+    config = tmp_path / "cloud.toml"
+    config.write_text(f'database_url = "{database_url}"\n')
+    export = ("observations", "export", "--with-device-attributes")
+    result = await _in_thread(Console(config), *export, "--json")
+    devices = [json.loads(line)["device"] for line in result.stdout.splitlines()]
+    assert [device["description"]["firmware_revision"] for device in devices] == ["1.0", "1.0", "1.1"]
+    assert {device["system_id"] for device in devices} == {OXIMETER.system_id}
+    lines = (await _in_thread(Console(config), *export)).stdout.splitlines()
+    assert lines[0] == (
+        "2027-01-15T07:58:01.000000Z  Synthetic Medical, Synthetic Oximeter, serial number SN-7, firmware 1.0  "
+        "MDC_PULS_OXIM_SAT_O2  97.0"
+    )
+    assert "firmware 1.1" in lines[2]
 
 
 def test_reprocess_command_reports_the_number_of_decoded_and_unreadable_batches(console: Console):
