@@ -27,6 +27,7 @@ PACKAGES = (
     "cloud.clinical.observations",
     "cloud.clinical.encounter_data",
     "cloud.clinical.fhir",
+    "cloud.clinical.screening",
     "cloud.vehicles.fleet",
     "cloud.vehicles.custody",
     "cloud.vehicles.ingest",

@@ -1,0 +1,21 @@
+"""Sanctions lists and labels of wallets: import, and search for names and wallets."""
+
+from typing import TYPE_CHECKING
+
+from cloud.foundation.slice import Slice, lazy_exports
+
+# mypy: implicit-reexport
+if TYPE_CHECKING:
+    from cloud.clinical.screening.explanation import explain, shown_list
+    from cloud.clinical.screening.importing import ImportedList, ListFile, ListImport
+    from cloud.clinical.screening.model import Hit, Screened, ScreeningList, Subject, WalletHit
+    from cloud.clinical.screening.search import SCORE_MIN, Search
+else:
+    __getattr__ = lazy_exports(__name__)
+
+SLICE = Slice(
+    package=__name__,
+    tables="tables",
+    jobs="jobs:jobs",
+    commands={"screening": "cli:screening"},
+)

@@ -1,0 +1,294 @@
+"""Import a list into rows that are searched only when all of them are stored.
+
+The rows are written in chunks, each whole in a transaction of its own, so that other writers are not delayed. A record
+that cannot be used is a problem with the number of its line. The last transaction makes the list current in place of
+the edition before, so a search always uses one whole edition; an import that ends early, for whatever reason, changes
+nothing for searches. `jobs` deletes the rows of editions that are no longer used.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from itertools import islice
+
+from cloud.access.audit import Audit
+from cloud.clinical.screening.errors import (
+    ListEmpty,
+    ListFormatUnknown,
+    ListHasProblems,
+    ListNameMalformed,
+    ListShrunk,
+    ListUnreadable,
+)
+from cloud.clinical.screening.model import ListState, ScreeningList
+from cloud.clinical.screening.names import fold, keys_of, skeleton
+from cloud.clinical.screening.search import WHOLE
+from cloud.clinical.screening.store import (
+    EntryRow,
+    ListStore,
+    NameRow,
+    WalletRow,
+    WordRow,
+    write_entry,
+    write_wallet,
+)
+from cloud.clinical.screening.wallets import normalized_address
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import Database
+from cloud.foundation.errors import Mistake
+from cloud.foundation.ids import IdentifierMalformed, checked_id
+from cloud.foundation.suggestions import closest
+from cloud.foundation.viewer import Actor, Viewer
+from protocols.sanctions.entry import DocumentRefused, ListedEntry, Publication, Row, RowProblem, WalletLabel
+from protocols.sanctions.formats import FORMATS
+
+CHUNK_RECORDS = 250
+"""Records of one transaction: about 3,000 rows, which take 10 to 30 ms on SQLite."""
+CHUNK_WORDS = 5_000
+"""Rows of words of one transaction."""
+RECORDS_MAX = 500_000
+"""Most records of a list. All published sanctions lists together have about 60,000 entries."""
+PROBLEMS_KEPT_MAX = 200
+"""Problems of which line and text are kept. More have one cause, such as another format."""
+SHARE_LEAST = 0.5
+"""Share of the entries of the edition before below which a list may be an incomplete download. The publishers have
+never removed as many at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListFile:
+    """A file to import. `aliases` is the second file of the format, empty if it has none."""
+
+    format: str
+    pieces: Iterable[bytes]
+    aliases: Iterable[bytes] = ()
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedList:
+    """The result of an import: the list, and its first `PROBLEMS_KEPT_MAX` problems."""
+
+    list: ScreeningList
+    problems: Sequence[RowProblem]
+
+
+@dataclass(slots=True)
+class _Progress:
+    """The state of an import between its transactions."""
+
+    list_id: int
+    number: int = 0
+    entries: int = 0
+    names: int = 0
+    wallets: int = 0
+    problem_count: int = 0
+    problems: list[RowProblem] = field(default_factory=list)
+    published_on: str | None = None
+    words: Counter[str] = field(default_factory=Counter)
+    """Number of names that have a word. It is held in memory until the end: about 15 MB for 50,000 entries."""
+    wholes: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Chunk:
+    entries: list[EntryRow] = field(default_factory=list)
+    names: list[NameRow] = field(default_factory=list)
+    wallets: list[WalletRow] = field(default_factory=list)
+
+
+class ListImport:
+    """Operations on imported lists."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._store = ListStore()
+        self._audit = Audit(clock)
+
+    async def take(
+        self, actor: Actor, file: ListFile, *, accept_problems: bool = False, accept_smaller: bool = False
+    ) -> ImportedList:
+        """Import a list and make it current. Raises `ListFormatUnknown`, `ListNameMalformed`, `ListUnreadable`,
+        `ListHasProblems`, `ListEmpty`, `ListShrunk`; then the list that was current before stays so."""
+        name = _checked_name(file)
+        async with self._database.transaction() as tx:
+            list_id = await self._store.begin(tx, actor.tenant_id, name, file.format, self._clock.now_us())
+        progress = _Progress(list_id)
+        digest = sha256()
+        try:
+            await self._write_rows(progress, _rows(file, digest.update))
+            _check(progress, accept_problems)
+            await self._write_words(progress)
+            await self._make_current(actor, name, progress, digest.hexdigest(), accept_smaller)
+        except (ListUnreadable, ListHasProblems, ListEmpty, ListShrunk):
+            async with self._database.transaction() as tx:
+                refused = {"state": ListState.REFUSED.value, "problems": progress.problem_count}
+                await self._store.change(tx, list_id, **refused)
+            raise
+        async with self._database.read() as tx:
+            (made,) = [one for one in await self._store.current(tx, actor) if one.id == list_id]
+        return ImportedList(made, progress.problems)
+
+    async def lists(self, viewer: Viewer, *, count: int) -> Sequence[ScreeningList]:
+        """Return the newest imports, newest first, at most `count`."""
+        async with self._database.read() as tx:
+            return await self._store.newest(tx, viewer, count=count)
+
+    async def _write_rows(self, progress: _Progress, rows: Iterator[Row]) -> None:
+        while True:
+            try:
+                records = list(islice(rows, CHUNK_RECORDS))
+            except DocumentRefused as refused:
+                raise ListUnreadable(f"({refused.reason})") from None
+            if not records:
+                return
+            chunk = _chunk_of(records, progress)
+            if progress.number > RECORDS_MAX:
+                raise ListUnreadable(f"(The file has more than {RECORDS_MAX} records.)")
+            async with self._database.transaction() as tx:
+                await self._store.add(tx, entries=chunk.entries, names=chunk.names, wallets=chunk.wallets)
+
+    async def _write_words(self, progress: _Progress) -> None:
+        rows = _word_rows(progress)
+        while words := list(islice(rows, CHUNK_WORDS)):
+            async with self._database.transaction() as tx:
+                await self._store.add(tx, words=words)
+
+    async def _make_current(
+        self, actor: Actor, name: str, progress: _Progress, digest: str, accept_smaller: bool
+    ) -> None:
+        now_us = self._clock.now_us()
+        async with self._database.transaction() as tx:
+            before = await self._store.current_named(tx, actor, name)
+            if before is not None:
+                kept = before.entries + before.wallets
+                if not accept_smaller and progress.entries + progress.wallets < kept * SHARE_LEAST:
+                    raise ListShrunk(f"({progress.entries + progress.wallets} instead of {kept}.)")
+                replaced = {"state": ListState.REPLACED.value, "current_until_us": now_us}
+                await self._store.change(tx, before.id, **replaced)
+            await self._store.change(
+                tx,
+                progress.list_id,
+                state=ListState.CURRENT.value,
+                published_on=progress.published_on,
+                sha256=digest,
+                entries=progress.entries,
+                names=progress.names,
+                wallets=progress.wallets,
+                problems=progress.problem_count,
+                current_from_us=now_us,
+            )
+            details: Mapping[str, object] = {
+                "sha256": digest,
+                "entries": progress.entries,
+                "wallets": progress.wallets,
+                "problems": progress.problem_count,
+            }
+            await self._audit.record(tx, actor, "screening.import", name, metadata=details)
+
+
+def _checked_name(file: ListFile) -> str:
+    known = FORMATS.get(file.format)
+    if known is None:
+        near = closest(file.format, sorted(FORMATS))
+        sentence = f"The formats are {', '.join(FORMATS)}."
+        raise ListFormatUnknown(sentence, mistakes=[Mistake("unknown", did_you_mean=near)])
+    try:
+        return checked_id(file.name or known.list_name)
+    except IdentifierMalformed:
+        raise ListNameMalformed from None
+
+
+def _rows(file: ListFile, examine: Callable[[bytes], None]) -> Iterator[Row]:
+    """Yield the rows of a file, and pass each of its pieces to `examine`."""
+    known = FORMATS[file.format]
+
+    def examined(pieces: Iterable[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            examine(piece)
+            yield piece
+
+    if known.read_with_aliases is not None:
+        return known.read_with_aliases(examined(file.pieces), examined(file.aliases))
+    return known.read(examined(file.pieces))
+
+
+def _check(progress: _Progress, accept_problems: bool) -> None:
+    if progress.problem_count and not accept_problems:
+        shown = [Mistake(f"line {one.line}: {one.text}") for one in progress.problems]
+        raise ListHasProblems(f"({progress.problem_count} problems.)", mistakes=shown)
+    if not progress.entries and not progress.wallets:
+        raise ListEmpty
+
+
+def _chunk_of(records: Sequence[Row], progress: _Progress) -> _Chunk:
+    chunk = _Chunk()
+    for record in records:
+        progress.number += 1
+        match record:
+            case Publication():
+                progress.published_on = record.published_on
+            case ListedEntry():
+                _add_entry(chunk, progress, record)
+            case WalletLabel():
+                _add_label(chunk, progress, record)
+            case RowProblem():
+                progress.problem_count += 1
+                if len(progress.problems) < PROBLEMS_KEPT_MAX:
+                    progress.problems.append(record)
+    return chunk
+
+
+def _add_entry(chunk: _Chunk, progress: _Progress, entry: ListedEntry) -> None:
+    list_id, number = progress.list_id, progress.number
+    progress.entries += 1
+    chunk.entries.append(write_entry(list_id, number, entry))
+    for position, name in enumerate(entry.names):
+        words = fold(name.text)
+        if not words:
+            continue
+        progress.names += 1
+        folded = " ".join(words)
+        for word in dict.fromkeys(words):
+            progress.words[word] += 1
+            chunk.names.append(NameRow(list_id, word, number, position, folded))
+        whole = "".join(words)
+        progress.wholes[whole] = WHOLE + skeleton(whole)
+        chunk.names.append(NameRow(list_id, WHOLE + whole, number, position, folded))
+    for wallet in entry.wallets:
+        progress.wallets += 1
+        fields = {
+            "asset": wallet.asset,
+            "address": wallet.address,
+            "category": "sanctioned",
+            "label": entry.names[0].text,
+            "source": "",
+            "stated_on": entry.listed_on,
+            "reference": entry.reference,
+            "programmes": entry.programmes,
+        }
+        chunk.wallets.append(write_wallet(list_id, normalized_address(wallet.address), progress.wallets, **fields))
+
+
+def _add_label(chunk: _Chunk, progress: _Progress, label: WalletLabel) -> None:
+    progress.wallets += 1
+    fields = {
+        "asset": label.wallet.asset,
+        "address": label.wallet.address,
+        "category": label.category,
+        "label": label.label,
+        "source": label.source,
+        "stated_on": label.labelled_on,
+    }
+    address = normalized_address(label.wallet.address)
+    chunk.wallets.append(write_wallet(progress.list_id, address, progress.wallets, **fields))
+
+
+def _word_rows(progress: _Progress) -> Iterator[WordRow]:
+    for word, names in progress.words.items():
+        for key in keys_of(word):
+            yield WordRow(progress.list_id, key, word, names)
+    for whole, key in progress.wholes.items():
+        yield WordRow(progress.list_id, key, WHOLE + whole, 1)
