@@ -86,7 +86,7 @@ class _Progress:
     problem_count: int = 0
     problems: list[RowProblem] = field(default_factory=list)
     published_on: str | None = None
-    words: Counter[str] = field(default_factory=Counter)
+    words: Counter[str] = field(default_factory=Counter[str])
     """Number of names that have a word. It is held in memory until the end: about 15 MB for 50,000 entries."""
     wholes: dict[str, str] = field(default_factory=dict)
 
@@ -269,7 +269,7 @@ def _add_entry(chunk: _Chunk, progress: _Progress, entry: ListedEntry) -> None:
             "reference": entry.reference,
             "programmes": entry.programmes,
         }
-        chunk.wallets.append(write_wallet(list_id, normalized_address(wallet.address), progress.wallets, **fields))
+        chunk.wallets.append(write_wallet(list_id, normalized_address(wallet.address), progress.wallets, fields))
 
 
 def _add_label(chunk: _Chunk, progress: _Progress, label: WalletLabel) -> None:
@@ -283,7 +283,7 @@ def _add_label(chunk: _Chunk, progress: _Progress, label: WalletLabel) -> None:
         "stated_on": label.labelled_on,
     }
     address = normalized_address(label.wallet.address)
-    chunk.wallets.append(write_wallet(progress.list_id, address, progress.wallets, **fields))
+    chunk.wallets.append(write_wallet(progress.list_id, address, progress.wallets, fields))
 
 
 def _word_rows(progress: _Progress) -> Iterator[WordRow]:

@@ -3,7 +3,7 @@
 Each word of one name is paired with at most one word of the other, the most similar pairs first. The score is the share
 of the letters that have a counterpart, of both names, weighted by the similarity of the pair. So the order of the
 words does not matter, a listed name may have more words than the screened one, and a name that is cut into other words
-(`Abd al Rahman`, `Abdulrahman`) is compared once more without its spaces.
+(`Wang Xiaoming`, `Wangxiaoming`) is also compared without its spaces.
 """
 
 from collections.abc import Sequence

@@ -6,6 +6,7 @@ a word are its skeleton and the skeleton without one of its letters. So two word
 exchanged consonant, and any wrong vowels, have a common key. Which words are similar enough is decided in `matching`.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from anyascii import anyascii
@@ -51,9 +52,14 @@ GENERIC = frozenset({
 """Words that many organisations have in their names. They are compared, and count less than the others."""
 _OMITTED = PARTICLES | LEGAL_FORMS | TITLES
 
+_SERVANTS = ("abdul", "abdel", "abdal", "abdur", "abder", "abdu", "abd")
+"""The Arabic word for "servant of" with the article, longest first, as it is transliterated."""
+_SERVED_LENGTH_MIN = 3
+"""Letters after it in a compound. Abdi and Abdou are names of their own."""
 _GROUPS = (
-    ("sch", "s"), ("tch", "s"), ("sh", "s"), ("zh", "s"), ("ch", "k"), ("kh", "k"), ("gh", "g"), ("ph", "f"),
-    ("th", "t"), ("dh", "d"), ("dj", "g"), ("dz", "s"), ("ts", "s"), ("tz", "s"), ("ck", "k"), ("qu", "k"), ("x", "ks"),
+    ("tsch", "k"), ("sch", "s"), ("tch", "k"), ("cz", "k"), ("sh", "s"), ("zh", "s"), ("ch", "k"), ("kh", "k"),
+    ("gh", "g"), ("ph", "f"), ("th", "t"), ("dh", "d"), ("dj", "g"), ("dz", "s"), ("ts", "s"), ("tz", "s"),
+    ("ck", "k"), ("qu", "k"), ("x", "ks"),
 )  # fmt: skip
 """Groups of letters that stand for one sound, longest first."""
 _SOUNDS = str.maketrans("cqzjwvbp", "kksgffpp")
@@ -66,8 +72,27 @@ def fold(name: str) -> tuple[str, ...]:
     plain = anyascii(name).lower().replace("'", "").replace("`", "")
     words = "".join(letter if letter.isalnum() else " " for letter in plain).split()
     words = [word[:WORD_LENGTH_MAX] for word in words]
-    kept = [word for word in words if word not in _OMITTED]
+    kept = _join_servants([word for word in words if word not in _OMITTED])
     return tuple((kept or words)[:WORDS_MAX])
+
+
+def _join_servants(words: Sequence[str]) -> list[str]:
+    """Return the words with each name of the form "servant of" as one word: Abd al-Rahman, Abdul Rahman, Abdurrahman
+    and Abdelrahman are all `abdrahman`."""
+    found: list[str] = []
+    is_open = False
+    for word in words:
+        prefix = next((one for one in _SERVANTS if word.startswith(one)), None)
+        rest = word if prefix is None else word.removeprefix(prefix)
+        if is_open:
+            found[-1] += rest or word
+            is_open = False
+        elif prefix is None or (rest and len(rest) < _SERVED_LENGTH_MIN):
+            found.append(word)
+        else:
+            found.append(_SERVANTS[-1] + rest)
+            is_open = not rest
+    return found
 
 
 @lru_cache(maxsize=65_536)

@@ -2,8 +2,8 @@
 
 No list is read as a whole. The keys of the words of the name select the words of the lists that are similar, these
 select listed names, and only names that have two similar words (one, if a name has only one) are compared. Because two
-words are needed, the names of the most frequent word need not be read. Every step has a limit; a search that reaches
-one is not complete, and its result says so.
+words are needed, the names of the most frequent word need not be read. Every step has a limit, and the
+result of a search that reaches one is marked as not complete.
 """
 
 from collections import defaultdict

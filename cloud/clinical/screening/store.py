@@ -211,9 +211,9 @@ def read_entry(kind: str, document: str) -> ListedEntry:
     )
 
 
-def write_wallet(list_id: int, address: str, number: int, **fields: Any) -> WalletRow:
+def write_wallet(list_id: int, address: str, number: int, fields: Mapping[str, Any]) -> WalletRow:
     """Return a statement about a wallet as its row. `fields` are those of `WalletHit`."""
-    return WalletRow(list_id, address, number, orjson.dumps(fields).decode())
+    return WalletRow(list_id, address, number, orjson.dumps(dict(fields)).decode())
 
 
 def read_wallet(of: ScreeningList, document: str) -> WalletHit:

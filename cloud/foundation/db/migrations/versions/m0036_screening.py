@@ -5,8 +5,8 @@ from alembic import op
 
 from cloud.foundation.db.schema import row_number
 
-revision = "0034"
-down_revision = "0033"
+revision = "0036"
+down_revision = "0035"
 compatible_from = "0020"
 
 
@@ -31,7 +31,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),
         sa.CheckConstraint("state IN ('staged', 'current', 'replaced', 'refused')", name="state"),
     )
-    op.create_index("ix_screening_lists_tenant_id", "screening_lists", ["tenant_id", "name"])
+    op.create_index("ix_screening_lists_tenant_id_name", "screening_lists", ["tenant_id", "name"])
     current, filled = sa.text("state = 'current'"), sa.text("emptied_at_us IS NULL")
     op.create_index(
         "ix_screening_lists_current",
