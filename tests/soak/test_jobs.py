@@ -59,6 +59,7 @@ async def test_each_race_of_a_cancellation_and_a_completion_has_exactly_one_winn
             assert (await worker.find(leased.id)).status is status
             won[status] += 1
     assert sum(won.values()) == RACES
+    assert all(won.values())
     await other.close()
 
 

@@ -140,12 +140,9 @@ class JobExecutor:
         """Write settlements and report the jobs that they end. Return the ids of the changed jobs."""
         now_us = self._clock.now_us()
         changed = await self._leases.settle(tx, settlements, now_us)
-        ended = [
-            ended_job(one, now_us)
-            for one in settlements
-            if one.status is not JobStatus.RUNNING and one.job.id in changed
-        ]
-        if ended:
+        ends = [one for one in settlements if one.status is not JobStatus.RUNNING and one.job.id in changed]
+        if ends and self._listeners:
+            ended = [ended_job(one, now_us) for one in ends]
             for listener in self._listeners:
                 await listener(tx, ended)
         return changed

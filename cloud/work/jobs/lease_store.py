@@ -106,6 +106,13 @@ _ours = (
     .with_for_update(of=jobs)
     .cte("ours")
 )
+STILL_LEASED = Prepared(
+    select(_jobs.id).where(
+        _renewed.among(_jobs.id, _renewed.c("id")),
+        _jobs.id == _renewed.c("id"),
+        _jobs.lease_token == _renewed.c("lease_token"),
+    )
+)
 _RENEW = Prepared(
     update(jobs)
     .where(_jobs.id.in_(select(_ours.c.id)))
@@ -242,8 +249,8 @@ class LeaseStore:
 
     async def renew(self, tx: Transaction, leased: Sequence[LeasedJob], *, now_us: int, lease_us: int) -> set[str]:
         """Extend leases. Return the ids of the jobs whose lease this worker still has."""
-        ours = given([(job.id, job.lease_token) for job in leased])
-        rows = await tx.driver.rows(_RENEW, {"renewed": ours, "lease_until": now_us + lease_us})
+        values = {**leases(leased), "lease_until": now_us + lease_us}
+        rows = await tx.driver.rows(_RENEW, values)
         return {row[0] for row in rows}
 
     async def save(
@@ -266,6 +273,11 @@ class LeaseStore:
         """Give up the lease of a job that had ended before it was claimed. It is claimed again at `retry_at_us`, or
         never if that is None. Nothing is changed if the lease is lost."""
         await tx.driver.run(_END_CLEANUP, {"which": leased.id, "token": leased.lease_token, "at": retry_at_us})
+
+
+def leases(leased: Sequence[LeasedJob]) -> dict[str, Any]:
+    """Return the parameters of a statement on the leases of these jobs."""
+    return {"renewed": given([(job.id, job.lease_token) for job in leased])}
 
 
 def _row_of(one: Settlement, now_us: int) -> tuple[Any, ...]:

@@ -19,13 +19,21 @@ from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database
 from cloud.foundation.errors import DomainError
 from cloud.work.jobs.execution import LEASE_US, JobExecutor, release
-from cloud.work.jobs.lease_store import DUE_TENANTS, NEXT_EXPIRY, DueTenant, LeaseStore, Settlement
+from cloud.work.jobs.lease_store import (
+    DUE_TENANTS,
+    NEXT_EXPIRY,
+    STILL_LEASED,
+    DueTenant,
+    LeaseStore,
+    Settlement,
+    leases,
+)
 from cloud.work.jobs.model import LeasedJob
 from cloud.work.jobs.sharing import FairShares
 from cloud.work.jobs.signals import CHANNEL
 
 IDLE_S = 0.5
-"""Interval at which a worker looks for due jobs and expired leases without a signal."""
+"""Interval at which a worker looks for due jobs, expired leases and cancelled jobs without a signal."""
 BEAT_S = LEASE_US / 1e6 / 3
 """Interval at which a worker renews its leases."""
 TURN_S = 1.0
@@ -91,7 +99,7 @@ class JobWorker:
         self._ended: list[Settlement] = []
         self._due: list[DueTenant] = []  # of the last query, without those that had fewer jobs than their share
         self._queried_s = -QUERY_S
-        self._swept_s = -IDLE_S
+        self._looked_s = -IDLE_S
         self._draining = False
         self._changed = asyncio.Event()
         self.starving: set[str] = set()
@@ -145,9 +153,10 @@ class JobWorker:
         self._changed.clear()
         try:
             now_s = self._clock.monotonic_s()
-            if now_s - self._swept_s >= IDLE_S:
-                self._swept_s = now_s
+            if now_s - self._looked_s >= IDLE_S:
+                self._looked_s = now_s
                 await self._sweep()
+                await self._stop_cancelled()
             while await self._write(steps, await self._divide()) and self._due:
                 continue
         except DomainError as error:
@@ -161,6 +170,14 @@ class JobWorker:
             async with self._database.transaction() as tx:
                 swept = await self._leases.sweep(tx, now_us)
             log.warning("jobs.leases_expired", jobs=swept)
+
+    async def _stop_cancelled(self) -> None:
+        """Stop the jobs that were cancelled without a signal to this process, as by the console beside SQLite."""
+        slots = list(self._running.values())
+        if slots:
+            rows = await self._database.peek(STILL_LEASED, leases([slot.leased for slot in slots]))
+            ours = {row[0] for row in rows}
+            self._stop([slot for slot in slots if slot.leased.id not in ours])
 
     async def _divide(self) -> dict[str, int]:
         """Return the number of jobs to claim of each tenant, and note which tenants starve. The tenants come from the

@@ -47,11 +47,16 @@ class Gated(Counting):
         super().__init__(story.clock)
         self.gate = asyncio.Event()
         self.begun: list[int] = []
+        self.cancelled: list[str] = []
         self.discarded: list[Running] = []
 
     async def step(self, job: Running) -> Advance[CountState] | Finish:
         self.begun.append(job.state.counted + 1)
-        await self.gate.wait()
+        try:
+            await self.gate.wait()
+        except asyncio.CancelledError:
+            self.cancelled.append(job.id)
+            raise
         return await super().step(job)
 
     async def discard(self, job: Running) -> None:
@@ -189,6 +194,17 @@ async def test_renewal_stops_a_job_that_was_cancelled_by_another_process(story: 
         worker.signal("")
         await eventually(lambda: [job.id for job in story.ended] == [other_id])
     assert [one for one in await story.counted() if one.startswith(job_id)] == []
+
+
+async def test_worker_notices_a_cancellation_without_a_signal(story: JobStory):
+    work = Gated(story)
+    worker = story.another_worker(work)
+    (job_id,) = await story.count_up_to(3)
+    async with running(worker):
+        await eventually(lambda: work.begun == [1])
+        await story.cancel(job_id)
+        story.clock.advance(us=1_000_000)
+        await eventually(lambda: work.cancelled == [job_id])
 
 
 async def test_renewal_keeps_a_job_beyond_the_length_of_its_lease(story: JobStory):
