@@ -78,8 +78,9 @@ def _write_table(distinct: Mapping[int, Channel]) -> _WrittenTable:
     return table
 
 
-def read_channels(reader: WireReader, count: int, *, sized: bool) -> tuple["array[int]", list[Channel]]:
-    """Return the channel number and the channel of each of `count` observations; equal channels are one object."""
+def read_channels(reader: WireReader, count: int, *, sized: bool) -> tuple["array[int]", Sequence[Channel]]:
+    """Return the channel number of each of `count` observations, and the table of channels to which the numbers
+    refer."""
     table_length = reader.varint(count)
     if table_length > BLOCK_CHANNELS_MAX:
         raise reader.over_limit("channels in one block", BLOCK_CHANNELS_MAX)
@@ -87,7 +88,7 @@ def read_channels(reader: WireReader, count: int, *, sized: bool) -> tuple["arra
     column = reader.column(_number_type(len(table)), count)
     if count and max(column) >= len(table):
         raise reader.wrong("an observation refers to a channel that is missing")
-    return column, [table[number] for number in column]
+    return column, table
 
 
 def _read_table(reader: WireReader, table_length: int, *, sized: bool) -> list[Channel]:

@@ -45,7 +45,7 @@ from protocols.uplink import topics
 from protocols.uplink.acks import decode_ack
 from protocols.uplink.envelope import Batch, BatchKind, encode_envelope
 from protocols.uplink.lanes import Lane
-from protocols.uplink.observations import encode_block
+from protocols.uplink.observations import decode_columns, encode_block
 from tests.builders.ingest_cloud import TENANT, CloudUnderTest, StoppedClock
 from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle, section
 from tests.harness.broker import CLOUD_USER, GATEWAY, Broker, password_of
@@ -241,7 +241,7 @@ def _readings(number: int) -> list[Observation]:
 def _raw_rows() -> Callable[[], list[tuple[Any, ...]]]:
     """Return a function. Each call of it returns the rows that our ingest writes in one run, with new
     sequence numbers."""
-    columns = [columns_of([section(_readings(number))]) for number in range(BATCHES)]
+    columns = [columns_of(decode_columns(encode_block([section(_readings(number))]))) for number in range(BATCHES)]
     sequences = itertools.count(1)
     channels = list(range(1, len(_CHANNELS) + 1))
     return lambda: [row for one in columns for row in one.placed(1, next(sequences), [1], channels)]

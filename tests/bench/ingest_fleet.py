@@ -30,6 +30,7 @@ from cloud.foundation.db import migrate, open_database
 from cloud.foundation.ids import UlidIds
 from cloud.vehicles.ingest import BrokerAddress, make_ingest
 from cloud.vehicles.ingest.running import tune_garbage_collector
+from protocols.uplink.observations import decode_columns, encode_block
 from tests.bench.fleet_vehicles import BATCHES, CHANNELS, DEVICES, VEHICLES, sections_of, vehicles
 from tests.bench.frame import Done
 from tests.bench.ingest import make_folder, open_reference
@@ -82,7 +83,7 @@ def measure_postgresql() -> tuple[Run, Run]:
 
 def _reference(write: Callable[[list[Rows]], None]) -> Run:
     """Return a run that writes as many rows as the vehicles send. The rows are made before the measured time."""
-    columns = columns_of(sections_of("gw_0", 1.0))
+    columns = columns_of(decode_columns(encode_block(sections_of("gw_0", 1.0))))
     sequences = itertools.count(1)
     sources, channels = list(range(1, DEVICES + 1)), list(range(1, DEVICES * CHANNELS + 1))
 

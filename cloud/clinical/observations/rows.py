@@ -10,18 +10,18 @@ the batch.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, repeat
+from itertools import repeat
 from types import NoneType
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from cloud.clinical.observations.tables import SYNCHRONISED_CLOCK_ID, UNDATED, observations
 from cloud.clinical.observations.values import value_columns
 from protocols.device_time import DeviceTime, TimeKind
 from protocols.errors import LocalProtocolError
-from protocols.observation import Channel, Observation, Value
+from protocols.observation import Channel, Value
 from protocols.observation_record import content_key, records_of
 from protocols.uplink.lanes import Lane
-from protocols.uplink.observations import DeviceObservations, DeviceRef
+from protocols.uplink.observations import BlockColumns, DeviceObservations, DeviceRef
 
 Converted = TypeVar("Converted")
 
@@ -37,8 +37,7 @@ class Unstorable(Exception):
     """The batch is authentic and decodes, but holds what the database's columns cannot; the text names the field."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelOfSource:
+class ChannelOfSource(NamedTuple):
     """A channel (what is measured) of the device whose index in the batch's sources is `source_number`."""
 
     source_number: int
@@ -151,10 +150,10 @@ def filled_columns(batches: Sequence[ObservationColumns]) -> tuple[str, ...]:
     return tuple([name for name in COLUMNS if name not in empty])
 
 
-def columns_of(sections: Sequence[DeviceObservations]) -> ObservationColumns:
+def columns_of(block: BlockColumns) -> ObservationColumns:
     """Return the columns of one batch. Raises `Unstorable` for a value that no column can hold."""
     sources: dict[DeviceRef, int] = {}
-    channels: dict[ChannelOfSource, int] = {}
+    channels: dict[tuple[int, int], int] = {}
     source_numbers: list[int] = []
     channel_numbers: list[int] = []
     observed: list[int] = []
@@ -164,35 +163,39 @@ def columns_of(sections: Sequence[DeviceObservations]) -> ObservationColumns:
     clocks: dict[ClockOfBoot, int] = {}
     clock_numbers: list[int] = []
     monotonic: list[int | None] = []
-    for section in sections:
-        if "\0" in section.device.system_id or "\0" in section.device.model:
+    for facts, count in block.runs:
+        if "\0" in facts.device.system_id or "\0" in facts.device.model:
             raise Unstorable("the name of a device holds a NUL character")
-        count = len(section.observations)
-        source_number = sources.setdefault(section.device, len(sources))
+        here = slice(len(received), len(received) + count)
+        source_number = sources.setdefault(facts.device, len(sources))
         source_numbers.extend(repeat(source_number, count))
-        channel_numbers.extend(_channel_numbers(section.observations, source_number, channels))
-        received_here = _received_at_us(section)
+        in_table = block.channel_numbers[here]
+        of_source = {
+            number: channels.setdefault((source_number, number), len(channels)) for number in dict.fromkeys(in_table)
+        }
+        channel_numbers.extend(map(of_source.__getitem__, in_table))
+        offset_us = facts.wall_offset_us
+        received_here = [offset_us + round(received_s * 1_000_000) for received_s in block.received_s[here]]
         received.extend(received_here)
-        observed_here = _observed_at_us(section, received_here)
+        observed_here = _observed_at_us(facts.device_offset_us, block.device_times[here], received_here)
         observed.extend(observed_here)
-        if section.wall_synchronised:
+        if facts.wall_synchronised:
             clock_numbers.extend(repeat(0, count))
             monotonic.extend(repeat(None, count))
         else:
-            clock = ClockOfBoot(section.boot_id, section.device_offset_us is not None)
+            clock = ClockOfBoot(facts.boot_id, facts.device_offset_us is not None)
             clock_numbers.extend(repeat(clocks.setdefault(clock, len(clocks) + 1), count))
-            monotonic.extend([at_us - section.wall_offset_us for at_us in observed_here])
-        uncertainty.extend(repeat(section.uncertainty_us, count))
-        stored.extend(repeat(section.stored, count))
-    everything = list(chain.from_iterable([section.observations for section in sections]))
-    numbers, texts = _value_columns([observation.value for observation in everything])
+            monotonic.extend([at_us - offset_us for at_us in observed_here])
+        uncertainty.extend(repeat(facts.uncertainty_us, count))
+        stored.extend(repeat(facts.stored, count))
+    numbers, texts = _value_columns(block.values)
     on_boots = [at_us for at_us in monotonic if at_us is not None] if clocks else []
-    for name, times in (("received_at_us", received), ("observed_at_us", observed), ("monotonic_us", on_boots)):
-        if times and (min(times) not in _BIGINT or max(times) not in _BIGINT):
-            raise Unstorable(f"{name} does not fit 64 bits")
+    _check_times(received_at_us=received, observed_at_us=observed, monotonic_us=on_boots)
     return ObservationColumns(
         sources=tuple(sources),
-        channels=tuple(channels),
+        channels=tuple(
+            [ChannelOfSource(source, _storable(block.channel_table[number])) for source, number in channels]
+        ),
         source_numbers=source_numbers,
         channel_numbers=channel_numbers,
         observed_at_us=observed,
@@ -200,15 +203,22 @@ def columns_of(sections: Sequence[DeviceObservations]) -> ObservationColumns:
         received_at_us=received,
         numbers=numbers,
         texts=texts,
-        samples=[observation.samples for observation in everything],
-        status=[observation.status for observation in everything],
-        device_times=_for_each_time(time_column, everything),
+        samples=block.samples,
+        status=block.status,
+        device_times=_for_each_time(time_column, block.device_times),
         stored=stored,
         clocks=tuple(clocks),
         clock_numbers=clock_numbers,
         monotonic_us=monotonic,
-        content_keys=_content_keys(sections) if any(stored) else {},
+        content_keys=_content_keys(block.sections()) if any(stored) else {},
     )
+
+
+def _check_times(**columns: Sequence[int]) -> None:
+    """Raise `Unstorable` for a time that does not fit 64 bits."""
+    for name, times in columns.items():
+        if times and (min(times) not in _BIGINT or max(times) not in _BIGINT):
+            raise Unstorable(f"{name} does not fit 64 bits")
 
 
 def time_column(time: DeviceTime) -> bytes:
@@ -222,57 +232,38 @@ def time_of(column: bytes | None) -> DeviceTime | None:
     return None if column is None else DeviceTime(_KINDS[column[0]], bytes(column[1:]))
 
 
-def _value_columns(values: list[Value | None]) -> tuple[Sequence[float | None], Sequence[str | None]]:
+def _value_columns(values: Sequence[Value | None]) -> tuple[Sequence[float | None], Sequence[str | None]]:
     """Return the columns `number` and `value`. If all values are numbers or None, `values` itself is the column
     `number`."""
     if set(map(type, values)) <= {float, NoneType}:
-        return cast(list[float | None], values), [None] * len(values)
+        return cast(Sequence[float | None], values), [None] * len(values)
     pairs = [value_columns(value) for value in values]
     return [number for number, _ in pairs], [text for _, text in pairs]
 
 
-def _channel_numbers(
-    observations: Sequence[Observation], source_number: int, channels: dict[ChannelOfSource, int]
-) -> list[int]:
-    """Return the channel number of each observation, and add new channels to `channels`. Each channel object is
-    recognised by its identity and hashed only once, because hashing is expensive."""
-    named = [observation.channel for observation in observations]
-    identities = list(map(id, named))
-    by_identity: dict[int, int] = {}
-    for channel in dict(zip(identities, named, strict=True)).values():
-        if channel.handle not in _BIGINT or (channel.person or 0) not in _BIGINT:
-            raise Unstorable("a handle or person does not fit 64 bits")
-        by_identity[id(channel)] = channels.setdefault(ChannelOfSource(source_number, channel), len(channels))
-    return list(map(by_identity.__getitem__, identities))
+def _storable(channel: Channel) -> Channel:
+    """Return the channel. Raises `Unstorable` for one that no row can hold."""
+    if channel.handle not in _BIGINT or (channel.person or 0) not in _BIGINT:
+        raise Unstorable("a handle or person does not fit 64 bits")
+    return channel
 
 
-def _received_at_us(section: DeviceObservations) -> list[int]:
-    offset_us = section.wall_offset_us
-    try:
-        return [offset_us + round(observation.received_s * 1_000_000) for observation in section.observations]
-    except (ValueError, OverflowError):  # the double in the block may be NaN or infinite
-        raise Unstorable("received_s is not finite") from None
-
-
-def _observed_at_us(section: DeviceObservations, received_at_us: list[int]) -> list[int]:
+def _observed_at_us(offset_us: int | None, times: Sequence[DeviceTime | None], received_at_us: list[int]) -> list[int]:
     """Return for each observation the device's time, or the reception time where the device's time cannot be read or
-    the offset of its clock is not known (DESIGN D5)."""
-    offset_us = section.device_offset_us
+    the offset of its clock (`offset_us`) is not known (DESIGN D5)."""
     if offset_us is None:
         return received_at_us
-    local_us = _for_each_time(DeviceTime.local_us, section.observations)
     return [
         received if local is None else local + offset_us
-        for local, received in zip(local_us, received_at_us, strict=True)
+        for local, received in zip(_for_each_time(DeviceTime.local_us, times), received_at_us, strict=True)
     ]
 
 
 def _for_each_time(
-    convert: Callable[[DeviceTime], Converted | None], observations: Sequence[Observation]
+    convert: Callable[[DeviceTime], Converted | None], times: Sequence[DeviceTime | None]
 ) -> list[Converted | None]:
-    """Return for each observation its converted device time, None if it has none. Each time object is recognised by its
-    identity and converted only once, since all values of a report have one time."""
-    times = [observation.device_time for observation in observations]
+    """Return each device time converted, None where there is none. Each time object is recognised by its identity and
+    converted only once, since all values of a report have one time."""
     identities = list(map(id, times))
     converted = {
         identity: None if time is None else convert(time)

@@ -20,7 +20,7 @@ from protocols.uplink.epcr import decode_changes
 from protocols.uplink.events import GatewayEvent, decode_event
 from protocols.uplink.gaps import Gap, decode_gap
 from protocols.uplink.limits import BLOCK_BYTES_MAX, LimitExceeded
-from protocols.uplink.observations import body_bytes, decode_block
+from protocols.uplink.observations import body_bytes, decode_columns
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -170,7 +170,7 @@ def unpack(batch: Batch) -> UnpackedContent:
 
 
 def _observations(batch: Batch) -> ObservationColumns:
-    return columns_of(decode_block(batch.payload, announced_count=batch.count))
+    return columns_of(decode_columns(batch.payload, announced_count=batch.count))
 
 
 def _gap(batch: Batch) -> Gap:
