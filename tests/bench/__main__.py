@@ -120,6 +120,12 @@ RATIOS = (
         prepare=ingest_fleet.measure_postgresql,
     ),
     Bench(
+        name="ingest.fleet.postgresql.processes_2",
+        unit="batches/s",
+        reference_is="raw COPY of the same rows",
+        prepare=partial(ingest_fleet.measure_postgresql, processes=2),
+    ),
+    Bench(
         name="http.observation_post",
         unit="requests/s",
         reference_is="a bare aiohttp handler that returns the same bytes",

@@ -1,9 +1,9 @@
 """The vehicles of `ingest.fleet`, in a process of their own: `python -m tests.bench.fleet_vehicles PORT`.
 
-After it has connected all vehicles to the broker at PORT it prints a line. For each line that it reads it signs the
-next batches, publishes them, waits until the cloud has acknowledged all of them, and prints the seconds from the first
-publish to the last acknowledgement. The MQTT packets are written and read without a client library, since it would take
-more processor time than the cloud.
+After it has connected all vehicles to the broker at PORT, and the cloud has responded to their statuses, it prints a
+line. For each line that it reads it signs the next batches, publishes them, waits until the cloud has acknowledged all
+of them, and prints the seconds from the first publish to the last acknowledgement. The MQTT packets are written and
+read without a client library, since it would take more processor time than the cloud.
 """
 
 import asyncio
@@ -25,8 +25,9 @@ from protocols.uplink.acks import decode_ack
 from protocols.uplink.envelope import encode_envelope
 from protocols.uplink.lanes import Lane
 from protocols.uplink.observations import DeviceObservations, DeviceRef
+from protocols.uplink.status import Status, encode_status
 from tests.builders.ingest_cloud import TENANT
-from tests.builders.ingest_gateway import GatewayInVehicle, readings, section
+from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle, readings, section
 from tests.harness.broker import password_of
 
 VEHICLES = 100
@@ -65,11 +66,13 @@ class VehicleOnSocket(asyncio.Protocol):
         self._sent = self._through = 0
         self._divider = PacketDivider()
         self._subscribed = asyncio.Event()
+        self._answered = asyncio.Event()
         self._acknowledged = asyncio.Event()
         self._transport: asyncio.Transport
 
     async def connect(self, port: int) -> None:
-        """Connect to the broker and subscribe to the acknowledgements; begin to read them."""
+        """Connect to the broker, subscribe to the acknowledgements, and publish the status; return when the cloud has
+        responded to it, since several ingest processes subscribe to a gateway's batches only then."""
         loop = asyncio.get_running_loop()
         self._transport, _ = await loop.create_connection(lambda: self, "127.0.0.1", port)
         name = self._gateway.gateway
@@ -79,6 +82,8 @@ class VehicleOnSocket(asyncio.Protocol):
         topic = _text(topics.ack(TENANT, name))
         self._transport.write(encode_packet(Packet(_SUBSCRIBE, b"\x00\x01\x00" + topic + b"\x00")))
         await self._subscribed.wait()
+        self._transport.write(encode_publish(topics.status(TENANT, name), encode_status(_status(name)), 1, retain=True))
+        await self._answered.wait()
 
     def sign(self) -> None:
         """Prepare the packets of the next run."""
@@ -104,11 +109,18 @@ class VehicleOnSocket(asyncio.Protocol):
         for packet in self._divider.packets(data):
             if packet.kind == PUBLISH:
                 ack = decode_ack(read_publish(packet).payload)
+                self._answered.set()
                 self._through = max(self._through, ack.through_sequence)
                 if self._through == self._sent:
                     self._acknowledged.set()
             elif packet.kind == _SUBACK:
                 self._subscribed.set()
+
+
+def _status(gateway: str) -> Status:
+    return Status(
+        gateway=gateway, epoch="epoch-a", online=True, at_us=NOW_US, boot_id="boot-1", software="bench", marks={}
+    )
 
 
 def _text(text: str) -> bytes:

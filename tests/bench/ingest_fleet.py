@@ -5,6 +5,9 @@ connection, key, devices and lane. A run ends when the cloud has acknowledged ev
 of their own and sign their batches before a run begins (`fleet_vehicles`), so that the figure is that of the cloud with
 the broker and the database on one machine.
 
+`ingest.fleet.postgresql.processes_2` has two ingest processes in the place of one, as the operator's guide has them
+for a fleet: they divide the vehicles. On two cores they share these with the broker, the database and the vehicles.
+
 The reference inserts the same observations into a table with the same columns, key and index, and does nothing else:
 `executemany` with synchronous=FULL on SQLite, and COPY on PostgreSQL. Each of its commits has as many rows as a full
 group of the ingest.
@@ -13,6 +16,7 @@ group of the ingest.
 import asyncio
 import atexit
 import itertools
+import secrets
 import sqlite3
 import sys
 import time
@@ -26,9 +30,9 @@ import structlog
 
 from cloud.clinical.observations.rows import COLUMNS, columns_of
 from cloud.foundation.clock import SystemClock
-from cloud.foundation.db import migrate, open_database
+from cloud.foundation.db import Database, migrate, open_database
 from cloud.foundation.ids import UlidIds
-from cloud.vehicles.ingest import BrokerAddress, make_ingest
+from cloud.vehicles.ingest import BrokerAddress, IngestSettings, make_ingest
 from cloud.vehicles.ingest.running import tune_garbage_collector
 from protocols.uplink.observations import decode_columns, encode_block
 from tests.bench.fleet_vehicles import BATCHES, CHANNELS, DEVICES, VEHICLES, sections_of, vehicles
@@ -64,13 +68,13 @@ def measure_sqlite() -> tuple[Run, Run]:
     return bench.ours, _reference(write)
 
 
-def measure_postgresql() -> tuple[Run, Run]:
-    """Return two runs on PostgreSQL: the ingest, and COPY."""
+def measure_postgresql(processes: int = 1) -> tuple[Run, Run]:
+    """Return two runs on PostgreSQL: the ingest in so many processes, and COPY."""
     stack = ExitStack()
     atexit.register(stack.close)
     cluster = stack.enter_context(postgresql_running())
     cluster.administer("CREATE DATABASE ours TEMPLATE template0", f"CREATE DATABASE raw TEMPLATE {TEMPLATE}")
-    bench = _Bench(cluster.url("ours"), make_folder())
+    bench = _Bench(cluster.url("ours"), make_folder(), processes)
     raw = bench.run(asyncpg.connect(cluster.url("raw")))
 
     async def copy(groups: list[Rows]) -> None:
@@ -108,36 +112,26 @@ class _Bench:
     """A broker, a cloud that ingests from it, and the process of the vehicles. The event loop runs only during
     measurements."""
 
-    def __init__(self, url: str, folder: Path) -> None:
+    def __init__(self, url: str, folder: Path, processes: int = 1) -> None:
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
         self._loop = asyncio.new_event_loop()
         self._open = AsyncExitStack()
         self._process: asyncio.subprocess.Process
-        self.run(self._start(url, folder))
+        self.run(self._start(url, folder, processes))
         atexit.register(self.close)
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
         return self._loop.run_until_complete(work)
 
     def ours(self) -> Done:
-        return Done(VEHICLES * BATCHES, float(self.run(self._line("run"))))
+        return Done(VEHICLES * BATCHES, float(self.run(_line(self._process, "run"))))
 
     def close(self) -> None:
         """End the vehicles, the ingest and the broker, when the interpreter ends."""
         self.run(self._open.aclose())
         self._loop.close()
 
-    async def _line(self, order: str | None = None) -> str:
-        """Send a line to the vehicles' process, and return the line that it prints."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        if order is not None:
-            self._process.stdin.write(f"{order}\n".encode())
-        line = await self._process.stdout.readline()
-        assert line, "the process of the vehicles has ended"
-        return line.decode().strip()
-
-    async def _start(self, url: str, folder: Path) -> None:
+    async def _start(self, url: str, folder: Path, processes: int) -> None:
         await migrate(url, create=True)
         database = await open_database(url)
         gateways = vehicles()
@@ -145,6 +139,21 @@ class _Bench:
         broker = Broker(folder / "broker", gateways=[one.gateway for one in gateways])
         await broker.start()
         self._open.push_async_callback(broker.kill)
+        if processes == 1:
+            await self._ingest(database, broker)
+        else:
+            group = secrets.token_hex(16)
+            for _ in range(processes):
+                ingest = await self._run("tests.bench.fleet_ingest", url, broker.url, group)
+                assert await _line(ingest) == "connected"
+            # Until then the first process also receives the batches of the others.
+            await asyncio.sleep(IngestSettings().share_overlap_s + 1)
+        self._process = await self._run("tests.bench.fleet_vehicles", str(broker.port))
+        assert await _line(self._process) == "connected"
+        tune_garbage_collector()
+
+    async def _ingest(self, database: Database, broker: Broker) -> None:
+        """Ingest in this process."""
         clock = SystemClock()
         address = BrokerAddress(url=broker.url, username=CLOUD_USER, password=password_of(CLOUD_USER))
         running = make_ingest(database, address, clock, UlidIds(clock))
@@ -156,16 +165,29 @@ class _Bench:
 
         self._open.push_async_callback(end)
         await eventually(lambda: running.unready() is None, what="ingest is connected")
-        self._process = await asyncio.create_subprocess_exec(
+
+    async def _run(self, module: str, *arguments: str) -> asyncio.subprocess.Process:
+        """Start a process of the bench, which is killed at the end."""
+        process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "tests.bench.fleet_vehicles",
-            str(broker.port),
+            module,
+            *arguments,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             cwd=_ROOT,
         )
-        self._open.push_async_callback(self._process.wait)
-        self._open.callback(self._process.kill)
-        assert await self._line() == "connected"
-        tune_garbage_collector()
+        self._open.push_async_callback(process.wait)
+        self._open.callback(process.kill)
+        return process
+
+
+async def _line(process: asyncio.subprocess.Process, order: str | None = None) -> str:
+    """Send a line to a process, and return the line that it prints."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    if order is not None:
+        process.stdin.write(f"{order}\n".encode())
+    line = await process.stdout.readline()
+    assert line, "a process of the bench has ended"
+    return line.decode().strip()
