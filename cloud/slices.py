@@ -35,6 +35,7 @@ PACKAGES = (
     "cloud.vehicles.expiry",
     "cloud.vehicles.erasure",
     "cloud.work.jobs",
+    "cloud.work.graph",
     "cloud.partners.webhooks",
     "cloud.partners.administration",
     "cloud.partners.discovery",

@@ -23,10 +23,11 @@ from cloud.foundation.master_key import load_master_key
 from cloud.foundation.process import Process, Role
 from cloud.foundation.settings import Settings
 from cloud.foundation.supplies import Supplies
-from cloud.partners.webhooks import subscribers_of
+from cloud.partners.webhooks import callback_queue, subscribers_of
 from cloud.vehicles.custody import batches, lanes
 from cloud.vehicles.fleet import END_CONNECTION, RIGHTS_SENDER
 from cloud.vehicles.ingest import EventReader, RightsLink, broker_address, end_connection
+from cloud.work.jobs import CALLBACKS
 
 
 def make_process(
@@ -63,4 +64,5 @@ def make_supplies(checks: Sequence[Check] = ()) -> Supplies:
     supplies.supply(RIGHTS_SENDER, lambda mqtt: RightsLink(broker_address(mqtt)))
     supplies.supply(CHECKS, checks)
     supplies.supply(SUBSCRIBERS, subscribers_of)
+    supplies.supply(CALLBACKS, callback_queue)
     return supplies

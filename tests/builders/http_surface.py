@@ -30,6 +30,7 @@ def caller(
     subject: str | None = None,
     scopes: Sequence[str] = ("read",),
     use: str = "access",
+    clearance: SecrecyLevel = SecrecyLevel.STANDARD,
 ) -> Caller:
     """Return an authenticated caller, as a verified token with these claims describes it."""
     return Caller(
@@ -37,7 +38,7 @@ def caller(
         client_id=client,
         token_use=use,
         scopes=frozenset(scopes),
-        viewer=Viewer(tenant, organization, SecrecyLevel.STANDARD),
+        viewer=Viewer(tenant, organization, clearance),
         jti=f"jti-{tenant}-{client}",
         expires_at_us=2_000_000_000_000_000,
     )

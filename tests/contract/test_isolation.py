@@ -47,7 +47,8 @@ def _makers(table: str) -> dict[str, Callable[..., str]]:
 
 
 MAKERS = _makers("MAKERS")
-"""Map a path parameter to a function that makes an object of an app and returns its identifier."""
+"""Map a path parameter to a function that makes an object of an app and returns its identifier. The contract names the
+ids of several kinds of objects `id`: of these, the key is the path up to the parameter."""
 
 PART_MAKERS = _makers("PART_MAKERS")
 """Map a path parameter to a function that makes a part of another object, given the identifiers made so far."""
@@ -69,8 +70,16 @@ def owned(cloud: RunningCloud, rows: tuple[Route, ...]) -> dict[str, str]:
     return made | {name: PART_MAKERS[name](cloud, "north", made) for name in sorted(names & PART_MAKERS.keys())}
 
 
+def key_of(row: Route, name: str) -> str:
+    """Return the key in `MAKERS` of a path parameter."""
+    begin = f"{row.path.partition('{' + name)[0]}{{{name}}}"
+    return begin if begin in MAKERS else name
+
+
 def parameters(row: Route) -> list[str]:
-    return [name for name in re.findall(r"\{(\w+)\*?\}", row.path) if not row.path.endswith("*}")]
+    """Return the keys in `MAKERS` and `PART_MAKERS` of a route's path parameters."""
+    names = [name for name in re.findall(r"\{(\w+)\*?\}", row.path) if not row.path.endswith("*}")]
+    return [key_of(row, name) for name in names]
 
 
 def walked(rows: tuple[Route, ...]) -> Iterator[Route]:
@@ -80,7 +89,7 @@ def walked(rows: tuple[Route, ...]) -> Iterator[Route]:
 
 def ask(cloud: RunningCloud, row: Route, app: str, objects: dict[str, str]) -> httpx.Response:
     """Send the request of a route as this app, with the route's documented example as the body."""
-    target = re.sub(r"\{(\w+)\}", lambda found: objects[found[1]], row.path)
+    target = re.sub(r"\{(\w+)\}", lambda found: objects[key_of(row, found[1])], row.path)
     host = "api" if Host.API in row.hosts else row.hosts[0].value
     body = row.request_example if row.body is not None else None
     with cloud.client(app, host) as client:
@@ -165,7 +174,10 @@ def test_refused_writes_to_objects_of_another_tenant_or_organisation_change_no_o
     cloud: RunningCloud, rows: tuple[Route, ...], owned: dict[str, str]
 ) -> None:
     def everything() -> list[str]:
-        readable = [row for row in rows if row.method == "GET" and row.scopes.access is Access.TOKEN]
+        # Without jobs, which a worker changes meanwhile; `tests/cloud/jobs` shows the same of them.
+        readable = [
+            row for row in rows if row.method == "GET" and row.scopes.access is Access.TOKEN and row.tag != "Jobs"
+        ]
         told = [ask(cloud, row, "north", owned).text for row in readable if set(parameters(row)) <= owned.keys()]
         return [*told, cloud.console("observations", "export", "--tenant", "tnt_one", "--json")]
 
@@ -192,7 +204,9 @@ def test_response_time_is_the_same_for_an_object_of_another_tenant_and_for_an_ab
     for row in readable:
         taken: dict[bool, list[float]] = {True: [], False: []}
         targets = {
-            foreign: re.sub(r"\{(\w+)\}", lambda found, f=foreign: owned[found[1]] if f else ABSENT, row.path)
+            foreign: re.sub(
+                r"\{(\w+)\}", lambda found, f=foreign, r=row: owned[key_of(r, found[1])] if f else ABSENT, row.path
+            )
             for foreign in taken
         }
         with cloud.client("other") as client:
@@ -300,7 +314,7 @@ def test_request_without_the_required_scope_is_refused_before_its_body_is_read_o
         token = tokens["argus:acqi:read" if Host.API in row.hosts else elsewhere]
         host = "api" if Host.API in row.hosts else row.hosts[0].value
         for objects in (owned, dict.fromkeys(owned, ABSENT)):
-            target = re.sub(r"\{(\w+)\*?\}", lambda found, ids=objects: ids[found[1]], row.path)
+            target = re.sub(r"\{(\w+)\*?\}", lambda found, ids=objects, r=row: ids[key_of(r, found[1])], row.path)
             answer = httpx.request(
                 row.method,
                 cloud.urls[host] + target,

@@ -11,6 +11,8 @@ import httpx
 import pytest
 
 from tests.builders.contract_samples import Sample, SampleRequest, samples, shape_faults
+from tests.cloud.jobs.isolation import start
+from tests.harness.eventually import until
 from tests.harness.running_cloud import PLAIN, RunningCloud
 
 FIRST_SURFACE = {
@@ -40,6 +42,11 @@ FIRST_SURFACE = {
     ("POST", "/api/v1/devices/{deviceId}/observations"),
     ("GET", "/.well-known/openapi.json"),
     ("GET", "/.well-known/openapi.yaml"),
+    ("POST", "/v1/jobs"),
+    ("GET", "/v1/jobs"),
+    ("GET", "/v1/jobs/{id}"),
+    ("DELETE", "/v1/jobs/{id}"),
+    ("GET", "/v1/jobs/{id}/result"),
 }
 """The least that must be there."""
 
@@ -50,8 +57,14 @@ ADDED = {
     ("GET", "/api/v1/epcr/encounters/{encounterId}/timeline"),
 }
 """Operations that are added to the contract (`docs/deviations.md`)."""
-NOT_YET = {("GET", "/.well-known/openapi.json"): "its sample shows /v1/jobs, which comes with the jobs"}
-"""Samples that show what a later slice adds."""
+JOB = "01HFXY..."
+"""The id of the job in the samples."""
+NOT_YET = {
+    '"intelligence.enrich.bulk"': '"graph.compute"',
+    "kind=intelligence.enrich.bulk": "kind=graph.compute",
+    '{ "profile_ids": ["p1", "p2"] }': '{ "analyses": ["components"] }',
+}
+"""Texts in the samples that name a kind of job which a later slice adds, and the texts that are sent instead."""
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +113,19 @@ def replaced(cloud: RunningCloud) -> dict[str, str]:
         "wh_123": webhook_id,
         "dev_1": device.json()["id"],
         "enc_123": encounter.json()["id"],
+        JOB: finished_job(cloud),
+        **NOT_YET,
     }
+
+
+def finished_job(cloud: RunningCloud) -> str:
+    """Run a job to its end; return its id."""
+    with cloud.client("north") as client:
+        made = client.post("/v1/jobs", json={"kind": "graph.compute", "payload": {"analyses": ["components"]}})
+        assert made.is_success, made.text
+        path = f"/v1/jobs/{made.json()['id']}"
+        until(lambda: client.get(path).json()["status"] == "succeeded", within_s=60)
+    return str(made.json()["id"])
 
 
 def documented(document: dict[str, Any]) -> list[Sample]:
@@ -138,9 +163,11 @@ def test_response_to_every_documented_sample_has_all_fields_of_the_sample(
     faults: dict[str, list[str]] = {}
     for sample in documented(document):
         assert sample.request is not None
-        answer = send(cloud, sample.request, sample.host_url, replaced)
+        # A job that has ended can be fetched, and one that is open can be cancelled.
+        other = {JOB: start(cloud, "north")} if sample.request.method == "DELETE" else {}
+        answer = send(cloud, sample.request, sample.host_url, replaced | other)
         found = [] if answer.is_success else [f"answered {answer.status_code}: {answer.text[:300]}"]
-        if answer.is_success and (sample.request.method, sample.path) not in NOT_YET:
+        if answer.is_success and answer.content:
             found += _compared(sample, answer)
         if found:
             faults[f"{sample.request.method} {sample.path}"] = found
@@ -155,7 +182,11 @@ def _compared(sample: Sample, answer: httpx.Response) -> list[str]:
         )
     if kind not in ("application/json", "application/fhir+json"):
         return [f"has the media type {kind}"]
-    return shape_faults(sample.answer, answer.json())
+    document = answer.json()
+    shown = sample.answer
+    if isinstance(document, dict) and document.get("next_cursor", "") is None:
+        shown = {**shown, "next_cursor": None}  # the list of the sample has a further page, which ours has not
+    return shape_faults(shown, document)
 
 
 @pytest.mark.contract("C-007", "C-255")
@@ -201,7 +232,10 @@ def test_examples_in_the_openapi_document_are_the_samples_of_the_contract(docume
         said = document["paths"][sample.path][sample.request.method.lower()]
         if sample.request.body and sample.request.body.startswith("{"):
             example = said["requestBody"]["content"]["application/json"]["example"]
-            assert example == json.loads(sample.request.body), sample.path
+            text = sample.request.body
+            for shown, sent in NOT_YET.items():
+                text = text.replace(shown, sent)
+            assert example == json.loads(text), sample.path
         if sample.answer_text.startswith(("{", "[")):
             answers = [one for status, one in said["responses"].items() if status.startswith("2") and "content" in one]
             examples = [media["example"] for one in answers for media in one["content"].values() if "example" in media]

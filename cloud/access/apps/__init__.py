@@ -6,9 +6,9 @@ from cloud.foundation.slice import IdKind, Scope, Slice, lazy_exports
 
 # mypy: implicit-reexport
 if TYPE_CHECKING:
-    from cloud.access.apps.callbacks import callback_secret
+    from cloud.access.apps.callbacks import callback_secret, signing_secrets
     from cloud.access.apps.cli import clearance_of
-    from cloud.access.apps.errors import AppPublic, AppUnknown, GovernanceMalformed
+    from cloud.access.apps.errors import AppPublic, AppUnknown, ClearanceExceeded, GovernanceMalformed
     from cloud.access.apps.handlers import SERVICE_TOKENS, etag_of, flags_of
     from cloud.access.apps.model import App, Governance, GrantType, LiveSecret
     from cloud.access.apps.schemas import GovernancePatch

@@ -24,7 +24,7 @@ class RedirectUriRefused(DomainError, code="invalid_redirect_uri", status=400):
 
 
 class ClearanceExceeded(DomainError, code="clearance_exceeded", status=403):
-    """The app would have a higher clearance than the caller."""
+    """The requested secrecy level is above the clearance of the caller."""
 
 
 class GovernanceMalformed(DomainError, code="invalid_governance", status=400):

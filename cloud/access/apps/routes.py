@@ -94,7 +94,7 @@ def _catalogue_and_apps(h: AppHandlers) -> tuple[Route, ...]:
             responses={
                 201: "The app with its secrets, which are shown only once.",
                 400: "The body is invalid, or a grant, scope or redirect URI is unknown or not allowed.",
-                403: "The app would have a higher clearance than the caller.",
+                403: "The requested secrecy level is above the clearance of the caller.",
                 404: "Organisation not found.",
             },
             operation_id="createApp",

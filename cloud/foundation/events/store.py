@@ -94,11 +94,13 @@ class Outbox:
         await tx.driver.run(_EMIT, dict(zip(_EMITTED, row, strict=True)))
         return id
 
-    async def emit_all(self, tx: Transaction, events: Sequence[NewEvent]) -> None:
-        """Store events as `emit` does, in this order and with one statement for any number of them."""
+    async def emit_all(self, tx: Transaction, events: Sequence[NewEvent]) -> Sequence[str]:
+        """Store events as `emit` does, in this order and with one statement however many they are. Return their ids."""
+        ids = [self._ids.new("evt") for _ in events]
         if events:
-            rows = [(*_row(self._ids.new("evt"), one), one.at_us, 0, 0) for one in events]
+            rows = [(*_row(id, one), one.at_us, 0, 0) for id, one in zip(ids, events, strict=True)]
             await tx.driver.append(outbox_events, (*_EMITTED, "available_at_us", "lease_token", "attempts"), rows)
+        return ids
 
     async def any_due(self, tx: Transaction, *, now_us: int) -> bool:
         """Return whether an event is due for delivery and can be claimed. The query is cheap enough to poll, in a read

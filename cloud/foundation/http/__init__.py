@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from cloud.foundation.http.aiohttp_internals import listening_server
     from cloud.foundation.http.cursors import Cursors
     from cloud.foundation.http.errors import (
+        BodyMalformed,
+        InsufficientScope,
         InvalidCursor,
         InvalidToken,
         NotFound,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cloud.foundation.objects.s3 import S3Objects
     from cloud.foundation.objects.store import Download, ListedObject, ObjectStore, StoredObject
     from cloud.foundation.objects.sweeping import ResultSweeper
-    from cloud.foundation.objects.upload import ResultUpload, UploadMark
+    from cloud.foundation.objects.upload import PART_BYTES, ResultUpload, UploadMark
 else:
     __getattr__ = lazy_exports(__name__)
 

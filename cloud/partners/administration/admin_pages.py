@@ -36,6 +36,7 @@ class Area(StrEnum):
     HOME = ""
     APPS = "apps"
     WEBHOOKS = "webhooks"
+    JOBS = "jobs"
     USERS = "users"
     AUDIT = "audit"
     KEYS = "keys"

@@ -9,6 +9,7 @@ from cloud.partners.administration.admin_pages import AdminPages, Area, Work
 from cloud.partners.administration.app_pages import AppPages
 from cloud.partners.administration.audit_pages import AuditPages
 from cloud.partners.administration.home_page import HomePage
+from cloud.partners.administration.job_pages import JobPages
 from cloud.partners.administration.key_pages import KeyPages
 from cloud.partners.administration.schemas import (
     AdminForm,
@@ -16,6 +17,7 @@ from cloud.partners.administration.schemas import (
     AppsOfQuery,
     AuditQuery,
     GovernanceForm,
+    JobsQuery,
     LanguageForm,
     ListQuery,
     PageQuery,
@@ -46,6 +48,7 @@ def routes(parts: Parts) -> tuple[Route, ...]:
         row("POST", "/admin/language", Area.HOME, pages.choose_language, "Choose a language", body=LanguageForm),
         *_apps(row, apps),
         *_webhooks(row, webhooks),
+        *_jobs(row, JobPages(pages)),
         *_users(row, users),
         row("GET", "/admin/audit", Area.AUDIT, audit.search, "Search the audit trail", query=AuditQuery),
         row("GET", "/admin/keys", Area.KEYS, keys.page, "List the signing keys", query=PageQuery),
@@ -80,6 +83,15 @@ def _webhooks(row: _Row, h: WebhookPages) -> tuple[Route, ...]:
         row("POST", f"{one}/test", area, h.test, "Send a test", body=AdminForm),
         row("POST", f"{one}/replay", area, h.replay_failed, "Send again what failed", body=ReplayForm),
         row("POST", again, area, h.replay_one, "Send one delivery again", body=AdminForm),
+    )
+
+
+def _jobs(row: _Row, h: JobPages) -> tuple[Route, ...]:
+    one, area = "/admin/jobs/{job_id}", Area.JOBS
+    return (
+        row("GET", "/admin/jobs", area, h.list, "List the jobs", query=JobsQuery),
+        row("GET", one, area, h.show, "Show a job", query=PageQuery),
+        row("POST", f"{one}/cancel", area, h.cancel, "Cancel a job", body=AdminForm),
     )
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from cloud.foundation.http import Cursor, Query
 from cloud.partners.webhooks import DeliveryStatus
+from cloud.work.jobs import JobStatus
 
 CHOSEN = "on"
 _TRACE = re.compile(r"[0-9a-f]{32}")
@@ -53,6 +54,12 @@ class WebhookQuery(ListQuery):
     """One webhook, with deliveries of one status or all."""
 
     status: DeliveryStatus | None = None
+
+
+class JobsQuery(ListQuery):
+    """Jobs: all, or those with one status."""
+
+    status: JobStatus | None = None
 
 
 class AuditQuery(Query):

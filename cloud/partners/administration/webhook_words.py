@@ -62,6 +62,7 @@ WEBHOOK_WORDS: Final = {
     "delivery.kind.test": ("test", "test"),
     "delivery.kind.replay": ("sent again", "ponownie"),
     "delivery.kind.notice": ("notice", "powiadomienie"),
+    "delivery.kind.callback": ("call-back of a job", "wywołanie zwrotne zadania"),
     "delivery.status.queued": ("pending", "oczekuje"),
     "delivery.status.delivering": ("being sent", "w trakcie wysyłania"),
     "delivery.status.succeeded": ("delivered", "dostarczono"),

@@ -4,6 +4,7 @@ from typing import Final
 
 from cloud.access.oauth import WORDS as CONSENT_WORDS
 from cloud.partners.administration.app_words import APP_WORDS
+from cloud.partners.administration.job_words import JOB_WORDS
 from cloud.partners.administration.people_words import PEOPLE_WORDS
 from cloud.partners.administration.webhook_words import WEBHOOK_WORDS
 
@@ -152,5 +153,6 @@ WORDS: Final = {
     **APP_WORDS,
     **PEOPLE_WORDS,
     **WEBHOOK_WORDS,
+    **JOB_WORDS,
     **_SCOPES,
 }

@@ -7,16 +7,17 @@ from cloud.foundation.slice import IdKind, Scope, Slice, lazy_exports
 # mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.partners.webhooks.backlog import webhooks_sampler
+    from cloud.partners.webhooks.callbacks import CallbackQueue
     from cloud.partners.webhooks.catalogue import EVENTS, message_sample
     from cloud.partners.webhooks.delivery_store import DeliveryStore, NewDelivery
-    from cloud.partners.webhooks.errors import SecretMalformed, WebhookKeyTooFresh
+    from cloud.partners.webhooks.errors import SecretMalformed, WebhookHostNotAllowed, WebhookKeyTooFresh
     from cloud.partners.webhooks.fan_out import FanOut
     from cloud.partners.webhooks.keys import WebhookKeys
     from cloud.partners.webhooks.log import DeliveryLog
     from cloud.partners.webhooks.log_store import Filter, Logged
     from cloud.partners.webhooks.model import DeliveryKind, DeliveryStatus, ErrorCode, Subscription
     from cloud.partners.webhooks.replay_store import ReplayMode
-    from cloud.partners.webhooks.running import judge_of, subscribers_of
+    from cloud.partners.webhooks.running import callback_queue, judge_of, subscribers_of
     from cloud.partners.webhooks.service import Judge, Webhooks
     from cloud.partners.webhooks.settling import Settling
     from cloud.partners.webhooks.signing import new_secret, secret_key

@@ -13,6 +13,7 @@ import structlog
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.master_key import MasterKey, SealBroken
+from cloud.partners.webhooks.callback_keys import callback_keys
 from cloud.partners.webhooks.delivery import LeasedDelivery
 from cloud.partners.webhooks.endpoint_store import Endpoint, EndpointStore
 from cloud.partners.webhooks.in_flight import InFlight, Reservation
@@ -130,6 +131,8 @@ class Claimer:
         endpoints = await self._endpoints.endpoints_now(self._database, ids)
         signer = await self._current_signer()
         keys: dict[str, tuple[bytes, ...] | None] = {}
+        if any(one.is_callback for one in endpoints.values()):
+            keys.update(await callback_keys(self._database, self._master(), endpoints.values(), self._clock.now_us()))
         for delivery in deliveries:
             endpoint = endpoints[delivery.webhook_id]
             if (reason := _discard_reason(delivery, endpoint)) is not None:
@@ -178,7 +181,7 @@ class Claimer:
 
 def _discard_reason(delivery: LeasedDelivery, endpoint: Endpoint) -> ErrorCode | None:
     """Return the reason to discard a delivery (endpoint deleted or disabled), or None to send it."""
-    if endpoint.deleted_at_us is not None or endpoint.secret_sealed is None:
+    if endpoint.deleted_at_us is not None or (endpoint.secret_sealed is None and not endpoint.is_callback):
         return ErrorCode.ENDPOINT_DELETED
     if endpoint.disabled_at_us is not None and delivery.kind is not DeliveryKind.TEST:
         return ErrorCode.ENDPOINT_DISABLED

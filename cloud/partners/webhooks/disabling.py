@@ -37,8 +37,9 @@ class Disabling:
         discarded = await self._deliveries.discard_pending(
             tx, endpoint.id, ErrorCode.ENDPOINT_DISABLED, now_us, tests=False
         )
-        payload = {"webhook_id": endpoint.id, "reason": reason.value, "disabled_at": write_moment(now_us)}
-        await self._outbox.emit(tx, DISABLED_EVENT, endpoint, key=endpoint.id, payload=payload, at_us=now_us)
+        if not endpoint.is_callback:  # the tenant knows no webhook of that id
+            payload = {"webhook_id": endpoint.id, "reason": reason.value, "disabled_at": write_moment(now_us)}
+            await self._outbox.emit(tx, DISABLED_EVENT, endpoint, key=endpoint.id, payload=payload, at_us=now_us)
         await self._audit.record(
             tx, product_actor(endpoint), "webhook.disable", endpoint.id, metadata={"reason": reason.value}
         )

@@ -47,7 +47,7 @@ _LISTENERS = Prepared(
 )
 _NEIGHBOURS = Prepared(
     select(_subs.id, _subs.disabled_at_us, _HEAD)
-    .where(*_MAY_RECEIVE, _subs.disabled_at_us.is_(None), _subs.id != bindparam("id"))
+    .where(*_MAY_RECEIVE, _subs.disabled_at_us.is_(None), _subs.is_callback == 0, _subs.id != bindparam("id"))
     .order_by(_subs.id)
 )
 
@@ -59,6 +59,7 @@ class Endpoint:
     id: str
     tenant_id: str
     organization_id: str | None
+    client_id: str
     url: str = field(repr=False)
     secret_sealed: bytes | None = field(repr=False)
     previous_secret_sealed: bytes | None = field(repr=False)
@@ -66,9 +67,11 @@ class Endpoint:
     disabled_at_us: int | None
     deleted_at_us: int | None
     failing_since_us: int | None
+    is_callback: bool
+    """True for the receiver of an app's call-backs, which has no secret of its own."""
 
 
-_RECORDS = Records(Endpoint, webhook_subscriptions)
+_RECORDS = Records(Endpoint, webhook_subscriptions, codecs={"is_callback": (int, bool)})
 ENDPOINTS_BATCH = 16
 """Endpoints that one query reads."""
 _ENDPOINTS = Prepared(

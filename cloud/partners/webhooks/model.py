@@ -24,6 +24,7 @@ class DeliveryKind(StrEnum):
     TEST = "test"
     REPLAY = "replay"
     NOTICE = "notice"
+    CALLBACK = "callback"  # the end of a job, at the address that the job's request named
 
 
 class DisabledReason(StrEnum):

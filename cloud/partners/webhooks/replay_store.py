@@ -14,7 +14,7 @@ from cloud.partners.webhooks.tables import webhook_deliveries, webhook_replays
 _rows = webhook_deliveries.c
 _replays = webhook_replays.c
 _GIVEN_UP = (DeliveryStatus.EXHAUSTED.value, DeliveryStatus.DISCARDED.value)
-_ORIGINALS = (DeliveryKind.EVENT.value, DeliveryKind.NOTICE.value)
+_ORIGINALS = (DeliveryKind.EVENT.value, DeliveryKind.NOTICE.value, DeliveryKind.CALLBACK.value)
 _TO_REPEAT = (_rows.position, _rows.event, _rows.event_id, _rows.lane, _rows.body, _rows.traceparent)
 
 

@@ -3,14 +3,17 @@
 import random
 
 from cloud.access.audit import Audit
+from cloud.foundation.clock import Clock
 from cloud.foundation.egress import AllowList, Egress, EgressSection, Target
 from cloud.foundation.events import Outbox, Subscribers
 from cloud.foundation.housekeeping import Chore
 from cloud.foundation.http import Parts
+from cloud.foundation.ids import Ids
 from cloud.foundation.jobs import Jobs, Loop
 from cloud.foundation.process import Process, Role
 from cloud.foundation.settings import Settings
 from cloud.partners.webhooks.backlog import webhooks_sampler
+from cloud.partners.webhooks.callbacks import CallbackQueue
 from cloud.partners.webhooks.catalogue import public_event
 from cloud.partners.webhooks.fan_out import FanOut
 from cloud.partners.webhooks.governing import HostGovernance, OrphanedWebhooks
@@ -43,6 +46,11 @@ def judge_of(parts: Parts) -> Judge:
     """Return the function that checks whether webhooks may call an address. Call this as `parts.shared(judge_of)`, so
     that the process has one HTTP client."""
     return make_judge(parts.settings)
+
+
+def callback_queue(settings: Settings, clock: Clock, ids: Ids) -> CallbackQueue:
+    """Make the queue of call-backs, which jobs need."""
+    return CallbackQueue(clock, ids, make_judge(settings))
 
 
 def worker_of(process: Process) -> DeliveryWorker:

@@ -58,7 +58,8 @@ class SubscriptionStore:
         return [_SUBSCRIPTIONS.read(row, events=events.get(row.id, ())) for row in rows]
 
     async def count_of_app(self, tx: Transaction, client_id: str) -> int:
-        statement = select(func.count()).where(_subs.client_id == client_id, _subs.deleted_at_us.is_(None))
+        counted = _subs.client_id == client_id, _subs.deleted_at_us.is_(None), _subs.is_callback == 0
+        statement = select(func.count()).where(*counted)
         return int((await tx.execute(statement)).scalar())
 
     async def add(self, tx: Transaction, subscription: Subscription, secret_sealed: bytes) -> None:
@@ -124,4 +125,6 @@ class SubscriptionStore:
 
 
 def _seen(viewer: Viewer) -> Any:
-    return _SUBSCRIPTIONS.select().where(*visible(webhook_subscriptions, viewer), _subs.deleted_at_us.is_(None))
+    # Without the receivers of call-backs, which follow from requests of jobs and have nothing to configure.
+    shown = _subs.deleted_at_us.is_(None), _subs.is_callback == 0
+    return _SUBSCRIPTIONS.select().where(*visible(webhook_subscriptions, viewer), *shown)

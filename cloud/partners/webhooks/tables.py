@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from cloud.foundation.db import metadata, partial_index, row_number
@@ -43,7 +44,10 @@ webhook_subscriptions = Table(
     Column("updated_at_us", BigInteger, nullable=False),
     Column("deleted_at_us", BigInteger),  # its deliveries stay for the administrator until their retention ends
     partial_index("ix_webhook_subscriptions_live", "tenant_id", "id", where="deleted_at_us IS NULL"),
+    # 1: the receiver of an app's call-backs, which has no events and is signed with the app's call-back secret.
+    Column("is_callback", Integer, nullable=False, server_default=text("0")),
     Index(None, "client_id"),
+    partial_index("ix_webhook_subscriptions_callback", "updated_at_us", where="is_callback = 1"),
 )
 
 webhook_events = Table(
@@ -80,7 +84,7 @@ webhook_deliveries = Table(
     Column("id", Text, nullable=False),
     Column("webhook_id", Text, ForeignKey("webhook_subscriptions.id"), nullable=False),
     Column("tenant_id", Text, nullable=False),
-    Column("kind", Text, nullable=False),  # event, test, replay, notice
+    Column("kind", Text, nullable=False),  # event, test, replay, notice, callback
     Column("event", Text, nullable=False),
     Column("event_id", Text, nullable=False),  # the `webhook-id`: the same in every attempt and every replay
     Column("lane", Text, nullable=False),  # the deliveries of one (webhook_id, lane) are sent one after the other

@@ -7,8 +7,10 @@ from cloud.foundation.slice import IdKind, Slice, lazy_exports
 # mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.work.jobs.backlog import job_findings
+    from cloud.work.jobs.callbacks import CALLBACKS, Callback
     from cloud.work.jobs.kind import Advance, Effect, Finish, JobFailure, JobKind, JobWork, RunningJob, job_kinds
     from cloud.work.jobs.model import Job, JobError, JobResult, JobStatus, NewJob
+    from cloud.work.jobs.service import service_of
     from cloud.work.jobs.signals import JobBell
     from cloud.work.jobs.store import JobSearch, JobStore
 else:
@@ -20,4 +22,8 @@ SLICE = Slice(
     jobs="running:jobs",
     settings={"jobs": "settings:JobsSection"},
     ids={"job": IdKind("job", "jobs")},
+    events="event_types:EVENTS",
+    tags={"Jobs": "Long-running work: start it, follow it, fetch its result."},
+    routes=("routes:routes",),
+    commands={"jobs": "cli:jobs"},
 )

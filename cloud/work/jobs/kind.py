@@ -29,7 +29,7 @@ Effect = Callable[[Transaction], Awaitable[None]]
 """Changes rows in the transaction that stores the outcome of a step. It may run again after a rollback."""
 
 
-class JobFailure(PrivateError, code="job_failed"):
+class JobFailure(PrivateError, code="job_step_failed"):
     """The job cannot succeed, and no retry would change that.
 
     A step raises it. `error` is what the tenant sees; it contains no data of a patient.

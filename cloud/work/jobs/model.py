@@ -7,7 +7,7 @@ from cloud.foundation.viewer import SecrecyLevel
 
 
 class JobStatus(StrEnum):
-    """The status of a job (contract matrix C-164)."""
+    """The status of a job."""
 
     QUEUED = "queued"
     RUNNING = "running"

@@ -6,6 +6,7 @@ from cloud.foundation.housekeeping import Chore
 from cloud.foundation.jobs import Jobs, Loop
 from cloud.foundation.process import Process, Role
 from cloud.work.jobs.backlog import jobs_sampler
+from cloud.work.jobs.ending import ends_of
 from cloud.work.jobs.execution import JobExecutor
 from cloud.work.jobs.expiry import ResultExpiry
 from cloud.work.jobs.kind import AnyKind, JobWork, job_kinds
@@ -22,7 +23,14 @@ def worker_of(process: Process) -> JobWorker:
     def make_work(kind: AnyKind) -> JobWork[Any, Any]:
         return kind.work(process)
 
-    executor = JobExecutor(process.database, process.clock, job_kinds(), make_work, result_days=section.result_days)
+    executor = JobExecutor(
+        process.database,
+        process.clock,
+        job_kinds(),
+        make_work,
+        [process.shared(ends_of).report],
+        result_days=section.result_days,
+    )
     worker = JobWorker(process.database, process.clock, executor, section.slots)
     process.shared(bell_of).attach(worker.signal)
     return worker

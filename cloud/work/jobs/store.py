@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Integer, and_, bindparam, case, func, or_, select, update
 
 from cloud.foundation.db import Prepared, Records, Transaction, insert
 from cloud.foundation.viewer import Viewer, visible
@@ -34,6 +34,13 @@ _ENQUEUE = Prepared(
     order=_QUEUED,
 )
 _NOTIFY = Prepared(select(func.pg_notify(CHANNEL, bindparam("text"))))
+_BEYOND = Prepared(
+    select(_jobs.due_at_us)
+    .where(_jobs.tenant_id == bindparam("tenant"), _jobs.due_at_us.is_not(None))
+    .order_by(_jobs.tenant_id, _jobs.due_at_us)
+    .offset(bindparam("most", type_=Integer))
+    .limit(1)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +62,10 @@ class JobStore:
         await tx.driver.run_many(_ENQUEUE, [(*_NEW.row(one), now_us, now_us, now_us) for one in new])
         if tx.dialect == "postgresql":
             await tx.driver.rows(_NOTIFY, {"text": ""})
+
+    async def is_full(self, tx: Transaction, tenant_id: str, most: int) -> bool:
+        """Return whether a tenant has `most` jobs that no worker has claimed yet. Reads the index only."""
+        return bool(await tx.driver.rows(_BEYOND, {"tenant": tenant_id, "most": most - 1}))
 
     async def find(self, tx: Transaction, viewer: Viewer, job_id: str) -> Job | None:
         """Return a job, or None if there is none that the viewer may see."""

@@ -111,6 +111,7 @@ async def test_migration_waits_for_a_used_table_only_for_a_short_time_and_tries_
             " ix_gap_ranges_vehicle_id_received_at_us, ix_encounters_tenant_id_organization_id_created_at_us_id",
             "DROP TABLE screening_entries, screening_names, screening_words, screening_wallets, screening_lists",
             "DROP TABLE entitled_scopes, jobs, result_objects, result_references",
+            "ALTER TABLE webhook_subscriptions DROP COLUMN is_callback",
             "ALTER TABLE encounters DROP COLUMN version, DROP COLUMN ended_at_us",
             "UPDATE schema_revision SET version_num = '0018'",
         )

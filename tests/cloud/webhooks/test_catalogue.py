@@ -24,12 +24,15 @@ from cloud.foundation.events.event_type import SECRECY
 from cloud.foundation.events.tables import outbox_events
 from cloud.foundation.http import Host
 from cloud.partners.docs.routes import routes
+from cloud.partners.webhooks import CallbackQueue, judge_of
 from cloud.partners.webhooks.catalogue import EVENTS, message_sample
 from cloud.slices import SLICES
 from cloud.vehicles.fleet import GatewaySilence
 from cloud.vehicles.fleet.access import GatewayAccessDesk
 from cloud.vehicles.ingest.missing import MISSING_AFTER_US
 from cloud.vehicles.ingest.settings import IngestSection
+from cloud.work.jobs.ending import JobEnds
+from cloud.work.jobs.model import JobError, JobStatus
 from protocols.epcr.encounter import EncounterStatus
 from protocols.uplink.envelope import BatchKind
 from protocols.uplink.lanes import Lane
@@ -39,6 +42,7 @@ from tests.builders.cloud_people import public_key_text
 from tests.builders.http_surface import BASES, surface
 from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle
+from tests.builders.job_rows import JobRows
 from tests.builders.parts import make_parts
 from tests.builders.webhook_surface import WebhookSurface, webhook_surface
 from tests.cloud.ingest.test_identities import status
@@ -96,6 +100,7 @@ async def test_payload_of_each_emitted_event_matches_the_declaration_of_its_type
         await devices_happen(here)
         await webhooks_happen(here, receiver.url())
         await gateways_happen(here)
+        await jobs_happen(here)
         told: dict[str, list[dict[str, Any]]] = {}
         async with database.read() as tx:
             for row in await tx.execute(outbox_events.select()):
@@ -136,6 +141,19 @@ async def devices_happen(here: WebhookSurface) -> None:
         await devices.heard(tx, "tnt_north", id, story.clock.now_us())
         assert await DeviceSilence(story.ids, 0).report(tx, story.clock.now_us()) == 1
     await enrolment.retire(story.home.operator, id)
+
+
+async def jobs_happen(here: WebhookSurface) -> None:
+    story = here.story
+    rows = JobRows(story.database, story.clock)
+    ends = JobEnds(story.outbox, CallbackQueue(story.clock, story.ids, judge_of(make_parts())))
+    for end in (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED):
+        (job_id,) = await rows.enqueue(1, tenant_id="tnt_north", kind="graph.compute")
+        error = JobError("source_unavailable", "The source did not respond.", True)
+        leased = await rows.claim_one("tnt_north")
+        await rows.settle(leased, end, error=error if end is JobStatus.FAILED else None)
+        async with story.database.transaction() as tx:
+            await ends.report(tx, [await rows.find(job_id, "tnt_north")])
 
 
 async def webhooks_happen(here: WebhookSurface, url: str) -> None:

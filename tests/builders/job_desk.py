@@ -1,0 +1,133 @@
+"""The routes of jobs on a real database, with named callers, and workers' statements instead of a worker.
+
+`north` has the app `app_north` in org_north of tnt_north, and `other` another app there; `reader` may only read.
+`cleared` may see secret jobs. `elsewhere` belongs to another organisation of tnt_north, `tenant` to none, and `south`
+to another tenant. `narrow` may start jobs but not read encounters.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from cloud.access.apps import Apps, Wanted
+from cloud.foundation.db import Database
+from cloud.foundation.http import Parts
+from cloud.foundation.objects import Download, LocalObjects, Result, Results
+from cloud.foundation.objects.routes import routes as download_routes
+from cloud.foundation.viewer import SecrecyLevel
+from cloud.work.jobs.model import JobError, JobResult, JobStatus, LeasedJob
+from cloud.work.jobs.routes import routes
+from tests.builders.cloud_people import HandClock, Household, household
+from tests.builders.http_surface import BASES, KnownTokens, caller, surface
+from tests.builders.job_rows import JobRows
+from tests.builders.parts import make_parts
+
+DAY_US = 86_400_000_000
+RETENTION_US = 30 * DAY_US
+READS = ("argus:epcr:read", "argus:devices:read")
+ALL = ("argus:jobs:write", *READS)
+CALLERS = {
+    "north": caller(scopes=ALL),
+    "other": caller(client="app_other", scopes=ALL),
+    "reader": caller(scopes=("argus:jobs:read",)),
+    "narrow": caller(scopes=("argus:jobs:write",)),
+    "cleared": caller(client="app_cleared", scopes=ALL, clearance=SecrecyLevel.SECRET),
+    "elsewhere": caller(organization="org_elsewhere", client="app_elsewhere", scopes=ALL),
+    "tenant": caller(organization=None, client="app_tenant", scopes=ALL),
+    "south": caller(tenant="tnt_south", organization="org_south", client="app_south", scopes=ALL),
+}
+BODY: Mapping[str, Any] = {"kind": "graph.compute", "payload": {"analyses": ["components"]}}
+
+
+@dataclass
+class JobDesk:
+    """A client of the api host, which sends each request as one of the callers in `CALLERS`."""
+
+    client: httpx.AsyncClient
+    parts: Parts
+    database: Database
+    clock: HandClock
+    home: Household
+    rows: JobRows
+    objects: LocalObjects
+
+    async def ask(
+        self, method: str, path: str, body: Any = None, *, who: str = "north", key: str | None = None, **more: str
+    ) -> httpx.Response:
+        """Send a request as the caller `who`; `key` is its Idempotency-Key, and `more` are headers."""
+        headers = {"Authorization": f"Bearer {who}", **{name.replace("_", "-"): text for name, text in more.items()}}
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        if isinstance(body, bytes):
+            return await self.client.request(
+                method, path, headers={**headers, "Content-Type": "application/json"}, content=body
+            )
+        return await self.client.request(method, path, headers=headers, json=body)
+
+    async def post(self, who: str = "north", *, key: str | None = None, **fields: Any) -> httpx.Response:
+        """Request a job; `fields` replace or add fields of the body."""
+        return await self.ask("POST", "/v1/jobs", {**BODY, **fields}, who=who, key=key)
+
+    async def start(self, who: str = "north", **fields: Any) -> str:
+        """Start a job and return its id."""
+        response = await self.post(who, **fields)
+        assert response.status_code == 201, response.text
+        return str(response.json()["id"])
+
+    async def get(self, path: str, who: str = "north") -> httpx.Response:
+        return await self.ask("GET", path, who=who)
+
+    async def list(self, query: str = "", who: str = "north") -> dict[str, Any]:
+        response = await self.get(f"/v1/jobs{query}", who)
+        assert response.status_code == 200, response.text
+        return dict(response.json())
+
+    async def run(self, tenant_id: str = "tnt_north") -> LeasedJob:
+        """Let a worker claim the oldest queued job."""
+        return await self.rows.claim_one(tenant_id)
+
+    async def succeed(self, leased: LeasedJob, content: bytes = b'{"a":1}') -> bool:
+        """Let a worker store a result and end its job; return whether it could."""
+        stored = await self.objects.put(f"results/{leased.tenant_id}/20260324/{leased.id}", content)
+        download = Download("application/json", "graph.json")
+        now_us = self.clock.now_us()
+        done = await self.rows.settle(
+            leased,
+            result=JobResult(stored.name, download.media_type, stored.size_bytes),
+            result_expires_at_us=now_us + RETENTION_US,
+        )
+        if done:
+            async with self.database.transaction() as tx:
+                await Results().keep(tx, Result(leased.id, leased.tenant_id, stored, download), now_us)
+        return done
+
+    async def fail(self, leased: LeasedJob) -> bool:
+        error = JobError("source_unavailable", "The source did not respond.", True)
+        return await self.rows.settle(leased, JobStatus.FAILED, error=error)
+
+
+@asynccontextmanager
+async def job_desk(
+    database: Database, folder: Path, sections: Mapping[str, Mapping[str, Any]] | None = None
+) -> AsyncIterator[JobDesk]:
+    """Run the api host with the routes of jobs on a database to which the tenants `north` and `south` are added.
+    `folder` is the folder of results."""
+    clock = HandClock()
+    home = await household(database, clock)
+    south = await household(database, clock, name="south")
+    settings: dict[str, Any] = {"objects_dir": str(folder), **(sections or {})}
+    parts = make_parts(database, clock, bases=BASES, sections=settings)
+    apps = Apps(database, clock, parts.ids)
+    for of, client_id in ((home, "app_north"), (home, "app_other"), (south, "app_south")):
+        wanted = Wanted(name=client_id, scopes=("argus:jobs:write",), client_id=client_id)
+        await apps.register(of.operator, wanted, by_operator=True)
+    rows = (*routes(parts), *download_routes(parts))
+    async with (
+        surface(*rows, tokens=KnownTokens(CALLERS), clock=clock) as served,
+        httpx.AsyncClient(base_url=served.url(""), headers={"Connection": "close"}) as client,
+    ):
+        yield JobDesk(client, parts, database, clock, home, JobRows(database, clock), LocalObjects(folder))
