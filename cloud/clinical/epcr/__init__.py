@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cloud.clinical.epcr.records import FIND_MOVES, CareRecords
     from cloud.clinical.epcr.service import COUNT_OBSERVATIONS, Epcr
     from cloud.clinical.epcr.store import Encounters
-    from cloud.clinical.epcr.tables import care_changes, encounters, erased_encounters
+    from cloud.clinical.epcr.tables import care_changes, encounter_crew, encounters, erased_encounters
     from cloud.clinical.epcr.visible_records import VisibleRecords
 else:
     __getattr__ = lazy_exports(__name__)

@@ -1,0 +1,24 @@
+"""The declaration of `graph.compute`."""
+
+from cloud.foundation.process import Process
+from cloud.work.graph.schemas import GraphPayload, GraphState
+from cloud.work.jobs import JobKind, JobWork
+
+
+def _work(process: Process) -> JobWork[GraphPayload, GraphState]:
+    # Imported when a worker runs the first job, since requests need the payload alone.
+    from cloud.work.graph.work import GraphWork
+
+    return GraphWork(process)
+
+
+KINDS = (
+    JobKind(
+        name="graph.compute",
+        description="analyse the graph of incidents, encounters, crews, vehicles and devices",
+        payload=GraphPayload,
+        state=GraphState,
+        work=_work,
+        scopes=("argus:epcr:read", "argus:devices:read"),
+    ),
+)

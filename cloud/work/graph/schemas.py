@@ -1,0 +1,88 @@
+"""The payload of `graph.compute`, and the state from which a job resumes."""
+
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from cloud.foundation.http import MomentText
+
+BETWEEN_MAX = 100
+"""Nodes between which one job computes the shortest paths. Each takes one walk over the graph, and 100 nodes have
+4 950 paths."""
+TOP_MAX = 10_000
+"""Rows of the list of central nodes: more than a person reads, and less than a graph has nodes."""
+NODE_LENGTH_MAX = 96
+
+
+class Analysis(StrEnum):
+    """The analyses of a graph."""
+
+    COMPONENTS = "components"
+    CENTRALITY = "centrality"
+    SHORTEST_PATHS = "shortest_paths"
+    COMMUNITIES = "communities"
+
+
+class NodeKind(StrEnum):
+    """The kinds of nodes. A node is named `KIND/ID`."""
+
+    INCIDENT = "incident"
+    ENCOUNTER = "encounter"
+    CREW_MEMBER = "crew_member"
+    VEHICLE = "vehicle"
+    DEVICE = "device"
+
+
+NodeName = Annotated[
+    str,
+    Field(max_length=NODE_LENGTH_MAX, pattern=f"^({'|'.join(NodeKind)})/[A-Za-z0-9_-]{{1,64}}$"),
+]
+
+
+class GraphPayload(BaseModel):
+    """The analyses to make, and the encounters whose graph they examine."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    analyses: tuple[Analysis, ...] = Field(min_length=1, max_length=len(Analysis), description="The analyses to make.")
+    since: MomentText | None = Field(default=None, description="Encounters that were created from this time on.")
+    until: MomentText | None = Field(default=None, description="Encounters that were created before this time.")
+    between: tuple[NodeName, ...] = Field(
+        default=(),
+        max_length=BETWEEN_MAX,
+        description="Nodes between which `shortest_paths` are computed, at least two, such as `vehicle/AMB-42`.",
+    )
+    top: int = Field(default=1_000, ge=1, le=TOP_MAX, description="Number of nodes in the result of `centrality`.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if len(set(self.analyses)) < len(self.analyses):
+            raise ValueError("name each analysis once")
+        if Analysis.SHORTEST_PATHS in self.analyses:
+            if len(set(self.between)) < max(2, len(self.between)):
+                raise ValueError("shortest_paths needs at least two different nodes in between")
+        elif self.between:
+            raise ValueError("between belongs to shortest_paths, which is not among the analyses")
+        return self
+
+
+class GraphState(BaseModel):
+    """The progress of a job. The graph is read in pages into an upload that is never finished, so that all analyses
+    examine the same graph; the result is written into another one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    snapshot: dict[str, Any] | None = None
+    """Mark of the upload with the graph; None before the first step."""
+    result: dict[str, Any] | None = None
+    """Mark of the upload with the result; None before the first step."""
+    after: str = ""
+    """The last encounter that was read."""
+    encounters: int = 0
+    edges: int = 0
+    is_read: bool = False
+    done: int = 0
+    """Number of finished analyses."""
+    joined: tuple[str, int, str] | None = None
+    """Name, size and SHA-256 of the object with the whole result; None before the parts are joined."""
