@@ -1,8 +1,8 @@
 """Find or add the devices that gateways report, for many reports at once.
 
 This code runs for every group of batches, and the number of statements depends neither on the number of devices nor on
-that of their owners: one query, one statement that adds devices, and one that updates last-seen times. An unknown
-device is stored as `unenrolled`.
+that of their owners: one query, one statement that adds devices, one that updates last-seen times, and one for devices
+that another gateway or vehicle reports. An unknown device is stored as `unenrolled`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -136,9 +136,23 @@ _held = (
     .with_for_update(of=devices, key_share=True)
     .cte("held")
 )
+_same_device = (devices.c.tenant_id == _held.c.tenant_id, devices.c.id == _held.c.id)
+# Most reports only change the time. SQLite writes the index entries of every column that is named, changed or not.
+_SEE = Prepared(
+    update(devices)
+    .where(
+        *_same_device,
+        devices.c.vehicle_id == _held.c.new_vehicle_id,
+        devices.c.gateway_id == _held.c.new_gateway_id,
+        or_(devices.c.model != "", _held.c.new_model == ""),
+    )
+    .values(last_seen_us=_held.c.new_seen_us)
+    .returning(devices.c.tenant_id, devices.c.id)
+)
+# After `_SEE`, which has locked the rows of all devices of the group, in one order.
 _MOVE = Prepared(
     update(devices)
-    .where(devices.c.tenant_id == _held.c.tenant_id, devices.c.id == _held.c.id)
+    .where(*_same_device)
     .values(
         last_seen_us=_held.c.new_seen_us,
         vehicle_id=_held.c.new_vehicle_id,
@@ -179,14 +193,17 @@ class DeviceAttachment:
             rows = [_row_of_new(latest[key], self._ids.new("dev")) for key in unknown]
             await tx.driver.run(_DISCOVER, {"discovered": given(rows)})
             known = {**known, **await self.recall(tx, unknown)}  # added by this transaction or by another worker
-        moved = [
-            (key[0], known[key].id, one.seen_us, one.gateway.vehicle_id, one.gateway.id, one.ref.model)
+        later = {
+            (key[0], known[key].id): (one.seen_us, one.gateway.vehicle_id, one.gateway.id, one.ref.model)
             for key, one in latest.items()
             if (last_seen_us := known[key].last_seen_us) is None
             or one.seen_us // LAST_SEEN_GRAIN_US > last_seen_us // LAST_SEEN_GRAIN_US
-        ]
-        if moved:
-            await tx.driver.run(_MOVE, {"moved": given(moved)})
+        }
+        if later:
+            rows = [(*name, *report) for name, report in later.items()]
+            seen = {(row[0], row[1]) for row in await tx.driver.rows(_SEE, {"moved": given(rows)})}
+            if moved := [row for row in rows if (row[0], row[1]) not in seen]:
+                await tx.driver.run(_MOVE, {"moved": given(moved)})
         return {key: known[key].id for key in latest}
 
 
