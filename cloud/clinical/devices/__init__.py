@@ -7,9 +7,13 @@ from cloud.foundation.slice import IdKind, Scope, Slice, lazy_exports
 # mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.clinical.devices.attachment import LAST_SEEN_GRAIN_US, DeviceKey, KnownDevice, Sighting, device_key
-    from cloud.clinical.devices.described_times import DescribedTimes, ValidDescription, read_described_times
+    from cloud.clinical.devices.described_times import (
+        DescribedTimes,
+        ValidDescription,
+        read_described_times,
+        read_descriptions_near,
+    )
     from cloud.clinical.devices.description import SelfDescription, read_fields, shown_description
-    from cloud.clinical.devices.description_history import HistoryQuery, read_history
     from cloud.clinical.devices.description_store import DescriptionStore, DeviceReport
     from cloud.clinical.devices.errors import (
         DeviceClassUnknown,

@@ -1,14 +1,16 @@
-"""Read all descriptions of a device by itself, to find the one that was valid at each of many times.
+"""Read the descriptions of a device by itself, to find the one that was valid at a time.
 
 An export needs the description for each of a device's observations, and these may be millions. So the history of the
-device is read once, and a time is found in memory.
+device is read once, and a time is found in memory. The descriptions over verified links and over others are two
+histories: what a rival on the vehicle's network claims does not end the description of the device.
 """
 
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import Select, select, tuple_
 
 from cloud.clinical.devices.description import SelfDescription, read_stored
 from cloud.clinical.devices.errors import DescriptionsTooMany
@@ -21,6 +23,12 @@ PAGE_ROWS = 2_000
 DESCRIPTIONS_MAX = 100_000
 """Changes of one device that are held in memory, at most 60 MB. A device has some in its life, and one that invents
 descriptions reaches this number after a year, since a gateway reports at most twelve an hour."""
+
+NEAR_ROWS = 100
+"""Changes that are read before and after one time. A device has one in months, and a rival on the vehicle's network
+that changes its claim with each report needs eight hours for so many."""
+
+_PLACE = (device_descriptions.c.at_us, device_descriptions.c.lane_id, device_descriptions.c.sequence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +76,7 @@ class DescribedTimes:
 
 async def read_described_times(tx: Transaction, viewer: Viewer, device_id: str) -> DescribedTimes:
     """Return the descriptions of a device that the caller has found for this viewer. Raises `DescriptionsTooMany`."""
-    history = device_descriptions.c
-    place = (history.at_us, history.lane_id, history.sequence)
-    statement = (
-        select(*place, history.description)
-        .where(history.tenant_id == viewer.tenant_id, history.device_id == device_id)
-        .order_by(*place)
-        .limit(PAGE_ROWS)
-    )
+    statement = _descriptions(viewer, device_id).order_by(*_PLACE).limit(PAGE_ROWS)
     found: list[tuple[int, str]] = []
     page = (await tx.execute(statement)).rows
     while page:
@@ -85,5 +86,25 @@ async def read_described_times(tx: Transaction, viewer: Viewer, device_id: str) 
         if len(page) < PAGE_ROWS:
             break
         last = page[-1]
-        page = (await tx.execute(statement.where(tuple_(*place) > (last.at_us, last.lane_id, last.sequence)))).rows
+        page = (await tx.execute(statement.where(tuple_(*_PLACE) > (last.at_us, last.lane_id, last.sequence)))).rows
     return DescribedTimes(found)
+
+
+async def read_descriptions_near(
+    tx: Transaction, viewer: Viewer, device_id: str, from_us: int, until_us: int | None
+) -> DescribedTimes:
+    """Return the descriptions that decide which one was valid at `from_us` or, if none was, first before `until_us`
+    (None: ever). The caller has found the device for this viewer."""
+    at_us, statement = device_descriptions.c.at_us, _descriptions(viewer, device_id).limit(NEAR_ROWS)
+    descending = [column.desc() for column in _PLACE]
+    before = (await tx.execute(statement.where(at_us <= from_us).order_by(*descending))).rows
+    later = statement.where(at_us > from_us).order_by(*_PLACE)
+    after = (await tx.execute(later if until_us is None else later.where(at_us < until_us))).rows
+    return DescribedTimes((row.at_us, row.description) for row in (*reversed(before), *after))
+
+
+def _descriptions(viewer: Viewer, device_id: str) -> Select[Any]:
+    history = device_descriptions.c
+    return select(*_PLACE, history.description).where(
+        history.tenant_id == viewer.tenant_id, history.device_id == device_id
+    )

@@ -11,15 +11,12 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 
 from cloud.clinical.assignments import Assignments
-from cloud.clinical.devices import Device, Devices, HistoryQuery, read_history
+from cloud.clinical.devices import Device, Devices, read_descriptions_near
 from cloud.clinical.epcr import Encounter
 from cloud.clinical.observations import observation_sources, observations
 from cloud.foundation.db import Transaction
 from cloud.foundation.viewer import Viewer, visible
 from protocols.device_description import DeviceDescription
-
-PERIODS_MAX = 100
-"""Descriptions of a device in one encounter that are read. A device has one, and an invented one twelve an hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +58,9 @@ class EncounterDevices:
     ) -> Mapping[bool, DeviceDescription]:
         """Return how a device described itself when the encounter began or, if that is not known, first in it. A
         firmware that was installed later is not that of the values."""
-        wanted = HistoryQuery(device_id=device_id, since_us=from_us, until_us=until_us, limit=PERIODS_MAX)
-        found: dict[bool, DeviceDescription] = {}
-        for period in await read_history(tx, viewer, wanted):
-            found.setdefault(period.description.unverified, period.description.values)
-        return found
+        times = await read_descriptions_near(tx, viewer, device_id, from_us, until_us)
+        valid = {unverified: times.valid_at(from_us, unverified=unverified) for unverified in (False, True)}
+        return {unverified: one.description.values for unverified, one in valid.items() if one is not None}
 
     async def _spans(self, tx: Transaction, viewer: Viewer, encounter_id: str) -> list[tuple[str, int, int | None]]:
         assigned = [

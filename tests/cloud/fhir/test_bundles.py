@@ -203,6 +203,22 @@ async def test_device_of_the_bundle_has_the_facts_of_the_enrolment(cloud: CloudU
     assert len({one["identifier"][0]["value"] for one in medical}) == 2
 
 
+async def test_claim_over_an_unverified_link_leaves_the_description_of_the_verified_device_in_the_bundle(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    gateway.now_us = NOW_US - 48 * HOUR_US
+    await cloud.take(gateway.send_description(DeviceDescription(model="Pulse 1", firmware_revision="1.0")))
+    gateway.now_us = NOW_US - 36 * HOUR_US
+    claimed = DeviceDescription(model="Pulse 1", firmware_revision="9.9")
+    await cloud.take(gateway.send_description(claimed, unverified=True))
+    gateway.now_us = NOW_US
+    await cloud.take(gateway.send_sections([section(readings(97.0))]))
+    encounter_id = await assigned(cloud, from_us=NOW_US - 24 * HOUR_US)
+    devices = resources(await parts(cloud, encounter_id), "Device")
+    (medical,) = [one for one in devices if one["type"]["coding"][0]["code"] == "65573"]
+    assert [one["value"] for one in medical["version"]] == ["1.0"]
+
+
 async def test_device_of_the_bundle_has_the_firmware_that_it_reported_when_the_encounter_began(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ):
