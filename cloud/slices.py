@@ -36,6 +36,7 @@ PACKAGES = (
     "cloud.vehicles.erasure",
     "cloud.work.jobs",
     "cloud.work.graph",
+    "cloud.work.exports",
     "cloud.partners.webhooks",
     "cloud.partners.administration",
     "cloud.partners.discovery",

@@ -22,6 +22,7 @@ from protocols.fhir.encounter import EncounterEntry, EncounterFacts
 from protocols.fhir.ids import ResourceIds
 from protocols.fhir.observations import ObservationEntries, Origin
 from protocols.fhir.patient import PatientEntry
+from protocols.fhir.resource_line import resource_line
 from protocols.ieee11073.nomenclature import Code
 from protocols.observation_record import ObservationRecord
 
@@ -43,8 +44,16 @@ class EncounterBundle:
         self._patient = PatientEntry(self._ids, record)
         self._encounter = EncounterEntry(self._ids, record.audience, facts)
 
-    def part(self, *, is_first: bool, entries_max: int = ENTRIES_MAX, bytes_max: int = PART_BYTES_MAX) -> "BundlePart":
-        """Return a part without observations. The first part has the care record and its Composition."""
+    def part(
+        self,
+        *,
+        is_first: bool,
+        entries_max: int = ENTRIES_MAX,
+        bytes_max: int = PART_BYTES_MAX,
+        as_lines: bool = False,
+    ) -> "BundlePart":
+        """Return a part without observations. The first part has the care record and its Composition. `as_lines`: it
+        has lines (`resource_line`) instead of entries, which `take` returns."""
         patient, encounter, record = self._patient.id, self._encounter.id, self._record
         entries = [self._patient.entry(), self._encounter.entry(patient, record)]
         if is_first:
@@ -56,12 +65,13 @@ class EncounterBundle:
             entries += [made, *(one.entry for one in resources)]
         return BundlePart(
             self._ids,
-            encoded(entries),
-            ObservationEntries(self._ids, record.audience, patient=patient, encounter=encounter),
+            [resource_line(one) for one in encoded(entries)] if as_lines else encoded(entries),
+            ObservationEntries(self._ids, record.audience, patient=patient, encounter=encounter, as_lines=as_lines),
             DeviceEntries(self._ids, record.audience),
             record.audience,
             entries_max,
             bytes_max,
+            as_lines=as_lines,
         )
 
 
@@ -77,7 +87,10 @@ class BundlePart:
         audience: Audience,
         entries_max: int,
         bytes_max: int,
+        *,
+        as_lines: bool,
     ) -> None:
+        self._as_lines = as_lines
         self._ids = ids
         self._entries = entries
         self._size = sum(map(len, entries))
@@ -94,6 +107,12 @@ class BundlePart:
     @property
     def is_full(self) -> bool:
         return len(self._entries) >= self._entries_max or self._size >= self._bytes_max
+
+    def take(self) -> list[str]:
+        """Return the lines or entries that were added since the last call, and forget their text. What they refer to is
+        not added again."""
+        taken, self._entries, self._size = self._entries, [], 0
+        return taken
 
     def add(
         self,
@@ -150,7 +169,8 @@ class BundlePart:
         """Add an entry unless this part has it."""
         if entry["fullUrl"] not in self._written:
             self._written.add(entry["fullUrl"])
-            self._append(*encoded([entry]))
+            (text,) = encoded([entry])
+            self._append(resource_line(text) if self._as_lines else text)
 
     def _append(self, entry: str) -> None:
         self._entries.append(entry)

@@ -31,6 +31,7 @@ from protocols.fhir.datatypes import (
 from protocols.fhir.ids import Prefix, ResourceIds
 from protocols.fhir.measured import categories, code_concept, loinc_codes, ucum_of, unit_members, vital_sign_profiles
 from protocols.fhir.measurement_status import SPECIAL_REASONS, status_in_fhir
+from protocols.fhir.resource_line import resource_line
 from protocols.fhir.status_bits import bit_components
 from protocols.fhir.systems import COINCIDENT_EXTENSION, GATEWAY_EXTENSION, METRIC_EXTENSION, PHD_PROFILE
 from protocols.ieee11073.nomenclature import Code, code_of
@@ -40,6 +41,7 @@ from protocols.observation_record import ObservationRecord, raw_samples
 TEMPLATES_MAX = 4_096
 """Templates that are kept, of some kilobytes each. A vehicle has some hundred channels, and each has few statuses."""
 _ID, _TIME, _COINCIDENT, _VALUE = "\ue000", "\ue001", "\ue002", "@value"
+_LONG_ID, _LONG_COINCIDENT = "0" * 36, "1" * 36
 _SUPPLEMENTAL = code_of("MDC_ATTR_SUPPLEMENTAL_TYPES")
 
 
@@ -58,9 +60,12 @@ class Origin:
 
 
 class ObservationEntries:
-    """Writes observations of one patient and encounter."""
+    """Writes observations of one patient and encounter, as entries of a bundle or as lines (`resource_line`)."""
 
-    def __init__(self, ids: ResourceIds, audience: Audience, *, patient: str, encounter: str) -> None:
+    def __init__(
+        self, ids: ResourceIds, audience: Audience, *, patient: str, encounter: str, as_lines: bool = False
+    ) -> None:
+        self._as_lines = as_lines
         self._audience = audience
         self._subject, self._encounter = reference("Patient", patient), reference("Encounter", encounter)
         self._posted = ids.prefix("posted observation")
@@ -99,7 +104,9 @@ class ObservationEntries:
         if (template := self._templates.get(key)) is None:
             if len(self._templates) >= TEMPLATES_MAX:
                 self._templates.clear()
-            template = self._templates[key] = _Template(self._document(record, origin, metric, coincident is not None))
+            template = self._templates[key] = _Template(
+                self._document(record, origin, metric, coincident is not None), as_line=self._as_lines
+            )
         return template.write(
             self.id_of(record, posted),
             moment(record.observed_at_us),
@@ -181,13 +188,19 @@ class ObservationEntries:
 
 
 class _Template:
-    """An entry, split at its marks. An id occurs three times."""
+    """An entry, split at its marks. An id occurs three times, and in a line (`resource_line`) twice."""
 
-    __slots__ = ("_begin", "_end", "_fixed", "_names", "_parts", "is_absent", "write")
+    __slots__ = ("_begin", "_end", "_fixed", "_is_line", "_names", "_parts", "is_absent", "write")
 
-    def __init__(self, document: Json) -> None:
+    def __init__(self, document: Json, *, as_line: bool) -> None:
         text = orjson.dumps(document).decode()
-        begin, name, rest, end = text.split(_ID)
+        if as_line:
+            # Marks of the length of an id, so that they are where ids are.
+            text = resource_line(text.replace(_ID, _LONG_ID).replace(_COINCIDENT, _LONG_COINCIDENT))
+            text = text.replace(_LONG_ID, _ID).replace(_LONG_COINCIDENT, _COINCIDENT)
+        self._is_line = as_line
+        begin, name, rest, *ends = text.split(_ID)
+        end = ends[0] if ends else ""
         before, rest = rest.split(_TIME)
         parts = rest.split(f'"{_VALUE}":0')
         self.is_absent = len(parts) == 1
@@ -203,13 +216,15 @@ class _Template:
         head, extension, before = self._names
         first, second = self._parts
         name = f"{self._begin}{id_}{head}{coincident}{extension}{id_}{before}{time}"
-        return f"{name}{first}{values[0]}{second}{id_}{self._end}"
+        text = f"{name}{first}{values[0]}{second}"
+        return text if self._is_line else f"{text}{id_}{self._end}"
 
     def _with_many(self, id_: str, time: str, coincident: str, values: Sequence[str]) -> str:
         head, extension, before = self._names
         first, *others = self._parts
         middle = "".join([f"{value}{part}" for value, part in zip(values, others, strict=True)])
-        return f"{self._begin}{id_}{head}{coincident}{extension}{id_}{before}{time}{first}{middle}{id_}{self._end}"
+        text = f"{self._begin}{id_}{head}{coincident}{extension}{id_}{before}{time}{first}{middle}"
+        return text if self._is_line else f"{text}{id_}{self._end}"
 
 
 def _profile(record: ObservationRecord) -> str:

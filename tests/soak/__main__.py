@@ -52,6 +52,7 @@ GROUPS = {
         (stories(f"{ATTACKS}::test_honest_clients_are_served_during_all_attacks_at_once"),), alone=True
     ),
     "thousand": Group((stories("tests/soak/test_thousand_vehicles.py"),), alone=True),
+    "exports": Group((stories("tests/soak/test_exports.py"),), alone=True),
     "damage": Group((stories("tests/soak/test_damaged_stores.py", "-n", "2"),)),
     "kills": Group(
         (

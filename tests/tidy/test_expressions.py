@@ -79,6 +79,7 @@ UNTRUSTED = {
     "gateway/security/crew_pin.py:re.fullmatch": "crew page forms",
     "gateway/sessions/gatt/pairing.py:_ADDRESS": "control socket and Bluetooth addresses",
     "gateway/transports/capture.py:_ATTRIBUTE": "capture files",
+    "protocols/fhir/resource_line.py:_REFERENCE": "entries of bundles, with texts of devices",
     "protocols/framing/apdu_stream.py:_REQUEST": "bytes of agents",
     **dict.fromkeys(
         (

@@ -72,7 +72,7 @@ class ObservationLines:
     def __init__(self, walks: EncounterWalks, lanes: Lanes) -> None:
         self._walks = walks
         self._lanes = lanes
-        self._channels: dict[int, _Channel] = {}
+        self._channels: dict[int, ShownChannel] = {}
         self._origins: dict[int, str] = {}
         self._device_times: dict[bytes, str] = {}
 
@@ -137,8 +137,8 @@ class ObservationLines:
         text = self._device_times[column] = "null" if time is None else f'"{time.text()}"'
         return text
 
-    def _add_channel(self, channel_id: int) -> "_Channel":
-        channel = self._channels[channel_id] = _Channel.of(self._walks.channels[channel_id])
+    def _add_channel(self, channel_id: int) -> "ShownChannel":
+        channel = self._channels[channel_id] = ShownChannel.of(self._walks.channels[channel_id])
         return channel
 
     def _add_origin(self, lane_id: int) -> str:
@@ -152,7 +152,7 @@ _UNBOUNDED = Bounds(-math.inf, math.inf)
 
 
 @dataclass(frozen=True, slots=True)
-class _Channel:
+class ShownChannel:
     """The text that all observations of a channel share, up to the value, the bounds of plausible values, and the flags
     as JSON."""
 
@@ -165,7 +165,7 @@ class _Channel:
     flag_names: tuple[str, ...]
 
     @classmethod
-    def of(cls, channel: DeviceChannel) -> "_Channel":
+    def of(cls, channel: DeviceChannel) -> "ShownChannel":
         bounds = bounds_of_channel(channel) or _UNBOUNDED
         flags = [UNVERIFIED_LINK] if channel.device.unverified_link else []
         if channel.mdc_code is not None:

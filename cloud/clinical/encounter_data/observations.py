@@ -4,7 +4,9 @@ A page is one read transaction, and a stream is one for each part, so that neith
 stream keeps the walks that it began with; a value that arrives behind its place is found by the next request.
 """
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
 
 import orjson
 from sqlalchemy import BigInteger, select
@@ -35,6 +37,18 @@ PAGES_MAX = 250
 """Reads for a page of summaries that finds nothing, before it ends: a rare code in a long encounter takes several
 pages."""
 
+
+@dataclass(frozen=True, slots=True)
+class RowPage:
+    """Rows of a page, the position after which the next one begins (None on the last page), and the walks and lanes of
+    the rows of this page and those before it."""
+
+    rows: Sequence[EncounterRow]
+    next: Place | None
+    walks: EncounterWalks
+    lanes: Lanes
+
+
 _lanes = GivenRows("lanes", lane_id=BigInteger())
 
 
@@ -59,16 +73,46 @@ class EncounterObservations:
 
     async def stream(self, viewer: Viewer, encounter_id: str, wanted: Wanted) -> AsyncIterator[Sequence[str]]:
         """Yield all observations in parts. Raises `EncounterUnknown` before the first part."""
+        async for page in self.pages(viewer, encounter_id, wanted):
+            yield page.lines
+
+    async def pages(
+        self,
+        viewer: Viewer,
+        encounter_id: str,
+        wanted: Wanted,
+        *,
+        after: Place | None = None,
+        limit: int = PART_ROWS,
+    ) -> AsyncGenerator[Page, None]:
+        """Yield the observations after a place (None: from the first) in pages of at most `limit`. Raises
+        `EncounterUnknown` before the first page."""
+        lines: ObservationLines | None = None
+        async with aclosing(self.row_pages(viewer, encounter_id, wanted, after=after, limit=limit)) as found:
+            async for page in found:
+                lines = lines or ObservationLines(page.walks, page.lanes)
+                yield Page(lines.write(page.rows), page.next)
+
+    async def row_pages(
+        self,
+        viewer: Viewer,
+        encounter_id: str,
+        wanted: Wanted,
+        *,
+        after: Place | None = None,
+        limit: int = PART_ROWS,
+    ) -> AsyncGenerator[RowPage, None]:
+        """Yield the rows of the observations after a place (None: from the first) in pages of at most `limit`. Raises
+        `EncounterUnknown` before the first page."""
         lanes: dict[int, tuple[str, str, str]] = {}
         walks = await self._open(viewer, encounter_id, wanted.selection())
-        lines = ObservationLines(walks, lanes)
-        place: Place | None = BEFORE_ALL
+        place: Place | None = BEFORE_ALL if after is None else after
         while place is not None:
             async with self._database.read() as tx:
-                placed, place = await walks.page(tx, place, PART_ROWS)
+                placed, place = await walks.page(tx, place, limit)
             rows = [row for _, row in placed]
             lanes |= await self._lanes_of(rows, known=lanes.keys())
-            yield lines.write(rows)
+            yield RowPage(rows, place, walks, lanes)
 
     async def interval_page(
         self,

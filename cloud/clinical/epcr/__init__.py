@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from cloud.clinical.epcr.crew import CrewRegister
     from cloud.clinical.epcr.errors import CareRecordTooLarge, EncounterTaken, EncounterUnknown
     from cloud.clinical.epcr.identified import IdentifiedReads, PurposeOfUse
+    from cloud.clinical.epcr.listed import listed_document
     from cloud.clinical.epcr.mission import Missions
     from cloud.clinical.epcr.model import (
         CareModel,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from cloud.clinical.epcr.record_cli import record_commands
     from cloud.clinical.epcr.records import FIND_MOVES, CareRecords
     from cloud.clinical.epcr.service import COUNT_OBSERVATIONS, Epcr
-    from cloud.clinical.epcr.store import Encounters
+    from cloud.clinical.epcr.store import EncounterFilter, Encounters
     from cloud.clinical.epcr.tables import care_changes, encounter_crew, encounters, erased_encounters
     from cloud.clinical.epcr.visible_records import VisibleRecords
 else:

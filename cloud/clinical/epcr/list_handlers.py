@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from cloud.clinical.epcr.list_schemas import EncounterQuery
+from cloud.clinical.epcr.listed import listed_document
 from cloud.clinical.epcr.model import Encounter
 from cloud.clinical.epcr.store import EncounterFilter, Encounters
 from cloud.foundation.http import Json, Listing, Parts, Request, Response, filters_of, link_to_next, strong_etag
-from cloud.foundation.moments import read_moment, write_moment
+from cloud.foundation.moments import read_moment
 
 
 class EncounterListHandlers:
@@ -39,17 +40,7 @@ class EncounterListHandlers:
             position=(int, str),
         )
         page = await listing.read_page(query.cursor, query.limit, read, lambda one: (one.created_at_us, one.id))
-        found = [
-            {
-                "id": one.id,
-                "organization_id": one.organization_id,
-                "care_model": one.care_model,
-                "status": one.status,
-                "vehicle_id": one.vehicle_id,
-                "created_at": write_moment(one.created_at_us),
-            }
-            for one in page.rows
-        ]
+        found = [listed_document(one) for one in page.rows]
         response = Json(found, headers=link_to_next(self._parts.bases, request, page.next_cursor))
         response.etag = strong_etag(response.body)
         return response

@@ -40,12 +40,30 @@ _LOOK_UP = {True: _look_up(of_organization=True), False: _look_up(of_organizatio
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncounterFilter:
-    """A choice of encounters. `since_us`: created at this time or later. None: all."""
+    """A choice of encounters. `since_us`: created at this time or later. `until_us`: created before. None: all."""
 
     vehicle_id: str | None = None
     cad_incident_id: str | None = None
     status: EncounterStatus | None = None
     since_us: int | None = None
+    until_us: int | None = None
+
+    def conditions(self, viewer: Viewer) -> list[ColumnElement[bool]]:
+        """Return the conditions of the encounters that are chosen and that the viewer may see."""
+        table = encounters.c
+        chosen = visible(encounters, viewer)
+        for column, value in (
+            (table.vehicle_id, self.vehicle_id),
+            (table.cad_incident_id, self.cad_incident_id),
+            (table.status, self.status),
+        ):
+            if value is not None:
+                chosen.append(column == value)
+        if self.since_us is not None:
+            chosen.append(table.created_at_us >= self.since_us)
+        if self.until_us is not None:
+            chosen.append(table.created_at_us < self.until_us)
+        return chosen
 
 
 class Encounters:
@@ -116,19 +134,15 @@ class Encounters:
         """Return at most `count` of the wanted encounters that the viewer may see, in the order of creation, beginning
         after a time of creation and an id."""
         place = (encounters.c.created_at_us, encounters.c.id)
-        statement = _ENCOUNTERS.select().where(*visible(encounters, viewer)).order_by(*place).limit(count)
-        for column, value in (
-            (encounters.c.vehicle_id, wanted.vehicle_id),
-            (encounters.c.cad_incident_id, wanted.cad_incident_id),
-            (encounters.c.status, wanted.status),
-        ):
-            if value is not None:
-                statement = statement.where(column == value)
-        if wanted.since_us is not None:
-            statement = statement.where(encounters.c.created_at_us >= wanted.since_us)
+        statement = _ENCOUNTERS.select().where(*wanted.conditions(viewer)).order_by(*place).limit(count)
         if after is not None:
             statement = statement.where(tuple_(*place) > after)
         return await _ENCOUNTERS.all(tx, statement)
+
+    async def count(self, tx: Transaction, viewer: Viewer, wanted: EncounterFilter) -> int:
+        """Count the wanted encounters that the viewer may see."""
+        statement = select(func.count()).select_from(encounters).where(*wanted.conditions(viewer))
+        return int((await tx.execute(statement)).scalar())
 
     async def add_crew(self, tx: Transaction, encounter: Encounter, crew_ids: Sequence[str]) -> None:
         """Add crew members to an encounter. The caller must have checked their ids."""

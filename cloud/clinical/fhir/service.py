@@ -23,6 +23,7 @@ from protocols.fhir.bundle import ENTRIES_MAX, EncounterBundle
 from protocols.fhir.device_properties import CONTINUA_VERSION
 from protocols.fhir.devices import FIRMWARE, HARDWARE, PROTOCOL, SOFTWARE, DeviceFacts
 from protocols.fhir.encounter import EncounterFacts
+from protocols.uplink.channels import DeviceRef
 
 PARTS_AT_ONCE = 4
 """Parts in the making: 100 MB at most (`PART_BYTES_MAX`). Further requests are queued."""
@@ -83,7 +84,7 @@ class Bundles:
                     else self._records.for_partners(tx, encounter)
                 )
                 devices = await self._devices_of.read(tx, viewer, encounter)
-            bundle = EncounterBundle(_facts(encounter), record)
+            bundle = EncounterBundle(encounter_facts(encounter), record)
             part = bundle.part(is_first=after is None, entries_max=ENTRIES_MAX)
             facts = _DeviceFacts()
             reader = ObservationReader(
@@ -111,7 +112,7 @@ class _DeviceFacts:
     def of(self, device: EncounterDevice, found: ReadObservation) -> DeviceFacts:
         key = device.device.id, found.record.device.unverified_link
         if (known := self._known.get(key)) is None:
-            known = self._known[key] = _device_facts(device, found)
+            known = self._known[key] = device_facts(device, found.record.device)
         return known
 
 
@@ -123,10 +124,10 @@ def _add(add: Callable[..., None], found: ReadObservation, device: DeviceFacts) 
         add(found.record, device, posted=posted.id, name=posted.mdc_code, unit=posted.unit_code)
 
 
-def _device_facts(one: EncounterDevice, found: ReadObservation) -> DeviceFacts:
-    """Return the facts: as enrolled, and else as the device describes itself. A description over a link that proves
-    nothing is that of the device which only claims to be this one."""
-    device, ref = one.device, found.record.device
+def device_facts(one: EncounterDevice, ref: DeviceRef) -> DeviceFacts:
+    """Return the facts about a device: as enrolled, and else as the device describes itself. A description over a link
+    that proves nothing is that of the device which only claims to be this one."""
+    device = one.device
     own = one.described.get(ref.unverified_link, NO_DESCRIPTION)
     return DeviceFacts(
         id=device.id,
@@ -151,7 +152,8 @@ def _versions(described: DeviceDescription) -> Sequence[tuple[int, str]]:
     )
 
 
-def _facts(encounter: Encounter) -> EncounterFacts:
+def encounter_facts(encounter: Encounter) -> EncounterFacts:
+    """Return what a bundle states of an encounter beside its care record."""
     return EncounterFacts(
         tenant=encounter.tenant_id,
         id=encounter.id,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cloud.foundation.objects.opening import object_place_of, object_store_of
     from cloud.foundation.objects.results import Result, Results
     from cloud.foundation.objects.s3 import S3Objects
-    from cloud.foundation.objects.store import Download, ListedObject, ObjectStore, StoredObject
+    from cloud.foundation.objects.store import JOINED_BYTES_MAX, Download, ListedObject, ObjectStore, StoredObject
     from cloud.foundation.objects.sweeping import ResultSweeper
     from cloud.foundation.objects.upload import PART_BYTES, ResultUpload, UploadMark
 else:

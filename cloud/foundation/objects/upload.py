@@ -5,13 +5,13 @@
     stored = await upload.finish(download)
     await upload.discard()
 
-Each part is an object of its own, `uploads/TENANT/ULID.NUMBER-HASH`, and at the end they are joined to one object. The
+Each part is an object of its own, `uploads/TENANT/ULID.NUMBER-TOKEN`, and at the end they are joined to one object. The
 multipart uploads of S3 would save one copy, but their parts can neither be read back nor listed with the objects, and a
-local folder has none. Two processes that write the same upload, since the first one's lease has expired, write the same
-names with the same contents.
+local folder has none. Two processes that write the same upload, since the first one's lease has expired, never write
+the same name, since the token is random.
 """
 
-import hashlib
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -29,27 +29,31 @@ memory twice."""
 
 @dataclass(frozen=True, slots=True)
 class UploadMark:
-    """The progress of an upload: its name, and the size and SHA-256 of each part."""
+    """The progress of an upload: its name, and its parts."""
 
     name: str
-    parts: tuple[tuple[int, bytes], ...] = ()
+    parts: tuple[StoredObject, ...] = ()
 
     @property
     def size_bytes(self) -> int:
-        return sum(size_bytes for size_bytes, _ in self.parts)
+        return sum(part.size_bytes for part in self.parts)
 
     def document(self) -> dict[str, Any]:
         """Return the mark as JSON values."""
-        return {"name": self.name, "parts": [[size_bytes, sha256.hex()] for size_bytes, sha256 in self.parts]}
+        return {
+            "name": self.name,
+            "parts": [[part.name.removeprefix(self.name), part.size_bytes, part.sha256.hex()] for part in self.parts],
+        }
 
     @classmethod
     def of(cls, document: dict[str, Any]) -> "UploadMark":
         """Return the mark that `document` returned as JSON values."""
-        parts = ((int(size_bytes), bytes.fromhex(sha256)) for size_bytes, sha256 in document["parts"])
-        return cls(str(document["name"]), tuple(parts))
-
-    def stored_parts(self) -> list[StoredObject]:
-        return [_part(self.name, number, *part) for number, part in enumerate(self.parts)]
+        name = str(document["name"])
+        parts = (
+            StoredObject(f"{name}{end}", int(size_bytes), bytes.fromhex(sha256))
+            for end, size_bytes, sha256 in document["parts"]
+        )
+        return cls(name, tuple(parts))
 
 
 class ResultUpload:
@@ -66,15 +70,15 @@ class ResultUpload:
 
     async def add(self, data: bytes) -> None:
         """Store the next part. When the call returns, the part is durable, and `mark` has it."""
-        part = len(data), hashlib.sha256(data).digest()
-        await self._objects.put(_part(self.mark.name, len(self.mark.parts), *part).name, data)
+        name = f"{self.mark.name}.{len(self.mark.parts):05}-{uuid.uuid4().hex[:8]}"
+        part = await self._objects.put(name, data)
         self.mark = UploadMark(self.mark.name, (*self.mark.parts, part))
 
     async def finish(self, download: Download) -> StoredObject:
         """Join the parts to one object. Raises `ObjectMissing` or `ObjectDamaged` when a part cannot be read: the
         result must then be made again."""
         name = new_result_name(self._ids, self._tenant_id, self._clock.now_us())
-        return await self._objects.join(name, self.mark.stored_parts(), download)
+        return await self._objects.join(name, self.mark.parts, download)
 
     async def discard(self) -> None:
         """Remove the parts, with those that were stored after the mark."""
@@ -89,7 +93,3 @@ class ResultUpload:
 async def remove_all(objects: ObjectStore, names: Iterable[str]) -> None:
     for name in names:
         await objects.remove(name)
-
-
-def _part(upload: str, number: int, size_bytes: int, sha256: bytes) -> StoredObject:
-    return StoredObject(f"{upload}.{number:05}-{sha256.hex()[:16]}", size_bytes, sha256)

@@ -164,7 +164,7 @@ class GraphWork:
             return b"".join([chunk async for chunk in chunks])
 
     async def _lines(self, snapshot: UploadMark) -> AsyncIterator[bytes]:
-        for part in snapshot.stored_parts():
+        for part in snapshot.parts:
             yield await self._objects.read(part)
 
     def _upload(self, job: GraphJob, mark: dict[str, Any] | None = None) -> ResultUpload:

@@ -1,0 +1,169 @@
+"""The rows of an export as JSON lines, one page after the other from any position on.
+
+What a partner may see is decided where it is decided for the API: each source reads as the route with the same data
+does, with the same viewer. So an export shows no row and no field that the caller could not read one by one.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import orjson
+
+from cloud.clinical.devices import Devices
+from cloud.clinical.encounter_data import (
+    EncounterObservations,
+    ObservationTable,
+    Page,
+    Wanted,
+    WaveformBlocks,
+    WaveformSamples,
+)
+from cloud.clinical.epcr import Encounter, VisibleRecords, listed_document
+from cloud.clinical.fhir import EncounterResources
+from cloud.clinical.observations import RECEIVED_BATCHES, Place
+from cloud.foundation.objects import object_store_of
+from cloud.foundation.process import Process
+from cloud.foundation.viewer import Viewer
+from cloud.work.exports.columns import columns_of_lines
+from cloud.work.exports.schemas import ExportData, ExportFormat, ExportPayload
+
+PAGE_ROWS = 2_000
+"""Observations of a page: ten milliseconds of work between two turns of the event loop."""
+PAGE_SAMPLES = 250_000
+"""Samples of a page: 1 MB as text, and some seconds of a vehicle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A page of an export: `count` rows as JSON lines or as the columns of a table, and the place behind which the next
+    page of the encounter begins (None: the encounter has no more)."""
+
+    page: Any
+    count: int
+    next: Place | None
+
+
+class Source(Protocol):
+    """The rows of encounters."""
+
+    def pages(self, viewer: Viewer, encounter: Encounter, after: Place | None) -> AsyncGenerator[Rows, None]:
+        """Yield the rows of an encounter that the viewer may see, behind a place (None: all). Raises
+        `EncounterUnknown` if it was erased."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EncounterSource:
+    """Encounters as in their list."""
+
+    is_table: bool
+
+    async def pages(self, _viewer: Viewer, encounter: Encounter, _after: Place | None) -> AsyncGenerator[Rows, None]:
+        lines = [orjson.dumps(listed_document(encounter)).decode()]
+        yield Rows(_rows(lines, ExportData.ENCOUNTERS, is_table=self.is_table), 1, None)
+
+
+@dataclass(frozen=True, slots=True)
+class ObservationSource:
+    """Observations as in the stream of an encounter, each with the id of the encounter."""
+
+    observations: EncounterObservations
+    wanted: Wanted
+
+    async def pages(self, viewer: Viewer, encounter: Encounter, after: Place | None) -> AsyncGenerator[Rows, None]:
+        found = self.observations.pages(viewer, encounter.id, self.wanted, after=after, limit=PAGE_ROWS)
+        async with aclosing(found):
+            async for page in found:
+                yield Rows(_of_encounter(encounter, page), len(page.lines), page.next)
+
+
+@dataclass(frozen=True, slots=True)
+class ObservationTableSource:
+    """The same observations as columns."""
+
+    observations: EncounterObservations
+    wanted: Wanted
+
+    async def pages(self, viewer: Viewer, encounter: Encounter, after: Place | None) -> AsyncGenerator[Rows, None]:
+        table: ObservationTable | None = None
+        found = self.observations.row_pages(viewer, encounter.id, self.wanted, after=after, limit=PAGE_ROWS)
+        async with aclosing(found):
+            async for page in found:
+                table = table or ObservationTable(page.walks, page.lanes)
+                count = len(page.rows)
+                yield Rows([[encounter.id] * count, *table.read(page.rows)], count, page.next)
+
+
+@dataclass(frozen=True, slots=True)
+class WaveformSource:
+    """Samples as in the pages of an encounter's waveforms, each block with the id of the encounter."""
+
+    samples: WaveformSamples
+    wanted: Wanted
+    is_table: bool
+
+    async def pages(self, viewer: Viewer, encounter: Encounter, after: Place | None) -> AsyncGenerator[Rows, None]:
+        while True:
+            page = await self.samples.page(viewer, encounter.id, self.wanted, after=after, limit=PAGE_SAMPLES)
+            lines = _of_encounter(encounter, page)
+            yield Rows(_rows(lines, ExportData.WAVEFORMS, is_table=self.is_table), len(lines), page.next)
+            after = page.next
+            if after is None:
+                return
+
+
+@dataclass(frozen=True, slots=True)
+class EncounterResourceSource:
+    """Encounters with their care records as FHIR resources for partners."""
+
+    resources: EncounterResources
+
+    async def pages(self, _viewer: Viewer, encounter: Encounter, _after: Place | None) -> AsyncGenerator[Rows, None]:
+        lines = await self.resources.encounter(encounter)
+        yield Rows(lines, len(lines), None)
+
+
+@dataclass(frozen=True, slots=True)
+class ObservationResourceSource:
+    """Observations as FHIR resources for partners, with what they refer to."""
+
+    resources: EncounterResources
+    wanted: Wanted
+
+    async def pages(self, viewer: Viewer, encounter: Encounter, after: Place | None) -> AsyncGenerator[Rows, None]:
+        found = self.resources.observations(viewer, encounter, self.wanted, after=after, limit=PAGE_ROWS)
+        async with aclosing(found):
+            async for page in found:
+                yield Rows(page.lines, len(page.lines), page.next)
+
+
+def source_of(process: Process, payload: ExportPayload, *, is_table: bool) -> Source:
+    """Return the source of the data that a payload selects, as lines or as columns of a table."""
+    codes = None if payload.mdc_codes is None else frozenset(payload.mdc_codes)
+    wanted = Wanted(device_id=payload.device_id, codes=codes)
+    received = process.supplies[RECEIVED_BATCHES]
+    if payload.format is ExportFormat.FHIR_NDJSON:
+        resources = EncounterResources(process.database, Devices(process.ids), received, VisibleRecords(process.master))
+        if payload.data is ExportData.ENCOUNTERS:
+            return EncounterResourceSource(resources)
+        return ObservationResourceSource(resources, wanted)
+    match payload.data:
+        case ExportData.ENCOUNTERS:
+            return EncounterSource(is_table)
+        case ExportData.OBSERVATIONS:
+            observations = EncounterObservations(process.database, received)
+            return (ObservationTableSource if is_table else ObservationSource)(observations, wanted)
+        case ExportData.WAVEFORMS:
+            blocks = WaveformBlocks(process.database, object_store_of(process.settings))
+            return WaveformSource(WaveformSamples(process.database, blocks), wanted, is_table)
+
+
+def _of_encounter(encounter: Encounter, page: Page) -> list[str]:
+    head = f'{{"encounter_id":"{encounter.id}",'
+    return [head + line[1:] for line in page.lines]
+
+
+def _rows(lines: list[str], data: ExportData, *, is_table: bool) -> Any:
+    return columns_of_lines(lines, data) if is_table else lines

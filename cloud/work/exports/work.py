@@ -1,0 +1,206 @@
+"""The steps of an export: a part of the file each, then the end of the file, then the result.
+
+A part depends only on the position at which it begins, so a part that is made again after its worker was killed has the
+same bytes, and the file that another worker completes is the same. Memory holds one part and one page of rows, however
+many rows the export has.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+from cloud.access.audit import Audit
+from cloud.clinical.epcr import Encounter, Encounters, EncounterUnknown
+from cloud.clinical.observations import Place
+from cloud.foundation.db import Transaction
+from cloud.foundation.objects import (
+    JOINED_BYTES_MAX,
+    ObjectDamaged,
+    ObjectMissing,
+    ObjectStore,
+    Result,
+    Results,
+    ResultUpload,
+    UploadMark,
+    object_store_of,
+)
+from cloud.foundation.process import Process
+from cloud.work.exports.formats import FileFormat, Part, format_of
+from cloud.work.exports.schemas import ExportPayload, ExportState, JoinedFile
+from cloud.work.exports.sources import Rows, source_of
+from cloud.work.jobs import Advance, Effect, Finish, JobFailure, JobResult, RunningJob
+
+PAGE_ENCOUNTERS = 100
+"""Encounters that are read at once."""
+PART_PAGES_MAX = 1_000
+"""Pages after which a part ends although it is not full: some seconds of work in which little was found."""
+PARTS_MAX = 4_000
+"""Parts of a file. Their marks take 800 kB of the job's state at most, of the mebibyte that it may have."""
+RESTARTS_MAX = 2
+"""Times that an export begins again since a part of its file was lost. A store that loses more is not usable."""
+
+Job = RunningJob[ExportPayload, ExportState]
+
+
+class ExportWork:
+    """The work of the kind `export.bulk`."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._database = process.database
+        self._clock = process.clock
+        self._ids = process.ids
+        self._objects = object_store_of(process.settings)
+        self._encounters = Encounters()
+        self._results = Results()
+        self._audit = Audit(process.clock)
+
+    async def step(self, job: Job) -> Advance[ExportState] | Finish:
+        """Begin the export, write a part of its file, complete the file, or refer to the complete file. Raises
+        `JobFailure`, and `DomainError` when the database or the object store is not available."""
+        objects, state = self._objects, job.state
+        if objects is None:
+            raise JobFailure("object_store_missing", "This installation has no object store for results.")
+        if state.before_us is None:
+            return await self._begin(objects, job)
+        if state.joined is not None:
+            return await self._finish(objects, job, state.joined)
+        return await self._write_part(objects, job)
+
+    async def discard(self, job: Job) -> None:
+        """Remove the parts of the file, and the file if no result names it."""
+        objects, state = self._objects, job.state
+        if objects is None:
+            return
+        await self._discard_parts(objects, job)
+        if state.joined is not None:
+            await objects.remove(state.joined.object_name)
+
+    async def _begin(self, objects: ObjectStore, job: Job) -> Advance[ExportState]:
+        before_us = self._clock.now_us()
+        async with self._database.read() as tx:
+            count = await self._encounters.count(tx, job.actor, job.payload.encounters(before_us))
+        # The names of the uploads are stored before their first part, so that a part of a killed worker is found.
+        parts, details = (self._upload(objects, job, None).mark.document() for _ in range(2))
+        state = ExportState(
+            before_us=before_us, encounters=count, parts=parts, details=details, restarts=job.state.restarts
+        )
+
+        async def record(tx: Transaction) -> None:
+            metadata = {"data": job.payload.data, "format": job.payload.format, "encounters": count}
+            await self._audit.record(tx, job.actor, "export.began", job.id, metadata=metadata)
+
+        return Advance(state, 0, record)
+
+    async def _write_part(self, objects: ObjectStore, job: Job) -> Advance[ExportState]:
+        state = job.state
+        format_ = format_of(job.payload.format, job.payload.data)
+        upload = self._upload(objects, job, state.parts)
+        part, rows, pages, ended = format_.part(), 0, 0, True
+        state = state.model_copy()
+        async with aclosing(self._pages(job, state, format_)) as found:
+            async for each in found:
+                part.add(each.page)
+                rows, pages = rows + each.count, pages + 1
+                if part.is_full or pages >= PART_PAGES_MAX:
+                    ended = False
+                    break
+                await asyncio.sleep(0)  # so that a cancellation has its turn
+        if not part.is_empty:
+            await self._add_part(objects, job, upload, state, part)
+            state.parts, state.rows = upload.mark.document(), state.rows + rows
+        if ended:
+            try:
+                await self._join(objects, job, upload, state, format_)
+            except (ObjectMissing, ObjectDamaged):
+                return await self._restart(objects, job)
+        return Advance(state, state.progress_pct)
+
+    async def _add_part(
+        self, objects: ObjectStore, job: Job, upload: ResultUpload, state: ExportState, part: Part
+    ) -> None:
+        data, detail = part.encoded(first=not upload.mark.parts, at_bytes=upload.mark.size_bytes)
+        if upload.mark.size_bytes + len(data) > JOINED_BYTES_MAX or len(upload.mark.parts) >= PARTS_MAX:
+            sentence = "The file would be larger than 16 GiB or 4,000 parts. Export a shorter time or fewer codes."
+            raise JobFailure("export_too_large", sentence)
+        await upload.add(data)
+        if detail is not None:
+            details = self._upload(objects, job, state.details)
+            await details.add(detail)
+            state.details = details.mark.document()
+
+    async def _join(
+        self, objects: ObjectStore, job: Job, upload: ResultUpload, state: ExportState, format_: FileFormat
+    ) -> None:
+        """Write the end of the file, and join its parts. Raises `ObjectMissing`."""
+        details = self._upload(objects, job, state.details).mark.parts
+        end = format_.end([await objects.read(one) for one in details], at_bytes=upload.mark.size_bytes)
+        if end:
+            await upload.add(end)
+        stored = await upload.finish(format_.download)
+        state.parts = upload.mark.document()
+        state.joined = JoinedFile(object_name=stored.name, size_bytes=stored.size_bytes, sha256=stored.sha256.hex())
+
+    async def _restart(self, objects: ObjectStore, job: Job) -> Advance[ExportState]:
+        """Begin again: the parts of an export that did not run for days were removed."""
+        state = job.state
+        await self._discard_parts(objects, job)
+        if state.restarts >= RESTARTS_MAX:
+            raise JobFailure("export_parts_lost", "Parts of the file were lost repeatedly.", retryable=True)
+        return Advance(ExportState(restarts=state.restarts + 1), 0)
+
+    async def _finish(self, objects: ObjectStore, job: Job, joined: JoinedFile) -> Finish:
+        await self._discard_parts(objects, job)
+        stored = joined.stored()
+        download = format_of(job.payload.format, job.payload.data).download
+
+        async def keep(tx: Transaction) -> None:
+            result = Result(job.id, job.actor.tenant_id, stored, download)
+            await self._results.keep(tx, result, self._clock.now_us())
+            metadata = {"rows": job.state.rows, "bytes": stored.size_bytes}
+            await self._audit.record(tx, job.actor, "export.finished", job.id, metadata=metadata)
+
+        effect: Effect = keep
+        return Finish(JobResult(stored.name, download.media_type, stored.size_bytes), effect)
+
+    async def _pages(self, job: Job, state: ExportState, format_: FileFormat) -> AsyncGenerator[Rows, None]:
+        """Yield the rows behind the position of `state`, a page at a time. When a page is yielded, `state` has the
+        position behind it."""
+        source = source_of(self._process, job.payload, is_table=format_.is_table)
+        begin = state.position
+        async with aclosing(self._following(job, state)) as encounters:
+            async for encounter in encounters:
+                place = begin.place if encounter.id == begin.encounter_id else None
+                try:
+                    async with aclosing(source.pages(job.actor, encounter, place)) as pages:
+                        async for page in pages:
+                            self._move(state, encounter, page.next)
+                            yield page
+                except EncounterUnknown:  # it was erased meanwhile
+                    self._move(state, encounter, None)
+
+    def _move(self, state: ExportState, encounter: Encounter, place: Place | None) -> None:
+        state.position = state.position.behind(encounter, place)
+        state.encounters_done += place is None
+
+    async def _following(self, job: Job, state: ExportState) -> AsyncGenerator[Encounter, None]:
+        """Yield the encounters behind the position of `state`, which moves on with each of them."""
+        assert state.before_us is not None, "the export has begun"
+        wanted = job.payload.encounters(state.before_us)
+        found: Sequence[Encounter] = ()
+        while True:
+            after, count = state.position.after, PAGE_ENCOUNTERS
+            async with self._database.read() as tx:
+                found = await self._encounters.page(tx, job.actor, wanted, after=after, count=count)
+            for encounter in found:
+                yield encounter
+            if len(found) < count:
+                return
+
+    def _upload(self, objects: ObjectStore, job: Job, mark: dict[str, object] | None) -> ResultUpload:
+        known = None if mark is None else UploadMark.of(mark)
+        return ResultUpload(objects, self._ids, self._clock, job.actor.tenant_id, known)
+
+    async def _discard_parts(self, objects: ObjectStore, job: Job) -> None:
+        for mark in job.state.marks():
+            await ResultUpload(objects, self._ids, self._clock, job.actor.tenant_id, mark).discard()
