@@ -181,7 +181,11 @@ def test_refused_writes_to_objects_of_another_tenant_or_organisation_change_no_o
         told = [ask(cloud, row, "north", owned).text for row in readable if set(parameters(row)) <= owned.keys()]
         return [*told, cloud.console("observations", "export", "--tenant", "tnt_one", "--json")]
 
-    until(lambda: all(row["finished_at_us"] for row in cloud.table("webhook_deliveries")), within_s=30)
+    # Without the call-backs of jobs that other tests have started, which are retried for days; no response shows them.
+    until(
+        lambda: all(row["finished_at_us"] for row in cloud.table("webhook_deliveries") if row["kind"] != "callback"),
+        within_s=30,
+    )
     before = everything()
     assert len(before) > 1
     for row in walked(rows):
