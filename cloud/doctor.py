@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from cloud.access.retention import RetentionStore, StorageRecord, project
 from cloud.access.tokens import SigningKeyStore
-from cloud.clinical.observations import AHEAD_LEAST, days_ahead
+from cloud.clinical.observations import AHEAD_LEAST, ObservationsSection, days_ahead
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, SqliteAddress, Transaction, open_database, read_address
 from cloud.foundation.errors import DomainError
@@ -18,7 +18,7 @@ from cloud.foundation.findings import Finding, Level
 from cloud.foundation.http import HostSection, HostsSection, HttpSection, is_loopback
 from cloud.foundation.ids import Ids
 from cloud.foundation.master_key import load_master_key
-from cloud.foundation.objects import examine_store, object_store_of
+from cloud.foundation.objects import examine_store, object_place_of, object_store_of
 from cloud.foundation.observability import MetricsSection
 from cloud.foundation.settings import Settings
 from cloud.integrity_findings import integrity_findings
@@ -46,6 +46,7 @@ from cloud.vehicles.ingest import (
     examine_rabbitmq,
     read_figures,
 )
+from cloud.vehicles.packing import packing_findings
 from cloud.work.jobs import job_findings
 
 # With less room, the database's log and a backup no longer fit beside a day of batches.
@@ -93,6 +94,10 @@ async def _database(settings: Settings, clock: Clock, ids: Ids) -> AsyncIterator
         for finding in await erasure_findings(database, clock):
             yield finding
         for finding in await job_findings(database, clock):
+            yield finding
+        after_days = settings.section(ObservationsSection).compact_after_days
+        has_objects = object_place_of(settings) is not None
+        for finding in await packing_findings(database, clock, after_days, has_objects=has_objects):
             yield finding
         async with database.read() as tx:
             ahead = await days_ahead(tx, clock.now_us())

@@ -31,6 +31,7 @@ PACKAGES = (
     "cloud.vehicles.fleet",
     "cloud.vehicles.custody",
     "cloud.vehicles.ingest",
+    "cloud.vehicles.packing",
     "cloud.vehicles.verification",
     "cloud.vehicles.expiry",
     "cloud.vehicles.erasure",

@@ -4,6 +4,7 @@ from cloud.clinical.assignments import AssignmentService
 from cloud.clinical.devices import Devices
 from cloud.clinical.epcr import Epcr, MissionChange, Missions
 from cloud.clinical.observations.export import export_observations
+from cloud.clinical.waveforms import READERS_US
 from cloud.foundation.db import Database
 from cloud.foundation.master_key import MasterKey
 from cloud.foundation.objects import ObjectStore
@@ -12,7 +13,6 @@ from cloud.vehicles.erasure.eraser import Eraser
 from cloud.vehicles.erasure.model import Erasure, ErasureReason, Phase
 from cloud.vehicles.erasure.place import OBJECT_AGE_US, ErasingPlace
 from cloud.vehicles.erasure.service import Erasures
-from cloud.vehicles.erasure.waveform_phase import READERS_US
 from protocols.epcr.encounter import EncounterStatus
 from protocols.observation import Observation
 from protocols.observation_record import Json

@@ -26,12 +26,14 @@ if TYPE_CHECKING:
     from cloud.clinical.observations.minutes.body import MinuteValue
     from cloud.clinical.observations.minutes.reading import TIME_MAX_US, TIME_MIN_US
     from cloud.clinical.observations.minutes.rows import values_of
+    from cloud.clinical.observations.minutes.store import first_day_of_minute_rows
     from cloud.clinical.observations.numbering import Numbers
     from cloud.clinical.observations.packed_walk import PackedWalk, Place
     from cloud.clinical.observations.posted import new_sequence, public_id, sequence_at, time_of_sequence
     from cloud.clinical.observations.reading import ObservationReader, ReadObservation
     from cloud.clinical.observations.received_batches import RECEIVED_BATCHES, ReceivedBatches
     from cloud.clinical.observations.rows import ObservationColumns, Unstorable, columns_of, time_of
+    from cloud.clinical.observations.settings import ObservationsSection
     from cloud.clinical.observations.store import (
         Added,
         CarriedBatch,

@@ -91,12 +91,13 @@ class HeldObservations:
         ]
         return or_(false(), *conditions)
 
-    def has_batch(self, vehicle_id: str, created_at_us: int) -> bool:
-        """Return whether a batch of a vehicle is near a held interval, so that it is kept."""
+    def has_batch(self, vehicle_id: str, from_us: int, until_us: int) -> bool:
+        """Return whether a batch of a vehicle that was made from `from_us` to `until_us` is near a held interval, so
+        that it is kept."""
         return any(
             vehicle_id in span.vehicle_ids
-            and (span.from_us is None or created_at_us >= span.from_us - BATCH_MARGIN_US)
-            and (span.until_us is None or created_at_us < span.until_us + BATCH_MARGIN_US)
+            and (span.from_us is None or until_us >= span.from_us - BATCH_MARGIN_US)
+            and (span.until_us is None or from_us < span.until_us + BATCH_MARGIN_US)
             for span in self.spans
         )
 

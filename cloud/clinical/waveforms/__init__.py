@@ -1,4 +1,4 @@
-"""Waveforms in the object store: packed objects of envelopes as received, and the index by which they are read."""
+"""Envelopes in the object store: packed objects of envelopes as received, and the index by which they are read."""
 
 from typing import TYPE_CHECKING
 
@@ -7,8 +7,11 @@ from cloud.foundation.slice import Slice, lazy_exports
 
 # mypy: implicit-reexport
 if TYPE_CHECKING:
+    from cloud.clinical.waveforms.announcing import AnnouncedObjects
+    from cloud.clinical.waveforms.entries import ENTRIES_MAX
+    from cloud.clinical.waveforms.groups import PackedGroups, RunToPack, pack_groups
     from cloud.clinical.waveforms.index import ClockOfSource, ObjectOfSource, WaveformIndex, WaveformObject, is_near_run
-    from cloud.clinical.waveforms.names import WAVEFORMS, name_before, new_name, packed_at_us
+    from cloud.clinical.waveforms.names import NUMERICS, WAVEFORMS, name_before, new_name, packed_at_us
     from cloud.clinical.waveforms.packed_object import ENTRIES_BYTES_MAX, decode_object, erased_hash
     from cloud.clinical.waveforms.packing import BatchToPack, pack
     from cloud.clinical.waveforms.reading import WaveformEnvelopes, read_index
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
         merge_spans,
     )
     from cloud.clinical.waveforms.summary import ChannelKey, ChannelSummary, Extremes, Summarising
-    from cloud.clinical.waveforms.sweeping import ORPHAN_US, REPACK_US, OrphanSweeper
+    from cloud.clinical.waveforms.sweeping import ORPHAN_US, READERS_US, REPACK_US, OrphanSweeper
     from cloud.clinical.waveforms.tables import waveform_objects, waveform_runs, waveform_sources
 else:
     __getattr__ = lazy_exports(__name__)

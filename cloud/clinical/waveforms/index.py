@@ -343,6 +343,19 @@ class WaveformIndex:
         found = (await tx.execute(mine)).scalar()
         return None if found is None else int(found)
 
+    async def runs_in(self, tx: Transaction, name: str) -> list[Run]:
+        """Return the runs of an object, in the order of lanes and sequence numbers."""
+        runs = waveform_runs.c
+        joined = _RUNS.select().join(waveform_objects, waveform_objects.c.object_id == runs.object_id)
+        found = await tx.execute(joined.where(waveform_objects.c.name == name).order_by(runs.lane_id, runs.sequence))
+        return [_run(row) for row in found]
+
+    async def names_of(self, tx: Transaction, runs: Collection[Run]) -> set[str]:
+        """Return the names of the objects of these runs."""
+        rows = waveform_objects.c
+        mine = rows.object_id.in_(sorted({run.object_id for run in runs}))
+        return {row.name for row in await tx.execute(select(rows.name).where(mine))}
+
     async def move_runs(
         self, tx: Transaction, object_id: int, rewritten: WaveformObject, moved: Mapping[int, int], unused_us: int
     ) -> None:

@@ -1,4 +1,4 @@
-"""The packed waveform object, versions 1 and 2: waveform envelopes of one tenant as received, with an index.
+"""The packed object, versions 1 to 3: envelopes of one tenant as received, with an index.
 
 An object is written once and read in three ways: the envelopes of a run by their byte range, the index from the end,
 or everything from the beginning, which needs no database. `docs/waveform-objects.md` is the description for other
@@ -12,6 +12,8 @@ readers.
 An object of version 1 is written at ingest. Version 2 is written when an encounter is erased (`rewriting`): the highest
 bit of an entry's length marks an erased envelope, whose payload is replaced by the SHA-256 of the payload. The chain
 hash covers this SHA-256 and not the payload itself, so the hash and the signature of an erased envelope still verify.
+Version 3 has the envelopes of numerics (`groups`): the next bit of the length marks a group, a zstd frame of whole
+entries. An envelope of numerics has some hundred bytes, most of which are those of its neighbours.
 
 Integers are little-endian. The CRC-32 detects damage of a range that is read alone, and the SHA-256 of the whole. Both
 protect against faults, and the signatures in the envelopes against changes.
@@ -22,9 +24,10 @@ Every function is linear in the bytes that it gets, and raises `ObjectDamaged` f
 import hashlib
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from cloud.clinical.waveforms.entries import ENTRIES_MAX, entries_of
 from cloud.clinical.waveforms.summary import ChannelSummary, read_summaries, write_summaries
 from cloud.foundation.objects import ObjectDamaged
 from protocols.errors import RemoteProtocolError
@@ -35,26 +38,19 @@ from protocols.uplink.wire import WireReader, WireWriter
 
 VERSION = 1
 VERSION_WITH_ERASED = 2
+VERSION_WITH_GROUPS = 3
 PACKED_BYTES_MAX = 8_000_000
 """Limit of a whole object: large enough that requests and storage classes of an S3 service cost little (128 KB is
 billed for any smaller object of its cheap classes), small enough to be put within a second."""
 ENTRIES_BYTES_MAX = 5_500_000
 """Bytes of envelopes after which an object is closed; at most one more envelope (1 MiB) fits. The rest is for the
 index, whose parts have limits of their own."""
-ENTRIES_MAX = 8_192
-"""Envelopes in one object. A live envelope has some kB, so an object has about thousand; the limit bounds the index of
-an object of empty envelopes."""
 INDEX_BYTES_MAX = 8_000_000
 """The index after decompression: `ENTRIES_MAX` runs, `BUCKETS_MAX` seconds of 24 bytes and `CHANNELS_MAX` channels."""
-
 _MAGIC, _END = b"ARGW", b"WGRA"
-_ENTRY = struct.Struct("<II")
 _TRAILER = struct.Struct("<II32s4s")
 TRAILER_BYTES = _TRAILER.size
-_CLAUSE = "packed waveform object"
-_ERASED = 1 << 31
-"""The bit of an entry's length that marks an erased envelope. An envelope is far shorter."""
-assert ENVELOPE_BYTES_MAX < _ERASED
+_CLAUSE = "packed object"
 
 _RUNS_BYTES_MAX = ENTRIES_MAX * (2 * IDENTIFIER_LENGTH_MAX + 24)
 assert ENTRIES_BYTES_MAX + ENVELOPE_BYTES_MAX + _RUNS_BYTES_MAX + 4096 <= PACKED_BYTES_MAX
@@ -94,21 +90,6 @@ class PackedObject:
     erased: Sequence[bytes] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An entry of an object. `position` is its first byte, and `size_bytes` its size with the length and the CRC-32."""
-
-    position: int
-    size_bytes: int
-    envelope: bytes
-    is_erased: bool
-
-
-def encode_entry(envelope: bytes, *, is_erased: bool = False) -> bytes:
-    mark = _ERASED if is_erased else 0
-    return _ENTRY.pack(len(envelope) | mark, zlib.crc32(envelope)) + envelope
-
-
 def erased_envelope(envelope: Envelope) -> bytes:
     """Return the bytes of an envelope whose payload is replaced by its SHA-256. `erased_hash` returns its hash."""
     batch = envelope.batch
@@ -129,14 +110,18 @@ def encode_header(tenant_id: str, packed_at_us: int, *, version: int = VERSION) 
     return writer.take()
 
 
-def encode_object(header: bytes, entries: Sequence[bytes], index: PackedIndex) -> bytes:
+def encode_object(
+    header: bytes, entries: Sequence[bytes], index: PackedIndex, *, envelopes: int | None = None
+) -> bytes:
     """Return a whole object. `entries` are in the order of `index.runs`, and the positions of the runs count from the
-    beginning of `header`. The summaries are left out if the object would exceed its limit."""
+    beginning of `header`. `envelopes` is their number if the entries are groups. The summaries are left out if the
+    object would exceed its limit."""
+    count = len(entries) if envelopes is None else envelopes
     body = b"".join((header, *entries))
     packed_index = _encode_index(index)
     if len(body) + len(packed_index) + TRAILER_BYTES > PACKED_BYTES_MAX:
         packed_index = _encode_index(replace(index, summaries=(), summarised=False))
-    packed = b"".join((body, packed_index, struct.pack("<II", len(body), len(entries))))
+    packed = b"".join((body, packed_index, struct.pack("<II", len(body), count)))
     data = b"".join((packed, hashlib.sha256(packed).digest(), _END))
     assert len(data) <= PACKED_BYTES_MAX, "the limits of the entries keep an object below its limit"
     return data
@@ -148,36 +133,6 @@ def decode_object(data: bytes) -> PackedObject:
         return _decode_object(data)
     except RemoteProtocolError as error:
         raise ObjectDamaged(f"({error})") from None
-
-
-def read_entries(data: bytes, *, limit: int = ENTRIES_MAX) -> Iterator[bytes]:
-    """Yield the envelopes of a byte range that consists of whole entries, at most `limit`. Each is checked by its
-    CRC-32 before it is yielded. An erased envelope is an error, since no run has one."""
-    for entry in entries_of(data, limit=limit):
-        if entry.is_erased:
-            raise ObjectDamaged(f"(The entry at byte {entry.position} of the range is erased.)")
-        yield entry.envelope
-
-
-def entries_of(data: bytes, *, first: int = 0, limit: int = ENTRIES_MAX) -> Iterator[Entry]:
-    """Yield the entries from the byte `first` on to the end of `data`, which are whole, at most `limit`. Each is
-    checked by its CRC-32 before it is yielded."""
-    at, count = first, 0
-    while at < len(data):
-        if len(data) - at < _ENTRY.size:
-            raise ObjectDamaged(f"(Entry {count} of the range is cut off after {len(data) - at} bytes.)")
-        length, checksum = _ENTRY.unpack_from(data, at)
-        size_bytes, is_erased = length & ~_ERASED, bool(length & _ERASED)
-        begin = at + _ENTRY.size
-        if size_bytes > ENVELOPE_BYTES_MAX or count == limit:
-            raise ObjectDamaged(f"(Entry {count} of the range is longer than an envelope, or one too many.)")
-        if size_bytes > len(data) - begin:
-            raise ObjectDamaged(f"(Entry {count} of the range has {len(data) - begin} of {size_bytes} bytes.)")
-        envelope = data[begin : begin + size_bytes]
-        if zlib.crc32(envelope) != checksum:
-            raise ObjectDamaged(f"(Entry {count} of the range has another CRC-32.)")
-        yield Entry(at, _ENTRY.size + size_bytes, envelope, is_erased)
-        at, count = begin + size_bytes, count + 1
 
 
 def index_range(trailer: bytes, size_bytes: int) -> tuple[int, int]:
@@ -236,10 +191,10 @@ def _decode_object(data: bytes) -> PackedObject:
         raise ObjectDamaged("(Its SHA-256 is not that in its trailer.)")
     reader = WireReader(data[:first], clause=_CLAUSE)
     if reader.take(len(_MAGIC)) != _MAGIC:
-        raise reader.wrong("the first bytes are not those of a packed waveform object")
+        raise reader.wrong("the first bytes are not those of a packed object")
     version = reader.u8()
-    if version not in (VERSION, VERSION_WITH_ERASED):
-        raise reader.wrong(f"version {version}; this program reads {VERSION} and {VERSION_WITH_ERASED}. Upgrade it")
+    if version not in (VERSION, VERSION_WITH_ERASED, VERSION_WITH_GROUPS):
+        raise reader.wrong(f"version {version}; this program reads {VERSION} to {VERSION_WITH_GROUPS}. Upgrade it")
     tenant_id, packed_at_us = reader.text(IDENTIFIER_LENGTH_MAX), reader.i64()
     entries = list(entries_of(data[:first], first=first - reader.rest_bytes))
     if len(entries) != count:
@@ -247,6 +202,8 @@ def _decode_object(data: bytes) -> PackedObject:
     erased = [entry.envelope for entry in entries if entry.is_erased]
     if erased and version == VERSION:
         raise reader.wrong(f"an erased entry in version {VERSION}")
+    if version < VERSION_WITH_GROUPS and any(entry.in_group for entry in entries):
+        raise reader.wrong(f"a group in version {version}")
     return PackedObject(
         tenant_id=tenant_id,
         packed_at_us=packed_at_us,

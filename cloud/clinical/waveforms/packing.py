@@ -7,12 +7,11 @@ batches by one range. An object that would exceed its limits is closed, and the 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from cloud.clinical.waveforms.entries import ENTRIES_MAX, encode_entry
 from cloud.clinical.waveforms.packed_object import (
     ENTRIES_BYTES_MAX,
-    ENTRIES_MAX,
     PackedIndex,
     PackedRun,
-    encode_entry,
     encode_header,
     encode_object,
 )

@@ -3,13 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
-from cloud.clinical.waveforms.packed_object import (
-    TRAILER_BYTES,
-    PackedIndex,
-    decode_index,
-    index_range,
-    read_entries,
-)
+from cloud.clinical.waveforms.entries import read_entries
+from cloud.clinical.waveforms.packed_object import TRAILER_BYTES, PackedIndex, decode_index, index_range
 from cloud.clinical.waveforms.runs import StoredRun
 from cloud.foundation.errors import DomainError
 from cloud.foundation.objects import ListedObject, ObjectDamaged, ObjectStore, ObjectStoreUnavailable

@@ -8,16 +8,15 @@ envelopes that are left. The time of packing stays, since it decides which forme
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from cloud.clinical.waveforms.entries import encode_entry, entries_of
 from cloud.clinical.waveforms.packed_object import (
     TRAILER_BYTES,
     VERSION_WITH_ERASED,
     PackedIndex,
     PackedRun,
     decode_object,
-    encode_entry,
     encode_header,
     encode_object,
-    entries_of,
     erased_envelope,
     index_range,
 )
@@ -54,6 +53,8 @@ def rewrite_object(
     kept: list[tuple[Batch, int, int]] = []
     erased = 0
     for entry in entries_of(data[:body_end], first=len(header)):
+        if entry.in_group:
+            raise ObjectDamaged("(It has groups. Objects of numerics are not rewritten.)")
         copied = data[entry.position : entry.position + entry.size_bytes]
         if not entry.is_erased:
             try:

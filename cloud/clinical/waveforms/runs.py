@@ -33,7 +33,9 @@ class SourceSpan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A run of batches as its row has it. `hashes` are the chain hashes of the batches, joined."""
+    """A run of batches as its row has it. `hashes` are the chain hashes of the batches, joined. `created_from_us` and
+    `created_until_us` are when the gateway made the first and the last of them, by its own clock; None for waveforms,
+    whose times are in the index of their sources."""
 
     lane_id: int
     sequence: int
@@ -48,6 +50,8 @@ class Run:
     vehicle_id: str
     received_at_us: int
     stored_at_us: int
+    created_from_us: int | None = None
+    created_until_us: int | None = None
 
     def hash_of(self, sequence: int) -> bytes:
         """Return the chain hash of one of its batches."""

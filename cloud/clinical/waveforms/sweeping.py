@@ -5,6 +5,9 @@ not acknowledged, and the gateway resends them into another object. An orphan is
 `ORPHAN_US`; a group that ingest still tries to write is packed again much earlier (`REPACK_US`), so that no row can
 name a removed object.
 
+The worker that packs numerics announces each object by a row before it puts it (`announcing`). So its
+objects never lack a row, and one that was not indexed is removed as unused.
+
 After a database was restored from an earlier copy, many objects have no row, and may be the only copy of their
 waveforms. So a sweep that finds more than `ORPHANS_MAX` orphans removes none of them, and reports them as an error.
 """
@@ -14,7 +17,7 @@ import asyncio
 import structlog
 
 from cloud.clinical.waveforms.index import WaveformIndex
-from cloud.clinical.waveforms.names import WAVEFORMS, packed_at_us
+from cloud.clinical.waveforms.names import NUMERICS, WAVEFORMS, packed_at_us
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database
 from cloud.foundation.errors import DomainError
@@ -27,7 +30,10 @@ REPACK_US = 3_600_000_000
 """Age at which ingest packs a group again that it could not write, for instance since the database was away. Far below
 `ORPHAN_US`, so clocks of two machines may differ by hours."""
 ORPHANS_MAX = 200
-"""Orphans that a sweep removes. A crash leaves one object for each process and tenant."""
+"""Orphans of one kind that a sweep removes. A crash leaves one object for each process and tenant."""
+READERS_US = 300_000_000
+"""Time for which an object stays after its last run was taken out of the index: a reader takes a page of runs from the
+index and then their envelopes, within seconds."""
 REMOVED_AT_ONCE = 500
 """Unused objects whose rows are deleted in one transaction."""
 EVERY_S = 3_600.0
@@ -59,15 +65,18 @@ class OrphanSweeper:
         requested."""
         stopping = stopping or asyncio.Event()
         removed = await self.remove_unused(stopping)
-        orphans = await self._orphans(stopping)
-        if len(orphans) > ORPHANS_MAX:
-            log.error("waveforms.orphans_kept", more_than=ORPHANS_MAX, first=orphans[0])
-            orphans = []
-        for name in orphans:
-            await self._objects.remove(name)
-        if removed or orphans:
-            log.info("waveforms.objects_removed", unused=removed, orphans=len(orphans))
-        return removed + len(orphans)
+        swept = 0
+        for first in (WAVEFORMS, NUMERICS):
+            orphans = await self._orphans(first, stopping)
+            if len(orphans) > ORPHANS_MAX:
+                log.error("waveforms.orphans_kept", more_than=ORPHANS_MAX, first=orphans[0])
+                orphans = []
+            for name in orphans:
+                await self._objects.remove(name)
+            swept += len(orphans)
+        if removed or swept:
+            log.info("waveforms.objects_removed", unused=removed, orphans=swept)
+        return removed + swept
 
     async def remove_unused(self, stopping: asyncio.Event) -> int:
         """Remove the objects that no run needs; return their number."""
@@ -85,10 +94,11 @@ class OrphanSweeper:
             removed += len(names)
         return removed
 
-    async def _orphans(self, stopping: asyncio.Event) -> list[str]:
-        """Return the names of orphans; the search ends when there are more than `ORPHANS_MAX`."""
+    async def _orphans(self, first: str, stopping: asyncio.Event) -> list[str]:
+        """Return the names of orphans whose names begin with the part `first`; the search ends when there are more than
+        `ORPHANS_MAX`."""
         orphans: list[str] = []
-        async for page in self._objects.pages(WAVEFORMS):
+        async for page in self._objects.pages(first):
             before_us = self._clock.now_us() - ORPHAN_US
             aged = [one.name for one in page if (at_us := packed_at_us(one.name)) is not None and at_us < before_us]
             async with self._database.read() as tx:

@@ -1,9 +1,11 @@
-"""Tables of the index of packed waveforms: the objects, the runs of batches in them, and the devices of each run.
+"""Tables of the index of packed objects: the objects, the runs of batches in them, and the devices of each run.
 
 A row of `waveform_runs` stands in the place of the rows of its batches (slice `custody`): it has the hashes of the
 chain, by which a batch that arrives again is recognised, and the byte range from which the envelopes are read. Rows are
 written once; only `link` changes, when the predecessor of a run arrives. The erasure of an encounter divides runs, and
 moves the others of an object to its rewritten copy.
+
+Runs of the numeric lane (`cloud.vehicles.packing`) have no rows in `waveform_sources`: their values are in minute rows.
 """
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
@@ -40,7 +42,10 @@ waveform_runs = Table(
     Column("organization_id", Text, nullable=False),
     Column("vehicle_id", Text, nullable=False),
     Column("received_at_us", BigInteger, nullable=False),  # when the first batch arrived
-    Column("stored_at_us", BigInteger, nullable=False),
+    Column("stored_at_us", BigInteger, nullable=False),  # of a run of numerics that of its last batch
+    # When the gateway made the first and the last batch; NULL for waveforms.
+    Column("created_from_us", BigInteger),
+    Column("created_until_us", BigInteger),
     Index(None, "object_id"),
 )
 

@@ -10,13 +10,16 @@ from typing import Any
 from sqlalchemy import select
 
 from cloud.clinical.observations import ErasedValues, ObservationColumns, clocks_of_gateway
+from cloud.clinical.waveforms import WaveformIndex
 from cloud.foundation.db import Transaction
 from cloud.vehicles.custody import Content, Removal, batches, lanes, release
 from cloud.vehicles.erasure.model import Amounts
 from cloud.vehicles.erasure.place import Step
 from cloud.vehicles.ingest import CareChanges, UnpackedContent, UnreadablePayload, unpack
+from cloud.vehicles.packing import BatchesPacked
 from protocols.errors import RemoteProtocolError
 from protocols.uplink.envelope import decode_envelope
+from protocols.uplink.lanes import Lane
 
 _HELD = (Content.REMOVED.value, Content.PARKED.value)
 """States of batches that are not removed: there is no envelope, or the batch gets its rows first."""
@@ -46,7 +49,8 @@ class ContentOfEncounter:
 
 
 class BatchErasure:
-    """Removes batches from the chains of their lanes, in one transaction."""
+    """Removes batches from the chains of their lanes, in one transaction. Batches of numerics in packed objects need
+    rows first (`BatchesPacked`)."""
 
     def __init__(self, step: Step, now_us: int) -> None:
         self._step = step
@@ -62,10 +66,20 @@ class BatchErasure:
             amounts += await self._remove_of_lane(lane_id, found[lane_id])
         return amounts
 
+    async def _check_unpacked(self, lane_id: int, sequences: Collection[int]) -> None:
+        """Raise `BatchesPacked` if batches lie in packed objects. Their values were in minute rows, so this is found
+        before a batch is removed."""
+        index = WaveformIndex()
+        runs = await index.overlapping(self._tx, [(lane_id, one, one) for one in sorted(sequences)])
+        if runs:
+            raise BatchesPacked(await index.names_of(self._tx, runs))
+
     async def _remove_of_lane(self, lane_id: int, sequences: Collection[int]) -> Amounts:
         lane = (await self._tx.execute(select(lanes).where(lanes.c.lane_id == lane_id))).first()
         assert lane is not None, "a lane is never deleted"
         marks = await self._removal.lock(self._tx, lane_id)
+        if lane.lane != Lane.WAVEFORM.value:
+            await self._check_unpacked(lane_id, sequences)
         chain = await self._removal.of_sequences(self._tx, lane_id, sequences)
         chain = [row for row in chain if row.content.value not in _HELD]
         if not chain:

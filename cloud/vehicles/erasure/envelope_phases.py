@@ -3,7 +3,8 @@ the quarantine.
 
 A device may send its memory again. Such repetitions have no rows, so the batches of every lane that has some are read
 since the beginning of the encounter. When this phase begins, the content keys of the erased values are deleted, so a
-repetition that arrives later gets a row, by which it is found.
+repetition that arrives later gets a row, by which it is found. Those of earlier days are in packed objects
+(`packed_batches`), which are searched after the rows of their lane.
 """
 
 from collections.abc import Sequence
@@ -17,11 +18,13 @@ from cloud.foundation.retention import DAY_US
 from cloud.vehicles.custody import NOT_UNPACKED, Content, batches, lanes, quarantined_batches
 from cloud.vehicles.erasure.batches import BatchErasure, ContentOfEncounter
 from cloud.vehicles.erasure.model import Amounts, Erasure, Progress
+from cloud.vehicles.erasure.packed_batches import search_packed
 from cloud.vehicles.erasure.place import ErasingPlace
 from cloud.vehicles.fleet import gateways
 from cloud.vehicles.ingest import UnreadablePayload, unpack
 from protocols.errors import RemoteProtocolError
 from protocols.uplink.envelope import Batch, decode_envelope
+from protocols.uplink.lanes import Lane
 
 DECODED_AT_ONCE = 100
 """Batches that one step decodes, some tenths of a second for the largest numerics."""
@@ -32,8 +35,10 @@ _NOT_UNPACKED = frozenset(one.value for one in NOT_UNPACKED)
 
 
 async def erase_envelopes(place: ErasingPlace, erasure: Erasure, position: list[int]) -> Progress:
-    """Look into the next batches, and remove those of the encounter. The position is a lane id and a sequence number.
-    Later rounds do not repeat this."""
+    """Look into the next batches, and remove those of the encounter. The position is a lane id and a sequence number,
+    and a third number while packed runs are searched. Later rounds do not repeat this."""
+    if len(position) == len(_PACKED):
+        return await search_packed(place, erasure, position)
     if erasure.finished_at_us is not None:
         position = [_LAST, 0]
     lane_id, sequence = position or [0, 0]
@@ -50,12 +55,16 @@ async def erase_envelopes(place: ErasingPlace, erasure: Erasure, position: list[
             mine |= await _with_values(step.tx, step.values, lane, page, erasure.from_us - DAY_US)
         removing = BatchErasure(step, place.clock.now_us())
         amounts = await removing.remove({lane.lane_id: mine} if mine else {})
-        ended = len(page) < limit
-        step.progress = Progress([lane.lane_id + 1, 0] if ended else [lane.lane_id, page[-1].sequence], amounts)
+        following = [lane.lane_id, page[-1].sequence] if len(page) == limit else [lane.lane_id + 1, 0]
+        if len(page) < limit and lane.repeated and lane.lane == Lane.NUMERIC.value:
+            following = [lane.lane_id, *_PACKED[1:]]
+        step.progress = Progress(following, amounts)
     return step.progress
 
 
 _LAST = (1 << 62) - 1
+_PACKED = (0, 0, 1)
+"""Position at which the search through the packed runs of a lane begins, with the lane id in the first place."""
 
 
 async def _lane(tx: Transaction, erasure: Erasure, values: ErasedValues, lane_id: int) -> Row[Any] | None:

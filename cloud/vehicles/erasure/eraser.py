@@ -25,6 +25,7 @@ from cloud.vehicles.erasure.place import ErasingPlace
 from cloud.vehicles.erasure.reply_phase import erase_replies
 from cloud.vehicles.erasure.row_phases import erase_care, erase_minutes, erase_rows
 from cloud.vehicles.erasure.waveform_phase import erase_waveforms
+from cloud.vehicles.packing import BatchesPacked
 
 EVERY_S = 60.0
 """Seconds between two turns. An operator sees the first step within a minute."""
@@ -112,7 +113,12 @@ class Eraser:
         if erasure is None or erasure.phase is Phase.DONE:
             return False
         if erasure.phase in _PHASES:
-            progress = await _PHASES[erasure.phase](self._place, erasure, orjson.loads(erasure.position))
+            try:
+                progress = await _PHASES[erasure.phase](self._place, erasure, orjson.loads(erasure.position))
+            except BatchesPacked as packed:  # nothing of the step was stored, and it is done again
+                for name in packed.names:
+                    await self._place.unpacker.unpack(name)
+                return True
         elif erasure.phase is Phase.OBJECTS:
             progress = await self._objects(erasure)
         elif erasure.phase is Phase.FORMER_OBJECTS:
@@ -150,7 +156,7 @@ class Eraser:
         left = select(table.object_id).where(table.tenant_id == erasure.tenant_id, table.unused_us.is_not(None))
         async with self._place.step(erasure) as step:
             if (await step.tx.execute(left.limit(1))).first() is not None:
-                return Progress(None, waits_for="the readers of former objects, which are removed after five minutes")
+                return Progress(None, waits_for="the removal of former objects, five minutes after their last use")
             step.progress = Progress(None)
         return step.progress
 

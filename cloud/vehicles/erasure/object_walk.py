@@ -17,6 +17,7 @@ from sqlalchemy import select
 from cloud.access.retention import RetentionStore
 from cloud.clinical.observations import ObservationColumns
 from cloud.clinical.waveforms import (
+    READERS_US,
     WAVEFORMS,
     ChannelKey,
     RewrittenObject,
@@ -33,7 +34,6 @@ from cloud.foundation.retention import HoldScope
 from cloud.foundation.viewer import Viewer
 from cloud.vehicles.custody import RemovalCause, lanes, removed_ranges
 from cloud.vehicles.erasure.place import OBJECT_AGE_US, ErasingPlace
-from cloud.vehicles.erasure.waveform_phase import READERS_US
 from cloud.vehicles.ingest import blocks_of, unpack
 from protocols.uplink.envelope import Batch
 from protocols.uplink.lanes import Lane

@@ -17,6 +17,7 @@ from cloud.vehicles.erasure.errors import EncounterHeld
 from cloud.vehicles.erasure.holds import check_holds
 from cloud.vehicles.erasure.model import Erasure, Progress
 from cloud.vehicles.erasure.store import ErasureStore
+from cloud.vehicles.packing import RunUnpacker
 
 OBJECT_AGE_US = 2 * REPACK_US
 """Age of an object from which it is changed. Ingest may still index further batches of a younger one: it packs a group
@@ -39,6 +40,10 @@ class ErasingPlace:
     @property
     def envelopes(self) -> WaveformEnvelopes:
         return WaveformEnvelopes(self.objects)
+
+    @property
+    def unpacker(self) -> RunUnpacker:
+        return RunUnpacker(self.database, self.objects, self.clock)
 
     async def values_of(self, tx: Transaction, erasure: Erasure) -> ErasedValues:
         """Return the observations of an erased encounter."""

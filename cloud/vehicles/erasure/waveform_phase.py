@@ -18,7 +18,7 @@ from cloud.clinical.observations import (
     carriers_of_run,
     clocks_of_gateway,
 )
-from cloud.clinical.waveforms import Run, StoredRun, WaveformIndex, merge_spans
+from cloud.clinical.waveforms import READERS_US, Run, StoredRun, WaveformIndex, merge_spans
 from cloud.foundation.db import Transaction
 from cloud.foundation.objects import ObjectDamaged
 from cloud.foundation.retention import DAY_US
@@ -37,9 +37,6 @@ DECODED_AT_ONCE = 16
 OTHERS_AT_ONCE = 8_192
 """Values of others that one step writes as rows, before the last run of the step: those of one of the largest batches.
 They take tenths of a second, and come from runs at the ends of the encounter or of a vehicle with a further device."""
-READERS_US = 300_000_000
-"""Time for which an object stays after its last run was taken out of the index: a reader takes a page of runs from the
-index and then their envelopes, within seconds."""
 _ENTRY_HEAD_BYTES = 8
 
 Place = tuple[int, int, int]

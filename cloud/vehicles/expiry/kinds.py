@@ -47,7 +47,7 @@ KINDS = (
         # Long enough to compare an alarm with its batch, and to know the age of values until they are compacted.
         days_least=14,
         holds=_NARROW,
-        sweep=lambda: LaneSweep(Envelopes(), *_NOT_WAVEFORM),
+        sweep=lambda: InTurn(LaneSweep(Envelopes(), *_NOT_WAVEFORM), LaneSweep(PackedRuns(), *_NOT_WAVEFORM)),
     ),
     Kind(
         name="vehicle_events",

@@ -52,7 +52,11 @@ class Envelopes:
         """Return the sequence numbers of the batches that wait to be unpacked, or that a hold keeps."""
         kept = {row.sequence for row in rows if row.content is Content.PARKED}
         if step.held:
-            kept |= {row.sequence for row in rows if step.held.has_batch(row.vehicle_id, row.created_at_us)}
+            kept |= {
+                row.sequence
+                for row in rows
+                if step.held.has_batch(row.vehicle_id, row.created_at_us, row.created_at_us)
+            }
             table, numbers = observations.c, [row.sequence for row in rows]
             held = select(table.sequence).where(
                 table.lane_id == step.lane_id, table.sequence.between(numbers[0], numbers[-1]), step.held.rows()

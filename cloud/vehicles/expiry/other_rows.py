@@ -14,6 +14,7 @@ from cloud.clinical.observations import (
     stored_measurements,
     time_of_sequence,
 )
+from cloud.clinical.waveforms import waveform_runs
 from cloud.foundation.db import CHUNK_ROWS, Transaction
 from cloud.foundation.retention import DAY_US, Amount, Terms
 from cloud.vehicles.custody import batches, removed_ranges
@@ -155,7 +156,15 @@ def _aged_keys() -> Select[Any]:
         .limit(1)
         .scalar_subquery()
     )
-    stored_us = func.coalesce(batches.c.stored_at_us, removed, type_=BigInteger()).label("stored_us")
+    runs = waveform_runs.c
+    packed = (
+        select(runs.stored_at_us)
+        .where(runs.lane_id == keys.lane_id, runs.sequence <= keys.sequence, runs.through_sequence >= keys.sequence)
+        .order_by(runs.sequence.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    stored_us = func.coalesce(batches.c.stored_at_us, packed, removed, type_=BigInteger()).label("stored_us")
     return (
         select(keys.tenant_id, keys.content_key, stored_us).select_from(stored_measurements).outerjoin(batches, stored)
     )

@@ -1,8 +1,8 @@
-"""Delete the rows of expired runs of packed waveforms.
+"""Delete the rows of expired runs of packed waveforms and numerics.
 
 The envelopes of a run are in an object that others share. An object whose last run is deleted is marked as unused, and
-`cloud.clinical.waveforms.sweeping` then removes it from the store. All runs of an object were stored in one
-transaction, so they expire on the same day unless a hold keeps one.
+`cloud.clinical.waveforms.sweeping` then removes it from the store. All waveforms of an object were stored in one
+transaction, so they expire on the same day unless a hold keeps one. A run of numerics has batches of one day.
 """
 
 from collections.abc import Collection, Sequence
@@ -64,13 +64,21 @@ class PackedRuns:
         return Amount(int(row[0]), int(row[1]))
 
     async def _held(self, tx: Transaction, step: Step, runs: Sequence[Run]) -> set[int]:
-        """Return the first sequence numbers of the runs that a hold keeps."""
+        """Return the first sequence numbers of the runs that a hold keeps. A run of numerics is kept as the rows of its
+        batches would be."""
         if not step.held or not runs:
             return set()
+        near = {
+            run.sequence
+            for run in runs
+            if run.created_from_us is not None
+            and run.created_until_us is not None
+            and step.held.has_batch(run.vehicle_id, run.created_from_us, run.created_until_us)
+        }
         spans = waveform_sources.c
         here = (spans.lane_id == step.lane_id, spans.sequence.between(runs[0].sequence, runs[-1].sequence))
         found = await tx.execute(select(spans.sequence).where(*here, held_runs(step.held)).distinct())
-        return {row.sequence for row in found}
+        return near | {row.sequence for row in found}
 
 
 def _chain_rows(run: Run) -> list[ChainRow]:

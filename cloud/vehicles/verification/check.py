@@ -30,6 +30,7 @@ from cloud.vehicles.verification.lane_audit import HeldEnvelope, LaneAudit, Lane
 from cloud.vehicles.verification.packed_audit import compare_index
 from cloud.vehicles.verification.row_audit import RowAudit
 from protocols.provenance.hash_chain import genesis
+from protocols.uplink.lanes import Lane
 
 PAGE_ROWS = 100
 """Envelopes in one page: 100 MB of the largest envelopes, a few MB of ordinary ones."""
@@ -52,8 +53,8 @@ class QuarantineCount:
 
 class CustodyCheck:
     """Check the chains of custody that a viewer may see. `objects` is the object store of the settings, which has the
-    envelopes of waveforms. `seals` verify the records of erasures; None: such records are findings. `with_rows`: also
-    compare the unpacked rows with the envelopes."""
+    envelopes of waveforms, and those of numerics after some days. `seals` verify the records of erasures; None: such
+    records are findings. `with_rows`: also compare the unpacked rows with the envelopes."""
 
     def __init__(
         self,
@@ -208,7 +209,7 @@ class CustodyCheck:
                     report.find(sentence, stored.run.sequence, stored.run.through_sequence)
                     continue
                 found += _held_in(stored.run, envelopes)
-                if self._with_rows:
+                if self._with_rows and report.lane == Lane.WAVEFORM.value:
                     async with self._database.read() as tx:
                         await compare_index(tx, stored.run, envelopes, report)
             if len(due) < PAGE_RUNS:

@@ -83,7 +83,7 @@ def objects_command(
     tenant: Annotated[str | None, typer.Option("--tenant", help="Limit to this tenant. Default: all tenants.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Verify waveforms from the objects alone, without the index in the database. Exit code 1 on a fault."""
+    """Verify packed batches from the objects alone, without the index in the database. Exit code 1 on a fault."""
 
     async def work(place: Workplace) -> list[ObjectsReport]:
         store = object_store_of(place.settings)
@@ -112,6 +112,7 @@ def _print_objects(report: ObjectsReport) -> None:
         {
             "gateway": lane.gateway_id,
             "epoch": lane.epoch,
+            "lane": lane.lane,
             "batches": lane.batches,
             "sequences": [f"{first}…{last}" for first, last in lane.ranges[:RANGES_SHOWN_MAX]],
             "repeated": lane.repeated,
@@ -120,12 +121,12 @@ def _print_objects(report: ObjectsReport) -> None:
         }
         for lane in report.lanes
     ]
-    print_table(f"Waveforms of {report.tenant_id}: {report.objects} objects, {report.size_bytes} bytes", rows)
+    print_table(f"Packed batches of {report.tenant_id}: {report.objects} objects, {report.size_bytes} bytes", rows)
     for name, why in report.damaged:
         typer.echo(f"{name}: {why}")
     for lane in report.lanes:
         for finding in lane.findings:
-            typer.echo(f"{lane.gateway_id} {lane.epoch} {finding.first}: {finding.what}")
+            typer.echo(f"{lane.gateway_id} {lane.epoch} {lane.lane} {finding.first}: {finding.what}")
 
 
 @custody.command("reprocess")

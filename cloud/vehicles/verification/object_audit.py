@@ -1,4 +1,4 @@
-"""Verify the chain of custody of waveforms from the objects alone, without the index in the database.
+"""Verify the chain of custody of packed batches from the objects alone, without the index in the database.
 
 Each object of a tenant is read whole. Its SHA-256, its entries, every signature and every link are checked, also those
 of erased envelopes, which have the SHA-256 of their payload. Of the database only the gateways' public keys are used.
@@ -8,7 +8,7 @@ beside a database that is lost or not trusted. Nothing is changed; results have 
 
 from dataclasses import dataclass, field
 
-from cloud.clinical.waveforms import WAVEFORMS, decode_object, erased_hash
+from cloud.clinical.waveforms import NUMERICS, WAVEFORMS, decode_object, erased_hash
 from cloud.foundation.db import Database
 from cloud.foundation.errors import DomainError
 from cloud.foundation.objects import ListedObject, ObjectDamaged, ObjectStore
@@ -28,11 +28,12 @@ LANES_MAX = 16_384
 
 @dataclass(slots=True, kw_only=True)
 class PackedLaneReport:
-    """The result for the waveform lane of one store (epoch) of a gateway. `ranges` are the verified sequence numbers,
+    """The result for one lane of one store (epoch) of a gateway. `ranges` are the verified sequence numbers,
     `repeated` counts batches that are in several objects, and `erased` those of which the payload was erased."""
 
     gateway_id: str
     epoch: str
+    lane: str
     batches: int = 0
     repeated: int = 0
     erased: int = 0
@@ -68,7 +69,7 @@ class ObjectsReport:
 
 
 class ObjectAudit:
-    """Check all packed waveforms of one tenant."""
+    """Check all packed objects of one tenant."""
 
     def __init__(self, database: Database, viewer: Viewer, objects: ObjectStore) -> None:
         self._database = database
@@ -76,7 +77,7 @@ class ObjectAudit:
         self._objects = objects
         self._directory = GatewayDirectory()
         self._keys: dict[str, tuple[RegisteredGateway, list[FormerKey]]] = {}
-        self._lanes: dict[tuple[str, str], tuple[PackedLaneReport, ChainRanges]] = {}
+        self._lanes: dict[tuple[str, str, str], tuple[PackedLaneReport, ChainRanges]] = {}
 
     async def run(self) -> ObjectsReport:
         """Read every object and return the report. Raises `ObjectStoreUnavailable`."""
@@ -85,9 +86,10 @@ class ObjectAudit:
             for gateway in await self._directory.list(tx, self._viewer):
                 former = list(await self._directory.former_keys(tx, gateway))
                 self._keys[gateway.id] = gateway, former
-        async for page in self._objects.pages(f"{WAVEFORMS}/{self._viewer.tenant_id}"):
-            for listed in page:
-                await self._object(listed, report)
+        for first in (NUMERICS, WAVEFORMS):
+            async for page in self._objects.pages(f"{first}/{self._viewer.tenant_id}"):
+                for listed in page:
+                    await self._object(listed, report)
         for lane, chain in self._lanes.values():
             lane.repeated = chain.repeated
             lane.ranges = [(one.first, one.last) for one in chain.ranges]
@@ -118,11 +120,11 @@ class ObjectAudit:
     def _batch(self, envelope: Envelope, own: bytes, packed_at_us: int, *, is_erased: bool = False) -> None:
         """Check a batch whose chain hash is `own`."""
         batch = envelope.batch
-        key = batch.gateway, batch.epoch
+        key = batch.gateway, batch.epoch, batch.lane.value
         if key not in self._lanes:
             if len(self._lanes) == LANES_MAX:
                 raise ObjectDamaged(f"(The objects of the tenant have more than {LANES_MAX} lanes.)")
-            lane = PackedLaneReport(gateway_id=batch.gateway, epoch=batch.epoch)
+            lane = PackedLaneReport(gateway_id=batch.gateway, epoch=batch.epoch, lane=batch.lane.value)
             self._lanes[key] = lane, ChainRanges(genesis(batch.gateway, batch.epoch, batch.lane.value))
         lane, chain = self._lanes[key]
         lane.batches += 1

@@ -35,6 +35,7 @@ from cloud.clinical.observations import (
     observations,
     values_of,
 )
+from cloud.clinical.waveforms import Run, WaveformIndex
 from cloud.foundation.db import Database, DatabaseDamaged, Transaction
 from cloud.vehicles.custody import Content, Removal, batches, removed_ranges, removed_rows
 from cloud.vehicles.ingest import CareChanges, event_fields, gateway_events, unpack
@@ -43,6 +44,7 @@ from protocols.epcr.change import FieldChange
 from protocols.errors import RemoteProtocolError
 from protocols.uplink.envelope import decode_envelope
 from protocols.uplink.events import GatewayEvent
+from protocols.uplink.lanes import Lane
 
 _CONTENT = ("observed_at_us", "uncertainty_us", "received_at_us", "number", "value", "samples", "status", "device_time",
             "stored")  # fmt: skip
@@ -66,6 +68,8 @@ class RowAudit:
         self._report = report
         self._channels: dict[int, tuple[Any, ...]] = {}
         self._clocks: dict[int, tuple[str, bool] | None] = {}
+        self._run: Run | None = None
+        """The packed run in which the last batch without a row was found."""
         report.observations = 0
 
     async def segment(self, held: Sequence[HeldEnvelope]) -> None:
@@ -123,6 +127,9 @@ class RowAudit:
         )
         async with self._database.read() as tx:
             absent = sequences.difference([row.sequence for row in await tx.execute(kept)])
+            packed = [(self._lane_id, min(absent), max(absent))] if absent else []
+            for run in await WaveformIndex().overlapping(tx, packed):
+                absent.difference_update(range(run.sequence, run.through_sequence + 1))
             removed = await Removal().covered(tx, {self._lane_id: absent}) if absent else {}
         return absent.difference(removed.get(self._lane_id, ()))
 
@@ -146,14 +153,12 @@ class RowAudit:
             batch = decode_envelope(one.envelope).batch
         except RemoteProtocolError:
             return  # the check of the chain has reported it
-        here = (batches.c.lane_id == self._lane_id, batches.c.sequence == one.sequence)
-        wanted = select(batches.c.content, batches.c.organization_id, batches.c.vehicle_id).where(*here)
-        kept = (await tx.execute(wanted)).first()
-        if kept is None or kept.content != Content.ROWS.value:
-            return  # a gap, or a batch of which only the envelope is kept
+        kept = await self._owner(tx, one.sequence)
+        if kept is None:
+            return  # a gap, a batch of which only the envelope is kept, or one whose values are read from its object
         match unpack(batch):
             case ObservationColumns() as columns:
-                owner = self._report.tenant_id, kept.organization_id, kept.vehicle_id
+                owner = self._report.tenant_id, *kept
                 await self._observations(tx, one.sequence, columns, owner, found)
             case GatewayEvent() as event:
                 await self._event(tx, one.sequence, event)
@@ -161,6 +166,20 @@ class RowAudit:
                 await self._changes(tx, one.sequence, changes)
             case _:
                 self._report.find("its rows cannot be compared: the payload cannot be read", *[one.sequence] * 2)
+
+    async def _owner(self, tx: Transaction, sequence: int) -> tuple[str, str] | None:
+        """Return the organisation and the vehicle of a batch that was unpacked into rows; None for another one."""
+        here = (batches.c.lane_id == self._lane_id, batches.c.sequence == sequence)
+        wanted = select(batches.c.content, batches.c.organization_id, batches.c.vehicle_id).where(*here)
+        kept = (await tx.execute(wanted)).first()
+        if kept is not None:
+            return (kept.organization_id, kept.vehicle_id) if kept.content == Content.ROWS.value else None
+        if self._report.lane == Lane.WAVEFORM.value:
+            return None
+        if self._run is None or not self._run.sequence <= sequence <= self._run.through_sequence:
+            found = await WaveformIndex().overlapping(tx, [(self._lane_id, sequence, sequence)])
+            self._run = found[0] if found else None
+        return None if self._run is None else (self._run.organization_id, self._run.vehicle_id)
 
     async def _observations(
         self,

@@ -6,6 +6,7 @@ import pytest
 
 from cloud.clinical.waveforms import (
     ORPHAN_US,
+    READERS_US,
     WAVEFORMS,
     OrphanSweeper,
     decode_object,
@@ -15,7 +16,6 @@ from cloud.clinical.waveforms import (
 from cloud.foundation.db import Database
 from cloud.foundation.objects import LocalObjects, ObjectStoreUnavailable, StoredObject
 from cloud.vehicles.erasure.place import OBJECT_AGE_US
-from cloud.vehicles.erasure.waveform_phase import READERS_US
 from cloud.vehicles.verification.object_audit import ObjectAudit, ObjectsReport
 from protocols.uplink.lanes import Lane
 from tests.builders.erasure_world import SECOND_US, ErasureWorld, blocks

@@ -13,14 +13,13 @@ from cloud.access.tenancy import Tenancy
 from cloud.clinical.observations import observation_minutes, observations
 from cloud.clinical.waveforms import WAVEFORMS, OrphanSweeper, waveform_objects, waveform_runs
 from cloud.foundation.db import Database, DayPartitions
-from cloud.foundation.objects import LocalObjects
 from cloud.foundation.retention import HoldScope
 from cloud.vehicles.custody.tables import batches, removed_ranges
 from cloud.vehicles.fleet import Fleet
 from cloud.vehicles.ingest.tables import gateway_events
-from tests.builders.erasure_world import ErasureWorld
 from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION
 from tests.builders.ingest_gateway import GatewayInVehicle
+from tests.builders.packed_world import PackedWorld
 from tests.builders.retention_world import day_of
 
 DAYS = 100
@@ -30,13 +29,14 @@ DATABASES = ["sqlite", *([pytest.param("postgresql", marks=pytest.mark.pg)] if o
 HOUR_US = 3_600_000_000
 HELD_DAYS = 1
 """Days on which the vehicle with the held gateway drives. The objects of these days stay whole."""
-ENCOUNTER_DAYS = (1, 40)
-"""Days with an encounter that is erased three days later. The rest of the first day expires."""
+ERASED_ON = {1: 4, 40: 53}
+"""Days with an encounter, and the day on which it is erased. The rest of the first day expires. The numerics of the
+second are in minute rows by then, and their batches in packed objects."""
 SETTLED_DAY = 93
 """A day on which as much is deleted as arrives."""
 
 
-async def register_elsewhere(world: ErasureWorld, gateway: GatewayInVehicle) -> None:
+async def register_elsewhere(world: PackedWorld, gateway: GatewayInVehicle) -> None:
     """Register a gateway in a vehicle of its own."""
     await Tenancy(world.database, world.cloud.clock, world.cloud.ids).add_vehicle(
         OPERATOR, ORGANIZATION, "Synthetic 2", id="veh_held"
@@ -70,8 +70,8 @@ async def partitions(database: Database) -> int:
 @pytest.mark.finding("reliability-F")
 async def test_disk_use_of_a_small_fleet_is_flat_after_ninety_days(database: Database, tmp_path: Path):
     fleet = [GatewayInVehicle(gateway=f"gw_{number}", key_seed=number) for number in (1, 2, 3)]
-    objects = LocalObjects(tmp_path / "objects")
-    world = ErasureWorld(database, *fleet, objects=objects)
+    world = PackedWorld(database, *fleet, folder=tmp_path / "objects")
+    objects = world.store
     await world.cloud.register(*fleet[1:])
     await register_elsewhere(world, fleet[0])
     orphans = OrphanSweeper(database, objects, world.cloud.clock)
@@ -83,17 +83,18 @@ async def test_disk_use_of_a_small_fleet_is_flat_after_ninety_days(database: Dat
     for day in range(DAYS):
         driving = fleet if day < HELD_DAYS else fleet[1:]
         await world.cloud.take(*[batch for gateway in driving for batch in day_of(gateway)])
-        if day in ENCOUNTER_DAYS:
+        if day in ERASED_ON:
             await world.begin_encounter(f"enc_{day}")
             await world.assign(world.cloud.clock.at_us, world.cloud.clock.at_us + HOUR_US, encounter=f"enc_{day}")
-        if day - 3 in ENCOUNTER_DAYS:
-            found = await world.erase(f"enc_{day - 3}")
+        for erased in [each for each, on in ERASED_ON.items() if on == day]:
+            found = await world.erase(f"enc_{erased}")
             # Two gateways sent two batches of 100 values and two with a block of samples.
             assert (found.observations, found.batches, found.others) == (2 * 202, 2 * 4, 0)
             assert await world.findings() == []
         # Before day 90 nothing is due, so a run every ten days is enough.
         if day >= 90 or day % 10 == 0:
             await world.compact()
+            await world.pack()
             await world.sweep()
             await world.keep_days()
             await orphans.sweep()

@@ -9,18 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cloud.clinical.waveforms.entries import ENTRIES_MAX, encode_entry, read_entries
 from cloud.clinical.waveforms.packed_object import (
     ENTRIES_BYTES_MAX,
-    ENTRIES_MAX,
     INDEX_BYTES_MAX,
     PACKED_BYTES_MAX,
     TRAILER_BYTES,
     PackedRun,
     decode_index,
     decode_object,
-    encode_entry,
     index_range,
-    read_entries,
 )
 from cloud.clinical.waveforms.packing import BatchToPack, Packing, pack
 from cloud.clinical.waveforms.summary import ChannelKey
@@ -102,7 +100,7 @@ def test_object_with_a_right_digest_and_wrong_content_is_reported_as_damaged() -
     data = packed(batch(1, b"one"), batch(2, b"two")).data
     for change, why in (
         (lambda body: b"XRGW" + body[4:], "first bytes"),
-        (lambda body: body[:4] + b"\x03" + body[5:], "version 3"),
+        (lambda body: body[:4] + b"\x04" + body[5:], "version 4"),
         (lambda body: body.replace(b"one", b"eno"), "CRC-32"),
         (lambda body: body[:-44] + struct.pack("<I", 1 << 31) + body[-40:], "behind its end"),
         (lambda body: body[:-40] + struct.pack("<I", 3) + body[-36:], "2 entries instead of 3"),
@@ -117,7 +115,7 @@ def test_range_that_is_cut_or_changed_is_reported_with_the_number_of_its_entry()
         (data[:-1], "Entry 1 of the range has 2 of 3 bytes"),
         (data[:-4], "Entry 1 of the range is cut off after 7 bytes"),
         (data[:-1] + b"x", "Entry 1 of the range has another CRC-32"),
-        (struct.pack("<II", 1 << 30, 0) + data, "Entry 0 of the range is longer than an envelope"),
+        (struct.pack("<II", 1 << 29, 0) + data, "Entry 0 of the range is longer than an envelope"),
         (encode_entry(b"one", is_erased=True) + data, "The entry at byte 0 of the range is erased"),
     ):
         with pytest.raises(ObjectDamaged, match=why):

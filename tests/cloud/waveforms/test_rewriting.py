@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from cloud.clinical.waveforms import ChannelKey, decode_object, erased_hash, pack, rewrite_object
-from cloud.clinical.waveforms.packed_object import entries_of, erased_envelope, index_range, read_entries
+from cloud.clinical.waveforms.entries import entries_of, read_entries
+from cloud.clinical.waveforms.packed_object import erased_envelope, index_range
 from cloud.clinical.waveforms.packing import BatchToPack, Packing
 from cloud.foundation.objects import ObjectDamaged
 from protocols.uplink.envelope import Batch, BatchKind, Envelope, decode_envelope, encode_envelope, verify_hash

@@ -36,10 +36,10 @@ class MinuteStore:
 
     async def since(self, tx: Transaction, today: int) -> int:
         """Return the day from which on this database may get minute rows. At the first call, this is `today`."""
-        found = (await tx.execute(select(minute_rows_since.c.day))).scalar()
+        found = await first_day_of_minute_rows(tx)
         if found is None:
             await tx.execute(insert(minute_rows_since).values(day=today))
-        return today if found is None else int(found)
+        return today if found is None else found
 
     async def next_due(self, tx: Transaction, *, after: int, before_us: int) -> int | None:
         """Return the lowest lane id above `after` whose first single row was stored before `before_us`. Lanes of
@@ -98,3 +98,9 @@ class MinuteStore:
             .outerjoin(self._batches, self._of_batch)
             .order_by(_SINGLE.sequence, _SINGLE.position)
         )
+
+
+async def first_day_of_minute_rows(tx: Transaction) -> int | None:
+    """Return the day from which on this database may get minute rows; None before the first run of the job."""
+    found = (await tx.execute(select(minute_rows_since.c.day))).scalar()
+    return None if found is None else int(found)
