@@ -56,10 +56,13 @@ class ErasureWorld(RetentionWorld):
         )
 
     @property
+    def place(self) -> ErasingPlace:
+        return ErasingPlace(self.database, self.cloud.clock, self.cloud.ids, lambda: MASTER, self.cloud.objects)
+
+    @property
     def eraser(self) -> Eraser:
         """A new eraser, as after a restart of the worker."""
-        place = ErasingPlace(self.database, self.cloud.clock, self.cloud.ids, lambda: MASTER, self.cloud.objects)
-        return Eraser(place, rest_s=0)
+        return Eraser(self.place, rest_s=0)
 
     async def request(self, encounter: str = ENCOUNTER) -> Erasure:
         """Finish the encounter and request its erasure."""

@@ -9,7 +9,6 @@ from cloud.foundation.db import Database
 from cloud.foundation.objects import ObjectStore
 from cloud.foundation.retention import DAY_US
 from cloud.vehicles.custody import ErasureSeals, lanes
-from cloud.vehicles.packing.packer import BatchPacker
 from cloud.vehicles.verification.check import CustodyCheck
 from cloud.vehicles.verification.lane_audit import LaneReport
 from protocols.observation import Observation
@@ -17,7 +16,6 @@ from protocols.uplink.envelope import Envelope
 from protocols.uplink.lanes import Lane
 from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
 from tests.builders.ingest_gateway import PLETH, GatewayInVehicle, section
-from tests.builders.minute_rows import AFTER_DAYS
 from tests.builders.parts import chores
 
 
@@ -64,16 +62,6 @@ class RetentionWorld:
         """Move the numerics that are due from single rows to minute rows, as the worker does."""
         while await self._chunk("numerics_compaction"):
             pass
-
-    def packer(self, objects: ObjectStore | None = None) -> BatchPacker:
-        """Return a new packer of numerics, as after a restart of the worker."""
-        store = objects or self.cloud.objects
-        assert store is not None, "this world has no object store"
-        return BatchPacker(self.database, store, self.cloud.clock, self.cloud.ids, AFTER_DAYS, rest_s=0)
-
-    async def pack(self) -> int:
-        """Pack the numerics that are due, as the worker does; return the number of batches."""
-        return await self.packer().walk()
 
     async def keep_days(self) -> None:
         """Add and drop the partitions of days, as the worker does. SQLite has none."""

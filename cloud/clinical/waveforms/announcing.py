@@ -12,6 +12,8 @@ from cloud.clinical.waveforms.tables import waveform_objects
 from cloud.foundation.db import Transaction, insert
 
 _rows = waveform_objects.c
+_IS_ANNOUNCED = (_rows.unused_us.is_not(None), _rows.unused_us == _rows.stored_at_us + ORPHAN_US)
+"""Other unused objects became so at the time at which their last run was deleted."""
 
 
 class AnnouncedObjects:
@@ -35,7 +37,7 @@ class AnnouncedObjects:
     async def adopt(self, tx: Transaction, name: str, now_us: int) -> int | None:
         """Let runs refer to an announced object, and lock its row; return its id. None if it is not announced any more,
         or has been for `REPACK_US`."""
-        mine = (_rows.name == name, _rows.unused_us.is_not(None), _rows.stored_at_us >= now_us - REPACK_US)
+        mine = (_rows.name == name, *_IS_ANNOUNCED, _rows.stored_at_us >= now_us - REPACK_US)
         adopted = update(waveform_objects).where(*mine).values(unused_us=None)
         found = (await tx.execute(adopted.returning(_rows.object_id))).scalar()
         return None if found is None else int(found)
@@ -43,5 +45,5 @@ class AnnouncedObjects:
     async def is_any(self, tx: Transaction, first: str, since_us: int) -> bool:
         """Return whether an object was announced since `since_us` and is not adopted. `first` is the first part of its
         name."""
-        mine = (_rows.unused_us.is_not(None), _rows.stored_at_us >= since_us, _rows.name.startswith(f"{first}/"))
+        mine = (*_IS_ANNOUNCED, _rows.stored_at_us >= since_us, _rows.name.startswith(f"{first}/"))
         return (await tx.execute(select(_rows.object_id).where(*mine).limit(1))).first() is not None

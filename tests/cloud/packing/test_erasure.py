@@ -1,0 +1,156 @@
+"""The erasure of an encounter finds its values in packed batches, and legal holds keep packed batches."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cloud.clinical.waveforms import OrphanSweeper, waveform_objects, waveform_runs
+from cloud.foundation.db import Database
+from cloud.foundation.retention import HoldScope
+from cloud.vehicles.custody import batches
+from cloud.vehicles.erasure.model import Phase
+from protocols.device_time import DeviceTime, TimeKind
+from tests.builders.erasure_world import SECOND_US
+from tests.builders.ingest_cloud import OPERATOR
+from tests.builders.ingest_gateway import GatewayInVehicle, readings, section
+from tests.builders.packed_world import PackedWorld
+
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+MEMORY_TIME = DeviceTime(TimeKind.RELATIVE, bytes(4))
+
+
+@pytest.fixture
+def gateway() -> GatewayInVehicle:
+    return GatewayInVehicle()
+
+
+@pytest.fixture
+async def world(database: Database, gateway: GatewayInVehicle, tmp_path: Path) -> PackedWorld:
+    return await PackedWorld(database, gateway, folder=tmp_path / "objects").begin_after_days()
+
+
+async def stored_columns(world: PackedWorld) -> list[Mapping[str, object]]:
+    """Return the rows of batches, without the times that a packed run has once for all its batches."""
+    left_out = {"received_at_us", "stored_at_us", "traceparent"}
+    rows = await world.cloud.rows(batches)
+    return [{name: value for name, value in row._asdict().items() if name not in left_out} for row in rows]
+
+
+async def test_unpacked_batches_are_the_rows_that_were_packed(world: PackedWorld, gateway: GatewayInVehicle):
+    await world.take_compacted(*gateway.many(3))
+    before = await stored_columns(world)
+    assert await world.pack() == 3
+    (name,) = await world.object_names()
+    unpacker = world.place.unpacker
+    assert await unpacker.unpack(name) == 3
+    assert await stored_columns(world) == before
+    assert await unpacker.unpack(name) == 0, "there is nothing more in it"
+    assert await world.findings() == []
+    assert await world.pack() == 3, "the batches are packed again"
+    assert await world.findings() == []
+
+
+async def test_values_in_packed_batches_are_erased_and_the_object_is_removed(
+    world: PackedWorld, gateway: GatewayInVehicle
+):
+    begin_us = gateway.now_us
+    sent = [gateway.send(*map(float, range(10 * number, 10 * number + 10))) for number in range(3)]
+    gateway.now_us += 3_600 * SECOND_US
+    await world.take_packed(*sent, gateway.send(99.0))
+    (former,) = await world.object_names()
+    await world.assign(begin_us + 4 * SECOND_US, begin_us + 6 * SECOND_US)
+    found = await world.erase()
+    assert (found.observations, found.batches, found.others) == (6, 3, 24)
+    assert sorted(map(float, map(str, await world.values()))) == [
+        *[float(number) for number in range(30) if number % 10 not in (3, 4)],
+        99.0,
+    ]
+    assert await world.object_names() == [], "the payloads of erased batches are nowhere"
+    assert await world.findings() == []
+    assert await world.pack() == 1, "the batch of others is packed again"
+    assert await world.findings() == []
+    assert former not in await world.object_names()
+
+
+@on_sqlite
+async def test_tenant_with_an_erasure_at_work_is_not_packed(world: PackedWorld, gateway: GatewayInVehicle):
+    begin_us = gateway.now_us
+    await world.take_compacted(gateway.send(1.0), gateway.send(2.0))
+    await world.assign(begin_us, begin_us + 10 * SECOND_US)
+    await world.request()
+    assert await world.pack() == 0
+    assert (await world.work()).phase is Phase.DONE
+    assert await world.values() == []
+    assert await world.findings() == []
+
+
+@on_sqlite
+async def test_every_step_leaves_a_chain_that_verifies(world: PackedWorld, gateway: GatewayInVehicle):
+    begin_us = gateway.now_us
+    await world.take_packed(gateway.send(1.0, 2.0), gateway.send(3.0))
+    await world.assign(begin_us, begin_us + 10 * SECOND_US)
+    erasure = await world.request()
+    while await world.eraser.step(erasure.erasure_id):
+        assert await world.findings() == []
+    assert (await world.work()).batches == 2
+
+
+async def test_repetitions_from_a_memory_in_packed_batches_are_erased(world: PackedWorld, gateway: GatewayInVehicle):
+    other = GatewayInVehicle(gateway="gw_other", key_seed=2)
+    await world.cloud.register_gateway(other)
+    begin_us = other.now_us = gateway.now_us
+    (value,) = readings(97.0)
+    memory = [section([replace(value, device_time=MEMORY_TIME)], stored=True, device_offset_us=begin_us)]
+    await world.cloud.take(gateway.send_sections(memory))
+    other.now_us += 3_600 * SECOND_US
+    assert await world.take_packed(other.send(1.0), other.send_sections(memory), other.send(2.0)) == 4
+    await world.assign(begin_us - SECOND_US, begin_us + SECOND_US)
+    found = await world.erase()
+    assert (found.observations, found.batches) == (1, 2)
+    assert await world.values() == [1.0, 2.0]
+    assert await world.object_names() == []
+    assert await world.findings() == []
+
+
+@on_sqlite
+async def test_erasure_waits_while_an_object_cannot_be_read(world: PackedWorld, gateway: GatewayInVehicle):
+    begin_us = gateway.now_us
+    await world.take_packed(gateway.send(1.0))
+    await world.assign(begin_us, begin_us + 10 * SECOND_US)
+    await world.request()
+    (name,) = await world.object_names()
+    path = world.folder / name
+    data = path.read_bytes()
+    (run,) = await world.cloud.rows(waveform_runs)
+    at = run.position + 20
+    path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+    await world.eraser.turn()
+    erasure = await world.erased()
+    assert erasure.phase is Phase.MINUTES
+    assert erasure.failure is not None
+    assert name in erasure.failure
+    assert await world.values() == [1.0], "nothing was changed"
+    path.write_bytes(data)
+    assert (await world.work()).phase is Phase.DONE
+    assert await world.values() == []
+
+
+async def test_held_batches_stay_packed_and_the_others_expire(world: PackedWorld, gateway: GatewayInVehicle):
+    begin_us = gateway.now_us
+    await world.take_packed(*gateway.many(2))
+    await world.take_packed(*gateway.many(2))
+    await world.assign(begin_us, begin_us + 10 * SECOND_US)
+    hold = await world.retention.hold(OPERATOR, HoldScope.ENCOUNTER, "enc_test", reason="Synthetic case")
+    world.pass_days(100)
+    await world.sweep("batches")
+    assert await world.sequences(waveform_runs) == [1]
+    assert len(await world.cloud.rows(waveform_objects)) == 2
+    await OrphanSweeper(world.database, world.store, world.cloud.clock).sweep()
+    assert len(await world.object_names()) == 1
+    assert await world.findings() == []
+    await world.retention.release(OPERATOR, hold.id)
+    await world.sweep("batches")
+    assert await world.sequences(waveform_runs) == []
+    assert await world.findings() == []
