@@ -27,6 +27,7 @@ from tests.bench import (
     ingest_writes,
     jobs,
     numerics,
+    packed_numerics,
     running,
     scale,
     token,
@@ -279,9 +280,9 @@ def main(
     if any(wanted(name) for name in waveforms.NAMES):
         console.print(f"measuring {waveforms.NAMES[0]} …")
         figures.append(waveforms.measure_size())
-    for name, measure_numerics in zip(
-        numerics.NAMES, (numerics.measure_sqlite, numerics.measure_postgresql), strict=True
-    ):
+    at_rest = (numerics.measure_sqlite, numerics.measure_postgresql)
+    with_batch = (packed_numerics.measure_sqlite, packed_numerics.measure_postgresql)
+    for name, measure_numerics in zip((*numerics.NAMES, *packed_numerics.NAMES), (*at_rest, *with_batch), strict=True):
         if wanted(name):
             console.print(f"measuring {name} …")
             figures.append(measure_numerics())

@@ -68,16 +68,16 @@ async def _measure(name: str, url: str) -> Figure:
     try:
         gateway = GatewayInVehicle()
         cloud = await CloudUnderTest(database, clock=StoppedClock()).register(gateway)
-        envelopes = list(_envelopes(gateway))
+        envelopes = list(sent_by(gateway, MINUTES * 60))
         for begin in range(0, len(envelopes), GROUP):
             cloud.clock.at_us = NOW_US + (begin + GROUP) * SECOND_US
             await cloud.take(*envelopes[begin : begin + GROUP])
         count = sum(envelope.batch.count for envelope in envelopes)
-        single = await _bytes(database, observations.name)
+        single = await stored_bytes(database, observations.name)
         moved = sum(await compact(cloud))
         assert moved == count, f"{moved} of {count} numerics moved"
-        values = await _bytes(database, observation_minutes.name, lane_days.name)
-        signed = await _bytes(database, batches.name)
+        values = await stored_bytes(database, observation_minutes.name, lane_days.name)
+        signed = await stored_bytes(database, batches.name)
     finally:
         await database.close()
     return Figure(
@@ -92,7 +92,7 @@ async def _measure(name: str, url: str) -> Figure:
     )
 
 
-def _envelopes(gateway: GatewayInVehicle) -> Iterator[Envelope]:
+def sent_by(gateway: GatewayInVehicle, seconds: int) -> Iterator[Envelope]:
     """Yield a batch for each second, as a gateway that cuts its numerics by time sends them. A report reaches the
     gateway some milliseconds after it was measured."""
     profile = PROFILES[ProfileName.FULL]
@@ -100,7 +100,7 @@ def _envelopes(gateway: GatewayInVehicle) -> Iterator[Envelope]:
     late = random.Random(1)
     names = [description_of(kind) for kind in profile.kinds]
     devices = [DeviceRef(name.system_id.hex(), f"{name.manufacturer} {name.model}") for name in names]
-    for number in range(MINUTES * 60):
+    for number in range(seconds):
         sections: list[DeviceObservations] = []
         for report in recording.reports:
             if int(report.at_s) != number % int(RECORDING_S):
@@ -115,7 +115,7 @@ def _envelopes(gateway: GatewayInVehicle) -> Iterator[Envelope]:
             yield gateway.send_sections(sections)
 
 
-async def _bytes(database: Database, *tables: str) -> int:
+async def stored_bytes(database: Database, *tables: str) -> int:
     async with database.read() as tx:
         if database.dialect == "postgresql":
             found: list[Any] = []
