@@ -2,7 +2,7 @@
 
 The envelopes of a run are in an object that others share. An object whose last run is deleted is marked as unused, and
 `cloud.clinical.waveforms.sweeping` then removes it from the store. All waveforms of an object were stored in one
-transaction, so they expire on the same day unless a hold keeps one. A run of numerics has batches of one day.
+transaction, and all numerics on one day, so they expire together unless a hold keeps a run.
 """
 
 from collections.abc import Collection, Sequence

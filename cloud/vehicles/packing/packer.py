@@ -1,6 +1,7 @@
 """Pack the batches of numerics that are due, step by step.
 
-A step takes some batches of the lanes of one tenant. It announces an object, puts it, and in one transaction adds the
+A step takes some batches of the lanes of one tenant that were stored on one day (UTC), so that all runs of an object
+expire together. It announces an object, puts it, and in one transaction adds the
 rows of its runs and deletes those of the batches. So every batch has a row or a run at each moment, and no run is
 without its object. What a killed process leaves is an object without runs, which is removed as unused (`announcing`).
 The next step begins at the first row that is left: nothing else has to be remembered.
@@ -70,6 +71,10 @@ class DueRun:
     lane: DueLane
     batches: Sequence[DueBatch]
     envelopes: Sequence[bytes]
+
+    @property
+    def day(self) -> int:
+        return self.batches[0].stored_at_us // DAY_US
 
     @property
     def to_pack(self) -> RunToPack:
@@ -164,7 +169,7 @@ class BatchPacker:
         """Read the next batches that are due; None at the end of the walk."""
         runs: list[DueRun] = []
         count, size_bytes = BATCHES_AT_ONCE, BYTES_AT_ONCE
-        following = self._after
+        following, has_more = self._after, False
         async with self._database.read() as tx:
             before_us = await self._store.before_us(tx, self._clock.now_us())
             if before_us is None:
@@ -174,12 +179,16 @@ class BatchPacker:
             for lane in due:
                 page = await self._store.due_batches(tx, lane.lane_id, before_us, count)
                 some = _within(page, size_bytes)
-                runs += await self._runs(tx, lane, some)
+                mine = await self._runs(tx, lane, some)
+                same_day = [run for run in mine if run.day == (runs or mine)[0].day]
+                runs += same_day
+                has_more |= len(page) == count or len(some) < len(page) or len(same_day) < len(mine)
                 if len(page) == count or len(some) < len(page):
-                    break  # the lane may have more
+                    break
                 count -= len(some)
                 size_bytes -= sum(one.size_bytes for one in some)
-                following = lane.place
+                if not has_more:  # otherwise the next step looks at the lane again
+                    following = lane.place
         return Collected(runs, following, lane.place) if due else None
 
     async def _runs(self, tx: Transaction, lane: DueLane, some: Sequence[DueBatch]) -> list[DueRun]:
