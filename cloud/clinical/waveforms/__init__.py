@@ -8,7 +8,6 @@ from cloud.foundation.slice import Slice, lazy_exports
 # mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.clinical.waveforms.announcing import AnnouncedObjects
-    from cloud.clinical.waveforms.entries import ENTRIES_MAX
     from cloud.clinical.waveforms.groups import PackedGroups, RunToPack, pack_groups
     from cloud.clinical.waveforms.index import ClockOfSource, ObjectOfSource, WaveformIndex, WaveformObject, is_near_run
     from cloud.clinical.waveforms.names import NUMERICS, WAVEFORMS, name_before, new_name, packed_at_us

@@ -1,7 +1,7 @@
 """The database rows of the hash chain: batches, gap records, and the states of their links.
 
-Batches of the waveform lane that lie in packed objects have no row of their own: the run that they belong to has their
-hashes (slice `waveforms`).
+Batches that lie in packed objects have no row of their own: the run that they belong to has their hashes (slice
+`waveforms`). Those of the waveform lane never had one, and those of numerics had one for some days (slice `packing`).
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -270,7 +270,7 @@ def _chained(
 def _in_run(
     first: int, through: int, hashes: bytes, before: bytes, _: bytes, link: str, *, wanted: Collection[int]
 ) -> Iterator[ChainedBatch]:
-    """Yield the wanted batches of a run of packed waveforms. `hashes` are the chain hashes of all its batches; each
+    """Yield the wanted batches of a packed run. `hashes` are the chain hashes of all its batches; each
     follows its predecessor, and `link` is the state of the first."""
     for sequence in wanted:
         if first <= sequence <= through:
