@@ -6,8 +6,8 @@ Runs of waveforms, which exist so far, have the times of their sources instead.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0037"
-down_revision = "0036"
+revision = "0038"
+down_revision = "0037"
 compatible_from = "0020"
 
 
