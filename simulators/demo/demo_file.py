@@ -13,8 +13,10 @@ from simulators.private_file import write_private
 DEMO_FILE = "demo.json"
 
 
-def write(plan: Plan, choices: Choices, *, crew_pin: str, pids: dict[str, int], broker: str) -> None:
-    """Write `demo.json`. `pids` maps the name of each process to its pid."""
+def write(
+    plan: Plan, choices: Choices, *, crew_pin: str, pids: dict[str, int], broker: str, export_job_id: str
+) -> None:
+    """Write `demo.json`. `pids` maps the name of each process to its pid, and `export_job_id` is a finished export."""
     first, second = plan.first, plan.second
     content = {
         "auth_url": plan.url("auth"),
@@ -37,6 +39,7 @@ def write(plan: Plan, choices: Choices, *, crew_pin: str, pids: dict[str, int], 
         "password": first.password,
         "encounter_id": plan.encounter_id,
         "fhir_url": f"{plan.url('api')}/api/v1/epcr/encounters/{plan.encounter_id}/fhir-bundle",
+        "export_job_id": export_job_id,
         "second_tenant": {
             "tenant_id": second.tenant_id,
             "admin_token": second.admin_token,

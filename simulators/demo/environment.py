@@ -25,6 +25,7 @@ VARIABLES = {
     "SANDBOX_URL": "sandbox_url",
     "DOCS_URL": "docs_url",
     "FHIR_URL": "fhir_url",
+    "EXPORT_JOB": "export_job_id",
     "CREW_URL": "crew_url",
     "CREW_PIN": "crew_pin",
     "MQTT_URL": "mqtt_url",

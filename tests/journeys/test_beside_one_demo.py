@@ -203,6 +203,21 @@ async def test_encounter_of_the_demo_is_a_full_fhir_bundle_at_its_address(demo: 
         await eventually(kinds, within_s=120.0, poll_s=2.0, what="a full bundle")
 
 
+async def test_demo_names_a_finished_export_whose_result_can_be_downloaded(demo: RunningDemo):
+    facts = demo.facts
+    async with httpx.AsyncClient(timeout=30) as client:
+        token = await client.post(
+            f"{facts['auth_url']}/v1/oauth/token",
+            auth=(facts["client_id"], facts["client_secret"]),
+            data={"grant_type": "client_credentials", "scope": "argus:jobs:read"},
+        )
+        headers = {"Authorization": f"Bearer {token.json()['access_token']}"}
+        result = await client.get(f"{facts['api_url']}/v1/jobs/{facts['export_job_id']}/result", headers=headers)
+        assert result.is_success, result.text
+        file = await client.get(result.json()["signed_url"])
+    assert [json.loads(line)["id"] for line in file.text.splitlines()] == [facts["encounter_id"]]
+
+
 async def test_care_that_the_crew_wrote_in_the_vehicle_is_the_record_of_the_encounter(demo: RunningDemo):
     facts = demo.facts
     shows = ("epcr", "show", facts["encounter_id"], "--tenant", facts["tenant_id"], "--json")

@@ -1,0 +1,44 @@
+"""Make the small export that `demo.json` names: a job that has succeeded, whose result can be downloaded."""
+
+from typing import Any
+
+import aiohttp
+
+from simulators.demo.plan import Plan
+from simulators.demo.readiness import eventually
+
+EXPORT = {"kind": "export.bulk", "payload": {"data": "encounters", "format": "ndjson"}}
+SCOPES = "argus:jobs:write argus:epcr:read"
+
+
+async def export_encounters(plan: Plan, within_s: float) -> str:
+    """Export the encounters as the demo's app; return the id of the job when it has succeeded. Raises `DemoNotReady`
+    after `within_s`."""
+    total = aiohttp.ClientTimeout(total=within_s)
+    found: dict[str, Any] = {}
+    async with aiohttp.ClientSession(timeout=total, trust_env=False) as session:
+
+        async def has_succeeded() -> bool:
+            try:
+                if "token" not in found:
+                    found["token"] = await _token(session, plan)
+                headers = {"Authorization": f"Bearer {found['token']}"}
+                jobs = f"{plan.url('api')}/v1/jobs"
+                if "id" not in found:
+                    async with session.post(jobs, json=EXPORT, headers=headers, raise_for_status=True) as response:
+                        found["id"] = (await response.json())["id"]
+                async with session.get(f"{jobs}/{found['id']}", headers=headers, raise_for_status=True) as response:
+                    return bool((await response.json())["status"] == "succeeded")
+            except aiohttp.ClientError:
+                return False  # it is tried again until the time is over
+
+        await eventually("the export", has_succeeded, within_s)
+    return str(found["id"])
+
+
+async def _token(session: aiohttp.ClientSession, plan: Plan) -> str:
+    app = aiohttp.BasicAuth(plan.first.client_id, plan.first.client_secret)
+    form = {"grant_type": "client_credentials", "scope": SCOPES}
+    url = f"{plan.url('auth')}/v1/oauth/token"
+    async with session.post(url, data=form, auth=app, raise_for_status=True) as response:
+        return str((await response.json())["access_token"])
