@@ -63,6 +63,8 @@ class RunningCloud:
     more_settings: str = ""
     more_limits: str = ""
     """Further lines of the settings section `[http]`."""
+    objects_dir: Path | None = None
+    """Folder of the object store; None: beside the database on SQLite, none on PostgreSQL."""
     beside: "RunningCloud | None" = None
     """Another process of the same installation, with the same database, master key and public names."""
     ports: dict[str, int] = field(default_factory=dict)
@@ -109,8 +111,9 @@ class RunningCloud:
         key_folder = self.folder if self.beside is None else self.beside.folder
         secrets = f'[secrets]\nmaster_key_file = "{key_folder / "master.key"}"\n'
         metrics = f'[metrics]\nlisten = "127.0.0.1:{self.ports["metrics"]}"\n'
+        objects = "" if self.objects_dir is None else f'objects_dir = "{self.objects_dir}"\n'
         self.config.write_text(
-            f'database_url = "{self.database_url}"\n{hosts}{limits}{secrets}{metrics}{self.more_settings}'
+            f'database_url = "{self.database_url}"\n{objects}{hosts}{limits}{secrets}{metrics}{self.more_settings}'
         )
 
     def commands(self, *lines: Sequence[str]) -> list[Any]:
@@ -285,14 +288,19 @@ def people() -> list[list[str]]:
 
 @contextmanager
 def cloud_running(
-    folder: Path, database_url: str | None = None, more_settings: str = "", more_limits: str = ""
+    folder: Path,
+    database_url: str | None = None,
+    more_settings: str = "",
+    more_limits: str = "",
+    objects_dir: Path | None = None,
 ) -> Iterator[RunningCloud]:
     """Create and serve a cloud with the fixed tenants and apps; stop it after the block.
 
     Without `database_url` the database is a SQLite file in the folder. `more_settings` is appended to the settings
     file, `more_limits` to its section `[http]`.
     """
-    cloud = RunningCloud(folder, database_url or f"sqlite:///{folder / 'cloud.db'}", more_settings, more_limits)
+    url = database_url or f"sqlite:///{folder / 'cloud.db'}"
+    cloud = RunningCloud(folder, url, more_settings, more_limits, objects_dir)
     cloud.write_settings()
     scopes = [word for name in sorted(ENTITLED) for word in ("--scope", name)]
     entitle = ["apps", "entitle", "--tenant", "tnt_one", *scopes, "--json"]

@@ -1,0 +1,56 @@
+"""Jobs in the whole application: in one process on SQLite, and in processes for api and worker on PostgreSQL.
+
+Issue «Jobs and profiles», must hold E: the same story with both.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness.cloud_process import serving
+from tests.harness.eventually import eventually
+from tests.harness.postgresql import PostgresqlCluster, postgresql
+from tests.harness.running_cloud import RunningCloud, cloud_running
+
+__all__ = ["postgresql"]
+
+BODY = {"kind": "graph.compute", "payload": {"analyses": ["components"]}}
+
+
+async def run_story(cloud: RunningCloud) -> None:
+    """Start a job, follow it to its end, download the result, and fail to cancel the job afterwards."""
+    with cloud.client("north") as client:
+        first = client.post("/v1/jobs", json=BODY, headers={"Idempotency-Key": "one"})
+        again = client.post("/v1/jobs", json=BODY, headers={"Idempotency-Key": "one"})
+        assert (first.status_code, again.status_code, again.content) == (201, 200, first.content)
+        address = f"/v1/jobs/{first.json()['id']}"
+
+        def ended() -> dict[str, Any] | None:
+            job: dict[str, Any] = client.get(address).json()
+            return job if job["completed_at"] is not None else None
+
+        job = await eventually(ended, within_s=60, poll_s=0.1)
+        assert (job["status"], job["progress_pct"], job["error"]) == ("succeeded", 100, None)
+        signed_url = client.get(f"{address}/result").json()["signed_url"]
+        with cloud.client() as anonymous:
+            assert anonymous.get(signed_url).json()["graph"]["nodes"] == 0
+        assert client.delete(address).status_code == 409
+        assert client.get("/v1/jobs").json()["total_count"] == 1
+
+
+async def test_jobs_run_in_one_process_on_sqlite(tmp_path: Path) -> None:
+    with cloud_running(tmp_path) as cloud:
+        await run_story(cloud)
+
+
+@pytest.mark.pg
+async def test_jobs_run_in_a_process_of_their_own_on_postgresql(tmp_path: Path, postgresql: PostgresqlCluster) -> None:
+    with postgresql.database() as url, cloud_running(tmp_path, url, objects_dir=tmp_path / "objects") as cloud:
+        cloud.stop()
+        cloud.start("--only", "api")
+        (tmp_path / "worker").mkdir()
+        worker = RunningCloud(tmp_path / "worker", url, objects_dir=cloud.objects_dir, beside=cloud)
+        worker.write_settings()
+        async with serving(worker.config, "--only", "worker"):
+            await run_story(cloud)
