@@ -39,6 +39,8 @@ _FIXED = {
     # Delivered and finished, as nearly all rows are.
     "outbox_events.done_at_us": str(_AT_US),
     "outbox_events.parked_at_us": "NULL",
+    "jobs.due_at_us": "NULL",
+    "jobs.lease_until_us": "NULL",
     "screening_lists.state": "'replaced'",
     "webhook_deliveries.status": "'succeeded'",
     "webhook_subscriptions.status": "'active'",
