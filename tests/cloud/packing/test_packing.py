@@ -140,7 +140,6 @@ class FailingObjects(LocalObjects):
         raise ObjectStoreUnavailable
 
 
-@pytest.mark.contract("C-103")
 @pytest.mark.parametrize("stored_first", [False, True])
 @on_sqlite
 async def test_failed_put_leaves_the_rows_and_no_object(
