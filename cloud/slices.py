@@ -28,6 +28,7 @@ PACKAGES = (
     "cloud.clinical.encounter_data",
     "cloud.clinical.fhir",
     "cloud.clinical.screening",
+    "cloud.clinical.profiles",
     "cloud.vehicles.fleet",
     "cloud.vehicles.custody",
     "cloud.vehicles.ingest",

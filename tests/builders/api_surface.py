@@ -1,4 +1,4 @@
-"""A running api host with the routes of devices, observations and encounters on a real database, and named callers.
+"""A running api host with the routes of the clinical slices on a real database, and named callers.
 
 `north` has every scope of these routes in org_north of tnt_north; `reader` may only read there; `elsewhere` belongs to
 another organisation of tnt_north, `south` to another tenant, and `nowhere` to no organisation; `stranger` has only a
@@ -19,13 +19,14 @@ from cloud.clinical.epcr import mission_routes
 from cloud.clinical.epcr import routes as epcr_routes
 from cloud.clinical.fhir import routes as fhir_routes
 from cloud.clinical.observations import routes as observations_routes
+from cloud.clinical.profiles import routes as profiles_routes
 from cloud.foundation.db import Database
 from tests.builders.cloud_people import HandClock, Household, household
 from tests.builders.http_surface import BASES, KnownTokens, caller, surface
 from tests.builders.parts import make_parts
 
-READ = ("argus:devices:read", "argus:epcr:read")
-WRITE = ("argus:devices:write", "argus:epcr:write")
+READ = ("argus:devices:read", "argus:epcr:read", "argus:profiles:read")
+WRITE = ("argus:devices:write", "argus:epcr:write", "argus:profiles:write")
 CALLERS = {
     "north": caller(scopes=WRITE),
     "reader": caller(scopes=READ),
@@ -94,6 +95,7 @@ async def api(database: Database, sections: Mapping[str, Mapping[str, Any]] | No
         *fhir_routes.routes(parts),
         *encounter_data_routes.routes(parts),
         *mission_routes.routes(parts),
+        *profiles_routes.routes(parts),
     )
     async with (
         surface(*rows, tokens=KnownTokens(CALLERS)) as served,

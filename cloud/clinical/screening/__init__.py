@@ -6,9 +6,9 @@ from cloud.foundation.slice import Slice, lazy_exports
 
 # mypy: implicit-reexport
 if TYPE_CHECKING:
-    from cloud.clinical.screening.explanation import explain
+    from cloud.clinical.screening.explanation import explain, shown_list
     from cloud.clinical.screening.importing import ImportedList, ListFile, ListImport
-    from cloud.clinical.screening.model import Screened, Subject
+    from cloud.clinical.screening.model import Screened, Subject, WalletHit
     from cloud.clinical.screening.search import Search
 else:
     __getattr__ = lazy_exports(__name__)

@@ -1,0 +1,203 @@
+"""Read, enrich, import and remove profiles."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from cloud.access.audit import Audit
+from cloud.access.tenancy import OrganizationUnknown, TenancyStore
+from cloud.clinical.profiles.connectors import CONNECTORS, Connector, Finding
+from cloud.clinical.profiles.errors import ConnectorNotForKind, ProfilesUnreadable, ProfileUnknown
+from cloud.clinical.profiles.model import Enrichment, ImportedProfiles, LineProblem, Profile
+from cloud.clinical.profiles.schemas import ProfileLine
+from cloud.clinical.profiles.store import ProfileStore
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import Database
+from cloud.foundation.errors import Mistake
+from cloud.foundation.http import IdempotentReply, Response
+from cloud.foundation.ids import Ids
+from cloud.foundation.moments import write_moment
+from cloud.foundation.viewer import Actor, SecrecyLevel, Viewer
+
+CHUNK_PROFILES = 200
+"""Profiles of one transaction: 20 ms on SQLite."""
+LINE_BYTES_MAX = 1 << 16
+"""Longest line of an imported file. A profile with 32 names of 512 characters has at most this."""
+PROBLEMS_MAX = 200
+"""Problems of which line and text are returned."""
+HIGH, MEDIUM = 85, 40
+"""Risk scores from which the level is high and medium. A hit of a sanctions list with a score of 0.85 is high."""
+
+
+class Profiles:
+    """Operations on profiles."""
+
+    def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
+        self._database = database
+        self._clock = clock
+        self._ids = ids
+        self._store = ProfileStore()
+        self._audit = Audit(clock)
+
+    async def read(self, viewer: Viewer, profile_id: str) -> tuple[Profile, Enrichment | None]:
+        """Return a profile and its last enrichment. Raises `ProfileUnknown`."""
+        async with self._database.read() as tx:
+            profile = await self._store.find(tx, viewer, profile_id)
+            if profile is None:
+                raise ProfileUnknown
+            return profile, await self._store.newest_enrichment(tx, profile)
+
+    async def list(self, viewer: Viewer, *, count: int) -> Sequence[Profile]:
+        """Return the newest profiles, newest first, at most `count`."""
+        async with self._database.read() as tx:
+            return await self._store.list(tx, viewer, count=count)
+
+    async def enrich(
+        self,
+        actor: Actor,
+        profile_id: str,
+        names: Sequence[str] | None,
+        reply: IdempotentReply,
+        respond: Callable[[Enrichment], Response],
+    ) -> Response:
+        """Run the connectors with these names (None: all) and store their result. A repeated request gets the first
+        response. Raises `ProfileUnknown`, `ConnectorNotForKind`."""
+        # The connectors only read, and so do not occupy the writer.
+        async with self._database.read() as tx:
+            profile = await self._store.find(tx, actor, profile_id)
+            if profile is None:
+                raise ProfileUnknown
+            findings = [
+                (connector, await connector.enrich(tx, actor, profile)) for connector in _chosen(profile, names)
+            ]
+        enrichment = self._enrichment(profile, findings)
+        async with self._database.transaction() as tx:
+            replayed = await reply.replay(tx)
+            if replayed is not None:
+                return replayed
+            if await self._store.find(tx, actor, profile_id, lock=True) is None:
+                raise ProfileUnknown  # removed since
+            await self._store.add_enrichment(tx, enrichment)
+            details = {
+                "enrichment_id": enrichment.id,
+                "connectors": [connector.name for connector, _ in findings],
+                "hits": sum(len(finding.hits) for _, finding in findings),
+            }
+            await self._audit.record(tx, actor, "profile.enrich", profile.id, metadata=details)
+            return await reply.store(tx, respond(enrichment))
+
+    async def remove(self, actor: Actor, profile_id: str) -> None:
+        """Delete a profile with its enrichments. Raises `ProfileUnknown`."""
+        async with self._database.transaction() as tx:
+            profile = await self._store.find(tx, actor, profile_id, lock=True)
+            if profile is None:
+                raise ProfileUnknown
+            await self._store.remove(tx, profile)
+            await self._audit.record(tx, actor, "profile.remove", profile.id)
+
+    async def take(self, actor: Actor, organization_id: str, lines: Iterable[bytes]) -> ImportedProfiles:
+        """Import profiles, one JSON object a line. A profile with a known reference is replaced and keeps its id. A
+        chunk of `CHUNK_PROFILES` lines is stored as a whole, or not at all if one of its lines has a problem. Raises
+        `OrganizationUnknown`, `ProfilesUnreadable`."""
+        async with self._database.read() as tx:
+            if await TenancyStore().find_organization(tx, actor, organization_id) is None:
+                raise OrganizationUnknown
+        stored = left_out = 0
+        problems: list[LineProblem] = []
+        numbered = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
+        while chunk := list(islice(numbered, CHUNK_PROFILES)):
+            found: list[Profile] = []
+            faults: list[LineProblem] = []
+            for number, line in chunk:
+                if len(line) > LINE_BYTES_MAX:
+                    raise ProfilesUnreadable(f"(Line {number} has more than {LINE_BYTES_MAX} bytes.)")
+                read = self._read_line(actor, organization_id, number, line)
+                if isinstance(read, LineProblem):
+                    faults.append(read)
+                else:
+                    found.append(read)
+            problems.extend(faults[: PROBLEMS_MAX - len(problems)])
+            if faults:
+                left_out += len(chunk)
+                continue
+            async with self._database.transaction() as tx:
+                for profile in found:
+                    await self._store.put(tx, profile)
+                details = {"profiles": len(found)}
+                await self._audit.record(tx, actor, "profile.import", organization_id, metadata=details)
+            stored += len(found)
+        return ImportedProfiles(stored=stored, left_out=left_out, problems=problems)
+
+    def _read_line(self, actor: Actor, organization_id: str, number: int, line: bytes) -> Profile | LineProblem:
+        try:
+            wanted = ProfileLine.model_validate_json(line)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+            text = str(first["msg"]).removeprefix("Value error, ")
+            place = ".".join(map(str, first["loc"]))
+            return LineProblem(number, f"{place}: {text}" if place else text)
+        now_us = self._clock.now_us()
+        return Profile(
+            tenant_id=actor.tenant_id,
+            id=self._ids.new("prf"),
+            organization_id=organization_id,
+            reference=wanted.reference,
+            kind=wanted.kind,
+            names=wanted.names,
+            birth_date=wanted.birth_date,
+            countries=wanted.countries,
+            asset=wanted.asset,
+            address=wanted.address,
+            secrecy_level=SecrecyLevel[wanted.secrecy_level.upper()],
+            created_at_us=now_us,
+            updated_at_us=now_us,
+        )
+
+    def _enrichment(self, profile: Profile, findings: Sequence[tuple[Connector, Finding]]) -> Enrichment:
+        scores = [finding.risk_score for _, finding in findings if finding.risk_score is not None]
+        score = max(scores, default=None)
+        id, now_us = self._ids.new("enr"), self._clock.now_us()
+        document = {
+            "id": id,
+            "profile_id": profile.id,
+            "enriched_at": write_moment(now_us),
+            "risk": {"level": _level(score), "score": score},
+            "connectors": [
+                {
+                    "connector": connector.name,
+                    "status": finding.status,
+                    "risk_score": finding.risk_score,
+                    "sources": list(finding.sources),
+                    "hits": list(finding.hits),
+                }
+                for connector, finding in findings
+            ],
+        }
+        text = orjson.dumps(document).decode()
+        return Enrichment(
+            tenant_id=profile.tenant_id, id=id, profile_id=profile.id, enriched_at_us=now_us, document=text
+        )
+
+
+def _chosen(profile: Profile, names: Sequence[str] | None) -> Iterator[Connector]:
+    if names is None:
+        return (one for one in CONNECTORS.values() if profile.kind in one.kinds)
+    for place, name in enumerate(names):
+        if profile.kind not in CONNECTORS[name].kinds:
+            raise ConnectorNotForKind(mistakes=[Mistake(f"not for the kind {profile.kind}", f"/connectors/{place}")])
+    return (one for one in CONNECTORS.values() if one.name in names)
+
+
+def _level(score: int | None) -> str:
+    """Return the level of a risk score; `unknown` if no connector had data."""
+    if score is None:
+        return "unknown"
+    return "high" if score >= HIGH else "medium" if score >= MEDIUM else "low"
+
+
+def read_document(enrichment: Enrichment) -> Any:
+    """Return an enrichment as JSON."""
+    return orjson.loads(enrichment.document)

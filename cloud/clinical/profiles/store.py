@@ -1,0 +1,56 @@
+"""SQL statements that read and write profiles and their enrichments."""
+
+from collections.abc import Sequence
+
+import orjson
+from sqlalchemy import delete
+
+from cloud.clinical.profiles.model import Enrichment, Profile
+from cloud.clinical.profiles.tables import profile_enrichments, profiles
+from cloud.foundation.db import Records, Transaction, insert
+from cloud.foundation.viewer import SecrecyLevel, Viewer, visible
+
+_LIST = (lambda texts: orjson.dumps(list(texts)).decode(), lambda text: tuple(orjson.loads(text)))
+_PROFILES = Records(
+    Profile, profiles, codecs={"names": _LIST, "countries": _LIST, "secrecy_level": (int, SecrecyLevel)}
+)
+_ENRICHMENTS = Records(Enrichment, profile_enrichments)
+
+
+class ProfileStore:
+    """SQL statements on profiles."""
+
+    async def find(self, tx: Transaction, viewer: Viewer, profile_id: str, *, lock: bool = False) -> Profile | None:
+        """Return a profile that the viewer may see, or None. `lock`: no other transaction can change it until `tx`
+        ends."""
+        statement = _PROFILES.select().where(*visible(profiles, viewer), profiles.c.id == profile_id)
+        return await _PROFILES.first(tx, statement.with_for_update() if lock else statement)
+
+    async def list(self, tx: Transaction, viewer: Viewer, *, count: int) -> Sequence[Profile]:
+        """Return the newest profiles, newest first, at most `count`."""
+        statement = _PROFILES.select().where(*visible(profiles, viewer))
+        return await _PROFILES.all(tx, statement.order_by(profiles.c.id.desc()).limit(count))
+
+    async def put(self, tx: Transaction, profile: Profile) -> None:
+        """Add a profile, or replace the fields of the one with its reference, which keeps its id."""
+        values = _PROFILES.values(profile)
+        key = ["tenant_id", "organization_id", "reference"]
+        changed = {name: value for name, value in values.items() if name not in (*key, "id", "created_at_us")}
+        await tx.execute(insert(profiles).values(values).on_conflict_do_update(index_elements=key, set_=changed))
+
+    async def remove(self, tx: Transaction, profile: Profile) -> None:
+        """Delete a profile with its enrichments."""
+        of_profile = profile_enrichments.c.profile_id == profile.id
+        await tx.execute(
+            delete(profile_enrichments).where(profile_enrichments.c.tenant_id == profile.tenant_id, of_profile)
+        )
+        await tx.execute(delete(profiles).where(profiles.c.tenant_id == profile.tenant_id, profiles.c.id == profile.id))
+
+    async def add_enrichment(self, tx: Transaction, enrichment: Enrichment) -> None:
+        await tx.execute(insert(profile_enrichments).values(_ENRICHMENTS.values(enrichment)))
+
+    async def newest_enrichment(self, tx: Transaction, profile: Profile) -> Enrichment | None:
+        """Return the last enrichment of a profile that the caller may see, or None."""
+        c = profile_enrichments.c
+        statement = _ENRICHMENTS.select().where(c.tenant_id == profile.tenant_id, c.profile_id == profile.id)
+        return await _ENRICHMENTS.first(tx, statement.order_by(c.enriched_at_us.desc(), c.id.desc()).limit(1))
