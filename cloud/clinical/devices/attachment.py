@@ -108,8 +108,8 @@ _DISCOVER = Prepared(
     )
     .on_conflict_do_nothing()
 )
-_moved = GivenRows(
-    "moved",
+_later = GivenRows(
+    "later",
     tenant_id=Text(),
     id=Text(),
     seen_us=BigInteger(),
@@ -122,15 +122,15 @@ _held = (
     select(
         devices.c.tenant_id,
         devices.c.id,
-        *(_moved.c(name).label(f"new_{name}") for name in ("seen_us", "vehicle_id", "gateway_id", "model")),
+        *(_later.c(name).label(f"new_{name}") for name in ("seen_us", "vehicle_id", "gateway_id", "model")),
     )
     .where(
-        _moved.among(devices.c.tenant_id, _moved.c("tenant_id")),
-        _moved.among(devices.c.id, _moved.c("id")),
-        devices.c.tenant_id == _moved.c("tenant_id"),
-        devices.c.id == _moved.c("id"),
+        _later.among(devices.c.tenant_id, _later.c("tenant_id")),
+        _later.among(devices.c.id, _later.c("id")),
+        devices.c.tenant_id == _later.c("tenant_id"),
+        devices.c.id == _later.c("id"),
         # Backfilled data is older than the row: it must not set the device back to an earlier vehicle.
-        or_(devices.c.last_seen_us.is_(None), devices.c.last_seen_us < _moved.c("seen_us")),
+        or_(devices.c.last_seen_us.is_(None), devices.c.last_seen_us < _later.c("seen_us")),
     )
     .order_by(devices.c.tenant_id, devices.c.id)
     .with_for_update(of=devices, key_share=True)
@@ -147,9 +147,8 @@ _SEE = Prepared(
         or_(devices.c.model != "", _held.c.new_model == ""),
     )
     .values(last_seen_us=_held.c.new_seen_us)
-    .returning(devices.c.tenant_id, devices.c.id)
 )
-# After `_SEE`, which has locked the rows of all devices of the group, in one order.
+# For the rows that `_SEE` did not change. It has locked them, so that two workers cannot deadlock between the two.
 _MOVE = Prepared(
     update(devices)
     .where(*_same_device)
@@ -193,17 +192,14 @@ class DeviceAttachment:
             rows = [_row_of_new(latest[key], self._ids.new("dev")) for key in unknown]
             await tx.driver.run(_DISCOVER, {"discovered": given(rows)})
             known = {**known, **await self.recall(tx, unknown)}  # added by this transaction or by another worker
-        later = {
-            (key[0], known[key].id): (one.seen_us, one.gateway.vehicle_id, one.gateway.id, one.ref.model)
+        later = [
+            (key[0], known[key].id, one.seen_us, one.gateway.vehicle_id, one.gateway.id, one.ref.model)
             for key, one in latest.items()
             if (last_seen_us := known[key].last_seen_us) is None
             or one.seen_us // LAST_SEEN_GRAIN_US > last_seen_us // LAST_SEEN_GRAIN_US
-        }
-        if later:
-            rows = [(*name, *report) for name, report in later.items()]
-            seen = {(row[0], row[1]) for row in await tx.driver.rows(_SEE, {"moved": given(rows)})}
-            if moved := [row for row in rows if (row[0], row[1]) not in seen]:
-                await tx.driver.run(_MOVE, {"moved": given(moved)})
+        ]
+        if later and await tx.driver.run(_SEE, {"later": given(later)}) < len(later):
+            await tx.driver.run(_MOVE, {"later": given(later)})
         return {key: known[key].id for key in latest}
 
 
