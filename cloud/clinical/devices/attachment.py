@@ -147,6 +147,7 @@ _SEE = Prepared(
         or_(devices.c.model != "", _held.c.new_model == ""),
     )
     .values(last_seen_us=_held.c.new_seen_us)
+    .returning(devices.c.id)  # the SQLite driver counts no changed rows of a statement that begins with WITH
 )
 # For the rows that `_SEE` did not change. It has locked them, so that two workers cannot deadlock between the two.
 _MOVE = Prepared(
@@ -198,7 +199,7 @@ class DeviceAttachment:
             if (last_seen_us := known[key].last_seen_us) is None
             or one.seen_us // LAST_SEEN_GRAIN_US > last_seen_us // LAST_SEEN_GRAIN_US
         ]
-        if later and await tx.driver.run(_SEE, {"later": given(later)}) < len(later):
+        if later and len(await tx.driver.rows(_SEE, {"later": given(later)})) < len(later):
             await tx.driver.run(_MOVE, {"later": given(later)})
         return {key: known[key].id for key in latest}
 

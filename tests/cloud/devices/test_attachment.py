@@ -15,6 +15,7 @@ from cloud.foundation.ids import UlidIds
 from cloud.vehicles.fleet import Fleet
 from protocols.uplink.observations import DeviceRef
 from tests.builders.cloud_people import MINUTE_US, NOON_US, HandClock, attach_device, household, public_key_text
+from tests.builders.statement_count import CountingDatabase
 
 OXIMETER = DeviceRef(system_id="1122334455667788", model="Pulse 1")
 UNNAMED = replace(OXIMETER, model="")
@@ -44,6 +45,17 @@ async def test_device_report_from_the_same_vehicle_names_no_indexed_column(sqlit
         await attach_device(tx, DEVICES, home.gateway, OXIMETER, NOON_US + MINUTE_US)
     (seen,) = await Enrolment(sqlite, CLOCK, IDS).list(home.operator, hidden=True)
     assert seen.last_seen_us == NOON_US + MINUTE_US
+
+
+async def test_device_report_from_the_same_vehicle_needs_two_statements(database: Database) -> None:
+    home = await household(database, CLOCK)
+    counting = CountingDatabase(database)
+    async with counting.transaction() as tx:
+        await attach_device(tx, DEVICES, home.gateway, OXIMETER, NOON_US)
+    before = counting.statements
+    async with counting.transaction() as tx:
+        await attach_device(tx, DEVICES, home.gateway, OXIMETER, NOON_US + MINUTE_US)
+    assert counting.statements - before == 2  # find the device, and set its time
 
 
 async def test_device_report_from_another_vehicle_moves_only_the_reported_device(database: Database) -> None:
