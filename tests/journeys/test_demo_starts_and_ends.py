@@ -30,6 +30,7 @@ LOGGED = frozenset(
         *("event", "level", "timestamp", "host", "address", "parts", "port"),
         *("attempt", "why", "code", "gateway", "lane", "count", "batches", "error"),
         *("step", "percent", "chore", "rows"),  # of background steps and chores
+        *("client", "tenant", "jti"),  # of the token with which the demo enqueues an export
     )
 )
 """Every field that a line of the cloud's log may have in an ordinary drive. None of them is about a patient."""
