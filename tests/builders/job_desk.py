@@ -1,8 +1,8 @@
 """The routes of jobs on a real database, with named callers, and workers' statements instead of a worker.
 
-`north` has the app `app_north` in org_north of tnt_north, and `other` another app there; `reader` may only read.
-`cleared` may see secret jobs. `elsewhere` belongs to another organisation of tnt_north, `tenant` to none, and `south`
-to another tenant. `narrow` may start jobs but not read encounters.
+`north` has the app `app_north` in org_north of tnt_north, and `other` another app there; `reader` may only read
+jobs. `cleared` may see secret jobs. `elsewhere` belongs to another organisation of tnt_north, `tenant` to none, and
+`south` to another tenant. `narrow` may start jobs but not read encounters.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -123,7 +123,7 @@ async def job_desk(
     parts = make_parts(database, clock, bases=BASES, sections=settings)
     apps = Apps(database, clock, parts.ids)
     for of, client_id in ((home, "app_north"), (home, "app_other"), (south, "app_south")):
-        wanted = Wanted(name=client_id, scopes=("argus:jobs:write",), client_id=client_id)
+        wanted = Wanted(name=client_id, scopes=ALL, client_id=client_id)
         await apps.register(of.operator, wanted, by_operator=True)
     rows = (*routes(parts), *download_routes(parts))
     async with (

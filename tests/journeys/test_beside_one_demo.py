@@ -209,7 +209,7 @@ async def test_demo_names_a_finished_export_whose_result_can_be_downloaded(demo:
         token = await client.post(
             f"{facts['auth_url']}/v1/oauth/token",
             auth=(facts["client_id"], facts["client_secret"]),
-            data={"grant_type": "client_credentials", "scope": "argus:jobs:read"},
+            data={"grant_type": "client_credentials", "scope": "argus:jobs:read argus:epcr:read"},
         )
         headers = {"Authorization": f"Bearer {token.json()['access_token']}"}
         result = await client.get(f"{facts['api_url']}/v1/jobs/{facts['export_job_id']}/result", headers=headers)

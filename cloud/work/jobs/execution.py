@@ -22,6 +22,7 @@ from cloud.work.jobs.errors import JobLeaseLost
 from cloud.work.jobs.kind import AnyKind, Finish, JobFailure, JobWork, RunningJob
 from cloud.work.jobs.lease_store import LeaseStore, Settlement
 from cloud.work.jobs.model import Job, JobError, JobStatus, LeasedJob
+from cloud.work.jobs.rights import AppRights
 
 LEASE_US = 30_000_000
 """Three renewals. A short pause of the database loses no lease, and the jobs of a killed worker continue soon."""
@@ -73,6 +74,7 @@ class JobExecutor:
         self._listeners = listeners
         self._result_days = result_days
         self._leases = LeaseStore()
+        self._rights = AppRights(database)
         self._works: dict[str, JobWork[Any, Any]] = {}
 
     async def run(self, leased: LeasedJob, must_yield: Callable[[], bool]) -> Settlement | None:
@@ -99,6 +101,7 @@ class JobExecutor:
             return self._retried(steps.leased, error)
 
     async def _run_steps(self, steps: "_Steps", kind: AnyKind, must_yield: Callable[[], bool]) -> Settlement | None:
+        await self._rights.check(steps.leased, kind)
         work = self._work_of(kind)
         try:
             job = _running(kind, steps.leased)

@@ -91,7 +91,8 @@ class JobWork(Protocol[PayloadT, StateT]):
 class JobKind(Generic[PayloadT, StateT]):
     """A kind of job. `payload` is the model of the request's `payload`, and `state` the model of the resumable state,
     whose defaults are the state of a new job. `work` makes the steps; it is called once in a process. `scopes` are the
-    scopes that the caller needs in addition to `argus:jobs:write`."""
+    scopes that are needed in addition to those of jobs: by the caller who starts a job or fetches its result, and by
+    the app when a worker claims the job."""
 
     name: str
     description: str

@@ -116,13 +116,15 @@ def _result(h: JobHandlers) -> Route:
         responses={
             200: "The result. `signed_url` is valid for five minutes.",
             202: "The job is queued or running: `status` and `progress_pct`.",
+            403: "The token lacks a scope that the kind needs.",
             404: "Job not found, or a job without a result.",
             409: "The job failed (`job_failed`, with `error`) or was cancelled (`job_cancelled`).",
             410: "The result has expired; `expired_at` is the time.",
         },
         operation_id="fetchJobResult",
         summary="Get job result",
-        description="A short-lived address of the result, which is kept for 30 days. Treat it as a credential.",
+        description="A short-lived address of the result, which is kept for 30 days. Treat it as a credential. It "
+        "needs the scopes of the kind too, like the request that starts the job.",
         response_example={
             "id": "01HFXY0000000000000000000A",
             "result_ref": "r2://argus-jobs/results/01HFXY0000000000000000000A.json",

@@ -11,12 +11,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from cloud.access.apps import ClearanceExceeded, effective
+from cloud.access.apps import ClearanceExceeded
 from cloud.access.audit import Audit
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.errors import DomainError, Mistake
-from cloud.foundation.http import BodyMalformed, IdempotentReply, InsufficientScope, Response, mistakes_of, summary
+from cloud.foundation.http import BodyMalformed, IdempotentReply, Response, mistakes_of, summary
 from cloud.foundation.ids import Ids
 from cloud.foundation.process import Process
 from cloud.foundation.suggestions import closest, mention
@@ -27,6 +27,7 @@ from cloud.work.jobs.ending import JobEnds, ends_of
 from cloud.work.jobs.errors import CallbackWithoutApp, JobNotCancellable, JobUnknown, TooManyJobs
 from cloud.work.jobs.kind import AnyKind, job_kinds
 from cloud.work.jobs.model import Job, JobStatus, NewJob
+from cloud.work.jobs.rights import check_token
 from cloud.work.jobs.signals import JobBell, bell_of
 from cloud.work.jobs.store import JobSearch, JobStore
 
@@ -118,11 +119,7 @@ class JobService:
         `respond` makes. `scopes` are those of the caller's token. Raises `InsufficientScope`, `ClearanceExceeded`,
         `UrlMalformed`, `UrlBlocked`, `WebhookHostNotAllowed`, `TooManyJobs`, `IdempotencyKeyReused`,
         `IdempotencyKeyInFlight`."""
-        granted = effective(scopes)
-        missing = [name for name in wanted.kind.scopes if name not in granted]
-        if missing:
-            challenge = f'Bearer error="insufficient_scope", scope="{" ".join(missing)}"'
-            raise InsufficientScope(headers={"WWW-Authenticate": challenge})
+        check_token(wanted.kind, scopes)
         _check_clearance(actor, wanted)
         # Outside of the transaction, since the name server may be slow.
         refusal = await self._judge(wanted.callback_url)

@@ -32,7 +32,7 @@ async def test_worker_exports_observations_and_keeps_the_file_as_the_result_of_t
     process = make_parts(database, rows.clock, sections={"objects_dir": str(tmp_path / "objects")})  # type: ignore[dict-item]
     executor = JobExecutor(database, rows.clock, job_kinds(), lambda kind: kind.work(process), [], result_days=30)
     payload = '{"data":"observations","format":"csv"}'
-    (job_id,) = await rows.enqueue(kind="export.bulk", payload=payload, tenant_id=TENANT)
+    (job_id,) = await rows.enqueue(kind="export.bulk", payload=payload, tenant_id=TENANT, client_id=None)
     assert await JobWorker(database, rows.clock, executor, 1).step() == 1
     async with database.read() as tx:
         job = await rows.store.find(tx, Viewer(TENANT, None), job_id)
