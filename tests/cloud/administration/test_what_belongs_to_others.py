@@ -10,15 +10,16 @@ from cloud.foundation.viewer import SecrecyLevel
 from cloud.partners.administration.routes import routes
 from tests.builders.administration_desk import EVA, Office, office, parts_of
 from tests.builders.auth_world import DEVICES, AuthWorld
+from tests.builders.job_rows import JobRows
 from tests.builders.webhook_story import WebhookStory
 from tests.harness.page_reader import PASSWORD, Form, Page, PageReader
 
-ABSENT = {"client_id": "app_0", "user_id": "usr_0", "webhook_id": "wh_0", "delivery_id": "dlv_0"}
+ABSENT = {"client_id": "app_0", "user_id": "usr_0", "webhook_id": "wh_0", "delivery_id": "dlv_0", "job_id": "job_0"}
 SECRET = SecrecyLevel.SECRET
 
 
 async def owned(world: AuthWorld) -> dict[str, str]:
-    """Create an app, a user and a webhook of `org_north` with the secrecy level `secret`.
+    """Create an app, a user, a webhook and a job of `org_north` with the secrecy level `secret`.
 
     Return a map from path parameters, such as `user_id`, to the ids.
     """
@@ -30,7 +31,10 @@ async def owned(world: AuthWorld) -> dict[str, str]:
     story = WebhookStory(world.database, world.home, world.clock, [])
     webhook = await story.subscribe("https://owned.example/hook", clearance=SECRET)
     await story.close()
-    ids = {"client_id": app.client_id, "user_id": somebody.id, "webhook_id": webhook.id}
+    (job_id,) = await JobRows(world.database, world.clock).enqueue(
+        tenant_id="tnt_north", organization_id=station["organization_id"], secrecy_level=SECRET
+    )
+    ids = {"client_id": app.client_id, "user_id": somebody.id, "webhook_id": webhook.id, "job_id": job_id}
     return {**ids, "delivery_id": "dlv_0"}
 
 
@@ -72,7 +76,7 @@ async def test_object_of_another_tenant_or_organisation_gets_the_same_404_page_a
                 theirs, absent = [await asked(stranger, row.method, row.path.format(**ids)) for ids in (mine, ABSENT)]
                 assert theirs.status == absent.status == 404, (whose, path)
                 assert theirs.text == absent.text, (whose, path)
-        for area in ("apps", "users", "webhooks"):
+        for area in ("apps", "users", "webhooks", "jobs"):
             shown = (await owner.get(f"/admin/{area}")).answered.octets
             (id,) = [id for name, id in mine.items() if f"/admin/{area}/{id}".encode() in shown]
             for whose, stranger in strangers.items():

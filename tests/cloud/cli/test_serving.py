@@ -69,6 +69,7 @@ async def test_serve_command_limited_to_the_worker_starts_no_http_host(config: P
             "waveform orphans",
             "erasures",
             "results",
+            "packed numerics",
         }
         served.process.send_signal(signal.SIGINT)
         async with asyncio.timeout(10):
