@@ -9,13 +9,16 @@ them from its store. They are there, since a report that is sent again is the la
 
 Only the beginning of an association is compared, up to the first report that was not sent again. A waveform is
 recognised by its object, its device time and all its samples. A clock that stands still gives several waveforms one
-time; where the remembered waveforms contain two equal ones, none of these is recognised, so no flat line is dropped.
+time; where the remembered waveforms contain two equal ones, none of these is recognised, so no flat line is dropped. A
+counter restarts at each power-on; a flat line with the time of a counter is therefore never recognised, and may be
+stored twice.
 """
 
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from gateway.sessions.clocks.credible_dates import DATES
 from protocols.bounded_map import BoundedMap
 from protocols.device_time import DeviceTime
 from protocols.observation import Observation
@@ -76,8 +79,14 @@ def _has_waveform(observations: Sequence[Observation]) -> bool:
 
 def _identity(observation: Observation) -> _Identity | None:
     """Return what distinguishes a waveform of one device from its other waveforms. Return None for an observation
-    without samples or without a device time."""
-    if observation.samples is None or observation.device_time is None:
+    without samples or a device time, and for a flat line with the time of a counter."""
+    channel, samples, time = observation.channel, observation.samples, observation.device_time
+    if samples is None or time is None or channel.array is None:
         return None
-    channel = observation.channel
-    return channel.handle, channel.person, observation.device_time, observation.samples
+    if time.kind not in DATES and _is_flat(samples, channel.array.format.width_bytes):
+        return None
+    return channel.handle, channel.person, time, samples
+
+
+def _is_flat(samples: bytes, width_bytes: int) -> bool:
+    return samples[width_bytes:] == samples[:-width_bytes]

@@ -42,8 +42,8 @@ def at(second: int) -> DeviceTime:
     return absolute_time(NOON + timedelta(seconds=second))
 
 
-def ecg(level: int, time: DeviceTime) -> list[Reading]:
-    samples = array("h", [level] * SAMPLES)
+def ecg(level: int, time: DeviceTime, *, flat: bool = False) -> list[Reading]:
+    samples = array("h", [level if flat else level + at for at in range(SAMPLES)])
     if sys.byteorder == "little":
         samples.byteswap()
     return [Reading(RATE, 70.0), Reading(ECG, samples.tobytes(), time)]
@@ -89,6 +89,16 @@ async def test_resent_waveforms_with_the_time_of_a_counter_are_stored_once(tmp_p
         assert await levels(restarted) == [1, 1]
 
 
+async def test_flat_line_with_the_time_of_a_counter_is_stored_after_each_power_on(tmp_path):
+    configuration = monitor(Attribute.TIME_STAMP_RELATIVE)
+    since_power_on = DeviceTime(TimeKind.RELATIVE, (8_000).to_bytes(4, "big"))
+    async with sessions(tmp_path) as gateway:
+        for _ in range(2):
+            async with configured_device(gateway.address, configuration) as sender:
+                assert await sender.report(ecg(0, since_power_on, flat=True)) == "answered"
+        assert await levels(gateway) == [0, 0]
+
+
 async def test_value_without_a_time_is_stored_although_its_waveform_is_resent(tmp_path):
     async with sessions(tmp_path) as gateway, configured_device(gateway.address, monitor()) as sender:
         assert await sender.report(ecg(1, at(1))) == "answered"
@@ -100,7 +110,7 @@ async def test_value_without_a_time_is_stored_although_its_waveform_is_resent(tm
 async def test_equal_waveforms_of_one_association_are_all_stored(tmp_path):
     async with sessions(tmp_path) as gateway, configured_device(gateway.address, monitor()) as sender:
         for _ in range(3):
-            assert await sender.report(ecg(0, at(1))) == "answered"
+            assert await sender.report(ecg(0, at(1), flat=True)) == "answered"
         assert await levels(gateway) == [0, 0, 0]
 
 
@@ -109,7 +119,7 @@ async def test_flat_line_of_a_device_whose_clock_stands_still_is_stored_in_each_
         for _ in range(2):
             async with configured_device(gateway.address, monitor()) as sender:
                 for _ in range(2):
-                    assert await sender.report(ecg(0, at(1))) == "answered"
+                    assert await sender.report(ecg(0, at(1), flat=True)) == "answered"
         assert await levels(gateway) == [0, 0, 0, 0]
 
 
