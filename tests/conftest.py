@@ -14,6 +14,8 @@ Every worker of a parallel run collects all tests, so collection must be fast. O
 after it, since it has then compiled every changed file for all of them. The garbage collector is off during collection,
 because imported modules stay in memory. Afterwards all objects are frozen, so that no later collection of garbage
 examines them, and the collector runs less often, since a test leaves little garbage.
+
+Hypothesis has no deadline: its 0.2 s for an example would let the clock of a loaded machine decide a test.
 """
 
 import gc
@@ -24,8 +26,12 @@ from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.builders.contract_canaries import found_in
+
+settings.register_profile("argus", deadline=None)
+settings.load_profile("argus")
 
 # Code that derives facts from all slices needs their list. The older product, which findings run on, has no such list.
 with suppress(ModuleNotFoundError):

@@ -13,7 +13,13 @@ from tests.harness.page_reader import Form, PageReader
 
 def addresses(world: AuthWorld) -> list[tuple[str, str]]:
     """Return the method and the path of every administration route, with ids in the place of path parameters."""
-    ids = {"client_id": "app_north", "user_id": "usr_x", "webhook_id": "wh_x", "delivery_id": "dlv_x", "job_id": "job_x"}
+    ids = {
+        "client_id": "app_north",
+        "user_id": "usr_x",
+        "webhook_id": "wh_x",
+        "delivery_id": "dlv_x",
+        "job_id": "job_x",
+    }
     rows = routes(parts_of(world))
     return [(row.method, row.path.format(**ids)) for row in rows]
 

@@ -62,7 +62,7 @@ def test_json_and_yaml_contract_documents_have_strong_etags_of_their_content() -
     assert all(re.fullmatch(r'"[0-9a-f]{32}"', tag) for tag in (first.json_etag, first.yaml_etag))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(some.dictionaries(some.text(), some.lists(some.text() | some.sampled_from(_TEMPTING) | some.none())))
 def test_any_text_in_the_contract_is_unchanged_when_its_yaml_is_parsed(document: dict[str, list[str | None]]) -> None:
     try:

@@ -130,7 +130,7 @@ def test_index_that_grows_beyond_its_limit_is_refused_before_memory_is_used() ->
 
 
 @given(st.binary(max_size=400))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_bytes_are_an_object_or_reported_as_damaged(data: bytes) -> None:
     for read in (decode_object, decode_index, lambda some: list(read_entries(some))):
         try:

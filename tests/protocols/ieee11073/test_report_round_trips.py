@@ -24,7 +24,7 @@ from tests.builders.ieee11073_apdus import scan_report
 from tests.builders.ieee11073_devices import ECG_I, MILLIVOLT, MMHG, PERCENT, PRESSURE, SPO2, STAMP, SYSTOLIC
 from tests.builders.reports_reading import Read, scanner, with_attributes
 
-FEW = settings(max_examples=25, deadline=None, derandomize=True)
+FEW = settings(max_examples=25, derandomize=True)
 SAMPLES = 6
 _SCANNED = (
     numeric(1, SPO2, PERCENT, time_stamp=STAMP),

@@ -27,8 +27,8 @@ from protocols.medfloat import float_of, float_raw, sfloat_of, sfloat_raw
 from tests.builders.ieee11073_trees import hints_of
 
 WIRE_TYPES = sorted(_SEQUENCES, key=lambda one: one.__name__)
-FEW = settings(max_examples=25, deadline=None, derandomize=True)
-MANY = settings(max_examples=300, deadline=None, derandomize=True)
+FEW = settings(max_examples=25, derandomize=True)
+MANY = settings(max_examples=300, derandomize=True)
 
 
 def values_of(annotation: Any) -> st.SearchStrategy[Any]:

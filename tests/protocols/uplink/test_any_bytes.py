@@ -32,7 +32,7 @@ SEED = 20261125
 
 
 @pytest.mark.parametrize("decode", DECODERS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(octets=st.binary(max_size=300))
 def test_random_bytes_are_decoded_or_raise_a_remote_protocol_error(decode: Callable[[bytes], object], octets: bytes):
     with contextlib.suppress(RemoteProtocolError):
@@ -40,7 +40,7 @@ def test_random_bytes_are_decoded_or_raise_a_remote_protocol_error(decode: Calla
 
 
 @pytest.mark.parametrize("decode", DECODERS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     document=st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
@@ -110,7 +110,7 @@ def test_mutated_block_bodies_are_decoded_or_raise_a_remote_protocol_error(name:
 topic_parts = st.sampled_from(["argus", "v1", "t", "g", "up", "status", "numeric", "+", "#", ""])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(topic=st.text(max_size=60) | st.lists(topic_parts, max_size=7).map("/".join))
 def test_any_topic_string_is_parsed_or_refused(topic: str):
     for parse in (parse_up, parse_status):

@@ -32,7 +32,7 @@ from tests.builders.uplink_blocks import (
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(sections=any_sections)
 def test_every_field_of_a_block_is_decoded_as_it_was_encoded(sections: list[DeviceObservations]):
     back = flattened(decode_block(encode_block(sections)))
@@ -154,7 +154,7 @@ def refuse(sections: list[DeviceObservations], match: str | None = None) -> None
             judge(sections)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(sections=any_sections)
 def test_check_accepts_every_block_that_can_be_encoded(sections: list[DeviceObservations]):
     check_block(sections)

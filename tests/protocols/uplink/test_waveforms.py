@@ -82,7 +82,7 @@ arrays_of_samples = scaled_channels.flatmap(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(observations=st.lists(arrays_of_samples, min_size=1, max_size=8))
 def test_every_encoded_sample_is_decoded_to_the_same_bytes(observations: list[Observation]):
     sections = [section(*observations[:3], stored=True), section(*observations[3:], uncertainty_us=9)]

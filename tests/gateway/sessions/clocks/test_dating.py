@@ -25,7 +25,7 @@ def check(placed: Iterable[tuple[int, ClockRelation]]) -> None:
         assert abs(wrong_us) <= relation.uncertainty_us
 
 
-@settings(max_examples=count(150), deadline=None)
+@settings(max_examples=count(150))
 @given(
     kind=st.sampled_from(COUNTERS),
     ppm=st.integers(-60, 60),
@@ -55,7 +55,7 @@ def test_counter_time_stamps_are_converted_correctly_before_and_after_a_counter_
                 device.passes(step)
 
 
-@settings(max_examples=count(150), deadline=None)
+@settings(max_examples=count(150))
 @given(
     ahead_us=st.integers(-400 * DAY, -10 * SECOND),
     ppm=st.integers(-60, 60),
