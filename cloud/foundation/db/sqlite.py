@@ -237,8 +237,19 @@ class SqliteDatabase:
 
     async def empty_log(self) -> bool:
         await self.writer.drain()
+        await self._end_reads()
         with self.damage:
             return await self._writer_thread.run(self._empty_log)
+
+    async def _end_reads(self) -> None:
+        """Wait until the threads of reads that have ended have also released their snapshots."""
+        idle = [self._idle.get_nowait() for _ in range(self._idle.qsize())]
+        try:
+            for thread in idle:
+                await thread.run(partial(_end_read, thread))
+        finally:
+            for thread in idle:
+                self._idle.put_nowait(thread)
 
     def _empty_log(self) -> bool:
         raw = self._writer_thread.raw

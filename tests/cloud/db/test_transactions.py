@@ -3,12 +3,15 @@ databases.
 """
 
 import asyncio
+import threading
+from functools import partial
 
 import pytest
 from sqlalchemy import bindparam, func, select
 
 from cloud.access.tenancy.tables import tenants
 from cloud.foundation.db import ConstraintViolated, Database, Prepared, Transaction, insert
+from cloud.foundation.db.sqlite import SqliteDatabase
 
 ADD = insert(tenants).values(id=bindparam("id"), name=bindparam("name"), created_at_us=bindparam("at"))
 COUNT = select(func.count()).select_from(tenants)
@@ -93,6 +96,34 @@ async def test_read_transaction_reads_one_snapshot_and_cannot_write(database: Da
     with pytest.raises(Exception, match=r"readonly|read-only"):
         async with database.read() as tx:
             await tx.execute(ADD, {"id": "tnt_2", "name": "South", "at": 1})
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_log_is_emptied_after_a_read_whose_thread_is_slow_to_end_it(database: Database) -> None:
+    assert isinstance(database, SqliteDatabase)
+    go_on = threading.Event()
+    async with database.transaction() as tx:
+        await tx.execute(ADD, {"id": "tnt_1", "name": "North", "at": 1})
+    async with database.read() as tx:
+        await tx.execute(COUNT)
+        for thread in database._reader_threads:
+            thread.submit(partial(go_on.wait, 60))
+    emptying = asyncio.ensure_future(database.empty_log())
+    for _ in range(10):  # as many turns of the event loop as it needs to ask the writer's thread too early
+        await asyncio.sleep(0)
+    await database._writer_thread.run(lambda: None)
+    go_on.set()
+    assert await emptying
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_log_is_not_emptied_during_a_read(database: Database) -> None:
+    async with database.transaction() as tx:
+        await tx.execute(ADD, {"id": "tnt_1", "name": "North", "at": 1})
+    async with database.read() as tx:
+        await tx.execute(COUNT)
+        assert not await database.empty_log()
+    assert await database.empty_log()
 
 
 async def test_bulk_insert_accepts_the_columns_in_any_order(database: Database) -> None:
