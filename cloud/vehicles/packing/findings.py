@@ -22,7 +22,8 @@ async def packing_findings(database: Database, clock: Clock, after_days: int, *,
         lanes, oldest_us = (0, None) if before_us is None else await store.oldest_due(tx, before_us)
     if before_us is None or oldest_us is None:
         return [Finding(PART, Level.OK, "No batches of numerics are due to be packed.")]
-    sentence = f"Batches of numerics in {lanes} lanes are due to be packed, from {write_moment(oldest_us)} on."
+    where = "one lane" if lanes == 1 else f"{lanes} lanes"
+    sentence = f"Batches of numerics in {where} are due to be packed, from {write_moment(oldest_us)} on."
     if oldest_us >= before_us - LATE_DAYS * DAY_US:
         return [Finding(PART, Level.OK, sentence)]
     advice = " Does a process with the worker role run? After an upgrade this takes hours; the log has the progress."

@@ -36,13 +36,23 @@ async def test_due_batches_are_reported_and_late_ones_are_a_warning(world: Packe
     await world.take_compacted(*gateway.many(3))
     level, sentence = await reported(world)
     assert level is Level.OK
-    assert sentence.startswith("Batches of numerics in 1 lanes are due to be packed, from 20")
+    assert sentence.startswith("Batches of numerics in one lane are due to be packed, from 20")
     world.pass_days(4)
     level, sentence = await reported(world)
     assert level is Level.WARNING
     assert "worker role" in sentence
     assert await world.pack() == 3
     assert await reported(world) == (Level.OK, "No batches of numerics are due to be packed.")
+
+
+@on_sqlite
+async def test_finding_names_the_number_of_lanes(world: PackedWorld, gateway: GatewayInVehicle):
+    other = GatewayInVehicle(gateway="gw_other", key_seed=2)
+    other.now_us = gateway.now_us
+    await world.cloud.register_gateway(other)
+    await world.take_compacted(gateway.send(1.0), other.send(2.0))
+    _, sentence = await reported(world)
+    assert sentence.startswith("Batches of numerics in 2 lanes are due to be packed")
 
 
 @on_sqlite
