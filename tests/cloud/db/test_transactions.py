@@ -109,7 +109,7 @@ async def test_log_is_emptied_after_a_read_whose_thread_is_slow_to_end_it(databa
         for thread in database._reader_threads:
             thread.submit(partial(go_on.wait, 60))
     emptying = asyncio.ensure_future(database.empty_log())
-    for _ in range(10):  # as many turns of the event loop as it needs to ask the writer's thread too early
+    for _ in range(10):  # enough turns of the event loop to submit a checkpoint too early
         await asyncio.sleep(0)
     await database._writer_thread.run(lambda: None)
     go_on.set()
