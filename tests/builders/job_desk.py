@@ -128,6 +128,7 @@ async def job_desk(
     rows = (*routes(parts), *download_routes(parts))
     async with (
         surface(*rows, tokens=KnownTokens(CALLERS), clock=clock) as served,
-        httpx.AsyncClient(base_url=served.url(""), headers={"Connection": "close"}) as client,
+        # Beside other tests, many concurrent requests may take longer than the five seconds of httpx.
+        httpx.AsyncClient(base_url=served.url(""), headers={"Connection": "close"}, timeout=60) as client,
     ):
         yield JobDesk(client, parts, database, clock, home, JobRows(database, clock), LocalObjects(folder))

@@ -234,9 +234,12 @@ async def test_cancelled_analysis_ends_its_process(monkeypatch: pytest.MonkeyPat
         async for _ in graph_process.analyse({"analysis": "counts"}, endless(), 1024):
             pass
 
-    job = asyncio.create_task(consume())
-    await reading.wait()
+    job, read = asyncio.create_task(consume()), asyncio.create_task(reading.wait())
+    # The job ends first if its process does so at its start.
+    await asyncio.wait((job, read), return_when=asyncio.FIRST_COMPLETED, timeout=60)
+    read.cancel()
     job.cancel()
     with pytest.raises(asyncio.CancelledError):
         await job
+    assert reading.is_set()
     assert started[0].returncode is not None
