@@ -196,7 +196,7 @@ class _Steps:
 
 def release(leased: LeasedJob, due_at_us: int) -> Settlement:
     """Return the settlement by which a worker gives a job to any worker, without counting an attempt."""
-    return Settlement(leased, JobStatus.RUNNING, due_at_us=due_at_us, attempts=max(0, leased.attempts - 1))
+    return Settlement(leased, JobStatus.RUNNING, due_at_us=due_at_us, attempts=None)
 
 
 def ended_job(one: Settlement, now_us: int) -> Job:

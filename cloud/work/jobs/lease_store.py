@@ -192,6 +192,7 @@ _SETTLE = Prepared(
         {name: _held.c[f"new_{name}"] for name in _RESULT}
         | {
             "progress_pct": func.coalesce(_held.c.new_progress_pct, _jobs.progress_pct),
+            "attempts": func.coalesce(_held.c.new_attempts, _jobs.attempts - 1),
             "lease_until_us": None,
             "updated_at_us": bindparam("now"),
         }
@@ -218,12 +219,13 @@ class DueTenant:
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """The change by which a worker gives up the lease of a running job. `due_at_us` is the time at which a worker may
-    claim the job again, None if nothing is left to do. `attempts` counts the claims without a stored state."""
+    claim the job again, None if nothing is left to do. `attempts` counts the claims without a stored state. None: those
+    in the row without this claim, since the claim may have stored states of which the caller does not know."""
 
     job: LeasedJob
     status: JobStatus
     due_at_us: int | None = None
-    attempts: int = 0
+    attempts: int | None = 0
     error: JobError | None = None
     result: JobResult | None = None
     result_expires_at_us: int | None = None

@@ -231,6 +231,10 @@ class JobWorker:
         ]
 
     def _begin(self, steps: asyncio.TaskGroup, slot: _Slot) -> None:
+        """Run a claimed job. If an earlier claim of it still runs here, its lease has expired, as after a pause of the
+        process: stop it. Its step may end after the new one has begun."""
+        if (expired := self._running.get(slot.leased.id)) is not None:
+            expired.end(_Stop.LOST)
         self._running[slot.leased.id] = slot
         slot.task = steps.create_task(self._run(slot), name=f"job {slot.leased.id}")
 
@@ -246,7 +250,8 @@ class JobWorker:
         except DomainError as error:
             log.warning("jobs.interrupted", code=error.code)  # the lease ends, and a worker claims the job again
         finally:
-            del self._running[slot.leased.id]
+            if self._running.get(slot.leased.id) is slot:  # and not the slot of a later claim
+                del self._running[slot.leased.id]
             self._changed.set()
         if settlement is not None:
             self._ended.append(settlement)
@@ -300,7 +305,6 @@ class JobWorker:
     async def _drain(self) -> None:
         """Let the current steps end, cancel them after `DRAIN_S`, and write the settlements. If the database is
         unavailable, the leases end by themselves."""
-        self._draining = True
         tasks = [slot.task for slot in self._running.values() if slot.task is not None]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=DRAIN_S)
@@ -315,4 +319,5 @@ class JobWorker:
 
     async def _wake_at(self, stopping: asyncio.Event) -> None:
         await stopping.wait()
+        self._draining = True  # at once, and not only when the pumps have ended
         self._changed.set()

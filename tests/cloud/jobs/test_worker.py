@@ -63,6 +63,23 @@ class Gated(Counting):
         self.discarded.append(job)
 
 
+class Lingering(Gated):
+    """Gated counting whose cancelled step ends when `leave` is set."""
+
+    def __init__(self, story: JobStory) -> None:
+        super().__init__(story)
+        self.leave = asyncio.Event()
+        self.left = False
+
+    async def step(self, job: Running) -> Advance[CountState] | Finish:
+        try:
+            return await super().step(job)
+        except asyncio.CancelledError:
+            await asyncio.wait_for(self.leave.wait(), 60)
+            self.left = True
+            raise
+
+
 class Failing(Counting):
     """Counting whose step `at` raises `error` the first `times` times."""
 
@@ -222,6 +239,41 @@ async def test_renewal_keeps_a_job_beyond_the_length_of_its_lease(story: JobStor
     assert await story.counted() == [f"{job_id}/1", f"{job_id}/end"]
 
 
+@pytest.mark.contract("S-138")
+async def test_worker_claims_its_expired_job_again_before_the_old_step_has_ended(story: JobStory):
+    work = Lingering(story)
+    worker = story.another_worker(work)
+    (job_id,) = await story.count_up_to(1)
+    async with running(worker):
+        await eventually(lambda: work.begun == [1])
+        story.clock.advance(us=LEASE_US)  # as after a pause of the machine, in which nothing renewed the lease
+        await eventually(lambda: work.begun == [1, 1] and work.cancelled == [job_id])
+        work.leave.set()
+        await eventually(lambda: work.left)
+        work.gate.set()
+        await eventually(lambda: [job.id for job in story.ended] == [job_id])
+        (other_id,) = await story.count_up_to(1)
+        worker.signal("")
+        await eventually(lambda: len(story.ended) == 2)
+    assert await story.counted() == [f"{one}/{what}" for one in (job_id, other_id) for what in (1, "end")]
+
+
+@pytest.mark.contract("A-076")
+async def test_cancellation_reaches_the_job_that_was_claimed_again(story: JobStory):
+    work = Lingering(story)
+    worker = story.another_worker(work)
+    (job_id,) = await story.count_up_to(1)
+    async with running(worker):
+        await eventually(lambda: work.begun == [1])
+        story.clock.advance(us=LEASE_US)
+        await eventually(lambda: work.begun == [1, 1])
+        work.leave.set()
+        await eventually(lambda: work.left)
+        await story.cancel(job_id)
+        worker.signal(job_id)
+        await eventually(lambda: work.cancelled == [job_id, job_id])
+
+
 async def test_job_that_fails_or_is_cancelled_after_a_step_is_cleaned_up_once(story: JobStory):
     work = Gated(story)
     work.gate.set()
@@ -265,6 +317,26 @@ async def test_stop_cancels_a_step_that_does_not_end_and_gives_the_job_back(
         await eventually(lambda: work.begun == [1])
     leased = await story.claim_one()
     assert (leased.attempts, await story.counted()) == (1, [])
+
+
+async def test_stop_in_a_later_step_does_not_count_the_attempts_of_the_earlier_ones(
+    story: JobStory, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("cloud.work.jobs.worker.DRAIN_S", 0.01)
+    work = Gated(story)
+    worker = story.another_worker(work)
+    await story.count_up_to(3)
+    for _ in range(ATTEMPTS_MAX - 1):
+        await story.claim_one()
+        story.clock.advance(us=LEASE_US)
+        await story.sweep()
+    async with running(worker):
+        await eventually(lambda: work.begun == [1])
+        work.gate.set()
+        work.gate.clear()
+        await eventually(lambda: work.begun == [1, 2])
+    leased = await story.claim_one()
+    assert (leased.attempts, len(await story.counted())) == (1, 1)
 
 
 async def test_job_of_an_unknown_kind_waits_for_a_worker_that_knows_it(story: JobStory):
