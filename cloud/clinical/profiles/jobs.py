@@ -7,7 +7,7 @@ KINDS = (
     Kind(
         name="profile_enrichments",
         meaning="results of the comparison of profiles with sanctions lists and labels of wallets",
-        default_days=3653,  # ten years, for which OFAC requires records of screening (31 CFR 501.601)
+        default_days=10 * 366,  # ten years, for which OFAC requires records of screening (31 CFR 501.601)
         sweep=lambda: AgedRows(profile_enrichments, profile_enrichments.c.enriched_at_us),
     ),
 )

@@ -102,6 +102,7 @@ async def test_each_tenant_has_the_default_periods_until_it_has_its_own(world: W
         "vehicle_events": 3660,
         "care_records": 7320,
         "content_keys": 3660,
+        "profile_enrichments": 3660,
         "deliveries": 30,
         "events": 30,
         "spans": 3,
