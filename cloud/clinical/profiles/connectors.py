@@ -73,16 +73,14 @@ async def _assess_wallet(tx: Transaction, viewer: Viewer, profile: Profile) -> F
 async def _find_wallet(tx: Transaction, viewer: Viewer, profile: Profile, *, is_sanction: bool) -> Finding:
     """Return the statements about a wallet: those of sanctions lists (which have entries), or of lists of labels."""
     assert profile.address is not None, "a wallet has an address"
-    lists, hits = await _SEARCH.wallet(tx, viewer, profile.address)
-    sources = [one for one in lists if (one.entries > 0) is is_sanction]
-    if not sources:
+    found = await _SEARCH.wallet(tx, viewer, profile.address, is_sanction=is_sanction)
+    if not found.lists:
         return Finding(status=Status.NO_DATA, risk_score=None, sources=(), hits=())
-    mine = [hit for hit in hits if (hit.list.entries > 0) is is_sanction]
     return Finding(
-        status=Status.COMPLETED,
-        risk_score=max((CATEGORIES[hit.category] for hit in mine), default=0),
-        sources=[shown_list(one) for one in sources],
-        hits=[_shown_wallet(hit, profile.address) for hit in mine],
+        status=Status.COMPLETED if found.is_complete else Status.INCOMPLETE,
+        risk_score=max((CATEGORIES[hit.category] for hit in found.hits), default=0),
+        sources=[shown_list(one) for one in found.lists],
+        hits=[_shown_wallet(hit, profile.address) for hit in found.hits],
     )
 
 

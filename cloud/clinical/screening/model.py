@@ -37,6 +37,11 @@ class ScreeningList:
     current_from_us: int | None
     current_until_us: int | None
 
+    @property
+    def is_sanctions_list(self) -> bool:
+        """True for a list with entries, False for one of labels of wallets."""
+        return self.entries > 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
@@ -91,3 +96,13 @@ class WalletHit:
     stated_on: str | None
     reference: str | None = None
     programmes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScreenedWallet:
+    """The result of a search for a wallet. `lists` are those that were searched. `is_complete` is False if they have
+    more statements about the wallet than are kept."""
+
+    lists: Sequence[ScreeningList]
+    hits: Sequence[WalletHit]
+    is_complete: bool

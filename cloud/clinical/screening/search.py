@@ -11,7 +11,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cloud.clinical.screening.matching import NameMatch, compare, pair_words
-from cloud.clinical.screening.model import BirthDates, Hit, Screened, ScreeningList, Subject, WalletHit
+from cloud.clinical.screening.model import (
+    BirthDates,
+    Hit,
+    Screened,
+    ScreenedWallet,
+    ScreeningList,
+    Subject,
+    WalletHit,
+)
 from cloud.clinical.screening.names import fold, keys_of, skeleton
 from cloud.clinical.screening.store import ListStore, NameRow
 from cloud.clinical.screening.wallets import normalized_address
@@ -28,14 +36,14 @@ COMPARED_MAX = 1_000
 HITS_MAX = 50
 """Most hits that are kept, the best ones. No person checks more of one name."""
 WALLET_HITS_MAX = 50
-"""Most statements about one wallet that are kept."""
+"""Most statements about one wallet that are kept, of sanctions lists or of labels."""
 DIFFERENT_BIRTH_FACTOR = 0.85
 """Factor of the score when the years of birth differ. It is no proof: lists have wrong and approximate years."""
 YEARS_APART_MAX = 1
 """Difference of the years of birth that is none: calendars differ, and a year is often derived from an age."""
 
 WHOLE = "="
-"""Begin of the word (and of its key) that is a whole name without spaces, for scripts that write none."""
+"""Beginning of the word (and of its key) that is a whole name without spaces, for scripts that write none."""
 
 
 @dataclass(slots=True)
@@ -91,15 +99,17 @@ class Search:
             lists=list(lists.values()), hits=hits[:HITS_MAX], is_complete=is_complete and len(hits) <= HITS_MAX
         )
 
-    async def wallet(
-        self, tx: Transaction, viewer: Viewer, address: str
-    ) -> tuple[Sequence[ScreeningList], Sequence[WalletHit]]:
-        """Return the lists with wallets, and what they state about an address."""
-        lists = {one.id: one for one in await self._store.current(tx, viewer) if one.wallets}
-        if not lists:
-            return (), ()
-        found = await self._store.wallets(tx, lists, normalized_address(address), count=WALLET_HITS_MAX)
-        return list(lists.values()), found
+    async def wallet(self, tx: Transaction, viewer: Viewer, address: str, *, is_sanction: bool) -> ScreenedWallet:
+        """Return the statements about an address: those of sanctions lists, or those of lists of labels. The other
+        lists are not read, so their statements do not count towards the limit."""
+        current = await self._store.current(tx, viewer)
+        lists = {one.id: one for one in current if one.wallets and one.is_sanctions_list is is_sanction}
+        found: Sequence[WalletHit] = ()
+        if lists:
+            found = await self._store.wallets(tx, lists, normalized_address(address), count=WALLET_HITS_MAX + 1)
+        return ScreenedWallet(
+            lists=list(lists.values()), hits=found[:WALLET_HITS_MAX], is_complete=len(found) <= WALLET_HITS_MAX
+        )
 
     async def _candidates(self, tx: Transaction, lists: Collection[int], words: Sequence[str]) -> _Candidates:
         """Return the listed names that have enough similar words to be alike."""

@@ -10,6 +10,7 @@ from cloud.access.audit import Audit
 from cloud.clinical.profiles.connectors import CONNECTORS
 from cloud.clinical.profiles.schemas import ProfileEnrichment, ProfileShown
 from cloud.clinical.profiles.service import Profiles
+from cloud.clinical.screening.search import WALLET_HITS_MAX
 from cloud.foundation.db import Database
 from cloud.foundation.ids import UlidIds
 from protocols.sanctions.entry import ListedWallet, WalletLabel
@@ -99,6 +100,27 @@ async def test_wallet_is_compared_with_sanctions_lists_and_labels(here: Api) -> 
         "Walleto Testovich.",
         "The address is in the list wallet-labels exactly. The list states that Invented mixer holds it.",
     ]
+
+
+@pytest.mark.contract("A-053")
+async def test_sanctioned_wallet_is_found_behind_any_number_of_labels(here: Api) -> None:
+    office = office_of(here)
+    labels = [
+        WalletLabel(
+            line=2 + number,
+            wallet=ListedWallet("ETH", ADDRESS),
+            category="exchange",
+            label=f"Invented exchange {number}",
+            source="Synthetic",
+            labelled_on=None,
+        )
+        for number in range(WALLET_HITS_MAX + 1)
+    ]
+    await office.take(wallet_labels_csv(labels), "wallet-labels-csv")
+    await office.take(ofac_xml([listed("SYN-7", "Walleto Testovich", wallets=[ListedWallet("ETH", ADDRESS)])]))
+    enriched = (await here.post(f"{await store(here, WALLET)}/enrich", {})).json()
+    results = {one["connector"]: (one["status"], one["risk_score"], len(one["hits"])) for one in enriched["connectors"]}
+    assert results == {"sanctions": ("completed", 100, 1), "wallet_risk": ("incomplete", 10, WALLET_HITS_MAX)}
 
 
 async def test_connector_that_is_not_for_the_kind_is_refused(here: Api) -> None:

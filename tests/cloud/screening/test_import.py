@@ -191,7 +191,7 @@ async def test_labels_of_wallets_are_imported(database: Database) -> None:
     done = await office.take(wallet_labels_csv([label]), "wallet-labels-csv")
     assert (done.list.name, done.list.entries, done.list.wallets) == ("wallet-labels", 0, 1)
     async with database.read() as tx:
-        _, (hit,) = await Search().wallet(tx, office.actor, "1SyntheticAddress")
+        (hit,) = (await Search().wallet(tx, office.actor, "1SyntheticAddress", is_sanction=False)).hits
     assert (hit.category, hit.label, hit.source, hit.stated_on, hit.reference) == (
         "mixer",
         "Invented mixer",

@@ -148,20 +148,21 @@ async def test_wallet_of_an_entry_is_found_by_its_address(database: Database) ->
     main, aliases = ofac_csv([listed("SYN-7", "Walleto Testovich", wallets=[wallet], programmes=["CYBER2"])])
     await office.take(main, "ofac-csv", aliases=aliases)
     async with database.read() as tx:
-        lists, (hit,) = await Search().wallet(tx, office.actor, wallet.address.lower())
-        assert [one.name for one in lists] == ["ofac-sdn"]
+        found = await Search().wallet(tx, office.actor, wallet.address.lower(), is_sanction=True)
+        (hit,) = found.hits
+        assert ([one.name for one in found.lists], found.is_complete) == (["ofac-sdn"], True)
         assert (hit.reference, hit.label, hit.programmes, hit.category) == (
             "SYN-7",
             "Walleto Testovich",
             ("CYBER2",),
             "sanctioned",
         )
-        _, others = await Search().wallet(tx, office.actor, wallet.address[:-1])
-        assert others == []
+        assert (await Search().wallet(tx, office.actor, wallet.address[:-1], is_sanction=True)).hits == []
 
 
 async def test_list_without_wallets_is_not_among_the_searched_lists_of_a_wallet(database: Database) -> None:
     office = await open_office(database)
     await office.take(ofac_xml([PERSON]))
     async with database.read() as tx:
-        assert await Search().wallet(tx, office.actor, "1Synthetic") == ((), ())
+        found = await Search().wallet(tx, office.actor, "1Synthetic", is_sanction=True)
+    assert (found.lists, found.hits, found.is_complete) == ([], (), True)
