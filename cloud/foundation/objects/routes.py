@@ -32,7 +32,8 @@ def routes(parts: Parts) -> tuple[Route, ...]:
             operation_id="downloadResult",
             summary="Download a result by its signed address",
             description="The address comes from the object that has the result, is valid for five minutes, and must be "
-            "treated as a credential. A download that was interrupted can be continued with Range and If-Range.",
+            "treated as a credential. A transfer is cut off after 15 minutes. An interrupted download can be continued "
+            "with Range and If-Range; when the five minutes have passed, request a new address for that.",
             tag="Downloads",
         ),
         Route(

@@ -34,7 +34,8 @@ class Part(Protocol):
 
     def encoded(self, *, first: bool, at_bytes: int) -> tuple[bytes, bytes | None]:
         """Return the bytes of the part, which begins at the byte `at_bytes` of the file, and what the end of the file
-        needs of the part (None: nothing). `first`: it begins the file."""
+        needs of the part (None: nothing). `first`: it begins the file. Takes up to some tenths of a second, so it runs
+        in a thread."""
         ...
 
 
@@ -47,7 +48,8 @@ class FileFormat(Protocol):
     def part(self) -> Part: ...
 
     def end(self, details: Sequence[bytes], *, at_bytes: int) -> bytes:
-        """Return the end of the file from the details of its parts."""
+        """Return the end of the file from the details of its parts. Takes up to some seconds for thousands of parts, so
+        it runs in a thread."""
         ...
 
 

@@ -19,7 +19,7 @@ from cloud.work.exports.thrift import I64, LIST, Reader, Struct, Typed, list_byt
 
 MAGIC = b"PAR1"
 ROWS_MAX = 50_000
-"""Rows of a row group: some megabytes, half a second of work, and 16 MB of memory until it is written."""
+"""Rows of a row group: some megabytes, a tenth of a second to encode them, and 16 MB of memory until it is written."""
 BATCH_BYTES_MAX = 32 << 20
 """Size of the values in memory at which a row group ends before `ROWS_MAX`: those of waveforms are long."""
 

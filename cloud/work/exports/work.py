@@ -119,7 +119,9 @@ class ExportWork:
     async def _add_part(
         self, objects: ObjectStore, job: Job, upload: ResultUpload, state: ExportState, part: Part
     ) -> None:
-        data, detail = part.encoded(first=not upload.mark.parts, at_bytes=upload.mark.size_bytes)
+        # In a thread, like the end of the file: both compute for longer than requests of the same process may wait.
+        is_first, at_bytes = not upload.mark.parts, upload.mark.size_bytes
+        data, detail = await asyncio.to_thread(part.encoded, first=is_first, at_bytes=at_bytes)
         if upload.mark.size_bytes + len(data) > JOINED_BYTES_MAX or len(upload.mark.parts) >= PARTS_MAX:
             sentence = "The file would be larger than 16 GiB or 4,000 parts. Export a shorter time or fewer codes."
             raise JobFailure("export_too_large", sentence)
@@ -134,7 +136,8 @@ class ExportWork:
     ) -> None:
         """Write the end of the file, and join its parts. Raises `ObjectMissing`."""
         details = self._upload(objects, job, state.details).mark.parts
-        end = format_.end([await objects.read(one) for one in details], at_bytes=upload.mark.size_bytes)
+        read = [await objects.read(one) for one in details]
+        end = await asyncio.to_thread(format_.end, read, at_bytes=upload.mark.size_bytes)
         if end:
             await upload.add(end)
         stored = await upload.finish(format_.download)

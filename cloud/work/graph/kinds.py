@@ -15,7 +15,7 @@ def _work(process: Process) -> JobWork[GraphPayload, GraphState]:
 KINDS = (
     JobKind(
         name="graph.compute",
-        description="analyse the graph of incidents, encounters, crews, vehicles and devices",
+        description="Analyse the graph of incidents, encounters, crews, vehicles and devices",
         payload=GraphPayload,
         state=GraphState,
         work=_work,

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cloud.foundation.http import MomentText
+from cloud.foundation.moments import read_moment
 
 BETWEEN_MAX = 100
 """Nodes between which one job computes the shortest paths. Each takes one walk over the graph, and 100 nodes have
@@ -57,6 +58,8 @@ class GraphPayload(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if self.since is not None and self.until is not None and read_moment(self.since) >= read_moment(self.until):
+            raise ValueError("since must be before until")
         if len(set(self.analyses)) < len(self.analyses):
             raise ValueError("name each analysis once")
         if Analysis.SHORTEST_PATHS in self.analyses:

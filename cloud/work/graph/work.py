@@ -53,6 +53,7 @@ class GraphWork:
         self._process = process
         self._store = GraphStore()
         self._results = Results()
+        self._opened = object_store_of(process.settings)
 
     async def step(self, job: GraphJob) -> Advance[GraphState] | Finish:
         """Name the uploads, or read some pages of the graph, or make one analysis, or finish."""
@@ -174,7 +175,6 @@ class GraphWork:
 
     @property
     def _objects(self) -> ObjectStore:
-        objects = object_store_of(self._process.settings)
-        if objects is None:
+        if self._opened is None:
             raise JobFailure("results_unavailable", "The installation has no store for results.")
-        return objects
+        return self._opened

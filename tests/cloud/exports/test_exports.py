@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -240,6 +241,28 @@ def _references(value: Any) -> list[str]:
         own = [value["reference"]] if isinstance(value.get("reference"), str) else []
         return own + [one for each in value.values() for one in _references(each)]
     return [one for each in value for one in _references(each)] if isinstance(value, list) else []
+
+
+async def test_row_groups_and_the_end_of_a_parquet_file_are_made_beside_the_event_loop(
+    desk: ExportDesk, gateway: GatewayInVehicle, small_parts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await two_encounters(desk, gateway)
+    threads: dict[str, set[int]] = {"encoded": set(), "end": set()}
+    encoded, end = parquet.ParquetPart.encoded, parquet.ParquetFormat.end
+
+    def watched_encoded(self: parquet.ParquetPart, **place: Any) -> Any:
+        threads["encoded"].add(threading.get_ident())
+        return encoded(self, **place)
+
+    def watched_end(self: parquet.ParquetFormat, details: Any, **place: Any) -> Any:
+        threads["end"].add(threading.get_ident())
+        return end(self, details, **place)
+
+    monkeypatch.setattr(parquet.ParquetPart, "encoded", watched_encoded)
+    monkeypatch.setattr(parquet.ParquetFormat, "end", watched_end)
+    await desk.run({**OBSERVATIONS, "format": "parquet"})
+    assert all(threads.values())
+    assert threading.get_ident() not in threads["encoded"] | threads["end"]
 
 
 async def test_cancelled_export_leaves_no_object(

@@ -15,8 +15,9 @@ from cloud.clinical.devices import Enrolment
 from cloud.clinical.epcr import CareModel, CrewRegister, Dispatch, Epcr, encounters
 from cloud.foundation.db import Database
 from cloud.foundation.ids import UlidIds
-from cloud.foundation.objects import LocalObjects, Results
+from cloud.foundation.objects import LocalObjects, ObjectStore, Results, object_store_of
 from cloud.foundation.process import Process
+from cloud.foundation.settings import Settings
 from cloud.foundation.viewer import Actor, SecrecyLevel
 from cloud.settings import MODEL
 from cloud.supplies import make_process
@@ -180,6 +181,19 @@ async def test_interrupted_job_continues_with_the_same_graph_and_removes_its_par
     assert orjson.loads(await story.objects.read(result.stored)) == whole
     assert whole["graph"]["nodes_by_kind"]["encounter"] == 5
     assert await story.stored("uploads") == []
+
+
+async def test_object_store_is_opened_once(story: GraphStory, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Settings] = []
+
+    def watched(settings: Settings) -> ObjectStore | None:
+        opened.append(settings)
+        return object_store_of(settings)
+
+    monkeypatch.setattr("cloud.work.graph.work.object_store_of", watched)
+    story.work = GraphWork(story.process)
+    await story.run(story.job(analyses=["components", "centrality"]))
+    assert len(opened) == 1
 
 
 async def test_cancelled_job_leaves_no_parts(story: GraphStory) -> None:

@@ -14,6 +14,7 @@ from tests.builders.contract_samples import sample, shape_faults
 from tests.builders.job_desk import BODY, RETENTION_US, JobDesk
 
 JOBS = "/v1/jobs"
+LATER = "2026-03-24T13:00:00Z"
 
 
 @pytest.mark.contract("C-153", "C-156", "C-157", "C-185")
@@ -65,6 +66,8 @@ async def test_invalid_request_names_its_field_and_leaves_the_idempotency_key_un
         ({"payload": {}}, "/payload/analyses"),
         ({"payload": {"analyses": ["components"], "more": 1}}, "/payload/more"),
         ({"payload": ["components"]}, "/payload"),
+        ({"payload": {"analyses": ["components"], "since": LATER, "until": LATER}}, "/payload"),
+        ({"payload": {"analyses": ["components"], "since": LATER, "until": "2026-03-24T12:00:00Z"}}, "/payload"),
         ({"payload": None}, "/payload"),
         ({"secrecy_level": "cosmic"}, "/secrecy_level"),
         ({"secret": 1}, "/secret"),
