@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
-from cloud.clinical.waveforms import Run, WaveformEnvelopes, WaveformIndex
-from cloud.foundation.db import Database, Records
+from cloud.clinical.waveforms import Run, StoredRun, WaveformEnvelopes, WaveformIndex
+from cloud.foundation.db import Database, Records, Transaction
 from cloud.foundation.errors import DomainError
 from cloud.foundation.objects import ObjectStore
 from cloud.foundation.viewer import Viewer
@@ -158,63 +158,83 @@ class CustodyCheck:
         gaps = sorted([*((row.sequence, row.through_sequence) for row in spans), *ranges])
         after = 0
         while True:
+            # One snapshot for a segment, since batches move between rows and runs meanwhile.
             async with self._database.read() as tx:
-                page = await tx.execute(
-                    select(batches.c.sequence)
-                    .where(batches.c.lane_id == lane_id, batches.c.sequence > after)
-                    .order_by(batches.c.sequence)
-                    .limit(PAGE_ROWS)
-                )
-                runs = [one.run for one in await self._index.of_lane(tx, lane_id, after=after, limit=PAGE_RUNS)]
-            ends = [
-                *([page.rows[-1].sequence] if len(page) == PAGE_ROWS else []),
-                *([runs[-1].through_sequence] if len(runs) == PAGE_RUNS else []),
-            ]
-            if ends:
-                through = await self._uncut(lane_id, min(ends), gaps)
-            else:
-                last = [*(row.sequence for row in page), *(run.through_sequence for run in runs)]
-                through = max([after, *last, *(last for _, last in gaps)])
+                through = await self._end(tx, lane_id, after, gaps)
+                found = await self._rows_in(tx, lane_id, after, through)
+                runs = await self._runs_in(tx, lane_id, after, through)
             if through == after:
                 return
-            found = await self._between(lane_id, after, through, report)
+            found += await self._packed(runs, after, report)
             yield [one for one in found if one.envelope or not _is_removed(one.sequence, removed)], after, through
             after = through
 
-    async def _uncut(self, lane_id: int, through: int, gaps: Sequence[tuple[int, int]]) -> int:
+    async def _end(self, tx: Transaction, lane_id: int, after: int, gaps: Sequence[tuple[int, int]]) -> int:
+        """Return the end of the segment that begins after `after`; `after` itself if nothing follows."""
+        page = await tx.execute(
+            select(batches.c.sequence)
+            .where(batches.c.lane_id == lane_id, batches.c.sequence > after)
+            .order_by(batches.c.sequence)
+            .limit(PAGE_ROWS)
+        )
+        runs = [one.run for one in await self._runs_after(tx, lane_id, after)]
+        ends = [
+            *([page.rows[-1].sequence] if len(page) == PAGE_ROWS else []),
+            *([runs[-1].through_sequence] if len(runs) == PAGE_RUNS else []),
+        ]
+        if ends:
+            return await self._uncut(tx, lane_id, min(ends), gaps)
+        last: list[int] = [*(row.sequence for row in page), *(run.through_sequence for run in runs)]
+        return max([after, *last, *(last for _, last in gaps)])
+
+    async def _uncut(self, tx: Transaction, lane_id: int, through: int, gaps: Sequence[tuple[int, int]]) -> int:
         """Return the end of a segment: `through`, or the end of the gap record's range or the run in which it lies."""
         while True:
             end = _uncut(through, gaps)
-            async with self._database.read() as tx:
-                runs = await self._index.overlapping(tx, [(lane_id, end, end)])
+            runs = await self._index.overlapping(tx, [(lane_id, end, end)])
             end = max([end, *(run.through_sequence for run in runs)])
             if end == through:
                 return end
             through = end
 
-    async def _between(self, lane_id: int, after: int, through: int, report: LaneReport) -> list[HeldEnvelope]:
+    async def _rows_in(self, tx: Transaction, lane_id: int, after: int, through: int) -> list[HeldEnvelope]:
         found: list[HeldEnvelope] = []
-        async with self._database.read() as tx:
-            for table in (batches, gap_ranges):
-                here = (table.c.lane_id == lane_id, table.c.sequence > after, table.c.sequence <= through)
-                records = Records(HeldEnvelope, table)
-                found += await records.all(tx, records.select().where(*here))
+        for table in (batches, gap_ranges):
+            here = (table.c.lane_id == lane_id, table.c.sequence > after, table.c.sequence <= through)
+            records = Records(HeldEnvelope, table)
+            found += await records.all(tx, records.select().where(*here))
+        return found
+
+    async def _runs_after(self, tx: Transaction, lane_id: int, after: int) -> list[StoredRun]:
+        """Return the next runs that end after `after`. The first one begins before it if batches of the segment before
+        have moved to it meanwhile."""
+        around = await self._index.overlapping(tx, [(lane_id, after + 1, after + 1)])
+        before = min([after, *(run.sequence - 1 for run in around)])
+        return await self._index.of_lane(tx, lane_id, after=before, limit=PAGE_RUNS)
+
+    async def _runs_in(self, tx: Transaction, lane_id: int, after: int, through: int) -> list[StoredRun]:
+        found: list[StoredRun] = []
         while True:
-            async with self._database.read() as tx:
-                page = await self._index.of_lane(tx, lane_id, after=after, limit=PAGE_RUNS)
+            page = await self._runs_after(tx, lane_id, after)
             due = [one for one in page if one.run.sequence <= through]
-            async for stored, envelopes in self._envelopes.read_all(due):
-                if isinstance(envelopes, DomainError):
-                    sentence = f"its packed object cannot be read: {envelopes.sentence}"
-                    report.find(sentence, stored.run.sequence, stored.run.through_sequence)
-                    continue
-                found += _held_in(stored.run, envelopes)
-                if self._with_rows and report.lane == Lane.WAVEFORM.value:
-                    async with self._database.read() as tx:
-                        await compare_index(tx, stored.run, envelopes, report)
+            found += due
             if len(due) < PAGE_RUNS:
                 return found
-            after = due[-1].run.sequence
+            after = due[-1].run.through_sequence
+
+    async def _packed(self, runs: Sequence[StoredRun], after: int, report: LaneReport) -> list[HeldEnvelope]:
+        """Return the batches of runs that follow `after`."""
+        found: list[HeldEnvelope] = []
+        async for stored, envelopes in self._envelopes.read_all(runs):
+            if isinstance(envelopes, DomainError):
+                sentence = f"its packed object cannot be read: {envelopes.sentence}"
+                report.find(sentence, stored.run.sequence, stored.run.through_sequence)
+                continue
+            found += [one for one in _held_in(stored.run, envelopes) if one.sequence > after]
+            if self._with_rows and report.lane == Lane.WAVEFORM.value:
+                async with self._database.read() as tx:
+                    await compare_index(tx, stored.run, envelopes, report)
+        return found
 
 
 def _is_removed(sequence: int, removed: Sequence[RemovedRange]) -> bool:
