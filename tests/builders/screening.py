@@ -39,7 +39,9 @@ class Office:
     ) -> ImportedList:
         file = ListFile(format=format, pieces=pieces(data), aliases=pieces(aliases), name=name)
         service = ListImport(self.database, self.clock)
-        return await service.take(self.actor, file, accept_problems=accept_problems, accept_smaller=accept_smaller)
+        return await service.import_list(
+            self.actor, file, accept_problems=accept_problems, accept_smaller=accept_smaller
+        )
 
     async def list_entries(self, *entries: ListedEntry) -> ImportedList:
         return await self.take(ofac_xml(entries), accept_smaller=True)

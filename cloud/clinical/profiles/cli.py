@@ -35,7 +35,7 @@ def import_profiles(
         with file.open("rb") as opened:
             # A longer line is read in part, and refused by its length.
             lines = iter(lambda: opened.readline(LINE_BYTES_MAX + 1), b"")
-            return await _service(place).take(place.operator(tenant), organization, lines)
+            return await _service(place).import_profiles(place.operator(tenant), organization, lines)
 
     try:
         done = run(context, imported)

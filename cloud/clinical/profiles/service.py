@@ -98,7 +98,7 @@ class Profiles:
             await self._store.remove(tx, profile)
             await self._audit.record(tx, actor, "profile.remove", profile.id)
 
-    async def take(self, actor: Actor, organization_id: str, lines: Iterable[bytes]) -> ImportedProfiles:
+    async def import_profiles(self, actor: Actor, organization_id: str, lines: Iterable[bytes]) -> ImportedProfiles:
         """Import profiles, one JSON object a line. A profile with a known reference is replaced and keeps its id. A
         chunk of `CHUNK_PROFILES` lines is stored as a whole, or not at all if one of its lines has a problem. Raises
         `OrganizationUnknown`, `ProfilesUnreadable`."""

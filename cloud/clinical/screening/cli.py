@@ -68,7 +68,7 @@ def import_list(
         wanted = ListFile(format=format, pieces=main, aliases=second, name=name)
         service = ListImport(place.database, place.clock)
         try:
-            return await service.take(
+            return await service.import_list(
                 place.operator(tenant), wanted, accept_problems=accept_problems, accept_smaller=accept_smaller
             )
         except ListHasProblems as problems:

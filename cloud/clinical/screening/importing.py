@@ -13,6 +13,7 @@ from hashlib import sha256
 from itertools import islice
 
 from cloud.access.audit import Audit
+from cloud.access.tenancy import TenancyStore
 from cloud.clinical.screening.errors import (
     ListEmpty,
     ListFormatUnknown,
@@ -25,9 +26,9 @@ from cloud.clinical.screening.model import ListState, ScreeningList
 from cloud.clinical.screening.names import fold, keys_of, skeleton
 from cloud.clinical.screening.search import WHOLE
 from cloud.clinical.screening.store import (
-    EntryRow,
     ListStore,
     NameRow,
+    StagedRow,
     WalletRow,
     WordRow,
     write_entry,
@@ -43,10 +44,9 @@ from cloud.foundation.viewer import Actor, Viewer
 from protocols.sanctions.entry import DocumentRefused, ListedEntry, Publication, Row, RowProblem, WalletLabel
 from protocols.sanctions.formats import FORMATS
 
-CHUNK_RECORDS = 250
-"""Records of one transaction: about 3,000 rows, which take 10 to 30 ms on SQLite."""
-CHUNK_WORDS = 5_000
-"""Rows of words of one transaction."""
+STAGED_ROWS = 3_000
+"""Rows of one transaction, which take 10 to 30 ms on SQLite: those of about 250 records. One record may have more than
+10,000, so it may be written in several transactions."""
 RECORDS_MAX = 500_000
 """Most records of a list. All published sanctions lists together have about 60,000 entries."""
 PROBLEMS_KEPT_MAX = 200
@@ -91,13 +91,6 @@ class _Progress:
     wholes: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class _Chunk:
-    entries: list[EntryRow] = field(default_factory=list)
-    names: list[NameRow] = field(default_factory=list)
-    wallets: list[WalletRow] = field(default_factory=list)
-
-
 class ListImport:
     """Operations on imported lists."""
 
@@ -107,7 +100,7 @@ class ListImport:
         self._store = ListStore()
         self._audit = Audit(clock)
 
-    async def take(
+    async def import_list(
         self, actor: Actor, file: ListFile, *, accept_problems: bool = False, accept_smaller: bool = False
     ) -> ImportedList:
         """Import a list and make it current. Raises `ListFormatUnknown`, `ListNameMalformed`, `ListUnreadable`,
@@ -118,17 +111,15 @@ class ListImport:
         progress = _Progress(list_id)
         digest = sha256()
         try:
-            await self._write_rows(progress, _rows(file, digest.update))
+            await self._write(_staged_rows(file, digest.update, progress))
             _check(progress, accept_problems)
-            await self._write_words(progress)
-            await self._make_current(actor, name, progress, digest.hexdigest(), accept_smaller)
+            await self._write(_word_rows(progress))
+            made = await self._make_current(actor, name, progress, digest.hexdigest(), accept_smaller)
         except (ListUnreadable, ListHasProblems, ListEmpty, ListShrunk):
             async with self._database.transaction() as tx:
                 refused = {"state": ListState.REFUSED.value, "problems": progress.problem_count}
                 await self._store.change(tx, list_id, **refused)
             raise
-        async with self._database.read() as tx:
-            (made,) = [one for one in await self._store.current(tx, actor) if one.id == list_id]
         return ImportedList(made, progress.problems)
 
     async def lists(self, viewer: Viewer, *, count: int) -> Sequence[ScreeningList]:
@@ -136,31 +127,18 @@ class ListImport:
         async with self._database.read() as tx:
             return await self._store.newest(tx, viewer, count=count)
 
-    async def _write_rows(self, progress: _Progress, rows: Iterator[Row]) -> None:
-        while True:
-            try:
-                records = list(islice(rows, CHUNK_RECORDS))
-            except DocumentRefused as refused:
-                raise ListUnreadable(f"({refused.reason})") from None
-            if not records:
-                return
-            chunk = _chunk_of(records, progress)
-            if progress.number > RECORDS_MAX:
-                raise ListUnreadable(f"(The file has more than {RECORDS_MAX} records.)")
+    async def _write(self, rows: Iterator[StagedRow]) -> None:
+        while staged := list(islice(rows, STAGED_ROWS)):
             async with self._database.transaction() as tx:
-                await self._store.add(tx, entries=chunk.entries, names=chunk.names, wallets=chunk.wallets)
-
-    async def _write_words(self, progress: _Progress) -> None:
-        rows = _word_rows(progress)
-        while words := list(islice(rows, CHUNK_WORDS)):
-            async with self._database.transaction() as tx:
-                await self._store.add(tx, words=words)
+                await self._store.add(tx, staged)
 
     async def _make_current(
         self, actor: Actor, name: str, progress: _Progress, digest: str, accept_smaller: bool
-    ) -> None:
+    ) -> ScreeningList:
         now_us = self._clock.now_us()
         async with self._database.transaction() as tx:
+            # Of two imports of a list at once, the later one waits here, and replaces the list of the earlier one.
+            await TenancyStore().lock_tenant(tx, actor.tenant_id)
             before = await self._store.current_named(tx, actor, name)
             if before is not None:
                 kept = before.entries + before.wallets
@@ -187,6 +165,9 @@ class ListImport:
                 "problems": progress.problem_count,
             }
             await self._audit.record(tx, actor, "screening.import", name, metadata=details)
+            made = await self._store.current_named(tx, actor, name)
+            assert made is not None, "it was made so above"
+            return made
 
 
 def _checked_name(file: ListFile) -> str:
@@ -223,28 +204,32 @@ def _check(progress: _Progress, accept_problems: bool) -> None:
         raise ListEmpty
 
 
-def _chunk_of(records: Sequence[Row], progress: _Progress) -> _Chunk:
-    chunk = _Chunk()
-    for record in records:
-        progress.number += 1
-        match record:
-            case Publication():
-                progress.published_on = record.published_on
-            case ListedEntry():
-                _add_entry(chunk, progress, record)
-            case WalletLabel():
-                _add_label(chunk, progress, record)
-            case RowProblem():
-                progress.problem_count += 1
-                if len(progress.problems) < PROBLEMS_KEPT_MAX:
-                    progress.problems.append(record)
-    return chunk
+def _staged_rows(file: ListFile, examine: Callable[[bytes], None], progress: _Progress) -> Iterator[StagedRow]:
+    """Yield the rows of the entries, names and wallets of a file. Raises `ListUnreadable`."""
+    try:
+        for record in _rows(file, examine):
+            progress.number += 1
+            if progress.number > RECORDS_MAX:
+                raise ListUnreadable(f"(The file has more than {RECORDS_MAX} records.)")
+            match record:
+                case Publication():
+                    progress.published_on = record.published_on
+                case ListedEntry():
+                    yield from _entry_rows(progress, record)
+                case WalletLabel():
+                    yield _label_row(progress, record)
+                case RowProblem():
+                    progress.problem_count += 1
+                    if len(progress.problems) < PROBLEMS_KEPT_MAX:
+                        progress.problems.append(record)
+    except DocumentRefused as refused:
+        raise ListUnreadable(f"({refused.reason})") from None
 
 
-def _add_entry(chunk: _Chunk, progress: _Progress, entry: ListedEntry) -> None:
+def _entry_rows(progress: _Progress, entry: ListedEntry) -> Iterator[StagedRow]:
     list_id, number = progress.list_id, progress.number
     progress.entries += 1
-    chunk.entries.append(write_entry(list_id, number, entry))
+    yield write_entry(list_id, number, entry)
     for position, name in enumerate(entry.names):
         words = fold(name.text)
         if not words:
@@ -253,10 +238,10 @@ def _add_entry(chunk: _Chunk, progress: _Progress, entry: ListedEntry) -> None:
         folded = " ".join(words)
         for word in dict.fromkeys(words):
             progress.words[word] += 1
-            chunk.names.append(NameRow(list_id, word, number, position, folded))
+            yield NameRow(list_id, word, number, position, folded)
         whole = "".join(words)
         progress.wholes[whole] = WHOLE + skeleton(whole)
-        chunk.names.append(NameRow(list_id, WHOLE + whole, number, position, folded))
+        yield NameRow(list_id, WHOLE + whole, number, position, folded)
     for wallet in entry.wallets:
         progress.wallets += 1
         fields = {
@@ -269,10 +254,10 @@ def _add_entry(chunk: _Chunk, progress: _Progress, entry: ListedEntry) -> None:
             "reference": entry.reference,
             "programmes": entry.programmes,
         }
-        chunk.wallets.append(write_wallet(list_id, normalized_address(wallet.address), progress.wallets, fields))
+        yield write_wallet(list_id, normalized_address(wallet.address), progress.wallets, fields)
 
 
-def _add_label(chunk: _Chunk, progress: _Progress, label: WalletLabel) -> None:
+def _label_row(progress: _Progress, label: WalletLabel) -> WalletRow:
     progress.wallets += 1
     fields = {
         "asset": label.wallet.asset,
@@ -282,8 +267,7 @@ def _add_label(chunk: _Chunk, progress: _Progress, label: WalletLabel) -> None:
         "source": label.source,
         "stated_on": label.labelled_on,
     }
-    address = normalized_address(label.wallet.address)
-    chunk.wallets.append(write_wallet(progress.list_id, address, progress.wallets, fields))
+    return write_wallet(progress.list_id, normalized_address(label.wallet.address), progress.wallets, fields)
 
 
 def _word_rows(progress: _Progress) -> Iterator[WordRow]:

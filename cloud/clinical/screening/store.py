@@ -1,10 +1,11 @@
 """SQL statements that read and write imported lists."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import ColumnElement, and_, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Table, and_, insert, or_, select, tuple_, update
 
 from cloud.clinical.screening.model import ListState, ScreeningList, WalletHit
 from cloud.clinical.screening.tables import (
@@ -58,6 +59,15 @@ class WalletRow(NamedTuple):
     document: str
 
 
+StagedRow = EntryRow | NameRow | WordRow | WalletRow
+_TABLES: Mapping[type[StagedRow], Table] = {
+    EntryRow: screening_entries,
+    NameRow: screening_names,
+    WordRow: screening_words,
+    WalletRow: screening_wallets,
+}
+
+
 class ListStore:
     """SQL statements on the editions of lists and their rows."""
 
@@ -102,30 +112,21 @@ class ListStore:
         statement = _LISTS.select().where(*visible(screening_lists, viewer))
         return await _LISTS.all(tx, statement.order_by(screening_lists.c.id.desc()).limit(count))
 
-    async def add(
-        self,
-        tx: Transaction,
-        *,
-        entries: Sequence[EntryRow] = (),
-        names: Sequence[NameRow] = (),
-        words: Sequence[WordRow] = (),
-        wallets: Sequence[WalletRow] = (),
-    ) -> None:
+    async def add(self, tx: Transaction, rows: Iterable[StagedRow]) -> None:
         """Add rows of a list that is not searched yet."""
-        for table, kind, rows in (
-            (screening_entries, EntryRow, entries),
-            (screening_names, NameRow, names),
-            (screening_words, WordRow, words),
-            (screening_wallets, WalletRow, wallets),
-        ):
-            if rows:
-                await tx.driver.append(table, kind._fields, rows)
+        by_kind: dict[type[StagedRow], list[StagedRow]] = defaultdict(list)
+        for row in rows:
+            by_kind[type(row)].append(row)
+        for kind, of_kind in by_kind.items():
+            await tx.driver.append(_TABLES[kind], kind._fields, of_kind)
 
-    async def words(self, tx: Transaction, lists: Collection[int], keys: Collection[str]) -> Sequence[WordRow]:
-        """Return the words of these lists under these keys."""
+    async def words(
+        self, tx: Transaction, lists: Collection[int], keys: Collection[str], *, count: int
+    ) -> Sequence[WordRow]:
+        """Return words of these lists under these keys, at most `count`."""
         wanted = screening_words.c.list_id.in_(lists), screening_words.c.key.in_(keys)
         columns = [screening_words.c[name] for name in WordRow._fields]
-        return [WordRow(*row) for row in await tx.execute(select(*columns).where(*wanted))]
+        return [WordRow(*row) for row in await tx.execute(select(*columns).where(*wanted).limit(count))]
 
     async def names(self, tx: Transaction, words: Mapping[int, Collection[str]], *, count: int) -> Sequence[NameRow]:
         """Return names that have one of these words of their list, at most `count`. A name is returned once for each of

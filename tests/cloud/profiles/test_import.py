@@ -35,7 +35,7 @@ async def test_chunk_with_a_problem_is_not_stored_and_the_others_are(
     home, profiles = await household(database, CLOCK), service_on(database)
     monkeypatch.setattr(service_module, "CHUNK_PROFILES", 2)
     lines = [line(1), line(2), line(3), line(4, kind="robot"), b"\n", line(5)]
-    done = await profiles.take(home.operator, home.organization.id, lines)
+    done = await profiles.import_profiles(home.operator, home.organization.id, lines)
     assert (done.stored, done.left_out, [one.line for one in done.problems]) == (3, 2, [4])
     assert "robot" not in done.problems[0].text
     found = await profiles.list(home.operator, count=10)
@@ -44,9 +44,11 @@ async def test_chunk_with_a_problem_is_not_stored_and_the_others_are(
 
 async def test_profile_with_a_known_reference_is_replaced_and_keeps_its_id(database: Database) -> None:
     home, profiles = await household(database, CLOCK), service_on(database)
-    await profiles.take(home.operator, home.organization.id, [line(1)])
+    await profiles.import_profiles(home.operator, home.organization.id, [line(1)])
     (before,) = await profiles.list(home.operator, count=10)
-    await profiles.take(home.operator, home.organization.id, [line(1, names=["Another"], secrecy_level="secret")])
+    await profiles.import_profiles(
+        home.operator, home.organization.id, [line(1, names=["Another"], secrecy_level="secret")]
+    )
     (after,) = await profiles.list(home.operator, count=10)
     assert (after.id, after.names, after.secrecy_level.word) == (before.id, ("Another",), "secret")
     with pytest.raises(ProfileUnknown):
@@ -69,17 +71,17 @@ async def test_unusable_profile_is_a_problem_with_its_line(
     database: Database, fields: dict[str, object], part: str
 ) -> None:
     home, profiles = await household(database, CLOCK), service_on(database)
-    done = await profiles.take(home.operator, home.organization.id, [line(1, **fields)])
+    done = await profiles.import_profiles(home.operator, home.organization.id, [line(1, **fields)])
     assert [(one.line, part in one.text) for one in done.problems] == [(1, True)]
 
 
 async def test_unreadable_file_or_unknown_organisation_is_refused(database: Database) -> None:
     home, profiles = await household(database, CLOCK), service_on(database)
     with pytest.raises(ProfilesUnreadable, match="Line 1 has more than"):
-        await profiles.take(home.operator, home.organization.id, [b"x" * (LINE_BYTES_MAX + 1)])
+        await profiles.import_profiles(home.operator, home.organization.id, [b"x" * (LINE_BYTES_MAX + 1)])
     with pytest.raises(OrganizationUnknown):
-        await profiles.take(home.operator, "org_absent", [line(1)])
-    done = await profiles.take(home.operator, home.organization.id, [b"not JSON"])
+        await profiles.import_profiles(home.operator, "org_absent", [line(1)])
+    done = await profiles.import_profiles(home.operator, home.organization.id, [b"not JSON"])
     assert [one.line for one in done.problems] == [1]
 
 

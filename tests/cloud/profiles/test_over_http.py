@@ -37,7 +37,7 @@ def office_of(here: Api) -> Office:
 async def store(here: Api, profile: dict[str, Any]) -> str:
     """Import a profile; return the path of its route."""
     service = Profiles(here.database, here.clock, UlidIds(here.clock))
-    done = await service.take(here.home.operator, here.home.organization.id, [orjson.dumps(profile)])
+    done = await service.import_profiles(here.home.operator, here.home.organization.id, [orjson.dumps(profile)])
     assert (done.stored, done.problems) == (1, [])
     (newest, *_) = await service.list(here.home.operator, count=1)
     return f"/v1/profiles/{newest.id}"

@@ -18,7 +18,7 @@ PERIOD_US = 10 * 366 * DAY_US
 async def test_enrichments_are_deleted_after_ten_years_and_the_profile_stays(database: Database) -> None:
     clock, (kind,) = HandClock(), KINDS
     home, profiles = await household(database, clock), service_on(database)
-    await profiles.take(home.operator, home.organization.id, [line(1)])
+    await profiles.import_profiles(home.operator, home.organization.id, [line(1)])
     (profile,) = await profiles.list(home.operator, count=1)
     async with database.transaction() as tx:
         for id, age_us in (("enr_old", PERIOD_US + DAY_US), ("enr_new", PERIOD_US - DAY_US)):

@@ -1,10 +1,11 @@
 """An edition of a list is searched only when all of it is stored, and an import that fails changes nothing."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from cloud.access.audit import Audit
 from cloud.clinical.screening import ListFile, ListImport, Search
@@ -18,8 +19,8 @@ from cloud.clinical.screening.errors import (
     ListUnreadable,
 )
 from cloud.clinical.screening.jobs import IMPORT_US_MAX
-from cloud.clinical.screening.model import ListState
-from cloud.clinical.screening.store import ListStore
+from cloud.clinical.screening.model import ListState, ScreeningList
+from cloud.clinical.screening.store import ListStore, StagedRow
 from cloud.clinical.screening.tables import (
     screening_entries,
     screening_lists,
@@ -27,12 +28,16 @@ from cloud.clinical.screening.tables import (
     screening_wallets,
     screening_words,
 )
-from cloud.foundation.db import Database
+from cloud.foundation.db import Database, Transaction, open_database
+from cloud.foundation.viewer import Viewer
 from protocols.sanctions.entry import ListedName, ListedWallet, WalletLabel
 from tests.builders.cloud_people import HandClock
 from tests.builders.sanctions_lists import listed, ofac_xml, wallet_labels_csv
 from tests.builders.screening import Office, open_office
+from tests.harness.eventually import eventually
+from tests.harness.postgresql import PostgresqlCluster
 
+WAITING_FOR_A_LOCK = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
 OLD = listed("SYN-1", "Formerly Listedov")
 NEW = listed("SYN-2", "Newly Testovich")
 BROKEN = replace(listed("SYN-3", "x"), names=(ListedName(""),))
@@ -143,7 +148,7 @@ async def test_import_that_ends_between_two_chunks_changes_no_search_and_its_row
     office = await open_office(database, clock)
     await office.take(ofac_xml([OLD]))
     stored = await rows(database)
-    monkeypatch.setattr(importing_module, "CHUNK_RECORDS", 2)
+    monkeypatch.setattr(importing_module, "STAGED_ROWS", 2)
 
     def ending() -> Iterator[bytes]:
         yield ofac_xml([NEW] * 20).partition(b"</sdnList>")[0]
@@ -151,7 +156,7 @@ async def test_import_that_ends_between_two_chunks_changes_no_search_and_its_row
 
     file = ListFile(format="ofac-xml", pieces=ending())
     with pytest.raises(ConnectionError):
-        await ListImport(database, clock).take(office.actor, file)
+        await ListImport(database, clock).import_list(office.actor, file)
     assert await rows(database) > stored
     assert await office.references("Formerly Listedov") == ["SYN-1"]
     assert await empty(office, clock) == 0
@@ -159,6 +164,63 @@ async def test_import_that_ends_between_two_chunks_changes_no_search_and_its_row
     assert await empty(office, clock) > 0
     assert await rows(database) == stored
     assert await office.references("Formerly Listedov") == ["SYN-1"]
+
+
+async def test_entry_with_many_names_is_written_in_transactions_of_limited_size(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = await open_office(database)
+    monkeypatch.setattr(importing_module, "STAGED_ROWS", 10)
+    sizes: list[int] = []
+    add = ListStore.add
+
+    async def counted(self: ListStore, tx: Transaction, rows: Sequence[StagedRow]) -> None:
+        sizes.append(len(rows))
+        await add(self, tx, rows)
+
+    monkeypatch.setattr(ListStore, "add", counted)
+    aliases = [ListedName(f"Newly Alias{number}ov", is_alias=True) for number in range(30)]
+    done = await office.take(ofac_xml([OLD, listed("SYN-2", "Newly Testovich", *aliases)]))
+    assert (done.list.entries, done.list.names) == (2, 32)
+    assert max(sizes) == 10
+    assert sum(sizes) == await rows(database)
+    assert await office.references("Newly Alias29ov") == ["SYN-2"]
+
+
+@pytest.mark.pg
+async def test_of_two_first_imports_at_once_the_later_one_replaces_the_other(
+    postgresql: PostgresqlCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with postgresql.database() as url:
+        processes = [await open_database(url), await open_database(url)]
+        office = await open_office(processes[0])
+        other = replace(office, database=processes[1])
+        found = 0
+        current_named = ListStore.current_named
+
+        async def both_found_none_or_one_waits() -> bool:
+            if found > 1:
+                return True
+            async with processes[0].read() as tx:
+                return bool((await tx.execute(WAITING_FOR_A_LOCK)).scalar())
+
+        async def find_then_wait(self: ListStore, tx: Transaction, viewer: Viewer, name: str) -> ScreeningList | None:
+            nonlocal found
+            one = await current_named(self, tx, viewer, name)
+            found += 1
+            if found == 1:
+                await eventually(both_found_none_or_one_waits)
+            return one
+
+        monkeypatch.setattr(ListStore, "current_named", find_then_wait)
+        try:
+            done = await asyncio.gather(office.take(ofac_xml([OLD])), other.take(ofac_xml([NEW])))
+            assert {one.list.state for one in done} == {ListState.CURRENT}
+            states = [one.state for one in await ListImport(processes[0], office.clock).lists(office.actor, count=10)]
+            assert sorted(states) == [ListState.CURRENT, ListState.REPLACED]
+        finally:
+            for process in processes:
+                await process.close()
 
 
 async def test_rows_of_replaced_editions_are_deleted_in_chunks_and_the_list_stays_in_the_history(

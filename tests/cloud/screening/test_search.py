@@ -122,6 +122,16 @@ async def test_names_of_the_most_frequent_word_are_not_read(
     assert ([hit.entry.reference for hit in found.hits], found.is_complete) == (["SYN-1"], True)
 
 
+async def test_search_for_a_word_with_many_similar_words_is_not_complete(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = await open_office(database)
+    await office.list_entries(*(listed(f"SYN-{number}", f"Examplo Testov{number}ich") for number in range(10)))
+    assert (await office.screen("Examplo Testov1ich")).is_complete
+    monkeypatch.setattr(search_module, "WORD_ROWS_MAX", 3)
+    assert not (await office.screen("Examplo Testov1ich")).is_complete
+
+
 @pytest.mark.parametrize("limit", ["NAME_ROWS_MAX", "COMPARED_MAX", "HITS_MAX"])
 async def test_search_that_reaches_a_limit_is_not_complete(
     database: Database, monkeypatch: pytest.MonkeyPatch, limit: str
