@@ -2,13 +2,12 @@
 
 An object is written to a temporary file, flushed to the disk, and renamed to its name; then the folder is flushed. So
 after a power cut an object is there whole or not at all. The temporary files are in the folder `.unfinished`, from
-which a file that a killed process left is removed a day later.
+which the sweep of results removes a file that a killed process left (`remove_unfinished`).
 """
 
 import asyncio
 import hashlib
 import os
-import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
@@ -28,9 +27,6 @@ from cloud.foundation.objects.store import (
 )
 
 UNFINISHED = ".unfinished"
-UNFINISHED_S_MAX = 86_400.0
-"""Age at which a temporary file is removed. A file is written within seconds, so its process has ended."""
-
 _FOLDER_MODE = 0o700
 _FILE_MODE = 0o600
 
@@ -43,7 +39,6 @@ class LocalObjects:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._tidied = False
 
     async def put(self, name: str, data: bytes) -> StoredObject:
         path = self._path(name)
@@ -85,6 +80,9 @@ class LocalObjects:
     async def remove(self, name: str) -> None:
         await _in_thread(_remove, self._path(name))
 
+    async def remove_unfinished(self, before_us: int) -> int:
+        return await _in_thread(_remove_older, self._root / UNFINISHED, before_us)
+
     async def pages(self, prefix: str, *, after: str = "") -> AsyncIterator[Sequence[ListedObject]]:
         found = self._walk(check_name(prefix), after)
         while page := await _in_thread(lambda: list(islice(found, PAGE_OBJECTS))):
@@ -107,9 +105,6 @@ class LocalObjects:
         _make_folder(self._root)
         unfinished = self._root / UNFINISHED
         _make_folder(unfinished)
-        if not self._tidied:
-            _remove_older(unfinished, time.time() - UNFINISHED_S_MAX)
-            self._tidied = True
         for folder in reversed(path.relative_to(self._root).parents[:-1]):
             _make_folder(self._root / folder)
         temporary = unfinished / uuid.uuid4().hex
@@ -144,7 +139,9 @@ async def _in_thread(work: Callable[..., Result], *arguments: object) -> Result:
 
 
 def _append(temporary: Path, data: bytes) -> None:
-    with temporary.open("ab", buffering=0) as file:
+    # Fails when the file was removed, since its process was suspended for a day.
+    with temporary.open("r+b", buffering=0) as file:
+        file.seek(0, os.SEEK_END)
         left = memoryview(data)
         while left:
             left = left[file.write(left) :]
@@ -199,8 +196,12 @@ def _flush(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _remove_older(folder: Path, before_s: float) -> None:
-    for entry in os.scandir(folder):
-        with suppress(FileNotFoundError):
-            if entry.stat(follow_symlinks=False).st_mtime < before_s:
-                os.unlink(entry.path)
+def _remove_older(folder: Path, before_us: int) -> int:
+    removed = 0
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:  # without a folder, nothing was stored yet
+        for entry in entries:
+            with suppress(FileNotFoundError):
+                if entry.stat(follow_symlinks=False).st_mtime_ns < before_us * 1_000:
+                    os.unlink(entry.path)
+                    removed += 1
+    return removed

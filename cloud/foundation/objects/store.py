@@ -102,6 +102,11 @@ class ObjectStore(Protocol):
         """Remove an object, if it exists."""
         ...
 
+    async def remove_unfinished(self, before_us: int) -> int:
+        """Remove what killed processes left of objects that they were storing, and that was last written before
+        `before_us`; return the number of files. For a bucket, its own rule removes incomplete uploads."""
+        ...
+
     def pages(self, prefix: str, *, after: str = "") -> AsyncIterator[Sequence[ListedObject]]:
         """Yield the objects whose names begin with the parts `prefix` and follow `after`, in the order of their names,
         in pages of at most `PAGE_OBJECTS`."""

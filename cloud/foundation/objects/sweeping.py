@@ -1,7 +1,8 @@
 """Remove what results leave: objects whose last reference went, objects that no row names, and parts of uploads.
 
 An object is stored before the row that names it is committed, so a process that is killed in between leaves an orphan.
-It is removed when it is older than `ORPHAN_US`. The parts of an upload are removed when it began before `UPLOAD_US`.
+It is removed when it is older than `ORPHAN_US`. The parts of an upload are removed when it began before `UPLOAD_US`. A
+temporary file, up to the size of a whole result, is removed when nothing was written to it for `UNFINISHED_US`.
 
 After a database was restored from an earlier copy, many results have no row. A result can be made again, so they are
 removed like others.
@@ -24,6 +25,9 @@ ORPHAN_US = 24 * 3_600_000_000
 """Age at which an object without a row is an orphan. A result is committed within minutes of its storing."""
 UPLOAD_US = 3 * ORPHAN_US
 """Age at which an upload is given up: no job runs for days, and one that does begins again."""
+UNFINISHED_US = 24 * 3_600_000_000
+"""Time without a write after which a temporary file is removed. A part is written within seconds, so its process has
+ended."""
 REMOVED_AT_ONCE = 500
 """Unused objects whose rows are deleted in one transaction."""
 EVERY_S = 60.0
@@ -75,8 +79,9 @@ class ResultSweeper:
         return removed
 
     async def remove_orphans(self, stopping: asyncio.Event | None = None) -> int:
-        """Remove the present orphans and the parts of uploads that were given up; return their number."""
-        removed = 0
+        """Remove the present orphans, the parts of uploads that were given up, and the temporary files that killed
+        processes left; return their number."""
+        removed = await self._objects.remove_unfinished(self._clock.now_us() - UNFINISHED_US)
         for prefix, age_us in ((RESULTS, ORPHAN_US), (UPLOADS, UPLOAD_US)):
             async for page in self._objects.pages(prefix):
                 before_us = self._clock.now_us() - age_us

@@ -2,16 +2,25 @@
 
 import os
 import stat
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cloud.foundation.clock import SystemClock
+from cloud.foundation.db import Database
 from cloud.foundation.findings import Level
 from cloud.foundation.ids import UlidIds
-from cloud.foundation.objects import LocalObjects, ObjectStoreUnavailable, examine_store
+from cloud.foundation.objects import (
+    Download,
+    LocalObjects,
+    ObjectStoreUnavailable,
+    ResultSweeper,
+    StoredObject,
+    examine_store,
+)
+from cloud.foundation.objects.sweeping import UNFINISHED_US
+from tests.builders.ingest_cloud import StoppedClock
 
 
 async def test_files_and_folders_are_readable_by_our_account_alone(tmp_path: Path) -> None:
@@ -54,17 +63,42 @@ async def test_failed_put_leaves_no_file(tmp_path: Path) -> None:
     assert os.listdir(tmp_path / ".unfinished") == []
 
 
-async def test_leftover_of_a_killed_process_is_not_listed_and_is_removed_a_day_later(tmp_path: Path) -> None:
-    await LocalObjects(tmp_path).put("w/a", b"1")
+async def test_leftover_of_a_killed_process_is_not_listed_and_is_removed_a_day_after_its_last_write(
+    database: Database, tmp_path: Path
+) -> None:
+    clock = StoppedClock()
+    store = LocalObjects(tmp_path)
+    sweeper = ResultSweeper(database, store, clock)
+    assert await sweeper.remove_orphans() == 0  # there is no folder yet
+    await store.put("w/a", b"1")
     old, young = tmp_path / ".unfinished" / "old", tmp_path / ".unfinished" / "young"
-    for path, age_s in ((old, 90_000), (young, 3_600)):
+    for path, at_us in ((old, clock.at_us), (young, clock.at_us + 3_600_000_000)):
         path.write_bytes(b"half")
-        os.utime(path, (time.time() - age_s,) * 2)
-    later = LocalObjects(tmp_path)
-    await later.put("w/b", b"1")
-    assert [one.name async for page in later.pages("w") for one in page] == ["w/a", "w/b"]
-    assert not old.exists()
-    assert young.exists()
+        os.utime(path, ns=(at_us * 1_000,) * 2)
+    clock.at_us += UNFINISHED_US
+    assert await sweeper.remove_orphans() == 0
+    clock.at_us += 1
+    assert await sweeper.remove_orphans() == 1
+    assert [one.name async for page in store.pages("w") for one in page] == ["w/a"]
+    assert (old.exists(), young.exists()) == (False, True)
+
+
+async def test_join_whose_temporary_file_was_removed_fails_and_leaves_no_object(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LocalObjects(tmp_path)
+    parts = [await store.put(f"w/{number}", b"1") for number in range(2)]
+    read = store.read
+
+    async def removing(stored: StoredObject) -> bytes:
+        if stored is parts[1]:
+            await store.remove_unfinished(before_us=2**62 // 1_000)
+        return await read(stored)
+
+    monkeypatch.setattr(store, "read", removing)
+    with pytest.raises(ObjectStoreUnavailable):
+        await store.join("w/joined", parts, Download("text/csv", "observations.csv"))
+    assert [one.name async for page in store.pages("w") for one in page] == ["w/0", "w/1"]
 
 
 async def test_absent_disk_is_not_taken_for_an_empty_store(tmp_path: Path) -> None:
