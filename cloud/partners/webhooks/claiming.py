@@ -27,7 +27,8 @@ log = structlog.get_logger()
 
 # Twice the longest attempt: enough to send and settle a delivery, and a short delay after a worker was killed.
 LEASE_US = 30_000_000
-# Subscriptions that one query returns at most, and subscriptions of one claim, so that a claim stays short.
+# Subscriptions that one query examines at most, also those whose deliveries are due later, and subscriptions of one
+# claim, so that a claim stays short.
 DUE_WEBHOOKS_MAX = 10_000
 CLAIMED_WEBHOOKS_MAX = 64
 # Interval at which a busy worker queries for due webhooks; in between it claims from those left by the last query.
@@ -58,6 +59,7 @@ class Claimer:
         self._signer: tuple[float, Signer] | None = None
         self.next_us: int | None = None
         self._left: Sequence[DueWebhook] = ()  # in the order of their claims
+        self._after = ""  # the id at which the last query ended; empty if none follows
         self._claims_running = 0  # a running claim may leave more to claim
         self._queried_s = 0.0
 
@@ -75,11 +77,7 @@ class Claimer:
         overdue = self.next_us is not None and self.next_us <= now_us
         idle = not due and (woken or not self._claims_running)
         if query or overdue or idle or now_s - self._queried_s >= QUERY_S:
-            self.next_us, self._left = None, []
-            rows = await self._database.peek(DUE_WEBHOOKS, {"most": DUE_WEBHOOKS_MAX})
-            found = sorted((DueWebhook(*row) for row in rows), key=lambda one: one.due_at_us)
-            self.next_us = min((one.due_at_us for one in found if one.due_at_us > now_us), default=None)
-            self._left = [one for one in found if one.due_at_us <= now_us]
+            await self._query(now_us)
             due = self._with_room(self._left)
             self._queried_s = now_s
         if due:
@@ -88,6 +86,21 @@ class Claimer:
         chosen = {one.webhook_id for one in due}
         self._left = [one for one in self._left if one.webhook_id not in chosen]
         return due
+
+    async def _query(self, now_us: int) -> None:
+        """Query for due webhooks, from the id at which the last query ended, until one has free claim slots or all
+        webhooks are examined. Thus no webhook waits for those with lower ids."""
+        self.next_us, self._left = None, []
+        examined: dict[str, DueWebhook] = {}
+        passes = 1 if self._after else 0  # a pass that begins after the first webhook does not examine all of them
+        while not self._with_room(self._left) and passes >= 0:
+            rows = await self._database.peek(DUE_WEBHOOKS, {"after": self._after, "most": DUE_WEBHOOKS_MAX})
+            examined |= {str(row[0]): DueWebhook(*row) for row in rows}
+            self._after = rows[-1][0] if len(rows) == DUE_WEBHOOKS_MAX else ""
+            passes -= not self._after
+            found = sorted(examined.values(), key=lambda one: one.due_at_us)
+            self.next_us = min((one.due_at_us for one in found if one.due_at_us > now_us), default=None)
+            self._left = [one for one in found if one.due_at_us <= now_us]
 
     def _with_room(self, webhooks: Sequence[DueWebhook]) -> list[DueWebhook]:
         return [one for one in webhooks if self._in_flight.claim_room(one.tenant_id, one.webhook_id) > 0]

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Text, bindparam, case, func, select, update
+from sqlalchemy import BigInteger, Integer, Text, bindparam, case, func, literal_column, select, update
 
 from cloud.foundation.db import GivenRows, Prepared, Records, Transaction, given, insert
 from cloud.partners.webhooks.delivery import LeasedDelivery
@@ -22,15 +22,18 @@ _LEASED = Records(LeasedDelivery, webhook_deliveries)
 
 def _due_webhooks() -> Prepared:
     """Return the query that finds the subscriptions with deliveries that have a due time, and the earliest due time of
-    each. The query steps from one subscription to the next through the index, so a long queue costs no more than a
-    short one."""
+    each: at most `most` subscriptions after the id `after`, in the order of their ids. The query steps from one
+    subscription to the next through the index, so a long queue costs no more than a short one."""
     due = _rows.due_at_us.is_not(None)
-    first = select(func.min(_rows.webhook_id).label("id")).where(due).cte("due_webhooks", recursive=True)
-    after = select(func.min(_rows.webhook_id)).where(due, _rows.webhook_id > first.c.id).scalar_subquery()
-    ids = first.union_all(select(after).where(first.c.id.is_not(None)))
+    first = select(func.min(_rows.webhook_id).label("id"), literal_column("1", Integer).label("number"))
+    first_after = first.where(due, _rows.webhook_id > bindparam("after")).cte("due_webhooks", recursive=True)
+    id, number = first_after.c.id, first_after.c.number
+    following = select(func.min(_rows.webhook_id)).where(due, _rows.webhook_id > id).scalar_subquery()
+    more = select(following, number + 1).where(id.is_not(None), number < bindparam("most", type_=Integer))
+    ids = first_after.union_all(more)
     earliest = select(func.min(_rows.due_at_us)).where(due, _rows.webhook_id == ids.c.id).scalar_subquery()
     tenant = select(_rows.tenant_id).where(due, _rows.webhook_id == ids.c.id).limit(1).scalar_subquery()
-    return Prepared(select(ids.c.id, tenant, earliest).where(ids.c.id.is_not(None)).limit(bindparam("most")))
+    return Prepared(select(ids.c.id, tenant, earliest).where(ids.c.id.is_not(None)).order_by(ids.c.number))
 
 
 DUE_WEBHOOKS = _due_webhooks()
