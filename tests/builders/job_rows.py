@@ -5,11 +5,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from sqlalchemy import select
+
 from cloud.foundation.db import Database
 from cloud.foundation.viewer import SecrecyLevel, Viewer
 from cloud.work.jobs import Job, JobStatus, JobStore, NewJob
 from cloud.work.jobs.lease_store import LeaseStore, Settlement
 from cloud.work.jobs.model import LeasedJob
+from cloud.work.jobs.tables import jobs
 from tests.builders.cloud_people import HandClock
 
 LEASE_US = 30_000_000
@@ -67,6 +70,12 @@ class JobRows:
         async with self.database.transaction() as tx:
             changed = await self.leases.settle(tx, [Settlement(leased, status, **values)], self.clock.now_us())
         return leased.id in changed
+
+    async def state_of(self, job_id: str) -> str | None:
+        """Return the stored state of a job."""
+        async with self.database.read() as tx:
+            text: str | None = (await tx.execute(select(jobs.c.state).where(jobs.c.id == job_id))).scalar()
+        return text
 
     async def sweep(self) -> int:
         async with self.database.transaction() as tx:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
+    null,
     select,
     update,
 )
@@ -192,6 +193,8 @@ _SETTLE = Prepared(
         {name: _held.c[f"new_{name}"] for name in _RESULT}
         | {
             "progress_pct": func.coalesce(_held.c.new_progress_pct, _jobs.progress_pct),
+            # The state of a failed job stays until its clean-up.
+            "state": case((_held.c.new_status == JobStatus.SUCCEEDED.value, null()), else_=_jobs.state),
             "attempts": func.coalesce(_held.c.new_attempts, _jobs.attempts - 1),
             "lease_until_us": None,
             "updated_at_us": bindparam("now"),
@@ -202,7 +205,11 @@ _SETTLE = Prepared(
 _END_CLEANUP = Prepared(
     update(jobs)
     .where(_jobs.id == bindparam("which"), _jobs.lease_token == bindparam("token"))
-    .values(due_at_us=bindparam("at", type_=BigInteger()), lease_until_us=None)
+    .values(
+        state=case((bindparam("at", type_=BigInteger()).is_(None), null()), else_=_jobs.state),
+        due_at_us=bindparam("at", type_=BigInteger()),
+        lease_until_us=None,
+    )
 )
 
 
@@ -273,7 +280,7 @@ class LeaseStore:
 
     async def end_cleanup(self, tx: Transaction, leased: LeasedJob, retry_at_us: int | None) -> None:
         """Give up the lease of a job that had ended before it was claimed. It is claimed again at `retry_at_us`, or
-        never if that is None. Nothing is changed if the lease is lost."""
+        never if that is None; its state is then removed. Nothing is changed if the lease is lost."""
         await tx.driver.run(_END_CLEANUP, {"which": leased.id, "token": leased.lease_token, "at": retry_at_us})
 
 

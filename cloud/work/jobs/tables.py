@@ -24,7 +24,7 @@ jobs = Table(
     Column("traceparent", Text),
     Column("status", Text, nullable=False),
     Column("progress_pct", Integer, nullable=False),
-    Column("state", Text),  # where the next step continues; null before the first one has stored it
+    Column("state", Text),  # where the next step continues; null before the first one, and after the end
     Column("created_at_us", BigInteger, nullable=False),
     Column("started_at_us", BigInteger),
     Column("updated_at_us", BigInteger, nullable=False),

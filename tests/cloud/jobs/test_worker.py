@@ -94,6 +94,16 @@ class Failing(Counting):
         return await super().step(job)
 
 
+class Undiscardable(Counting):
+    """Counting whose clean-up fails until `is_discardable`."""
+
+    is_discardable = False
+
+    async def discard(self, job: Running) -> None:
+        if not self.is_discardable:
+            raise DatabaseUnavailable
+
+
 @pytest.mark.contract("C-171", "A-085")
 async def test_job_runs_all_steps_and_succeeds_with_its_result(story: JobStory):
     (job_id,) = await story.count_up_to(3)
@@ -274,6 +284,29 @@ async def test_cancellation_reaches_the_job_that_was_claimed_again(story: JobSto
         await eventually(lambda: work.cancelled == [job_id, job_id])
 
 
+async def test_state_of_a_job_stays_until_it_has_succeeded(story: JobStory):
+    (job_id,) = await story.count_up_to(3)
+    leased = await story.claim_one()
+    await story.save(leased, '{"counted":2}', 66)
+    await story.settle(leased, JobStatus.RUNNING, due_at_us=story.clock.now_us())
+    assert await story.state_of(job_id) == '{"counted":2}'
+    await story.worker.step()
+    assert (await story.find(job_id)).status is JobStatus.SUCCEEDED
+    assert await story.state_of(job_id) is None
+
+
+async def test_state_of_a_failed_job_stays_until_its_clean_up_has_succeeded(database: Database):
+    story = JobStory(database)
+    work = Undiscardable(story.clock)
+    story.worker = story.another_worker(work)
+    (job_id,) = await story.enqueue(payload='{"fails_at":2}')
+    await story.worker.step()
+    assert await story.state_of(job_id) == '{"counted":1}'
+    work.is_discardable = True
+    await story.later(RETRY_FIRST_US)
+    assert await story.state_of(job_id) is None
+
+
 async def test_job_that_fails_or_is_cancelled_after_a_step_is_cleaned_up_once(story: JobStory):
     work = Gated(story)
     work.gate.set()
@@ -287,6 +320,7 @@ async def test_job_that_fails_or_is_cancelled_after_a_step_is_cleaned_up_once(st
     await story.later(CLEANUP_DELAY_US)
     await story.later(CLEANUP_DELAY_US)
     assert [(job.id, job.state.counted) for job in work.discarded] == [(failed_id, 1), (cancelled_id, 2)]
+    assert [await story.state_of(job_id) for job_id in (failed_id, cancelled_id)] == [None, None]
     assert (await story.find(cancelled_id)).updated_at_us == story.clock.now_us() - 2 * CLEANUP_DELAY_US
 
 
