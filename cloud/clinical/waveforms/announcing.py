@@ -1,13 +1,13 @@
 """Announce an object by a row of the index before it is put, so that no process that is killed leaves an orphan.
 
 An announced object is unused from a time on, and is then removed with its row (`sweeping`). The transaction that adds
-its runs adopts it, and does so only long before that time.
+its runs adopts it, and does so only long before that time. A process that fails and lives brings that time forward.
 """
 
 from sqlalchemy import select, update
 
 from cloud.clinical.waveforms.index import WaveformObject
-from cloud.clinical.waveforms.sweeping import ORPHAN_US, REPACK_US
+from cloud.clinical.waveforms.sweeping import ORPHAN_US, READERS_US, REPACK_US
 from cloud.clinical.waveforms.tables import waveform_objects
 from cloud.foundation.db import Transaction, insert
 
@@ -41,6 +41,12 @@ class AnnouncedObjects:
         adopted = update(waveform_objects).where(*mine).values(unused_us=None)
         found = (await tx.execute(adopted.returning(_rows.object_id))).scalar()
         return None if found is None else int(found)
+
+    async def abandon(self, tx: Transaction, name: str, now_us: int) -> None:
+        """Let an announced object be removed soon, unless it was adopted: after `READERS_US`, since a put that failed
+        here may still end in the object store."""
+        mine = (_rows.name == name, *_IS_ANNOUNCED)
+        await tx.execute(update(waveform_objects).where(*mine).values(unused_us=now_us + READERS_US))
 
     async def is_any(self, tx: Transaction, first: str, since_us: int) -> bool:
         """Return whether an object was announced since `since_us` and is not adopted. `first` is the first part of its

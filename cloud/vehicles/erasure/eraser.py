@@ -9,11 +9,12 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import orjson
 import structlog
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from cloud.access.audit import Audit
 from cloud.clinical.waveforms import OrphanSweeper, name_before, waveform_objects
 from cloud.foundation.errors import DomainError
+from cloud.foundation.moments import write_moment
 from cloud.foundation.retention import DAY_US
 from cloud.foundation.stopping import pause
 from cloud.foundation.viewer import Actor
@@ -153,10 +154,13 @@ class Eraser:
             sweeper = OrphanSweeper(self._place.database, self._place.objects, self._place.clock)
             await sweeper.remove_unused(asyncio.Event())
         table = waveform_objects.c
-        left = select(table.object_id).where(table.tenant_id == erasure.tenant_id, table.unused_us.is_not(None))
+        mine = (table.tenant_id == erasure.tenant_id, table.unused_us.is_not(None))
+        last = select(func.max(table.unused_us)).where(*mine)
         async with self._place.step(erasure) as step:
-            if (await step.tx.execute(left.limit(1))).first() is not None:
-                return Progress(None, waits_for="the removal of former objects, five minutes after their last use")
+            last_us = (await step.tx.execute(last)).scalar()
+            if last_us is not None:
+                due = f"the last of which may be removed from {write_moment(last_us)} on"
+                return Progress(None, waits_for=f"the removal of unused objects, {due}")
             step.progress = Progress(None)
         return step.progress
 

@@ -3,7 +3,8 @@
 A step takes some batches of the lanes of one tenant that were stored on one day (UTC), so that all runs of an object
 expire together. It announces an object, puts it, and in one transaction adds the
 rows of its runs and deletes those of the batches. So every batch has a row or a run at each moment, and no run is
-without its object. What a killed process leaves is an object without runs, which is removed as unused (`announcing`).
+without its object. What a killed or failed step leaves is an object without runs, which is removed as unused
+(`announcing`).
 The next step begins at the first row that is left: nothing else has to be remembered.
 
 A batch that could not be unpacked, or whose values are still single rows, stays a row, and so does one whose envelope
@@ -209,10 +210,22 @@ class BatchPacker:
             if await self._announced.is_any(tx, NUMERICS, now_us - OTHER_US):
                 return False
             await self._announced.announce(tx, WaveformObject(tenant_id=tenant_id, stored=stored, stored_at_us=now_us))
-        await self._objects.put(name, packed.data)
-        async with self._database.transaction() as tx:
-            await self._exchange(tx, name, runs, packed)
+        try:
+            await self._objects.put(name, packed.data)
+            async with self._database.transaction() as tx:
+                await self._exchange(tx, name, runs, packed)
+        except BaseException:
+            await asyncio.shield(self._abandon(name))
+            raise
         return True
+
+    async def _abandon(self, name: str) -> None:
+        """Let an announced object be removed soon. Erasures of its tenant wait for it."""
+        try:
+            async with self._database.transaction() as tx:
+                await self._announced.abandon(tx, name, self._clock.now_us())
+        except DomainError as error:  # it is removed a day after it was announced
+            log.warning("numerics.object_not_abandoned", code=error.code)
 
     async def _exchange(self, tx: Transaction, name: str, runs: Sequence[DueRun], packed: PackedGroups) -> None:
         """Add the rows of the runs, and delete those of their batches. Raises `PackingInterrupted`."""

@@ -6,14 +6,25 @@ from pathlib import Path
 
 import pytest
 
-from cloud.clinical.waveforms import OrphanSweeper, waveform_objects, waveform_runs
+from cloud.clinical.waveforms import (
+    NUMERICS,
+    ORPHAN_US,
+    AnnouncedObjects,
+    OrphanSweeper,
+    WaveformObject,
+    new_name,
+    waveform_objects,
+    waveform_runs,
+)
 from cloud.foundation.db import Database
+from cloud.foundation.moments import write_moment
+from cloud.foundation.objects import LocalObjects, ObjectStoreUnavailable, StoredObject
 from cloud.foundation.retention import HoldScope
 from cloud.vehicles.custody import batches
 from cloud.vehicles.erasure.model import Phase
 from protocols.device_time import DeviceTime, TimeKind
 from tests.builders.erasure_world import SECOND_US
-from tests.builders.ingest_cloud import OPERATOR
+from tests.builders.ingest_cloud import OPERATOR, TENANT
 from tests.builders.ingest_gateway import GatewayInVehicle, readings, section
 from tests.builders.packed_world import PackedWorld
 
@@ -112,6 +123,45 @@ async def test_repetitions_from_a_memory_in_packed_batches_are_erased(world: Pac
     assert await world.values() == [1.0, 2.0]
     assert await world.object_names() == []
     assert await world.findings() == []
+
+
+class UnavailableObjects(LocalObjects):
+    """A store that puts an object, and then fails."""
+
+    async def put(self, name: str, data: bytes) -> StoredObject:
+        await super().put(name, data)
+        raise ObjectStoreUnavailable
+
+
+@on_sqlite
+async def test_erasure_does_not_wait_for_the_object_of_a_failed_step_of_packing(
+    world: PackedWorld, gateway: GatewayInVehicle
+):
+    begin_us = gateway.now_us
+    await world.take_compacted(gateway.send(1.0))
+    with pytest.raises(ObjectStoreUnavailable):
+        await world.packer(UnavailableObjects(world.folder)).walk()
+    await world.assign(begin_us, begin_us + 10 * SECOND_US)
+    assert (await world.erase()).phase is Phase.DONE
+    assert await world.object_names() == []
+
+
+@on_sqlite
+async def test_erasure_states_when_the_object_of_a_killed_packer_is_removed(
+    world: PackedWorld, gateway: GatewayInVehicle
+):
+    begin_us = gateway.now_us
+    await world.take_compacted(gateway.send(1.0))
+    now_us = world.cloud.clock.now_us()
+    stored = StoredObject(new_name(world.cloud.ids, TENANT, now_us, first=NUMERICS), 1, bytes(32))
+    async with world.database.transaction() as tx:
+        await AnnouncedObjects().announce(tx, WaveformObject(tenant_id=TENANT, stored=stored, stored_at_us=now_us))
+    removed = write_moment(now_us + ORPHAN_US)
+    await world.assign(begin_us, begin_us + 10 * SECOND_US)
+    with pytest.raises(AssertionError, match=f"may be removed from {removed} on"):
+        await world.erase()
+    world.pass_us(ORPHAN_US)
+    assert (await world.work()).phase is Phase.DONE
 
 
 @on_sqlite

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from cloud.clinical.waveforms import OrphanSweeper, waveform_objects, waveform_runs, waveform_sources
+from cloud.clinical.waveforms import READERS_US, OrphanSweeper, waveform_objects, waveform_runs, waveform_sources
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.objects import LocalObjects, ObjectStoreUnavailable, StoredObject
 from cloud.vehicles.custody import Content, batches, removed_ranges
@@ -200,6 +200,26 @@ async def test_rows_that_change_during_a_step_are_not_packed(world: PackedWorld,
     world.pass_us(packing.OTHER_US + 1)
     assert await world.pack() == 3
     assert await world.sequences(waveform_runs) == [1, 2]
+
+
+@on_sqlite
+async def test_cancelled_step_of_packing_lets_its_object_be_removed_soon(world: PackedWorld, gateway: GatewayInVehicle):
+    class HangingObjects(LocalObjects):
+        async def put(self, name: str, data: bytes) -> StoredObject:
+            putting.set()
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    putting = asyncio.Event()
+    await world.take_compacted(*[numerics(gateway) for _ in range(3)])
+    walking = asyncio.ensure_future(world.packer(HangingObjects(world.folder)).walk())
+    await putting.wait()
+    walking.cancel()
+    await asyncio.wait([walking])
+    assert walking.cancelled()
+    (row,) = await world.cloud.rows(waveform_objects)
+    assert row.unused_us == world.cloud.clock.now_us() + READERS_US
+    assert await world.pack() == 3, "the next step does not wait for the cancelled one"
 
 
 async def test_of_two_processes_one_packs_and_the_other_leaves_the_rows(world: PackedWorld, gateway: GatewayInVehicle):
