@@ -47,10 +47,10 @@ class Database(Protocol):
         the statement. Raises `DatabaseUnavailable`."""
         ...
 
-    async def listen(self, channel: str, heard: Callable[[str], None]) -> None:
-        """Call `heard` with the text of each NOTIFY on a channel of PostgreSQL, until the caller is cancelled. After an
-        interruption, call it with an empty text, since notifications may have been missed. SQLite has none: return at
-        once."""
+    async def listen(self, channel: str, on_notification: Callable[[str], None]) -> None:
+        """Call `on_notification` with the text of each NOTIFY on a channel of PostgreSQL, until the caller is
+        cancelled. After an interruption, call it with an empty text, since notifications may have been missed. SQLite
+        has none: return at once."""
         ...
 
     async def empty_log(self) -> bool:

@@ -177,8 +177,8 @@ class PostgresqlDatabase:
         finally:
             raw.terminate()
 
-    async def listen(self, channel: str, heard: Callable[[str], None]) -> None:
-        await Listener(self._address, channel, heard).run()
+    async def listen(self, channel: str, on_notification: Callable[[str], None]) -> None:
+        await Listener(self._address, channel, on_notification).run()
 
     async def empty_log(self) -> bool:
         return True

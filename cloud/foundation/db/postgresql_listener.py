@@ -21,12 +21,12 @@ log = structlog.get_logger()
 
 
 class Listener:
-    """Passes the notifications of one channel to `heard`, and an empty text after each new connection."""
+    """Passes the notifications of one channel to `on_notification`, and an empty text after each new connection."""
 
-    def __init__(self, address: PostgresqlAddress, channel: str, heard: Callable[[str], None]) -> None:
+    def __init__(self, address: PostgresqlAddress, channel: str, on_notification: Callable[[str], None]) -> None:
         self._address = address
         self._channel = channel
-        self._heard = heard
+        self._on_notification = on_notification
 
     async def run(self) -> None:
         """Listen until the caller is cancelled."""
@@ -44,10 +44,10 @@ class Listener:
         try:
             raw.add_termination_listener(lambda _connection: ended.set())
             await raw.add_listener(self._channel, self._pass_on)
-            self._heard("")
+            self._on_notification("")
             await ended.wait()
         finally:
             raw.terminate()
 
     def _pass_on(self, _connection: Any, _pid: int, _channel: str, text: Any) -> None:
-        self._heard(str(text))
+        self._on_notification(str(text))

@@ -232,7 +232,7 @@ class SqliteDatabase:
                 step = partial(self.writer.step, member)
                 await SqliteTransaction(self._writer_thread, step).execute(text(statement))
 
-    async def listen(self, channel: str, heard: Callable[[str], None]) -> None:
+    async def listen(self, channel: str, on_notification: Callable[[str], None]) -> None:
         return
 
     async def empty_log(self) -> bool:

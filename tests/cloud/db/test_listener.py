@@ -15,25 +15,25 @@ _END = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query 
 
 
 @pytest.mark.pg
-async def test_notifications_are_heard_and_a_lost_connection_is_replaced(
+async def test_notifications_are_received_and_a_lost_connection_is_replaced(
     postgresql: PostgresqlCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listener, "RECONNECT_S", 0.01)
     with postgresql.database() as url:
         database = await open_database(url)
-        heard: list[str] = []
-        listening = asyncio.create_task(database.listen("argus_test", heard.append))
+        received: list[str] = []
+        listening = asyncio.create_task(database.listen("argus_test", received.append))
         try:
-            await eventually(lambda: heard == [""])
+            await eventually(lambda: received == [""])
             async with database.transaction() as tx:
                 await tx.execute(_NOTIFY, {"text": "job_1"})
-            await eventually(lambda: heard == ["", "job_1"])
+            await eventually(lambda: received == ["", "job_1"])
             async with database.transaction() as tx:
                 await tx.execute(_END)
-            await eventually(lambda: heard == ["", "job_1", ""])
+            await eventually(lambda: received == ["", "job_1", ""])
             async with database.transaction() as tx:
                 await tx.execute(_NOTIFY, {"text": "job_2"})
-            await eventually(lambda: heard == ["", "job_1", "", "job_2"])
+            await eventually(lambda: received == ["", "job_1", "", "job_2"])
         finally:
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
