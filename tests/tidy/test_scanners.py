@@ -11,7 +11,7 @@ their limits are set where they are called.
 
 import ipaddress
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
@@ -42,6 +42,11 @@ from protocols.errors import RemoteProtocolError
 from protocols.framing.apdu_stream import ApduStream
 from protocols.framing.hdlc import Unframer, frame
 from protocols.ieee11073.apdu import decode_apdu
+from protocols.sanctions.eu_xml import read_eu_xml
+from protocols.sanctions.ofac_csv import read_ofac_csv
+from protocols.sanctions.ofac_xml import read_ofac_xml
+from protocols.sanctions.un_xml import read_un_xml
+from protocols.sanctions.wallet_labels import read_wallet_labels
 from protocols.uplink.acks import decode_ack
 from protocols.uplink.envelope import decode_envelope
 from protocols.uplink.observations import decode_block, encode_block
@@ -134,6 +139,16 @@ def read_blocks(size: int) -> Callable[[], object]:
     return lambda: decode_block(block)
 
 
+def on_pieces(read: Callable[[Iterable[Any]], Iterable[object]], before: bytes, pumped: bytes, after: bytes) -> Scan:
+    """Return a scan whose input is an iterable with one byte at a time."""
+
+    def make(size: int) -> Callable[[], object]:
+        pieces = [CountedBytes([byte]) for byte in before + pumped * size + after]
+        return lambda: list(read(pieces))
+
+    return make
+
+
 def write_capture(path: Path) -> Callable[[int], Callable[[bytes], object]]:
     def begin(size: int) -> Callable[[bytes], object]:
         path.unlink(missing_ok=True)
@@ -153,6 +168,8 @@ def capture_file(path: Path, line: bytes) -> Scan:
 
 ONE_APDU = json.dumps({"dir": "agent->manager", "hex": "e2000000", "t": 0, "conn": 1}).encode() + b"\n"
 FRAMED = frame(b"\xe7\x00\x00\x02\x7e\x7d")
+LISTED = b"<sdnEntry><uid>1</uid><lastName>x</lastName><sdnType>Individual</sdnType></sdnEntry>\n"
+LISTED_ROW = b'1,"x",individual,A,-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,"DOB 1948"\n'
 LONGEST = b"\xe7\x00\xfb\xfc"
 
 SCANNERS: dict[str, tuple[int, Scan]] = {
@@ -201,6 +218,14 @@ SCANNERS: dict[str, tuple[int, Scan]] = {
     "frames": (500, on_bytes(lambda data: Unframer(64_512).feed(data), b"", FRAMED)),
     "frames, escapes": (2_000, on_bytes(lambda data: Unframer(64_512).feed(data), b"\x7e", b"\x7d\x5e", b"\x7e")),
     "frame, a byte at a time": (4_000, in_pieces(lambda _: Unframer(64_512).feed, b"\x7e", b"a")),
+    # Lists of sanctions and of labels of wallets.
+    "XML list, entries": (200, on_pieces(read_ofac_xml, b"<sdnList>", LISTED, b"</sdnList>")),
+    "XML list, names": (500, on_pieces(read_ofac_xml, b"<sdnList><sdnEntry>", b"<aka/>", b"</sdnEntry></sdnList>")),
+    "XML list, one tag": (1_000, on_pieces(read_un_xml, b"<CONSOLIDATED_LIST a='", b"&#65;", b"'/>")),
+    "XML list, one text": (2_000, on_pieces(read_eu_xml, b"<export>", b"a", b"</export>")),
+    "CSV list, rows": (100, on_pieces(read_ofac_csv, b"", LISTED_ROW, b"")),
+    "CSV list, one line": (2_000, on_pieces(read_ofac_csv, b'1,"x",-0-,A,,,,,,,,"', b"a;", b'"')),
+    "CSV list, one field": (500, on_pieces(read_wallet_labels, b'"', b'"",\n', b'"')),
     # Files.
     "WFDB header, comments": (1_000, on_text(lambda text: parse_header(text, "r.hea"), "r 0\n", "# a\n")),
     "WFDB header, digits": (4_000, on_text(lambda text: parse_header(text, "r.hea"), "r 1 1", "0", "\n")),

@@ -147,6 +147,14 @@ async def test_repeated_enrichment_with_a_key_is_made_once(here: Api) -> None:
     assert [one.metadata["enrichment_id"] for one in trail] == [other.json()["id"], first.json()["id"]]
 
 
+async def test_stored_reply_of_a_removed_profile_is_not_replayed(here: Api) -> None:
+    path = await store(here, PERSON)
+    assert (await here.ask("POST", f"{path}/enrich", Idempotency_Key="k-1")).status_code == 200
+    await Profiles(here.database, here.clock, UlidIds(here.clock)).remove(here.home.operator, path.rpartition("/")[2])
+    repeated = await here.ask("POST", f"{path}/enrich", Idempotency_Key="k-1")
+    assert (repeated.status_code, repeated.json()["code"]) == (404, "profile_unknown")
+
+
 @pytest.mark.contract("S-060", "A-006")
 async def test_profile_of_another_organisation_or_tenant_gets_the_response_of_an_absent_one(here: Api) -> None:
     path = await store(here, PERSON)
