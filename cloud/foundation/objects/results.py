@@ -4,14 +4,15 @@ A result is stored once for each content of a tenant (its SHA-256), however many
 tenants are never shared: the time of storing one must not disclose that another tenant has the same.
 
 An object is stored before the transaction that refers to it (`Results.keep`). When the last reference goes
-(`Results.release`), the object is marked as unused in the same transaction, and the sweep removes it.
+(`Results.release`), the object is marked as unused in the same transaction, and the sweep removes it. It also removes
+an object whose content the tenant had already.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import BigInteger, Text, bindparam, case, delete, select, update
+from sqlalchemy import BigInteger, ColumnElement, Text, bindparam, case, delete, select, update
 
 from cloud.foundation.db import GivenRows, Prepared, Transaction, given, insert
 from cloud.foundation.ids import Ids
@@ -50,20 +51,27 @@ def new_result_name(ids: Ids, tenant_id: str, now_us: int) -> str:
 class Results:
     """SQL statements on results and their references."""
 
-    async def keep(self, tx: Transaction, result: Result, now_us: int) -> bool:
-        """Refer to a result that was stored. Return False if the tenant has another object of the same content, to
-        which the reference then leads: the caller removes its own object after the commit."""
+    async def kept_name(self, tx: Transaction, tenant_id: str, stored: StoredObject) -> str:
+        """Return the name of the object to which `keep` leads at present: the one that the tenant has with the same
+        content, or else `stored` itself."""
+        statement = select(_OBJECTS.object_name).where(*_same(tenant_id, stored))
+        row = (await tx.execute(statement)).first()
+        return stored.name if row is None else str(row.object_name)
+
+    async def keep(self, tx: Transaction, result: Result, now_us: int) -> str:
+        """Refer to a result that was stored, and return the name of the object to which the reference leads. If that is
+        another object of the tenant with the same content, the stored one is marked as unused."""
         stored = result.stored
+        row = {
+            "object_name": stored.name,
+            "tenant_id": result.tenant_id,
+            "sha256": stored.sha256,
+            "size_bytes": stored.size_bytes,
+            "reference_count": 1,
+            "stored_at_us": now_us,
+        }
         counted = await self._count(tx, result.tenant_id, stored)
         if counted is None:
-            row = {
-                "object_name": stored.name,
-                "tenant_id": result.tenant_id,
-                "sha256": stored.sha256,
-                "size_bytes": stored.size_bytes,
-                "reference_count": 1,
-                "stored_at_us": now_us,
-            }
             added = insert(result_objects).values(row).on_conflict_do_nothing().returning(_OBJECTS.object_name)
             if (await tx.execute(added)).first() is not None:
                 counted = stored.name
@@ -79,7 +87,10 @@ class Results:
             "stored_at_us": now_us,
         }
         await tx.execute(insert(result_references).values(reference))
-        return counted == stored.name
+        if counted != stored.name:
+            unused = {**row, "reference_count": 0, "unused_since_us": now_us}
+            await tx.execute(insert(result_objects).values(unused))
+        return counted
 
     async def find(self, tx: Transaction, id_: str) -> Result | None:
         """Return the result of the object with this id; None if it has none, or none any more. The caller must have
@@ -129,13 +140,14 @@ class Results:
         is none."""
         statement = (
             update(result_objects)
-            .where(
-                _OBJECTS.tenant_id == tenant_id,
-                _OBJECTS.sha256 == stored.sha256,
-                _OBJECTS.unused_since_us.is_(None),
-            )
+            .where(*_same(tenant_id, stored))
             .values(reference_count=_OBJECTS.reference_count + 1)
             .returning(_OBJECTS.object_name)
         )
         row = (await tx.execute(statement)).first()
         return None if row is None else str(row.object_name)
+
+
+def _same(tenant_id: str, stored: StoredObject) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions for the tenant's object of this content."""
+    return _OBJECTS.tenant_id == tenant_id, _OBJECTS.sha256 == stored.sha256, _OBJECTS.unused_since_us.is_(None)

@@ -15,7 +15,7 @@ result_objects = Table(
     Column("size_bytes", BigInteger, nullable=False),
     Column("reference_count", Integer, nullable=False),
     Column("stored_at_us", BigInteger, nullable=False),
-    Column("unused_since_us", BigInteger),  # the last reference went; the object is removed next
+    Column("unused_since_us", BigInteger),  # it has no reference; the object is removed next
     partial_index(
         "uq_result_objects_tenant_id_sha256", "tenant_id", "sha256", where="unused_since_us IS NULL", unique=True
     ),

@@ -18,8 +18,6 @@ from cloud.foundation.objects import (
     ObjectDamaged,
     ObjectMissing,
     ObjectStore,
-    Result,
-    Results,
     ResultUpload,
     UploadMark,
     object_store_of,
@@ -28,7 +26,7 @@ from cloud.foundation.process import Process
 from cloud.work.exports.formats import FileFormat, Part, format_of
 from cloud.work.exports.schemas import ExportPayload, ExportState, JoinedFile
 from cloud.work.exports.sources import Rows, source_of
-from cloud.work.jobs import Advance, Effect, Finish, JobFailure, JobResult, RunningJob
+from cloud.work.jobs import Advance, Finish, JobFailure, ResultKeeper, RunningJob
 
 PAGE_ENCOUNTERS = 100
 """Encounters that are read at once."""
@@ -52,7 +50,7 @@ class ExportWork:
         self._ids = process.ids
         self._objects = object_store_of(process.settings)
         self._encounters = Encounters()
-        self._results = Results()
+        self._keeper = ResultKeeper(process.database, process.clock)
         self._audit = Audit(process.clock)
 
     async def step(self, job: Job) -> Advance[ExportState] | Finish:
@@ -157,14 +155,11 @@ class ExportWork:
         stored = joined.stored()
         download = format_of(job.payload.format, job.payload.data).download
 
-        async def keep(tx: Transaction) -> None:
-            result = Result(job.id, job.actor.tenant_id, stored, download)
-            await self._results.keep(tx, result, self._clock.now_us())
+        async def record(tx: Transaction) -> None:
             metadata = {"rows": job.state.rows, "bytes": stored.size_bytes}
             await self._audit.record(tx, job.actor, "export.finished", job.id, metadata=metadata)
 
-        effect: Effect = keep
-        return Finish(JobResult(stored.name, download.media_type, stored.size_bytes), effect)
+        return await self._keeper.finish(job, stored, download, record)
 
     async def _pages(self, job: Job, state: ExportState, format_: FileFormat) -> AsyncGenerator[Rows, None]:
         """Yield the rows behind the position of `state`, a page at a time. When a page is yielded, `state` has the

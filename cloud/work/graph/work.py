@@ -9,14 +9,11 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
-from cloud.foundation.db import Transaction
 from cloud.foundation.moments import read_moment
 from cloud.foundation.objects import (
     PART_BYTES,
     Download,
     ObjectStore,
-    Result,
-    Results,
     ResultUpload,
     StoredObject,
     UploadMark,
@@ -26,7 +23,7 @@ from cloud.foundation.process import Process
 from cloud.work.graph.process import analyse
 from cloud.work.graph.schemas import GraphPayload, GraphState
 from cloud.work.graph.store import GraphStore
-from cloud.work.jobs import Advance, Finish, JobFailure, JobResult, RunningJob
+from cloud.work.jobs import Advance, Finish, JobFailure, ResultKeeper, RunningJob
 
 ENCOUNTERS_MAX = 100_000
 """Encounters of one graph: with crews and devices 150 000 nodes and 700 000 edges, of which an analysis takes half a
@@ -52,7 +49,7 @@ class GraphWork:
     def __init__(self, process: Process) -> None:
         self._process = process
         self._store = GraphStore()
-        self._results = Results()
+        self._keeper = ResultKeeper(process.database, process.clock)
         self._opened = object_store_of(process.settings)
 
     async def step(self, job: GraphJob) -> Advance[GraphState] | Finish:
@@ -148,12 +145,7 @@ class GraphWork:
         await self._remove_parts(job)
         name, size_bytes, sha256 = job.state.joined
         stored = StoredObject(name, size_bytes, bytes.fromhex(sha256))
-        result = Result(job.id, job.actor.tenant_id, stored, JSON)
-
-        async def keep(tx: Transaction) -> None:
-            await self._results.keep(tx, result, self._process.clock.now_us())
-
-        return Finish(JobResult(stored.name, JSON.media_type, stored.size_bytes), keep)
+        return await self._keeper.finish(job, stored, JSON)
 
     async def _remove_parts(self, job: GraphJob) -> None:
         for mark in (job.state.snapshot, job.state.result):

@@ -8,6 +8,7 @@ from cloud.foundation.slice import IdKind, Slice, lazy_exports
 if TYPE_CHECKING:
     from cloud.work.jobs.backlog import job_findings
     from cloud.work.jobs.callbacks import CALLBACKS, Callback
+    from cloud.work.jobs.keeping import ResultKeeper
     from cloud.work.jobs.kind import Advance, Effect, Finish, JobFailure, JobKind, JobWork, RunningJob, job_kinds
     from cloud.work.jobs.model import Job, JobError, JobResult, JobStatus, NewJob
     from cloud.work.jobs.service import service_of

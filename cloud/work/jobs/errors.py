@@ -12,6 +12,10 @@ class JobLeaseLost(PrivateError, code="job_lease_lost"):
     """The job was cancelled, or another worker has it now."""
 
 
+class ResultPlaceChanged(PrivateError, code="result_place_changed"):
+    """Another job has stored or released the same content meanwhile. The step is made again."""
+
+
 class JobUnknown(DomainError, code="job_unknown", status=404):
     """Job not found."""
 

@@ -43,7 +43,7 @@ class World:
         async with self.database.transaction() as tx:
             kept = await Results().keep(tx, result, self.clock.now_us())
         await upload.discard()
-        return result, kept
+        return result, kept == result.stored.name
 
     async def release(self, *ids: str) -> int:
         async with self.database.transaction() as tx:
@@ -76,7 +76,9 @@ async def test_equal_results_of_a_tenant_are_one_object_until_the_last_reference
     first, _ = await world.store("job_1", b"equal")
     second, kept = await world.store("job_2", b"equal")
     assert not kept
-    await world.objects.remove(second.stored.name)
+    assert await world.sweeper.remove_unused() == 1
+    with pytest.raises(ObjectMissing):
+        await world.objects.read(second.stored)
     found = await world.found("job_2")
     assert found is not None
     assert found.stored == first.stored
