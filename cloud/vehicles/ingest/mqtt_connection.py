@@ -177,7 +177,7 @@ class BrokerConnection:
             raise BrokerUnavailable("the broker closed the connection at once")
         # An acknowledgement is small and urgent: a delay to fill a segment would add 40 ms to each.
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._stream = PacketStream(opened, receive=self._receive, fail=self._break)
+        self._stream = PacketStream(opened, note=self._client.note_received, receive=self._receive, fail=self._break)
         self._client.stream = self._stream
         self._client.on_socket_close = lambda _client, _data, _closing: self._unwatch()
         if self._client.want_write():

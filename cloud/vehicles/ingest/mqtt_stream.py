@@ -41,6 +41,10 @@ class StreamClient(paho.Client):
         self.stream.flush()
         return len(buf)
 
+    def note_received(self) -> None:
+        """Note that bytes have arrived, so that paho's keep-alive counts packets that it does not handle."""
+        self._last_bytes_received = paho.time_func()
+
     def take(self, packet: Packet) -> MQTTErrorCode:
         """Handle a packet as if paho had read it from the socket."""
         self._handed = encode_packet(packet)
@@ -52,12 +56,20 @@ class StreamClient(paho.Client):
 
 
 class PacketStream:
-    """The packets of a connected socket on the event loop. `receive` is called with each packet, and `fail` when the
-    connection has broken."""
+    """The packets of a connected socket on the event loop. `note` is called when bytes have arrived, `receive` with
+    each packet, and `fail` when the connection has broken."""
 
-    def __init__(self, opened: Any, *, receive: Callable[[Packet], None], fail: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        opened: Any,
+        *,
+        note: Callable[[], None],
+        receive: Callable[[Packet], None],
+        fail: Callable[[str], None],
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._socket = opened
+        self._note = note
         self._receive = receive
         self._fail = fail
         self._divider = PacketDivider()
@@ -68,7 +80,10 @@ class PacketStream:
         self._loop.add_reader(opened, self._read)
 
     def write(self, data: bytes) -> None:
-        """Send `data` at the end of this turn of the event loop, with everything else that is written until then."""
+        """Send `data` at the end of this turn of the event loop, with everything else that is written until then. A
+        closed stream drops it."""
+        if self._closed:
+            return
         self._unsent.append(data)
         if self._flushing is None and not self._blocked:
             self._flushing = self._loop.call_soon(self.flush)
@@ -118,6 +133,7 @@ class PacketStream:
             if not data:
                 self._fail("the broker closed it")
                 return
+            self._note()
             for packet in packets:
                 self._receive(packet)
             # TLS may hold decrypted bytes that the descriptor no longer announces.

@@ -20,7 +20,7 @@ class Pair:
         self.peer.setblocking(False)
         self.packets: list[Packet] = []
         self.failures: list[str] = []
-        self.stream = PacketStream(self.own, receive=self.packets.append, fail=self.failures.append)
+        self.stream = PacketStream(self.own, note=lambda: None, receive=self.packets.append, fail=self.failures.append)
 
     def received(self) -> bytes:
         """Read what has arrived at the other end."""
@@ -110,5 +110,7 @@ async def test_closed_stream_neither_reads_nor_writes(pair: Pair):
     pair.peer.send(encode_packet(Packet(PUBLISH, b"")))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
+    pair.stream.write(b"too late")
+    assert pair.stream._unsent == [b"discarded"], "nothing more is kept"
     assert pair.received() == b""
     assert not pair.packets
