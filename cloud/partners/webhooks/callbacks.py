@@ -11,15 +11,16 @@ import hashlib
 from collections.abc import Sequence
 
 import structlog
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 
 from cloud.access.apps import AppStore
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Prepared, Transaction, insert
 from cloud.foundation.ids import Ids
 from cloud.foundation.trace import begin_trace
+from cloud.foundation.viewer import Viewer
 from cloud.partners.webhooks.delivery_store import DeliveryStore, NewDelivery
-from cloud.partners.webhooks.errors import WebhookHostNotAllowed
+from cloud.partners.webhooks.errors import TooManyCallbackAddresses, WebhookHostNotAllowed
 from cloud.partners.webhooks.governing import host_of
 from cloud.partners.webhooks.messages import message_body
 from cloud.partners.webhooks.model import DeliveryKind
@@ -32,6 +33,11 @@ log = structlog.get_logger()
 RENEWAL_US = 86_400_000_000
 """Interval after which a used receiver is written again. It shows retention that the receiver is in use; a shorter
 interval would write the row for each call-back."""
+
+RECEIVERS_MAX = 1_000
+"""Addresses of the call-backs of one app, until retention deletes those without deliveries. An app needs one for each
+of its services, since a call-back names its job. One query of the worker examines the receivers of ten apps at this
+limit, and the listing of webhooks steps over those of its tenant."""
 
 _subs = webhook_subscriptions.c
 _WEBHOOK = Prepared(
@@ -61,6 +67,8 @@ _RENEW = Prepared(
         updated_at_us=bindparam("now"),
     )
 )
+_KNOWN = Prepared(select(_subs.id).where(_subs.id == bindparam("which")))
+_COUNT = Prepared(select(func.count()).where(_subs.client_id == bindparam("client"), _subs.is_callback == 1))
 _COLUMNS = ("id", "tenant_id", "organization_id", "client_id", "secrecy_level", "url", "created_at_us", "updated_at_us")
 _ADD = Prepared(
     insert(webhook_subscriptions)
@@ -88,11 +96,21 @@ class CallbackQueue:
         """Check that an address may be called. Raises `UrlMalformed`, `UrlBlocked`."""
         await self._judge(url)
 
-    async def check_host(self, tx: Transaction, client_id: str, url: str) -> None:
-        """Check that the app's governance allows the host of an address. Raises `WebhookHostNotAllowed`."""
+    async def admit(self, tx: Transaction, owner: Viewer, client_id: str, url: str) -> None:
+        """Check that the app may get call-backs at an address, and add the receiver of a new address: jobs that have
+        not ended count too. Transactions at the same time may exceed the limit by their number. Raises
+        `WebhookHostNotAllowed`, `TooManyCallbackAddresses`."""
         app = await self._apps.find(tx, client_id)
         if app is None or not app.governance.allows_webhook(host_of(url)):
             raise WebhookHostNotAllowed
+        id = receiver_id(client_id, url)
+        known = await tx.driver.rows(_KNOWN, {"which": id})
+        if known or await self._webhook(tx, client_id, url) is not None:
+            return
+        ((count,),) = await tx.driver.rows(_COUNT, {"client": client_id})
+        if count >= RECEIVERS_MAX:
+            raise TooManyCallbackAddresses
+        await self._add(tx, id, owner, client_id, url, self._clock.now_us())
 
     async def send(self, tx: Transaction, callbacks: Sequence[Callback]) -> None:
         """Queue call-backs in the transaction of the changes that they report. An app that was deleted, or whose
@@ -122,15 +140,25 @@ class CallbackQueue:
 
     async def _receiver(self, tx: Transaction, callback: Callback, now_us: int) -> str:
         """Return the id of the subscription that receives a call-back; add it if there is none."""
-        webhooks = await tx.driver.rows(_WEBHOOK, {"client": callback.client_id, "address": callback.url})
-        if webhooks:
-            return str(webhooks[0][0])
+        webhook_id = await self._webhook(tx, callback.client_id, callback.url)
+        if webhook_id is not None:
+            return webhook_id
         id = receiver_id(callback.client_id, callback.url)
         # The update before the insert: it locks the row, or finds that retention has deleted it.
         await tx.driver.run(_RENEW, {"which": id, "written_before": now_us - RENEWAL_US, "now": now_us})
-        row = (id, callback.tenant_id, callback.organization_id, callback.client_id, int(callback.secrecy_level))
-        await tx.driver.run(_ADD, dict(zip(_COLUMNS, (*row, callback.url, now_us, now_us), strict=True)))
+        owner = Viewer(callback.tenant_id, callback.organization_id, callback.secrecy_level)
+        await self._add(tx, id, owner, callback.client_id, callback.url, now_us)
         return id
+
+    async def _webhook(self, tx: Transaction, client_id: str, url: str) -> str | None:
+        """Return the id of the enabled webhook of an app with an address; None if there is none."""
+        webhooks = await tx.driver.rows(_WEBHOOK, {"client": client_id, "address": url})
+        return str(webhooks[0][0]) if webhooks else None
+
+    async def _add(self, tx: Transaction, id: str, owner: Viewer, client_id: str, url: str, now_us: int) -> None:
+        """Add a receiver unless it exists."""
+        row = (id, owner.tenant_id, owner.organization_id, client_id, int(owner.clearance), url, now_us, now_us)
+        await tx.driver.run(_ADD, dict(zip(_COLUMNS, row, strict=True)))
 
 
 def receiver_id(client_id: str, url: str) -> str:

@@ -58,6 +58,11 @@ class TooManyWebhooks(DomainError, code="too_many_webhooks", status=409):
     """The app has the maximum number of webhooks. Delete one, or add events to an existing one."""
 
 
+class TooManyCallbackAddresses(DomainError, code="too_many_callback_addresses", status=409):
+    """The app's jobs of the last weeks have named the maximum number of addresses for call-backs. Use one address for
+    many jobs: a call-back names its job."""
+
+
 class TooManyTests(Refused, code="too_many_tests", status=429):
     """Tests of this webhook are still pending. Check their deliveries first."""
 

@@ -14,7 +14,7 @@ from cloud.foundation.ids import Ids
 from cloud.foundation.process import Process
 from cloud.foundation.settings import Settings
 from cloud.foundation.supplies import Need
-from cloud.foundation.viewer import SecrecyLevel
+from cloud.foundation.viewer import SecrecyLevel, Viewer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +42,10 @@ class CallbackSender(Protocol):
         """Check that an address may be called, with a query of the name server. Raises `UrlMalformed`, `UrlBlocked`."""
         ...
 
-    async def check_host(self, tx: Transaction, client_id: str, url: str) -> None:
-        """Check that the app's governance allows the host of an address. Raises `WebhookHostNotAllowed`."""
+    async def admit(self, tx: Transaction, owner: Viewer, client_id: str, url: str) -> None:
+        """Check that the app's governance allows the host of an address and that the app has not named too many
+        addresses, and note a new one. `owner` has the tenant, the organisation and the secrecy level of the job. Raises
+        `WebhookHostNotAllowed`, `TooManyCallbackAddresses`."""
         ...
 
     async def send(self, tx: Transaction, callbacks: Sequence[Callback]) -> None:

@@ -53,6 +53,8 @@ def _enqueue(h: JobHandlers) -> Route:
             400: "The kind is unknown, or the payload has not the form of the kind.",
             403: "The secrecy level is above the caller's clearance, the app's governance does not allow the host of "
             "the call-back, or the token lacks a scope that the kind needs.",
+            409: "The app's jobs have named too many addresses for call-backs, or a request with the same "
+            "Idempotency-Key is in progress.",
             422: "Call-backs to this address are not allowed.",
             429: "The tenant has too many queued jobs, or the rate limit is reached.",
         },

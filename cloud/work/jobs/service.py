@@ -117,8 +117,8 @@ class JobService:
     ) -> Response:
         """Return the response that is stored for the idempotency key, or else enqueue a job and store the response that
         `respond` makes. `scopes` are those of the caller's token. Raises `InsufficientScope`, `ClearanceExceeded`,
-        `UrlMalformed`, `UrlBlocked`, `WebhookHostNotAllowed`, `TooManyJobs`, `IdempotencyKeyReused`,
-        `IdempotencyKeyInFlight`."""
+        `UrlMalformed`, `UrlBlocked`, `WebhookHostNotAllowed`, `TooManyCallbackAddresses`, `TooManyJobs`,
+        `IdempotencyKeyReused`, `IdempotencyKeyInFlight`."""
         check_token(wanted.kind, scopes)
         _check_clearance(actor, wanted)
         # Outside of the transaction, since the name server may be slow.
@@ -143,7 +143,8 @@ class JobService:
         if wanted.callback_url is not None:
             if actor.client_id is None:
                 raise CallbackWithoutApp
-            await self._callbacks.check_host(tx, actor.client_id, wanted.callback_url)
+            owner = Viewer(actor.tenant_id, actor.organization_id, wanted.secrecy_level)
+            await self._callbacks.admit(tx, owner, actor.client_id, wanted.callback_url)
         if await self._store.is_full(tx, actor.tenant_id, QUEUED_MAX):
             raise TooManyJobs(FULL_WAIT_S)
         trace = actor.trace or begin_trace()

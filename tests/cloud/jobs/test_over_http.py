@@ -237,6 +237,19 @@ async def test_blocked_address_of_a_callback_is_refused_and_no_job_is_started(de
     assert (await desk.list())["total_count"] == 0
 
 
+@pytest.mark.contract("C-160")
+async def test_job_with_too_many_addresses_of_callbacks_is_refused(
+    desk: JobDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloud.partners.webhooks.callbacks.RECEIVERS_MAX", 1)
+    await desk.start(callback_url="https://partner.example.com/1")
+    refused = await desk.post(callback_url="https://partner.example.com/2")
+    assert (refused.status_code, refused.json()["code"]) == (409, "too_many_callback_addresses")
+    await desk.start(callback_url="https://partner.example.com/1")
+    await desk.start("other", callback_url="https://partner.example.com/2")
+    assert (await desk.list())["total_count"] == 3
+
+
 @pytest.mark.contract("S-146")
 async def test_body_beyond_the_limits_is_refused(desk: JobDesk) -> None:
     large = b'{"kind":"graph.compute","payload":{"analyses":["' + b"x" * (1 << 20) + b'"]}}'

@@ -10,8 +10,9 @@ from sqlalchemy import select
 from cloud.access.apps import Apps, AppStore, callback_secret
 from cloud.access.audit import Audit
 from cloud.foundation.egress import UrlBlocked
-from cloud.foundation.viewer import SecrecyLevel
+from cloud.foundation.viewer import SecrecyLevel, Viewer
 from cloud.partners.webhooks import CallbackQueue, WebhookHostNotAllowed, Webhooks
+from cloud.partners.webhooks.errors import TooManyCallbackAddresses
 from cloud.partners.webhooks.governing import HostGovernance, OrphanedWebhooks
 from cloud.partners.webhooks.tables import webhook_subscriptions
 from cloud.work.jobs import Callback
@@ -34,6 +35,10 @@ async def refuse_any(url: str) -> Any:
 
 def queue_of(story: WebhookStory, judge: Any = accept_any) -> CallbackQueue:
     return CallbackQueue(story.clock, story.ids, judge)
+
+
+def owner_of(story: WebhookStory) -> Viewer:
+    return Viewer(story.home.tenant.id, story.home.organization.id)
 
 
 async def call_back(story: WebhookStory, url: str, *, job: str = "job_1", event_id: str = "evt_1") -> None:
@@ -165,11 +170,37 @@ async def test_blocked_address_and_host_outside_of_the_governance_are_refused(be
     flags = {"allowed_webhook_hosts": ["partner.example"]}
     await Apps(story.database, story.clock, story.ids).govern(story.home.operator, client_id, flags)
     async with story.database.transaction() as tx:
-        await queue.check_host(tx, client_id, "https://partner.example/done")
+        await queue.admit(tx, owner_of(story), client_id, "https://partner.example/done")
         with pytest.raises(WebhookHostNotAllowed):
-            await queue.check_host(tx, client_id, "https://elsewhere.example/done")
+            await queue.admit(tx, owner_of(story), client_id, "https://elsewhere.example/done")
     await call_back(story, "https://elsewhere.example/done")
     assert await story.deliveries() == []
+
+
+async def test_new_address_beyond_the_limit_of_the_app_is_refused_and_a_known_one_admitted(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("cloud.partners.webhooks.callbacks.RECEIVERS_MAX", 2)
+    async with receiving() as receiver:
+        story = await begin(receiver)
+        await story.subscribe(receiver.url("/webhook"))
+        client_id = f"app_{story.home.tenant.id}"
+
+        async def admit(path: str) -> None:
+            async with story.database.transaction() as tx:
+                await queue_of(story).admit(tx, owner_of(story), client_id, receiver.url(path))
+
+        for path in ("/1", "/1", "/webhook", "/2", "/1", "/webhook"):
+            await admit(path)
+        with pytest.raises(TooManyCallbackAddresses):
+            await admit("/3")
+        assert sorted(row.url for row in await receivers(story)) == [receiver.url("/1"), receiver.url("/2")]
+        await call_back(story, receiver.url("/3"))  # of a job that was enqueued before the limit
+        assert await story.turn() == 1
+        story.clock.advance(us=31 * DAY_US)
+        while await sweep_once(story.database, story.clock, "deliveries"):
+            pass
+        await admit("/4")
 
 
 async def test_receiver_of_a_deleted_app_is_removed_and_gets_no_callback(begin: Begin):
