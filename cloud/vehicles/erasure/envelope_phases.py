@@ -36,18 +36,19 @@ _NOT_UNPACKED = frozenset(one.value for one in NOT_UNPACKED)
 
 async def erase_envelopes(place: ErasingPlace, erasure: Erasure, position: list[int]) -> Progress:
     """Look into the next batches, and remove those of the encounter. The position is a lane id and a sequence number,
-    and a third number while packed runs are searched. Later rounds do not repeat this."""
-    if len(position) == len(_PACKED):
+    and 1 while packed runs are searched. After 0 instead, it has the sequence number of the last run that was searched.
+    Later rounds do not repeat this."""
+    if position[2:] == [1]:
         return await search_packed(place, erasure, position)
     if erasure.finished_at_us is not None:
         position = [_LAST, 0]
-    lane_id, sequence = position or [0, 0]
+    lane_id, sequence, *searched = position or [0, 0]
     async with place.step(erasure) as step:
         lane = await _lane(step.tx, erasure, step.values, lane_id)
         if lane is None:
             step.progress = Progress(None)
             return step.progress
-        after = sequence if lane.lane_id == lane_id else 0
+        after, searched = (sequence, searched) if lane.lane_id == lane_id else (0, [])
         limit = DECODED_AT_ONCE if lane.repeated else READ_AT_ONCE
         page = await _page(step.tx, lane.lane_id, after, limit)
         mine = {row.sequence for row in page if row.content in _NOT_UNPACKED and _is_in_time(row, erasure)}
@@ -55,16 +56,16 @@ async def erase_envelopes(place: ErasingPlace, erasure: Erasure, position: list[
             mine |= await _with_values(step.tx, step.values, lane, page, erasure.from_us - DAY_US)
         removing = BatchErasure(step, place.clock.now_us())
         amounts = await removing.remove({lane.lane_id: mine} if mine else {})
-        following = [lane.lane_id, page[-1].sequence] if len(page) == limit else [lane.lane_id + 1, 0]
-        if len(page) < limit and lane.repeated and lane.lane == Lane.NUMERIC.value:
-            following = [lane.lane_id, *_PACKED[1:]]
+        following = [lane.lane_id + 1, 0]
+        if len(page) == limit:
+            following = [lane.lane_id, page[-1].sequence, *searched]
+        elif lane.repeated and lane.lane == Lane.NUMERIC.value:
+            following = [lane.lane_id, searched[-1] if searched else 0, 1]
         step.progress = Progress(following, amounts)
     return step.progress
 
 
 _LAST = (1 << 62) - 1
-_PACKED = (0, 0, 1)
-"""Position at which the search through the packed runs of a lane begins, with the lane id in the first place."""
 
 
 async def _lane(tx: Transaction, erasure: Erasure, values: ErasedValues, lane_id: int) -> Row[Any] | None:

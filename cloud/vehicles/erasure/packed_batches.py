@@ -1,6 +1,7 @@
 """Search packed runs of numerics for repetitions from a device's memory, which have no rows.
 
-An object with values of the encounter is unpacked, and the search through rows begins again at its run.
+An object with values of the encounter is unpacked. Then the search through rows begins again at its run, and the search
+through runs continues after it: while the erasure works, no batch of its tenant is packed, so no earlier run is new.
 """
 
 from sqlalchemy import select
@@ -31,7 +32,7 @@ async def search_packed(place: ErasingPlace, erasure: Erasure, position: list[in
         following = [lane_id, due[0].run.sequence, 1]
         if await _has_values(place, erasure, due[0]):
             await place.unpacker.unpack(due[0].object_name)
-            following = [lane_id, due[0].run.sequence - 1]
+            following = [lane_id, due[0].run.sequence - 1, 0, due[0].run.sequence]
     async with place.step(erasure) as step:
         step.progress = Progress(following)
     return step.progress

@@ -1,5 +1,6 @@
 """The erasure of an encounter finds its values in packed batches, and legal holds keep packed batches."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from cloud.foundation.objects import LocalObjects, ObjectStoreUnavailable, Store
 from cloud.foundation.retention import HoldScope
 from cloud.vehicles.custody import batches
 from cloud.vehicles.erasure.model import Phase
+from cloud.vehicles.packing import packer as packing
 from protocols.device_time import DeviceTime, TimeKind
 from tests.builders.erasure_world import SECOND_US
 from tests.builders.ingest_cloud import OPERATOR, TENANT
@@ -122,6 +124,41 @@ async def test_repetitions_from_a_memory_in_packed_batches_are_erased(world: Pac
     assert (found.observations, found.batches) == (1, 2)
     assert await world.values() == [1.0, 2.0]
     assert await world.object_names() == []
+    assert await world.findings() == []
+
+
+class CountingObjects(LocalObjects):
+    """A store that counts the reads of each object."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.reads: Counter[str] = Counter()
+
+    async def read_range(self, name: str, first: int, size_bytes: int) -> bytes:
+        self.reads[name] += 1
+        return await super().read_range(name, first, size_bytes)
+
+
+@on_sqlite
+async def test_packed_run_is_read_once_however_often_a_device_has_resent_its_memory(
+    world: PackedWorld, gateway: GatewayInVehicle, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(packing, "BATCHES_AT_ONCE", 1)
+    other = GatewayInVehicle(gateway="gw_other", key_seed=2)
+    await world.cloud.register_gateway(other)
+    begin_us = other.now_us = gateway.now_us
+    (value,) = readings(97.0)
+    memory = [section([replace(value, device_time=MEMORY_TIME)], stored=True, device_offset_us=begin_us)]
+    await world.cloud.take(gateway.send_sections(memory))
+    other.now_us += 3_600 * SECOND_US
+    sent = [send for number in range(4) for send in (other.send(float(number)), other.send_sections(memory))]
+    assert await world.take_packed(*sent) == 9
+    await world.assign(begin_us - SECOND_US, begin_us + SECOND_US)
+    counting = world.cloud.objects = CountingObjects(world.folder)
+    assert (await world.erase()).batches == 5
+    assert await world.values() == [0.0, 1.0, 2.0, 3.0]
+    left = await world.object_names()
+    assert [counting.reads[name] for name in left] == [1] * 4
     assert await world.findings() == []
 
 
