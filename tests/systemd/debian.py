@@ -9,14 +9,14 @@ import hashlib
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
 SUITE = "trixie"
-PYTHON = "3.13"
-"""The Python of Debian 13; the wheels are chosen for it, whatever Python runs this."""
+NEWER = PROJECT / ".venv-3.13" / "bin" / "python"
+"""The version of Python that Debian 13 has, from the environment of `make test-python313`. pip fetches the wheels with
+it, since pip chooses requirements by the version that it runs on."""
 PACKAGES = (
     # Packages that every Debian server has and the smallest root lacks.
     *("systemd-sysv", "dbus", "udev", "procps", "ca-certificates", "curl"),
@@ -50,15 +50,17 @@ def wheels(said: Callable[[str], None]) -> Path:
     Raise DebianUnavailable if that fails.
     """
     needed = PROJECT / "requirements" / "run.txt"
-    folder = _cache_folder() / f"wheels-{_digest(PYTHON, needed.read_text())}"
+    folder = _cache_folder() / f"wheels-{_digest(NEWER.parts[-3], needed.read_text())}"
     if not folder.exists():
-        said(f"fetching our packages for Python {PYTHON}, once")
+        if not NEWER.exists():
+            raise DebianUnavailable("Python 3.13 is not installed (apt-get install python3.13)")
+        said("fetching our packages for Python 3.13, once")
         _make(
             folder,
             lambda making: _build(
                 making,
-                *(sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check", "-d", str(making)),
-                *("--python-version", PYTHON, "--only-binary=:all:", "--require-hashes", "-r", str(needed)),
+                *(str(NEWER), "-m", "pip", "download", "-q", "--disable-pip-version-check", "-d", str(making)),
+                *("--only-binary=:all:", "--require-hashes", "-r", str(needed)),
             ),
         )
     return folder
