@@ -43,11 +43,11 @@ def configuration(document: dict[str, Any]) -> str:
     for path, item in document["paths"].items():
         for method, operation in item.items():
             names = [one.get("name") for one in operation.get("parameters", ())] if isinstance(operation, dict) else []
-            told = (path.startswith("/v1/webhooks") and method in ("post", "put")) or (method, path) in (
+            names_url = (path.startswith("/v1/webhooks") and method in ("post", "put")) or (method, path) in (
                 APP_CREATED,
                 JOB_STARTED,
             )
-            if told or not {"cursor", "client_id"}.isdisjoint(names):
+            if names_url or not {"cursor", "client_id"}.isdisjoint(names):
                 lines += [
                     "[[operations]]",
                     f'include-name = "{method.upper()} {path}"',

@@ -25,7 +25,7 @@ async def owned(world: AuthWorld) -> dict[str, str]:
     """
     station = {"organization_id": world.home.organization.id, "clearance": SECRET}
     app, _ = await world.register("tnt_north", DEVICES, **station)
-    somebody = await world.surface.users.add(
+    member = await world.surface.users.add(
         world.home.operator, "zoe@example.org", PASSWORD, roles=[Role.MEMBER], **station
     )
     story = WebhookStory(world.database, world.home, world.clock, [])
@@ -34,7 +34,7 @@ async def owned(world: AuthWorld) -> dict[str, str]:
     (job_id,) = await JobRows(world.database, world.clock).enqueue(
         tenant_id="tnt_north", organization_id=station["organization_id"], secrecy_level=SECRET
     )
-    ids = {"client_id": app.client_id, "user_id": somebody.id, "webhook_id": webhook.id, "job_id": job_id}
+    ids = {"client_id": app.client_id, "user_id": member.id, "webhook_id": webhook.id, "job_id": job_id}
     return {**ids, "delivery_id": "dlv_0"}
 
 
