@@ -1,11 +1,10 @@
 """Pack the batches of numerics that are due, step by step.
 
 A step takes some batches of the lanes of one tenant that were stored on one day (UTC), so that all runs of an object
-expire together. It announces an object, puts it, and in one transaction adds the
-rows of its runs and deletes those of the batches. So every batch has a row or a run at each moment, and no run is
-without its object. What a killed or failed step leaves is an object without runs, which is removed as unused
-(`announcing`).
-The next step begins at the first row that is left: nothing else has to be remembered.
+expire together. It announces an object, puts it, and in one transaction adds the rows of its runs and deletes those of
+the batches. So every batch has a row or a run at each moment, and no run is without its object. What a killed or failed
+step leaves is an object without runs, which is removed as unused (`announcing`). The next step begins at the first row
+that is left: nothing else has to be remembered.
 
 A batch that could not be unpacked, or whose values are still single rows, stays a row, and so does one whose envelope
 cannot be read, for `custody check` to report.
