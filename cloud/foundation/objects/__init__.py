@@ -7,7 +7,7 @@ from cloud.foundation.slice import Slice, lazy_exports
 
 # mypy: implicit-reexport
 if TYPE_CHECKING:
-    from cloud.foundation.objects.errors import ObjectDamaged, ObjectMissing, ObjectStoreUnavailable
+    from cloud.foundation.objects.errors import ObjectDamaged, ObjectMissing, ObjectStoreUnavailable, ResultExpired
     from cloud.foundation.objects.examination import examine_store
     from cloud.foundation.objects.links import ResultLinks
     from cloud.foundation.objects.local import LocalObjects

@@ -22,7 +22,7 @@ class LinkRefused(Refused, code="link_refused", status=403):
 
 
 class ResultExpired(Refused, code="result_expired", status=410):
-    """The result was deleted when its retention period ended. Its record stays."""
+    """The result was deleted when its retention period ended. Start the work again for a new result."""
 
 
 class RangeNotSatisfiable(Refused, code="range_not_satisfiable", status=416):

@@ -51,10 +51,3 @@ class JobCancelled(Refused, code="job_cancelled", status=409):
 
 class JobWithoutResult(Refused, code="job_without_result", status=404):
     """Jobs of this kind have no result."""
-
-
-class ResultExpired(Refused, code="result_expired", status=410):
-    """The result has expired and was deleted. Start a new job to get it again."""
-
-    def __init__(self, expired_at: str | None) -> None:
-        super().__init__(members={"expired_at": expired_at})

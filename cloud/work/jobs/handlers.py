@@ -13,8 +13,8 @@ from cloud.foundation.http import (
     link_to_next,
 )
 from cloud.foundation.moments import write_moment
-from cloud.foundation.objects import ResultLinks, Results, object_store_of
-from cloud.work.jobs.errors import JobCancelled, JobFailed, JobWithoutResult, ResultExpired
+from cloud.foundation.objects import ResultExpired, ResultLinks, Results, object_store_of
+from cloud.work.jobs.errors import JobCancelled, JobFailed, JobWithoutResult
 from cloud.work.jobs.kind import job_kinds
 from cloud.work.jobs.model import Job, JobStatus
 from cloud.work.jobs.rights import check_token
@@ -105,7 +105,7 @@ class JobHandlers:
         async with self._parts.database.read() as tx:
             result = await self._results.find(tx, job.id)
         if result is None or job.result_expires_at_us <= self._parts.clock.now_us():
-            raise ResultExpired(write_moment(job.result_expires_at_us))
+            raise ResultExpired(members={"expired_at": write_moment(job.result_expires_at_us)})
         link = await self._links.link_to(result)
         suffix = result.download.file_name.partition(".")[2]
         document = {
