@@ -5,7 +5,7 @@ from pydantic import BaseModel
 from cloud.access.audit import Audit
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Transaction
-from cloud.work.jobs import Advance, Effect, Finish, JobFailure, JobKind, JobResult, RunningJob
+from cloud.work.jobs import Advance, Effect, Finish, JobFailure, JobKind, JobResult, RunningJob, always
 
 KIND = "test.count"
 COUNTED = "job.counted"
@@ -57,5 +57,6 @@ KINDS = (
         payload=CountPayload,
         state=CountState,
         work=lambda process: Counting(process.clock),
+        scopes=always(),
     ),
 )

@@ -2,7 +2,7 @@
 
 from cloud.work.exports.schemas import ExportPayload, ExportState
 from cloud.work.exports.work import ExportWork
-from cloud.work.jobs import JobKind
+from cloud.work.jobs import JobKind, always
 
 KINDS = (
     JobKind(
@@ -11,6 +11,6 @@ KINDS = (
         payload=ExportPayload,
         state=ExportState,
         work=ExportWork,
-        scopes=("argus:epcr:read",),
+        scopes=always("argus:epcr:read"),
     ),
 )

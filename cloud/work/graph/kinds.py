@@ -2,7 +2,7 @@
 
 from cloud.foundation.process import Process
 from cloud.work.graph.schemas import GraphPayload, GraphState
-from cloud.work.jobs import JobKind, JobWork
+from cloud.work.jobs import JobKind, JobWork, always
 
 
 def _work(process: Process) -> JobWork[GraphPayload, GraphState]:
@@ -19,6 +19,6 @@ KINDS = (
         payload=GraphPayload,
         state=GraphState,
         work=_work,
-        scopes=("argus:epcr:read", "argus:devices:read"),
+        scopes=always("argus:epcr:read", "argus:devices:read"),
     ),
 )

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from cloud.work.jobs.keeping import ResultKeeper
     from cloud.work.jobs.kind import Advance, Effect, Finish, JobFailure, JobKind, JobWork, RunningJob, job_kinds
     from cloud.work.jobs.model import Job, JobError, JobResult, JobStatus, NewJob
+    from cloud.work.jobs.scopes import ScopesNeeded, always, by_field
     from cloud.work.jobs.service import service_of
     from cloud.work.jobs.signals import JobBell
     from cloud.work.jobs.store import JobSearch, JobStore

@@ -101,13 +101,13 @@ class JobExecutor:
             return self._retried(steps.leased, error)
 
     async def _run_steps(self, steps: "_Steps", kind: AnyKind, must_yield: Callable[[], bool]) -> Settlement | None:
-        await self._rights.check(steps.leased, kind)
-        work = self._work_of(kind)
         try:
             job = _running(kind, steps.leased)
-        except ValidationError:
+        except (ValidationError, DomainError):
             text = "The job was enqueued by another version of the service, and cannot be read any more."
             return self._failed(steps.leased, JobError("job_unreadable", text, retryable=True))
+        await self._rights.check(steps.leased, kind.scopes.of(job.payload))
+        work = self._work_of(kind)
         while True:
             async with asyncio.timeout(STEP_S_MAX):
                 outcome = await work.step(job)
@@ -219,7 +219,8 @@ def ended_job(one: Settlement, now_us: int) -> Job:
 
 
 def _running(kind: AnyKind, leased: LeasedJob) -> RunningJob[Any, Any]:
-    """Return a job as its steps see it. Raises `ValidationError` if this program cannot read it."""
+    """Return a job as its steps see it. Raises `ValidationError`, or what the validators of the payload raise, if this
+    program cannot read it."""
     actor = Actor(
         leased.tenant_id,
         leased.organization_id,

@@ -15,7 +15,6 @@ from cloud.foundation.http import (
 from cloud.foundation.moments import write_moment
 from cloud.foundation.objects import ResultExpired, ResultLinks, Results, object_store_of
 from cloud.work.jobs.errors import JobCancelled, JobFailed, JobWithoutResult
-from cloud.work.jobs.kind import job_kinds
 from cloud.work.jobs.model import Job, JobStatus
 from cloud.work.jobs.rights import check_token
 from cloud.work.jobs.schemas import JobQuery, JobWanted
@@ -33,7 +32,6 @@ class JobHandlers:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._jobs: JobService = parts.shared(service_of)
-        self._kinds = job_kinds()
         self._results = Results()
         objects = object_store_of(parts.settings)
         self._links = ResultLinks(objects, parts.master, parts.bases[Host.API], parts.clock)
@@ -88,8 +86,8 @@ class JobHandlers:
         return NoContent() if newly else Json(shown(job))
 
     async def result(self, request: Request) -> Response:
-        """Return the address of a job's result (contract C-167 … C-173). It needs the scopes of the kind, since the
-        result has what a caller without them may not read. Without knowledge of the kind there is no result."""
+        """Return the address of a job's result (contract C-167 … C-173). It needs the scopes that starting the job
+        needs, since the result has what a caller without them may not read."""
         job = await self._jobs.find(request.viewer, request.path["id"])
         if job.is_open:
             document = {"status": job.status, "progress_pct": job.progress_pct}
@@ -98,10 +96,9 @@ class JobHandlers:
             raise JobFailed(shown_error(job.error))
         if job.status is JobStatus.CANCELLED:
             raise JobCancelled
-        kind = self._kinds.get(job.kind)
-        if kind is None or job.result_expires_at_us is None:
+        if job.result_expires_at_us is None:
             raise JobWithoutResult
-        check_token(kind, request.verified.scopes)
+        check_token(await self._jobs.scopes_of(request.viewer, job), request.verified.scopes)
         async with self._parts.database.read() as tx:
             result = await self._results.find(tx, job.id)
         if result is None or job.result_expires_at_us <= self._parts.clock.now_us():

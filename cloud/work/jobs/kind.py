@@ -21,6 +21,7 @@ from cloud.foundation.process import Process
 from cloud.foundation.slice import declared
 from cloud.foundation.viewer import Actor
 from cloud.work.jobs.model import JobError, JobResult
+from cloud.work.jobs.scopes import ScopesNeeded
 
 PayloadT = TypeVar("PayloadT", bound=BaseModel)
 StateT = TypeVar("StateT", bound=BaseModel)
@@ -92,14 +93,17 @@ class JobKind(Generic[PayloadT, StateT]):
     """A kind of job. `payload` is the model of the request's `payload`, and `state` the model of the resumable state,
     whose defaults are the state of a new job. `work` makes the steps; it is called once in a process. `scopes` are the
     scopes that are needed in addition to those of jobs: by the caller who starts a job or fetches its result, and by
-    the app when a worker claims the job."""
+    the app when a worker claims the job.
+
+    A value that `payload` does not admit is refused when the job is enqueued: a `ValueError` of a validator is a
+    response 400 that names the field, and a `DomainError` is the response of its status."""
 
     name: str
     description: str
     payload: type[PayloadT]
     state: type[StateT]
     work: Callable[[Process], JobWork[PayloadT, StateT]]
-    scopes: tuple[str, ...] = ()
+    scopes: ScopesNeeded[PayloadT]
 
 
 AnyKind = JobKind[Any, Any]

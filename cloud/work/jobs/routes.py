@@ -52,7 +52,7 @@ def _enqueue(h: JobHandlers) -> Route:
             200: "The response to an earlier request with the same Idempotency-Key.",
             400: "The kind is unknown, or the payload has not the form of the kind.",
             403: "The secrecy level is above the caller's clearance, the app's governance does not allow the host of "
-            "the call-back, or the token lacks a scope that the kind needs.",
+            "the call-back, or the token lacks a scope that a job of this kind and payload needs.",
             409: "The app's jobs have named too many addresses for call-backs, or a request with the same "
             "Idempotency-Key is in progress.",
             422: "Call-backs to this address are not allowed.",
@@ -118,7 +118,7 @@ def _result(h: JobHandlers) -> Route:
         responses={
             200: "The result. `signed_url` is valid for five minutes.",
             202: "The job is queued or running: `status` and `progress_pct`.",
-            403: "The token lacks a scope that the kind needs.",
+            403: "The token lacks a scope that starting the job needs.",
             404: "Job not found, or a job without a result.",
             409: "The job failed (`job_failed`, with `error`) or was cancelled (`job_cancelled`).",
             410: "The result has expired; `expired_at` is the time.",
@@ -126,7 +126,7 @@ def _result(h: JobHandlers) -> Route:
         operation_id="fetchJobResult",
         summary="Get job result",
         description="A short-lived address of the result, which is kept for 30 days. Treat it as a credential. It "
-        "needs the scopes of the kind too, like the request that starts the job.",
+        "needs the scopes that starting the job needs.",
         response_example={
             "id": "01HFXY0000000000000000000A",
             "result_ref": "r2://argus-jobs/results/01HFXY0000000000000000000A.json",

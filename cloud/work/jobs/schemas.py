@@ -7,12 +7,19 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 from cloud.foundation.egress import URL_LENGTH_MAX
 from cloud.foundation.http import Paged
 from cloud.foundation.viewer import SecrecyLevel
-from cloud.work.jobs.kind import job_kinds
+from cloud.work.jobs.kind import AnyKind, job_kinds
 from cloud.work.jobs.model import JobStatus
 
 _LEVELS: list[JsonValue] = [level.word for level in SecrecyLevel]
 _KINDS = list(job_kinds())
-_KIND_LIST = "; ".join(f"`{kind.name}`: {kind.description}" for kind in job_kinds().values())
+
+
+def _described(kind: AnyKind) -> str:
+    needs = f" Needs {kind.scopes.text}." if kind.scopes.text else ""
+    return f"- `{kind.name}`: {kind.description}.{needs}"
+
+
+_KIND_LIST = "\n".join(_described(kind) for kind in job_kinds().values())
 
 
 class _Response(BaseModel):
@@ -25,7 +32,7 @@ class JobWanted(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
     kind: str = Field(
-        max_length=64, description=f"Kind of the job. {_KIND_LIST}", json_schema_extra={"enum": [*_KINDS]}
+        max_length=64, description=f"Kind of the job.\n\n{_KIND_LIST}", json_schema_extra={"enum": [*_KINDS]}
     )
     payload: dict[str, Any] = Field(repr=False, description="What to do, in the form of the kind.")
     callback_url: str | None = Field(

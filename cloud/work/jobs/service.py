@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from cloud.access.apps import ClearanceExceeded
 from cloud.access.audit import Audit
@@ -24,7 +24,7 @@ from cloud.foundation.trace import begin_trace
 from cloud.foundation.viewer import Actor, SecrecyLevel, Viewer
 from cloud.work.jobs.callbacks import CallbackSender, callbacks_of
 from cloud.work.jobs.ending import JobEnds, ends_of
-from cloud.work.jobs.errors import CallbackWithoutApp, JobNotCancellable, JobUnknown, TooManyJobs
+from cloud.work.jobs.errors import CallbackWithoutApp, JobNotCancellable, JobUnknown, JobWithoutResult, TooManyJobs
 from cloud.work.jobs.kind import AnyKind, job_kinds
 from cloud.work.jobs.model import Job, JobStatus, NewJob
 from cloud.work.jobs.rights import check_token
@@ -40,10 +40,10 @@ FULL_WAIT_S = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A requested job. `payload` is the JSON text of the kind's model."""
+    """A requested job. `payload` is an object of the kind's model."""
 
     kind: AnyKind
-    payload: str = field(repr=False)
+    payload: BaseModel = field(repr=False)
     secrecy_level: SecrecyLevel = SecrecyLevel.STANDARD
     callback_url: str | None = field(default=None, repr=False)
 
@@ -59,7 +59,8 @@ class JobRows:
 def read_wanted(
     kind: str, payload: Mapping[str, Any], secrecy_level: str = "standard", callback_url: str | None = None
 ) -> Wanted:
-    """Return a requested job with its payload in the form of its kind. Raises `BodyMalformed`."""
+    """Return a requested job with its payload in the form of its kind. Raises `BodyMalformed`, and what the validators
+    of the payload raise."""
     kinds, levels = job_kinds(), {level.word: level for level in SecrecyLevel}
     if kind not in kinds:
         raise _unknown_word("kind", kind, kinds)
@@ -74,7 +75,7 @@ def read_wanted(
         raise BodyMalformed(summary(error, placed), mistakes=placed) from None
     return Wanted(
         kind=kinds[kind],
-        payload=read.model_dump_json(exclude_unset=True),
+        payload=read,
         secrecy_level=levels[secrecy_level],
         callback_url=callback_url,
     )
@@ -119,7 +120,7 @@ class JobService:
         `respond` makes. `scopes` are those of the caller's token. Raises `InsufficientScope`, `ClearanceExceeded`,
         `UrlMalformed`, `UrlBlocked`, `WebhookHostNotAllowed`, `TooManyCallbackAddresses`, `TooManyJobs`,
         `IdempotencyKeyReused`, `IdempotencyKeyInFlight`."""
-        check_token(wanted.kind, scopes)
+        check_token(wanted.kind.scopes.of(wanted.payload), scopes)
         _check_clearance(actor, wanted)
         # Outside of the transaction, since the name server may be slow.
         refusal = await self._judge(wanted.callback_url)
@@ -155,7 +156,7 @@ class JobService:
             client_id=actor.client_id,
             subject=actor.subject,
             kind=wanted.kind.name,
-            payload=wanted.payload,
+            payload=wanted.payload.model_dump_json(exclude_unset=True),
             secrecy_level=wanted.secrecy_level,
             callback_url=wanted.callback_url,
             trace_id=trace.trace_id,
@@ -181,6 +182,19 @@ class JobService:
         """Return a job. Raises `JobUnknown`, also for a job that the viewer may not see."""
         async with self._database.read() as tx:
             return await self._find(tx, viewer, job_id)
+
+    async def scopes_of(self, viewer: Viewer, job: Job) -> tuple[str, ...]:
+        """Return the scopes that a job needs by its payload. Raises `JobWithoutResult` if this program does not know
+        the kind or cannot read the payload: without that knowledge it gives no result."""
+        kind = job_kinds().get(job.kind)
+        if kind is None:
+            raise JobWithoutResult
+        async with self._database.read() as tx:
+            payload = await self._store.payload(tx, viewer, job.id)
+        try:
+            return kind.scopes.of(kind.payload.model_validate_json(payload))
+        except (ValidationError, DomainError):
+            raise JobWithoutResult from None
 
     async def page(self, viewer: Viewer, search: JobSearch, count: int) -> JobRows:
         """Return at most `count` of the wanted jobs, newest first, and the number of all that match the filters."""

@@ -71,6 +71,11 @@ class JobStore:
         """Return a job, or None if there is none that the viewer may see."""
         return await _JOBS.first(tx, _JOBS.select().where(_jobs.id == job_id, *visible(jobs, viewer)))
 
+    async def payload(self, tx: Transaction, viewer: Viewer, job_id: str) -> str:
+        """Return the payload of a job that the viewer may see, as JSON text."""
+        statement = select(_jobs.payload).where(_jobs.id == job_id, *visible(jobs, viewer))
+        return str((await tx.execute(statement)).scalar())
+
     async def page(self, tx: Transaction, viewer: Viewer, search: JobSearch, limit: int) -> Sequence[Job]:
         """Return at most `limit` of the wanted jobs, newest first."""
         newest = _jobs.created_at_us.desc(), _jobs.id.desc()
