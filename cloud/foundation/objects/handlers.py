@@ -49,6 +49,7 @@ class DownloadHandlers:
         return Streamed(
             _blocks(self._objects, stored.name, first, count, block),
             result.download.media_type,
+            tenant_id=result.tenant_id,
             status=200 if chosen is None else 206,
             size_bytes=count,
             headers=about,

@@ -1,8 +1,10 @@
 """Objects as files of one folder, readable by our account alone.
 
 An object is written to a temporary file, flushed to the disk, and renamed to its name; then the folder is flushed. So
-after a power cut an object is there whole or not at all. The temporary files are in the folder `.unfinished`, from
-which the sweep of results removes a file that a killed process left (`remove_unfinished`).
+after a power cut an object is there whole or not at all. A folder is removed with its last object.
+
+The temporary files are in the folder `.unfinished`, from which the sweep of results removes a file that a killed
+process left (`remove_unfinished`).
 """
 
 import asyncio
@@ -27,6 +29,9 @@ from cloud.foundation.objects.store import (
 )
 
 UNFINISHED = ".unfinished"
+NAMINGS_MAX = 3
+"""Attempts to give an object its name. In each of them, another process may remove the object's folder, which is empty
+until then."""
 _FOLDER_MODE = 0o700
 _FILE_MODE = 0o600
 
@@ -61,14 +66,14 @@ class LocalObjects:
         path = self._path(name)
         check_parts(parts)
         digest, size_bytes = hashlib.sha256(), 0
-        temporary = await _in_thread(self._begin, path)
+        temporary = await _in_thread(self._begin)
         try:
             for part in parts:
                 data = await self.read(part)
                 await _in_thread(digest.update, data)
                 await _in_thread(_append, temporary, data)
                 size_bytes += len(data)
-            await _in_thread(_finish, temporary, path)
+            await _in_thread(self._finish, temporary, path)
         except BaseException:
             _remove_temporary(temporary)
             raise
@@ -78,7 +83,7 @@ class LocalObjects:
         return None
 
     async def remove(self, name: str) -> None:
-        await _in_thread(_remove, self._path(name))
+        await _in_thread(self._remove, self._path(name))
 
     async def remove_unfinished(self, before_us: int) -> int:
         return await _in_thread(_remove_older, self._root / UNFINISHED, before_us)
@@ -92,24 +97,52 @@ class LocalObjects:
         return self._root / check_name(name)
 
     def _write(self, path: Path, data: bytes) -> None:
-        temporary = self._begin(path)
+        temporary = self._begin()
         try:
             _append(temporary, data)
-            _finish(temporary, path)
+            self._finish(temporary, path)
         except OSError:
             _remove_temporary(temporary)
             raise
 
-    def _begin(self, path: Path) -> Path:
-        """Make an empty temporary file, and the folder of `path`; return the temporary file."""
+    def _remove(self, path: Path) -> None:
+        """Remove a file, and the folders that it leaves empty."""
+        with suppress(FileNotFoundError):
+            path.unlink()
+            _flush(path.parent)
+        for folder in self._folders(path):
+            try:
+                folder.rmdir()
+            except OSError:  # it has other files, or another process has removed it
+                return
+
+    def _folders(self, path: Path) -> Sequence[Path]:
+        """Return the folders below the root in which a file lies, the innermost first."""
+        return [self._root / folder for folder in path.relative_to(self._root).parents[:-1]]
+
+    def _begin(self) -> Path:
+        """Make an empty temporary file."""
         _make_folder(self._root)
         unfinished = self._root / UNFINISHED
         _make_folder(unfinished)
-        for folder in reversed(path.relative_to(self._root).parents[:-1]):
-            _make_folder(self._root / folder)
         temporary = unfinished / uuid.uuid4().hex
         os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE))
         return temporary
+
+    def _finish(self, temporary: Path, path: Path) -> None:
+        """Make the temporary file durable and give it its name."""
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        for attempt in range(1, NAMINGS_MAX + 1):
+            try:
+                for folder in reversed(self._folders(path)):
+                    _make_folder(folder)
+                temporary.rename(path)
+                break
+            except FileNotFoundError:  # the folder was empty, and another process removed it
+                if attempt == NAMINGS_MAX:
+                    raise
+        _flush(path.parent)
 
     def _walk(self, prefix: str, after: str) -> Iterator[ListedObject]:
         """Yield the objects below `prefix` that follow `after`, in the order of their names. Folders whose names all
@@ -147,14 +180,6 @@ def _append(temporary: Path, data: bytes) -> None:
             left = left[file.write(left) :]
 
 
-def _finish(temporary: Path, path: Path) -> None:
-    """Make the temporary file durable and give it its name."""
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())
-    temporary.rename(path)
-    _flush(path.parent)
-
-
 def _remove_temporary(temporary: Path) -> None:
     with suppress(OSError):
         temporary.unlink()
@@ -171,12 +196,6 @@ def _read(path: Path, name: str, first: int, size_bytes: int) -> bytes:
             return file.read(size_bytes)
     except (FileNotFoundError, IsADirectoryError):
         raise ObjectMissing(f"({name})") from None
-
-
-def _remove(path: Path) -> None:
-    with suppress(FileNotFoundError):
-        path.unlink()
-        _flush(path.parent)
 
 
 def _make_folder(folder: Path) -> None:

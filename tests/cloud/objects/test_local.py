@@ -63,6 +63,36 @@ async def test_failed_put_leaves_no_file(tmp_path: Path) -> None:
     assert os.listdir(tmp_path / ".unfinished") == []
 
 
+async def test_folders_are_removed_with_their_last_object(tmp_path: Path) -> None:
+    store = LocalObjects(tmp_path / "objects")
+    for name in ("results/tnt/20260301/a", "results/tnt/20260301/b", "results/tnt/20260302/c"):
+        await store.put(name, b"1")
+    await store.remove("results/tnt/20260301/a")
+    assert (tmp_path / "objects" / "results" / "tnt" / "20260301").exists()
+    await store.remove("results/tnt/20260301/b")
+    assert os.listdir(tmp_path / "objects" / "results" / "tnt") == ["20260302"]
+    await store.remove("results/tnt/20260302/c")
+    await store.remove("results/tnt/20260302/c")
+    assert os.listdir(tmp_path / "objects") == [".unfinished"]
+
+
+async def test_object_is_stored_although_its_empty_folder_is_removed_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LocalObjects(tmp_path)
+    rename, lost = Path.rename, [1, 2]
+
+    def rename_later(self: Path, target: Path) -> Any:
+        if lost:
+            lost.pop()
+            Path(target).parent.rmdir()
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", rename_later)
+    stored = await store.put("results/tnt/a", b"1")
+    assert await store.read(stored) == b"1"
+
+
 async def test_leftover_of_a_killed_process_is_not_listed_and_is_removed_a_day_after_its_last_write(
     database: Database, tmp_path: Path
 ) -> None:
@@ -129,7 +159,7 @@ async def test_doctor_reports_a_store_that_cannot_be_used_and_leaves_no_object(t
     ids = UlidIds(SystemClock())
     usable = await examine_store(LocalObjects(tmp_path), ids)
     assert usable.level is Level.OK
-    assert list((tmp_path / "probes").iterdir()) == []
+    assert os.listdir(tmp_path) == [".unfinished"]
     broken = await examine_store(LocalObjects(tmp_path / "none" / "objects"), ids)
     assert (broken.level, "No such file" in broken.sentence) == (Level.FAULT, True)
     assert (await examine_store(None, ids)).level is Level.WARNING
