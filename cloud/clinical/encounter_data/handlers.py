@@ -60,7 +60,7 @@ class EncounterDataHandlers:
                 parts = self._observations.stream(viewer, encounter_id, wanted)
             else:
                 parts = self._observations.interval_stream(viewer, encounter_id, wanted, interval_s=query.interval_s)
-            return Streamed(await _begun(parts), NDJSON, headers=_VARY)
+            return Streamed(await _begun(parts), NDJSON, tenant_id=viewer.tenant_id, headers=_VARY)
         listing = self._listing(request, _PLACE if query.interval_s is None else (int, str))
         after = listing.read_position(query.cursor)
         if query.interval_s is None:

@@ -147,6 +147,11 @@ class TooManyStreams(Refused, code="too_many_streams", status=503):
     """Too many streams are open. Try again shortly, or read in pages of JSON."""
 
 
+class TenantStreamsTaken(Refused, code="tenant_streams_taken", status=429):
+    """Your tenant has streams or downloads open, and the last places are for other tenants. Try again when one of them
+    has ended."""
+
+
 class InternalError(Refused, code="internal_error", status=500):
     """An internal error occurred and was recorded. Quote the trace id to support."""
 

@@ -162,7 +162,7 @@ class Pipeline:
         if endpoint.authenticates_client and response.status == 401:
             self._admission.count_wrong_secret(request)
         if isinstance(response, Streamed):
-            self._streams.check_room()
+            self._streams.check_room(response.tenant_id)
         return conditional(response, request.method, checked.if_none_match)
 
     def _respond_to_preflight(self, exchange: _Exchange, methods: Mapping[str, Endpoint]) -> Response:

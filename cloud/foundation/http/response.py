@@ -62,16 +62,18 @@ class Created(Json):
 class Streamed(Response):
     """A response whose body is sent in parts, as `parts` yields them. The handler has read the first part, so an error
     of the request is a problem document. A later error ends the connection before the end of the body, so that the
-    client notices that the body is incomplete. With `size_bytes`, the parts have so many bytes together, which
-    `Content-Length` announces; None: the body is sent in chunks."""
+    client notices that the body is incomplete. `tenant_id` is the tenant whose data they are, for its share of the
+    streams. With `size_bytes`, the parts have so many bytes together, which `Content-Length` announces; None: the body
+    is sent in chunks."""
 
-    __slots__ = ("parts", "size_bytes")
+    __slots__ = ("parts", "size_bytes", "tenant_id")
 
     def __init__(
         self,
         parts: AsyncIterator[bytes],
         media_type: str,
         *,
+        tenant_id: str,
         status: int = 200,
         size_bytes: int | None = None,
         headers: Mapping[str, str] = _NO_HEADERS,
@@ -79,6 +81,7 @@ class Streamed(Response):
     ) -> None:
         super().__init__(status, b"", media_type, headers=headers, etag=etag)
         self.parts = parts
+        self.tenant_id = tenant_id
         self.size_bytes = size_bytes
 
 

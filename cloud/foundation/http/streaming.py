@@ -5,6 +5,7 @@ the client notices that the body is incomplete (RFC 9112 §8).
 """
 
 import asyncio
+from collections import Counter
 from contextlib import aclosing
 from typing import TYPE_CHECKING, cast
 
@@ -12,7 +13,7 @@ import structlog
 from aiohttp.client_exceptions import ClientConnectionResetError
 
 from cloud.foundation.http.client_connection import ClientConnection
-from cloud.foundation.http.errors import TooManyStreams
+from cloud.foundation.http.errors import TenantStreamsTaken, TooManyStreams
 from cloud.foundation.http.problem import as_domain_error
 from cloud.foundation.http.response import Streamed
 from cloud.foundation.http.wire import Reply
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 STREAMS_MAX = 16
 """Streams of a process at a time. Each holds a part of some 500 kB and takes processor time as fast as its client
 reads; a process serves few analysts, and many other requests."""
+FIRST_STREAMS = 4
+"""The last places of `STREAMS_MAX`, which only tenants without an open stream get, so that one tenant's downloads do
+not keep out those of others."""
 PART_S_MAX = 30.0
 """Time in which the next part is made and sent: 500 kB at 140 kbit/s."""
 STREAM_S_MAX = 900.0
@@ -35,12 +39,16 @@ class Streams:
     """The streams that a process sends at present."""
 
     def __init__(self) -> None:
-        self._open = 0
+        self._open: Counter[str] = Counter()
 
-    def check_room(self) -> None:
-        """Raise `TooManyStreams` if no further stream may begin."""
-        if self._open >= STREAMS_MAX:
+    def check_room(self, tenant_id: str) -> None:
+        """Raise `TooManyStreams` if no further stream may begin, and `TenantStreamsTaken` if none of this tenant
+        may."""
+        free = STREAMS_MAX - self._open.total()
+        if free <= 0:
             raise TooManyStreams
+        if free <= FIRST_STREAMS and self._open[tenant_id]:
+            raise TenantStreamsTaken
 
     def reply(
         self, head: bytes, response: Streamed, connection: ClientConnection, *, close: bool, chunked: bool
@@ -50,17 +58,19 @@ class Streams:
         close = close or not (chunked or sized)
         return StreamedReply(self, head, response, connection, close=close, chunked=chunked and not sized)
 
-    def begin(self) -> None:
-        self._open += 1
+    def begin(self, tenant_id: str) -> None:
+        self._open[tenant_id] += 1
 
-    def end(self) -> None:
-        self._open -= 1
+    def end(self, tenant_id: str) -> None:
+        self._open[tenant_id] -= 1
+        if not self._open[tenant_id]:
+            del self._open[tenant_id]
 
 
 class StreamedReply(Reply):
     """A streamed response for aiohttp's connection to send."""
 
-    __slots__ = ("_head", "_in_chunks", "_left_bytes", "_parts", "_streams", "_to")
+    __slots__ = ("_head", "_in_chunks", "_left_bytes", "_parts", "_streams", "_tenant_id", "_to")
 
     def __init__(
         self,
@@ -77,12 +87,13 @@ class StreamedReply(Reply):
         self._head = head
         self._parts = cast("AsyncGenerator[bytes]", response.parts)
         self._left_bytes = response.size_bytes
+        self._tenant_id = response.tenant_id
         self._to = connection
         self._in_chunks = chunked
 
     async def write_eof(self, data: bytes = b"") -> None:
         connection = self._to
-        self._streams.begin()
+        self._streams.begin(self._tenant_id)
         connection.streaming = True
         try:
             async with aclosing(self._parts), asyncio.timeout(STREAM_S_MAX):
@@ -96,7 +107,7 @@ class StreamedReply(Reply):
             raise ClientConnectionResetError("the stream was cut off") from None
         finally:
             connection.streaming = False
-            self._streams.end()
+            self._streams.end(self._tenant_id)
         await super().write_eof(data)
 
     async def _send(self) -> None:

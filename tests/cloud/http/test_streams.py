@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 
 import httpx
 import pytest
@@ -14,8 +15,8 @@ LINES = [b"one\n", b"", b"two\n", b"x" * 3_000_000]
 
 
 def route(parts: Callable[[], AsyncIterator[bytes]]) -> Route:
-    async def handler(_: Request) -> Response:
-        return Streamed(parts(), "application/x-ndjson")
+    async def handler(request: Request) -> Response:
+        return Streamed(parts(), "application/x-ndjson", tenant_id=request.headers.get("Tenant", "tnt_north"))
 
     return Route(method="GET", path="/lines", handler=handler, host=Host.API, scopes=PUBLIC)
 
@@ -25,9 +26,9 @@ async def complete() -> AsyncIterator[bytes]:
         yield line
 
 
-async def get(served: Surface, method: str = "GET") -> httpx.Response:
+async def get(served: Surface, method: str = "GET", *, tenant: str = "tnt_north") -> httpx.Response:
     async with httpx.AsyncClient(base_url=served.url("")) as client:
-        return await client.request(method, "/lines")
+        return await client.request(method, "/lines", headers={"Tenant": tenant})
 
 
 async def test_parts_are_sent_as_one_chunked_body_and_the_connection_is_kept() -> None:
@@ -107,6 +108,33 @@ async def test_further_stream_is_refused_while_the_most_are_open(monkeypatch: py
             assert "Retry-After" in refused.headers
             free.set()
         assert (await get(served)).status_code == 200
+
+
+async def test_last_streams_are_for_tenants_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streaming, "STREAMS_MAX", 3)
+    monkeypatch.setattr(streaming, "FIRST_STREAMS", 1)
+    free = asyncio.Event()
+
+    async def held() -> AsyncIterator[bytes]:
+        yield b"one\n"
+        await free.wait()
+
+    async with surface(route(held)) as served, AsyncExitStack() as stack:
+        client = await stack.enter_async_context(httpx.AsyncClient(base_url=served.url("")))
+
+        async def begin(tenant: str) -> None:
+            response = await stack.enter_async_context(client.stream("GET", "/lines", headers={"Tenant": tenant}))
+            await anext(response.aiter_raw())
+
+        for _ in range(2):
+            await begin("tnt_north")
+        refused = await get(served)
+        assert (refused.status_code, refused.json()["code"]) == (429, "tenant_streams_taken")
+        assert "Retry-After" in refused.headers
+        await begin("tnt_south")
+        for tenant in ("tnt_north", "tnt_south", "tnt_west"):
+            assert (await get(served, tenant=tenant)).json()["code"] == "too_many_streams"
+        free.set()
 
 
 async def test_stream_over_its_time_limit_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
