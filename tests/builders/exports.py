@@ -78,3 +78,24 @@ class ExportDesk:
 
 def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def with_types(resource: dict[str, Any]) -> dict[str, Any]:
+    """Return a resource of a bundle with the references of a file of resources: by type and id."""
+
+    def typed(value: Any) -> Any:
+        if isinstance(value, dict):
+            if str(value.get("reference", "")).startswith("urn:uuid:"):
+                return {**value, "reference": f"{value['type']}/{value['reference'].removeprefix('urn:uuid:')}"}
+            return {name: typed(one) for name, one in value.items()}
+        return [typed(one) for one in value] if isinstance(value, list) else value
+
+    return dict(typed(resource))
+
+
+def references(value: Any) -> list[str]:
+    """Return the references in a resource."""
+    if isinstance(value, dict):
+        own = [value["reference"]] if isinstance(value.get("reference"), str) else []
+        return own + [one for each in value.values() for one in references(each)]
+    return [one for each in value for one in references(each)] if isinstance(value, list) else []

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from cloud.clinical.encounter_data.observations import EncounterObservations, RowPage
     from cloud.clinical.encounter_data.page import Page
     from cloud.clinical.encounter_data.selection import Wanted
-    from cloud.clinical.encounter_data.waveform_blocks import WaveformBlocks
+    from cloud.clinical.encounter_data.waveform_blocks import Block, WaveformBlocks
     from cloud.clinical.encounter_data.waveform_samples import WaveformSamples
 else:
     __getattr__ = lazy_exports(__name__)

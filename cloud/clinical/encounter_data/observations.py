@@ -68,7 +68,7 @@ class EncounterObservations:
         async with self._database.read() as tx:
             placed, end = await walks.page(tx, BEFORE_ALL if after is None else after, limit)
         rows = [row for _, row in placed]
-        lanes = await self._lanes_of(rows)
+        lanes = await self.lanes_of(rows)
         return Page(ObservationLines(walks, lanes).write(rows), end)
 
     async def stream(self, viewer: Viewer, encounter_id: str, wanted: Wanted) -> AsyncIterator[Sequence[str]]:
@@ -111,7 +111,7 @@ class EncounterObservations:
             async with self._database.read() as tx:
                 placed, place = await walks.page(tx, place, limit)
             rows = [row for _, row in placed]
-            lanes |= await self._lanes_of(rows, known=lanes.keys())
+            lanes |= await self.lanes_of(rows, known=lanes.keys())
             yield RowPage(rows, place, walks, lanes)
 
     async def interval_page(
@@ -195,7 +195,7 @@ class EncounterObservations:
             raise EncounterUnknown
         return await open_walks(self._database.peek, viewer, encounter_id, selection)
 
-    async def _lanes_of(self, rows: Sequence[EncounterRow], known: Collection[int] = ()) -> Lanes:
+    async def lanes_of(self, rows: Sequence[EncounterRow], known: Collection[int] = ()) -> Lanes:
         """Return the lanes of these rows that are not known yet. Posted observations have none."""
         wanted = {row[0] for row in rows} - {API_LANE_ID, *known}
         if not wanted:

@@ -17,6 +17,7 @@ from cloud.clinical.observations import (
     BEFORE_ALL,
     TIME_MIN_US,
     DeviceChannel,
+    EncounterRow,
     EncounterSource,
     EncounterWalks,
     KnownClock,
@@ -51,7 +52,8 @@ def _all(_source: EncounterSource, _clock: KnownClock | None) -> bool:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
     """The samples of one channel that a device sent at once, as the bytes `data`. The first was taken at `at_us`, whose
-    error is at most `uncertainty_us` (None: unknown). `place` is the block's place in the order of all blocks."""
+    error is at most `uncertainty_us` (None: unknown). `place` is the block's place in the order of all blocks. `origin`
+    is what the block was read from: a record of a packed batch, or a row."""
 
     place: Place
     channel: DeviceChannel
@@ -59,6 +61,7 @@ class Block:
     uncertainty_us: int | None
     status: int
     data: bytes
+    origin: ObservationRecord | EncounterRow
 
     @property
     def scale(self) -> SampleArray:
@@ -163,6 +166,7 @@ class WaveformBlocks:
                         uncertainty_us=uncertainty_us,
                         status=row[11],
                         data=bytes(row[10]),
+                        origin=row,
                     )
 
 
@@ -192,6 +196,7 @@ def _of_record(place: Place, record: ObservationRecord, source: EncounterSource)
         uncertainty_us=record.uncertainty_us,
         status=record.status,
         data=record.samples,
+        origin=record,
     )
 
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from cloud.clinical.fhir.handlers import FhirHandlers
     from cloud.clinical.fhir.resources import EncounterResources
     from cloud.clinical.fhir.service import Bundles
+    from cloud.clinical.fhir.waveform_resources import WaveformResources
 else:
     __getattr__ = lazy_exports(__name__)
 

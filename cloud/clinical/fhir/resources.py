@@ -43,10 +43,7 @@ class EncounterResources:
         """Yield the observations after a place (None: from the first) in pages of at most `limit`, each resource that
         they refer to before the first of them. The caller must have checked that the viewer may see the encounter.
         Raises `EncounterUnknown`, `CareRecordTooLarge`, `MasterKeyAbsent`."""
-        part = (await self._bundle(encounter)).part(is_first=False, as_lines=True)
-        async with self._database.read() as tx:
-            found = await self._devices_of.read(tx, viewer, encounter)
-        devices = {one.device.id: one for one in found}
+        part, devices = await self.begin(viewer, encounter)
         facts: dict[int, DeviceFacts] = {}
         pages = self._observations.row_pages(viewer, encounter.id, wanted, after=after, limit=limit)
         async with aclosing(pages):
@@ -54,6 +51,15 @@ class EncounterResources:
                 for row in page.rows:
                     _add(part, page, row, devices, facts)
                 yield Page(part.take(), page.next)
+
+    async def begin(self, viewer: Viewer, encounter: Encounter) -> tuple[BundlePart, dict[str, EncounterDevice]]:
+        """Return a part with the patient and the encounter, to which observations are added, and the devices of the
+        encounter by id. The caller must have checked that the viewer may see the encounter. Raises
+        `CareRecordTooLarge`, `MasterKeyAbsent`."""
+        part = (await self._bundle(encounter)).part(is_first=False, as_lines=True)
+        async with self._database.read() as tx:
+            found = await self._devices_of.read(tx, viewer, encounter)
+        return part, {one.device.id: one for one in found}
 
     async def _bundle(self, encounter: Encounter) -> EncounterBundle:
         async with self._database.read() as tx:
@@ -78,14 +84,14 @@ def _add(
         about = device_facts(device, channel.device)
         # One object for each device, and for each that only claims to be it.
         about = facts[channel.channel_id] = next((one for one in facts.values() if one == about), about)
-    record = _record(page, row)
+    record = record_of(page, row)
     if channel.mdc_code is None:
         part.add(record, about)
     else:
         part.add(record, about, posted=public_id(row[1]), name=channel.mdc_code, unit=channel.unit_ucum or "")
 
 
-def _record(page: RowPage, row: EncounterRow) -> ObservationRecord:
+def record_of(page: RowPage, row: EncounterRow) -> ObservationRecord:
     """Return a row, in the order of the columns of `EncounterRow`, as a record."""
     (
         lane_id,

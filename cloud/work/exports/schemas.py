@@ -56,8 +56,6 @@ class ExportPayload(BaseModel):
             raise ValueError("since must be before until")
         if self.data is ExportData.ENCOUNTERS and (self.device_id is not None or self.mdc_codes is not None):
             raise ValueError("device_id and mdc_codes select observations and waveforms, not encounters")
-        if self.data is ExportData.WAVEFORMS and self.format is ExportFormat.FHIR_NDJSON:
-            raise ValueError("fhir_ndjson has no waveforms: choose ndjson, csv or parquet, or read FHIR bundles")
         return self
 
     def encounters(self, before_us: int) -> EncounterFilter:

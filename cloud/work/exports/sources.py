@@ -21,7 +21,7 @@ from cloud.clinical.encounter_data import (
     WaveformSamples,
 )
 from cloud.clinical.epcr import Encounter, VisibleRecords, listed_document
-from cloud.clinical.fhir import EncounterResources
+from cloud.clinical.fhir import EncounterResources, WaveformResources
 from cloud.clinical.observations import RECEIVED_BATCHES, Place
 from cloud.foundation.objects import object_store_of
 from cloud.foundation.process import Process
@@ -139,25 +139,43 @@ class ObservationResourceSource:
                 yield Rows(page.lines, len(page.lines), page.next)
 
 
+@dataclass(frozen=True, slots=True)
+class WaveformResourceSource:
+    """Waveforms as FHIR resources for partners, with what they refer to."""
+
+    resources: WaveformResources
+    wanted: Wanted
+
+    async def pages(self, viewer: Viewer, encounter: Encounter, after: Place | None) -> AsyncGenerator[Rows, None]:
+        found = self.resources.pages(viewer, encounter, self.wanted, after=after, limit=PAGE_SAMPLES)
+        async with aclosing(found):
+            async for page in found:
+                yield Rows(page.lines, len(page.lines), page.next)
+
+
 def source_of(process: Process, payload: ExportPayload, *, is_table: bool) -> Source:
     """Return the source of the data that a payload selects, as lines or as columns of a table."""
     codes = None if payload.mdc_codes is None else frozenset(payload.mdc_codes)
     wanted = Wanted(device_id=payload.device_id, codes=codes)
-    received = process.supplies[RECEIVED_BATCHES]
+    database, received = process.database, process.supplies[RECEIVED_BATCHES]
+    objects = object_store_of(process.settings)
     if payload.format is ExportFormat.FHIR_NDJSON:
-        resources = EncounterResources(process.database, Devices(process.ids), received, VisibleRecords(process.master))
-        if payload.data is ExportData.ENCOUNTERS:
-            return EncounterResourceSource(resources)
-        return ObservationResourceSource(resources, wanted)
+        resources = EncounterResources(database, Devices(process.ids), received, VisibleRecords(process.master))
+        match payload.data:
+            case ExportData.ENCOUNTERS:
+                return EncounterResourceSource(resources)
+            case ExportData.OBSERVATIONS:
+                return ObservationResourceSource(resources, wanted)
+            case ExportData.WAVEFORMS:
+                return WaveformResourceSource(WaveformResources(database, resources, received, objects), wanted)
     match payload.data:
         case ExportData.ENCOUNTERS:
             return EncounterSource(is_table)
         case ExportData.OBSERVATIONS:
-            observations = EncounterObservations(process.database, received)
+            observations = EncounterObservations(database, received)
             return (ObservationTableSource if is_table else ObservationSource)(observations, wanted)
         case ExportData.WAVEFORMS:
-            blocks = WaveformBlocks(process.database, object_store_of(process.settings))
-            return WaveformSource(WaveformSamples(process.database, blocks), wanted, is_table)
+            return WaveformSource(WaveformSamples(database, WaveformBlocks(database, objects)), wanted, is_table)
 
 
 def _of_encounter(encounter: Encounter, page: Page) -> list[str]:
