@@ -49,8 +49,8 @@ def wheels(said: Callable[[str], None]) -> Path:
 
     Raise DebianUnavailable if that fails.
     """
-    needed = PROJECT / "requirements" / "run.txt"
-    folder = _cache_folder() / f"wheels-{_digest(NEWER.parts[-3], needed.read_text())}"
+    needed = [PROJECT / "requirements" / name for name in ("gateway.txt", "cloud.txt")]
+    folder = _cache_folder() / f"wheels-{_digest(NEWER.parts[-3], *(file.read_text() for file in needed))}"
     if not folder.exists():
         if not NEWER.exists():
             raise DebianUnavailable("Python 3.13 is not installed (apt-get install python3.13)")
@@ -60,7 +60,7 @@ def wheels(said: Callable[[str], None]) -> Path:
             lambda making: _build(
                 making,
                 *(str(NEWER), "-m", "pip", "download", "-q", "--disable-pip-version-check", "-d", str(making)),
-                *("--only-binary=:all:", "--require-hashes", "-r", str(needed)),
+                *("--only-binary=:all:", "--require-hashes", *(word for file in needed for word in ("-r", str(file)))),
             ),
         )
     return folder

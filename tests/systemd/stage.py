@@ -88,6 +88,10 @@ class Stage:
             out += (await self.box.run("bash", "-c", before + script, within_s=GUIDE_S_MAX, any_code=any_code)).out
         return out
 
+    async def installed_mb(self) -> int:
+        """Return the size of the folder in which the product and its packages are installed."""
+        return int((await self.box.run("du", "-sm", "/opt/argus")).out.split()[0])
+
     # Units.
 
     async def property_of(self, unit: str, name: str) -> str:

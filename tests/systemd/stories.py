@@ -25,6 +25,11 @@ SHORT_WATCHDOG_S = 4
 """Watchdog timeout that replaces the shipped one while a process is frozen."""
 WATCHDOG_S_MAX = 120
 READ_CLOCK = "import ctypes; print(ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512)))"
+GATEWAY_ALONE = """
+from importlib.util import find_spec
+import gateway.app, gateway.cli.ble, gateway.cli.doctor, gateway.cli.provision, simulators.cli
+assert [name for name in ("numpy", "pyarrow", "sqlalchemy") if find_spec(name)] == []
+"""
 SET_CLOCK = """
 import time
 try:
@@ -35,8 +40,17 @@ except OSError as error:
 
 
 async def install_by_the_guide(stage: Stage) -> None:
-    """The guide's commands install gateway and cloud; systemd accepts the units, and their documentation exists."""
-    await stage.follow_guide("1. Install")
+    """The guide's commands install gateway and cloud; systemd accepts the units, and their documentation exists.
+
+    The gateway comes first: with its packages alone, its commands load, and the large packages of the cloud are absent.
+    """
+    on_both, of_cloud, of_vehicle = range(3)
+    for block in (on_both, of_vehicle):
+        await stage.follow_guide("1. Install", block)
+    await stage.box.run("/opt/argus/bin/python", "-c", GATEWAY_ALONE)
+    stage.observed(f"the gateway's packages: {await stage.installed_mb()} MB")
+    await stage.follow_guide("1. Install", of_cloud)
+    stage.observed(f"with the cloud's packages: {await stage.installed_mb()} MB")
     files = [f"/etc/systemd/system/{unit}.service" for unit in OURS]
     verified = await stage.box.run("systemd-analyze", "verify", *files)
     assert verified.out + verified.err == ""
