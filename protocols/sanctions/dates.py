@@ -1,5 +1,6 @@
 """Dates as sanctions lists write them, as ISO dates that may lack the day or the month."""
 
+import re
 from datetime import date
 
 _MONTHS = {
@@ -9,14 +10,16 @@ _MONTHS = {
     )
 }
 _YEAR_DIGITS = 4
+_OFFSET = re.compile(r"(Z|[+-][0-9]{2}:[0-9]{2})$")
+"""The time zone that a date of XML Schema may have: the list of the United Nations has 2015-07-01-04:00."""
 
 
 def read_date(text: str | None) -> str | None:
-    """Return a date of a list (2001-10-17, also with a time after it, or 10/17/2001) as ISO date; None if it is not a
-    date."""
+    """Return a date of a list (2001-10-17, also with a time or an offset after it, or 10/17/2001) as ISO date; None if
+    it is not a date."""
     if text is None:
         return None
-    day = text.strip().partition("T")[0].rstrip("Z")
+    day = _OFFSET.sub("", text.strip().partition("T")[0])
     parts = day.split("/")
     if len(parts) == len(("month", "day", "year")) and all(map(_is_number, parts)):
         month, number, year = parts

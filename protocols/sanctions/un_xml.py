@@ -7,6 +7,7 @@ from protocols.sanctions.document import Node, read_records
 from protocols.sanctions.entry import EntryKind, ListedEntry, ListedName, Publication, Row, checked_entry, unique
 
 _PARTS = ("FIRST_NAME", "SECOND_NAME", "THIRD_NAME", "FOURTH_NAME")
+_CENTURIES = ("19", "20")
 _PERSON, _ORGANIZATION = "INDIVIDUAL", "ENTITY"
 
 
@@ -45,4 +46,8 @@ def _birth_date(node: Node) -> str | None:
     first, last = node.first("FROM_YEAR"), node.first("TO_YEAR")
     if first and last:
         return read_birth_date(f"{first} {last}")
-    return read_birth_date(node.first("DATE") or node.first("YEAR"))
+    if stated := node.first("DATE") or node.first("YEAR"):
+        return read_birth_date(stated)
+    # Some dates are in the note only: "Nov. 1973". A year of another century is one of another calendar.
+    noted = read_birth_date(node.first("NOTE"))
+    return noted if noted is not None and noted.startswith(_CENTURIES) else None

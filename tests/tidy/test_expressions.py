@@ -112,6 +112,7 @@ UNTRUSTED = {
     "simulators/replay/wfdb_header.py:_FREQUENCY": "WFDB headers",
     "simulators/replay/wfdb_header.py:_GAIN": "WFDB headers",
     "simulators/replay/wfdb_header.py:_NAME": "WFDB headers",
+    "protocols/sanctions/dates.py:_OFFSET": "sanctions lists",
 }
 """Map each expression that receives text from a peer to the origin of the text."""
 

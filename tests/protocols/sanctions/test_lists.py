@@ -139,9 +139,38 @@ def test_birth_date_is_read_as_far_as_it_is_known(text: str, date: str | None) -
     assert read_birth_date(text) == date
 
 
-@pytest.mark.parametrize(("text", "date"), [("10/17/2001", "2001-10-17"), ("13/17/2001", None), (None, None)])
+@pytest.mark.parametrize(
+    ("text", "date"),
+    [
+        ("10/17/2001", "2001-10-17"),
+        ("2015-07-01-04:00", "2015-07-01"),
+        ("2015-07-01+02:00", "2015-07-01"),
+        ("2015-07-01Z", "2015-07-01"),
+        ("13/17/2001", None),
+        (None, None),
+    ],
+)
 def test_date_is_read_in_the_form_of_the_publishers(text: str | None, date: str | None) -> None:
     assert read_date(text) == date
+
+
+@pytest.mark.parametrize(
+    ("fields", "date"),
+    [
+        ("<NOTE>Nov. 1973</NOTE>", "1973-11"),
+        ("<YEAR>1970</YEAR><NOTE>or 1971</NOTE>", "1970"),
+        ("<NOTE>24 06 1402 (Hijri)</NOTE>", None),
+        ("<NOTE>30-35 years old</NOTE>", None),
+    ],
+)
+def test_birth_date_in_a_note_of_the_united_nations_is_read_if_it_is_of_our_calendar(
+    fields: str, date: str | None
+) -> None:
+    stated = "<DATE>1948-12-10</DATE>"
+    document = un_xml([replace(PERSON, birth_dates=("1948-12-10",))]).decode()
+    (_, entry) = read_un_xml([document.replace(stated, fields).encode()])
+    assert isinstance(entry, ListedEntry)
+    assert entry.birth_dates == (() if date is None else (date,))
 
 
 XML_READERS = [FORMATS[name].read for name in ("ofac-xml", "un-xml", "eu-xml")]
