@@ -39,6 +39,7 @@ PACKAGES = (
     "cloud.work.jobs",
     "cloud.work.graph",
     "cloud.work.exports",
+    "cloud.work.enrichment",
     "cloud.partners.webhooks",
     "cloud.partners.administration",
     "cloud.partners.discovery",

@@ -4,6 +4,7 @@ In the contract, an identifier is opaque text of at most 64 characters from `[A-
 C-016). Operators may choose one (`tenants add --id`), so `checked_id` checks every identifier from outside.
 """
 
+import hashlib
 import os
 import re
 from typing import Protocol
@@ -15,6 +16,7 @@ from cloud.foundation.errors import DomainError
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _VALUES = {letter: value for value, letter in enumerate(ALPHABET)}
 _TIME_LETTERS = 10
+_RANDOM_BYTES = 10
 SHAPE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -38,11 +40,26 @@ class UlidIds:
         self._last = 0
 
     def new(self, prefix: str) -> str:
-        number = (self._clock.now_us() // 1000) << 80 | int.from_bytes(os.urandom(10), "big")
+        number = _number(self._clock.now_us(), os.urandom(_RANDOM_BYTES))
         # When the clock stops or steps back, the order of the identifiers must be kept: continue from the last one.
         self._last = number if number >> 80 > self._last >> 80 else self._last + 1
-        text = "".join(ALPHABET[self._last >> shift & 31] for shift in range(125, -1, -5))
-        return f"{prefix}_{text}" if prefix else text
+        return _text(prefix, self._last)
+
+
+def derived_id(prefix: str, at_us: int, *names: str) -> str:
+    """Return an identifier such as `enr_01HFXY…` that depends on the arguments alone, for an object that an interrupted
+    step makes again: it then has the same identifier. `names` identify the object, and have the form of `checked_id`.
+    Anyone who knows them can compute it, so it is no secret."""
+    return _text(prefix, _number(at_us, hashlib.sha256("/".join(names).encode()).digest()[:_RANDOM_BYTES]))
+
+
+def _number(at_us: int, random: bytes) -> int:
+    return (at_us // 1000) << 80 | int.from_bytes(random, "big")
+
+
+def _text(prefix: str, number: int) -> str:
+    text = "".join(ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+    return f"{prefix}_{text}" if prefix else text
 
 
 def time_of_ulid(text: str) -> int | None:

@@ -28,8 +28,8 @@ from tests.builders.parts import make_parts
 
 DAY_US = 86_400_000_000
 RETENTION_US = 30 * DAY_US
-READS = ("argus:epcr:read", "argus:devices:read")
-ALL = ("argus:jobs:write", *READS)
+KINDS = ("argus:epcr:read", "argus:devices:read", "argus:profiles:write")
+ALL = ("argus:jobs:write", *KINDS)
 CALLERS = {
     "north": caller(scopes=ALL),
     "other": caller(client="app_other", scopes=ALL),

@@ -1,6 +1,17 @@
 """Profiles of people, organisations and wallets, and their enrichment by connectors."""
 
-from cloud.foundation.slice import IdKind, Slice
+from typing import TYPE_CHECKING
+
+from cloud.foundation.slice import IdKind, Slice, lazy_exports
+
+# mypy: implicit-reexport
+if TYPE_CHECKING:
+    from cloud.clinical.profiles.comparison import listed_entries
+    from cloud.clinical.profiles.enriching import EnrichedProfile, ProfileEnricher
+    from cloud.clinical.profiles.schemas import ConnectorName
+    from cloud.clinical.profiles.tables import profile_enrichments, profiles
+else:
+    __getattr__ = lazy_exports(__name__)
 
 SLICE = Slice(
     package=__name__,

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from cloud.clinical.profiles.model import Profile, ProfileKind
-from cloud.clinical.screening import Search, Subject, WalletHit, explain, shown_list
+from cloud.clinical.screening import ScreeningList, Search, Subject, WalletHit, explain, shown_list
 from cloud.foundation.db import Transaction
 from cloud.foundation.viewer import Viewer
 from protocols.sanctions.entry import EntryKind
@@ -26,12 +26,14 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """The result of a connector. `risk_score` is 0 to 100; None without data."""
+    """The result of a connector. `risk_score` is 0 to 100; None without data. `lists_since_us` is the time since which
+    all searched lists are current; 0 if none was searched."""
 
     status: Status
     risk_score: int | None
     sources: Sequence[Mapping[str, Any]]
     hits: Sequence[Mapping[str, Any]]
+    lists_since_us: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,7 @@ async def _screen(tx: Transaction, viewer: Viewer, profile: Profile) -> Finding:
         risk_score=round(100 * found.hits[0].score) if found.hits else 0,
         sources=[shown_list(one) for one in found.lists],
         hits=[explain(hit) for hit in found.hits],
+        lists_since_us=_current_since_us(found.lists),
     )
 
 
@@ -81,7 +84,12 @@ async def _find_wallet(tx: Transaction, viewer: Viewer, profile: Profile, *, is_
         risk_score=max((CATEGORIES[hit.category] for hit in found.hits), default=0),
         sources=[shown_list(one) for one in found.lists],
         hits=[_shown_wallet(hit, profile.address) for hit in found.hits],
+        lists_since_us=_current_since_us(found.lists),
     )
+
+
+def _current_since_us(lists: Sequence[ScreeningList]) -> int:
+    return max(one.current_from_us or 0 for one in lists)
 
 
 def _shown_wallet(hit: WalletHit, address: str) -> dict[str, Any]:

@@ -13,3 +13,7 @@ class ConnectorNotForKind(DomainError, code="connector_not_for_kind", status=422
 
 class ProfilesUnreadable(PrivateError, code="profiles_unreadable"):
     """The file cannot be read any further. Profiles of the chunks before are stored."""
+
+
+class ProfileChanged(PrivateError, code="profile_changed"):
+    """A profile was changed or removed while it was compared. The comparison must be made again."""

@@ -1,6 +1,6 @@
 """Read, enrich, import and remove profiles."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any
 
@@ -9,17 +9,15 @@ from pydantic import ValidationError
 
 from cloud.access.audit import Audit
 from cloud.access.tenancy import OrganizationUnknown, TenancyStore
-from cloud.clinical.profiles.connectors import CONNECTORS, Connector, Finding
-from cloud.clinical.profiles.errors import ConnectorNotForKind, ProfilesUnreadable, ProfileUnknown
+from cloud.clinical.profiles.comparison import compare
+from cloud.clinical.profiles.errors import ProfilesUnreadable, ProfileUnknown
 from cloud.clinical.profiles.model import Enrichment, ImportedProfiles, LineProblem, Profile
 from cloud.clinical.profiles.schemas import ProfileLine
 from cloud.clinical.profiles.store import ProfileStore
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database
-from cloud.foundation.errors import Mistake
 from cloud.foundation.http import IdempotentReply, Response
 from cloud.foundation.ids import Ids
-from cloud.foundation.moments import write_moment
 from cloud.foundation.viewer import Actor, SecrecyLevel, Viewer
 
 CHUNK_PROFILES = 200
@@ -28,8 +26,6 @@ LINE_BYTES_MAX = 1 << 16
 """Longest line of an imported file. A profile with 32 names of 512 characters has at most this."""
 PROBLEMS_MAX = 200
 """Problems of which line and text are returned."""
-HIGH, MEDIUM = 85, 40
-"""Risk scores from which the level is high and medium. A hit of a sanctions list with a score of 0.85 is high."""
 
 
 class Profiles:
@@ -65,27 +61,20 @@ class Profiles:
     ) -> Response:
         """Run the connectors with these names (None: all) and store their result. A repeated request gets the first
         response. Raises `ProfileUnknown`, `ConnectorNotForKind`."""
-        # The connectors only read, and so do not occupy the writer.
         async with self._database.read() as tx:
             profile = await self._store.find(tx, actor, profile_id)
             if profile is None:
                 raise ProfileUnknown
-            findings = [
-                (connector, await connector.enrich(tx, actor, profile)) for connector in _chosen(profile, names)
-            ]
-        enrichment = self._enrichment(profile, findings)
+            compared = await compare(tx, actor, profile, names)
+        enrichment = compared.enrichment(self._ids.new("enr"), self._clock.now_us())
         async with self._database.transaction() as tx:
             replayed = await reply.replay(tx)
             if replayed is not None:
                 return replayed
             if await self._store.find(tx, actor, profile_id, lock=True) is None:
                 raise ProfileUnknown  # removed since
-            await self._store.add_enrichment(tx, enrichment)
-            details = {
-                "enrichment_id": enrichment.id,
-                "connectors": [connector.name for connector, _ in findings],
-                "hits": sum(len(finding.hits) for _, finding in findings),
-            }
+            await self._store.add_enrichments(tx, [enrichment])
+            details = compared.audit_details(enrichment)
             await self._audit.record(tx, actor, "profile.enrich", profile.id, metadata=details)
             return await reply.store(tx, respond(enrichment))
 
@@ -155,47 +144,6 @@ class Profiles:
             created_at_us=now_us,
             updated_at_us=now_us,
         )
-
-    def _enrichment(self, profile: Profile, findings: Sequence[tuple[Connector, Finding]]) -> Enrichment:
-        scores = [finding.risk_score for _, finding in findings if finding.risk_score is not None]
-        score = max(scores, default=None)
-        id, now_us = self._ids.new("enr"), self._clock.now_us()
-        document = {
-            "id": id,
-            "profile_id": profile.id,
-            "enriched_at": write_moment(now_us),
-            "risk": {"level": _level(score), "score": score},
-            "connectors": [
-                {
-                    "connector": connector.name,
-                    "status": finding.status,
-                    "risk_score": finding.risk_score,
-                    "sources": list(finding.sources),
-                    "hits": list(finding.hits),
-                }
-                for connector, finding in findings
-            ],
-        }
-        text = orjson.dumps(document).decode()
-        return Enrichment(
-            tenant_id=profile.tenant_id, id=id, profile_id=profile.id, enriched_at_us=now_us, document=text
-        )
-
-
-def _chosen(profile: Profile, names: Sequence[str] | None) -> Iterator[Connector]:
-    if names is None:
-        return (one for one in CONNECTORS.values() if profile.kind in one.kinds)
-    for place, name in enumerate(names):
-        if profile.kind not in CONNECTORS[name].kinds:
-            raise ConnectorNotForKind(mistakes=[Mistake(f"not for the kind {profile.kind}", f"/connectors/{place}")])
-    return (one for one in CONNECTORS.values() if one.name in names)
-
-
-def _level(score: int | None) -> str:
-    """Return the level of a risk score; `unknown` if no connector had data."""
-    if score is None:
-        return "unknown"
-    return "high" if score >= HIGH else "medium" if score >= MEDIUM else "low"
 
 
 def read_document(enrichment: Enrichment) -> Any:

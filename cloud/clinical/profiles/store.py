@@ -1,9 +1,9 @@
 """SQL statements that read and write profiles and their enrichments."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import orjson
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from cloud.clinical.profiles.model import Enrichment, Profile
 from cloud.clinical.profiles.tables import profile_enrichments, profiles
@@ -46,8 +46,18 @@ class ProfileStore:
         )
         await tx.execute(delete(profiles).where(profiles.c.tenant_id == profile.tenant_id, profiles.c.id == profile.id))
 
-    async def add_enrichment(self, tx: Transaction, enrichment: Enrichment) -> None:
-        await tx.execute(insert(profile_enrichments).values(_ENRICHMENTS.values(enrichment)))
+    async def changes(self, tx: Transaction, tenant_id: str, ids: Collection[str]) -> Mapping[str, int]:
+        """Return the time of the last change (µs) of each of these profiles that is there. No other transaction can
+        remove them until `tx` ends."""
+        c = profiles.c
+        statement = select(c.id, c.updated_at_us).where(c.tenant_id == tenant_id, c.id.in_(ids))
+        # In one order, so that two transactions cannot wait for each other.
+        locked = statement.order_by(c.id).with_for_update(read=True, key_share=True)
+        return {row.id: row.updated_at_us for row in await tx.execute(locked)}
+
+    async def add_enrichments(self, tx: Transaction, enrichments: Sequence[Enrichment]) -> None:
+        rows = [_ENRICHMENTS.row(one) for one in enrichments]
+        await tx.driver.append(profile_enrichments, _ENRICHMENTS.names, rows)
 
     async def newest_enrichment(self, tx: Transaction, profile: Profile) -> Enrichment | None:
         """Return the last enrichment of a profile that the caller may see, or None."""

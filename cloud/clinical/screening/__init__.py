@@ -8,8 +8,9 @@ from cloud.foundation.slice import Slice, lazy_exports
 if TYPE_CHECKING:
     from cloud.clinical.screening.explanation import explain, shown_list
     from cloud.clinical.screening.importing import ImportedList, ListFile, ListImport
-    from cloud.clinical.screening.model import Screened, Subject, WalletHit
+    from cloud.clinical.screening.model import Screened, ScreeningList, Subject, WalletHit
     from cloud.clinical.screening.search import Search
+    from cloud.clinical.screening.wallets import normalized_address
 else:
     __getattr__ = lazy_exports(__name__)
 

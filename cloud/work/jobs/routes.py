@@ -14,7 +14,7 @@ _ABSENT = "Job not found."
 _TRACE = "0af7651916cd43dd8448eb211c80319c"
 _LISTED = {
     "id": "01HFXY0000000000000000000A",
-    "kind": "graph.compute",
+    "kind": "intelligence.enrich.bulk",
     "status": "running",
     "progress_pct": 42,
     "created_at": "2026-05-08T12:00:00.000000Z",
@@ -64,14 +64,14 @@ def _enqueue(h: JobHandlers) -> Route:
         "message signed as Standard Webhooks specifies when the job has ended. With an `Idempotency-Key`, a repeated "
         "request returns 200 and the first response for 24 hours.",
         request_example={
-            "kind": "graph.compute",
-            "payload": {"analyses": ["components"]},
+            "kind": "intelligence.enrich.bulk",
+            "payload": {"profile_ids": ["p1", "p2"]},
             "callback_url": "https://partner.example.com/argus-webhook",
             "secrecy_level": "standard",
         },
         response_example={
             "id": "01HFXY0000000000000000000A",
-            "kind": "graph.compute",
+            "kind": "intelligence.enrich.bulk",
             "status": "queued",
             "created_at": "2026-05-08T12:00:00.000000Z",
             "trace_id": _TRACE,

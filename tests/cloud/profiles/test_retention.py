@@ -22,16 +22,14 @@ async def test_enrichments_are_deleted_after_ten_years_and_the_profile_stays(dat
     (profile,) = await profiles.list(home.operator, count=1)
     async with database.transaction() as tx:
         for id, age_us in (("enr_old", PERIOD_US + DAY_US), ("enr_new", PERIOD_US - DAY_US)):
-            await ProfileStore().add_enrichment(
-                tx,
-                Enrichment(
-                    tenant_id=profile.tenant_id,
-                    id=id,
-                    profile_id=profile.id,
-                    enriched_at_us=clock.now_us() - age_us,
-                    document="{}",
-                ),
+            enrichment = Enrichment(
+                tenant_id=profile.tenant_id,
+                id=id,
+                profile_id=profile.id,
+                enriched_at_us=clock.now_us() - age_us,
+                document="{}",
             )
+            await ProfileStore().add_enrichments(tx, [enrichment])
         assert await Expiry(kind).delete_chunk(tx, clock.now_us()) == 1
         left = await tx.execute(select(profile_enrichments.c.id))
         assert [row.id for row in left.rows] == ["enr_new"]
