@@ -1,4 +1,5 @@
-"""The kind of job `graph.compute`: analyses of the graph of incidents, encounters, crews, vehicles and devices."""
+"""The kind of job `graph.compute`: analyses of the graph of incidents, encounters, crews, vehicles and devices, and of
+profiles."""
 
 from cloud.foundation.slice import Slice
 

@@ -1,8 +1,13 @@
 """The declaration of `graph.compute`."""
 
 from cloud.foundation.process import Process
-from cloud.work.graph.schemas import GraphPayload, GraphState
-from cloud.work.jobs import JobKind, JobWork, always
+from cloud.work.graph.schemas import GraphPayload, GraphState, NodeGroup
+from cloud.work.jobs import JobKind, JobWork, by_field
+
+_SCOPES = {
+    NodeGroup.ENCOUNTERS: ("argus:epcr:read", "argus:devices:read"),
+    NodeGroup.PROFILES: ("argus:profiles:read",),
+}
 
 
 def _work(process: Process) -> JobWork[GraphPayload, GraphState]:
@@ -15,10 +20,10 @@ def _work(process: Process) -> JobWork[GraphPayload, GraphState]:
 KINDS = (
     JobKind(
         name="graph.compute",
-        description="Analyse the graph of incidents, encounters, crews, vehicles and devices",
+        description="Analyse the graph of incidents, encounters, crews, vehicles and devices, or of profiles",
         payload=GraphPayload,
         state=GraphState,
         work=_work,
-        scopes=always("argus:epcr:read", "argus:devices:read"),
+        scopes=by_field("nodes", _SCOPES),
     ),
 )

@@ -21,17 +21,19 @@ from cloud.foundation.objects import (
 )
 from cloud.foundation.process import Process
 from cloud.work.graph.process import analyse
-from cloud.work.graph.schemas import GraphPayload, GraphState
-from cloud.work.graph.store import GraphStore
+from cloud.work.graph.schemas import GraphPayload, GraphState, NodeGroup
+from cloud.work.graph.store import GraphPage, GraphStore, Span
 from cloud.work.jobs import Advance, Finish, JobFailure, ResultKeeper, RunningJob
 
-ENCOUNTERS_MAX = 100_000
-"""Encounters of one graph: with crews and devices 150 000 nodes and 700 000 edges, of which an analysis takes half a
-minute and 350 MB. A region has as many in some months."""
+OWNERS_MAX = 100_000
+"""Encounters of one graph, and profiles of one graph. The encounters have 150 000 nodes and 700 000 edges with crews
+and devices, of which an analysis takes half a minute and 350 MB. A region has as many in some months."""
 LINES_MAX = 1_000_000
 """Lines of one graph, for encounters with more devices than usual."""
 PAGE_ENCOUNTERS = 500
 """Encounters that are read at once: a query of some milliseconds, 3 500 lines."""
+PAGE_PROFILES = 100
+"""Profiles that are read at once. The last enrichment of each may have 50 hits, about 100 kB."""
 READ_BYTES = 1 << 20
 """Bytes of the graph from which on a step stores them as a part."""
 PAGES_MAX = 20
@@ -71,47 +73,30 @@ class GraphWork:
             await self._objects.remove(job.state.joined[0])
 
     async def _read(self, job: GraphJob) -> Advance[GraphState]:
-        state, payload = job.state, job.payload
-        upload = self._upload(job, state.snapshot)
-        after, encounters, lines, is_read = state.after, state.encounters, bytearray(), False
-        count = 0
+        read, upload, lines = job.state, self._upload(job, job.state.snapshot), bytearray()
         for _ in range(PAGES_MAX):
-            async with self._process.database.read() as tx:
-                page = await self._store.page(
-                    tx,
-                    job.actor,
-                    since_us=None if payload.since is None else read_moment(payload.since),
-                    until_us=None if payload.until is None else read_moment(payload.until),
-                    after=after,
-                    count=PAGE_ENCOUNTERS,
-                )
-            encounters += page.encounters
-            count += len(page.lines)
-            if encounters > ENCOUNTERS_MAX or state.edges + count > LINES_MAX:
-                raise JobFailure(
-                    "graph_too_large",
-                    f"The graph has more than {ENCOUNTERS_MAX} encounters or {LINES_MAX} edges. Choose a shorter time "
-                    "range with since and until.",
-                )
+            page = await self._page(job, read)
             lines += "".join(f"{line}\n" for line in page.lines).encode()
-            is_read = page.last_id is None
-            if page.last_id is None or len(lines) >= READ_BYTES:
-                after = page.last_id or after
+            read = _behind(page, read, job.payload)
+            if read.is_read or len(lines) >= READ_BYTES:
                 break
-            after = page.last_id
         if lines:
             await upload.add(bytes(lines))
-        read = state.model_copy(
-            update={
-                "snapshot": upload.mark.document(),
-                "after": after,
-                "encounters": encounters,
-                "edges": state.edges + count,
-                "is_read": is_read,
-            }
-        )
-        share = 1.0 if is_read else encounters / (encounters + 5_000)
-        return Advance(read, int(READING_PCT * share))
+        read = read.model_copy(update={"snapshot": upload.mark.document()})
+        count = read.encounters + read.profiles
+        return Advance(read, int(READING_PCT * (1.0 if read.is_read else count / (count + 5_000))))
+
+    async def _page(self, job: GraphJob, read: GraphState) -> GraphPage:
+        """Return the page of the graph behind `read`."""
+        payload = job.payload
+        since_us, until_us = (None if one is None else read_moment(one) for one in (payload.since, payload.until))
+        span = Span(since_us, until_us)
+        async with self._process.database.read() as tx:
+            match payload.nodes[read.group]:
+                case NodeGroup.ENCOUNTERS:
+                    return await self._store.encounters(tx, job.actor, span, after=read.after, count=PAGE_ENCOUNTERS)
+                case NodeGroup.PROFILES:
+                    return await self._store.profiles(tx, job.actor, span, after=read.after, count=PAGE_PROFILES)
 
     async def _analyse(self, job: GraphJob) -> Advance[GraphState]:
         state, payload = job.state, job.payload
@@ -170,3 +155,23 @@ class GraphWork:
         if self._opened is None:
             raise JobFailure("results_unavailable", "The installation has no store for results.")
         return self._opened
+
+
+def _behind(page: GraphPage, read: GraphState, payload: GraphPayload) -> GraphState:
+    """Return the state behind a page. Raises `JobFailure` when the graph is too large."""
+    counted = payload.nodes[read.group].value
+    changed: dict[str, Any] = {
+        counted: getattr(read, counted) + page.count,
+        "edges": read.edges + len(page.lines),
+        "after": page.last_id or "",
+    }
+    if page.last_id is None:
+        changed["group"] = read.group + 1
+        changed["is_read"] = changed["group"] == len(payload.nodes)
+    if changed[counted] > OWNERS_MAX or changed["edges"] > LINES_MAX:
+        raise JobFailure(
+            "graph_too_large",
+            f"The graph has more than {OWNERS_MAX} encounters or profiles, or {LINES_MAX} edges. Choose a shorter time "
+            "range with since and until.",
+        )
+    return read.model_copy(update=changed)

@@ -13,6 +13,8 @@ from sqlalchemy import update
 from cloud.clinical.assignments import AssignmentService
 from cloud.clinical.devices import Enrolment
 from cloud.clinical.epcr import CareModel, CrewRegister, Dispatch, Epcr, encounters
+from cloud.clinical.profiles import ProfileEnricher
+from cloud.clinical.profiles.service import Profiles
 from cloud.foundation.db import Database
 from cloud.foundation.ids import UlidIds
 from cloud.foundation.objects import LocalObjects, ObjectStore, Results, object_store_of
@@ -25,7 +27,10 @@ from cloud.work.graph import process as graph_process
 from cloud.work.graph.schemas import GraphPayload, GraphState
 from cloud.work.graph.work import GraphWork
 from cloud.work.jobs import Advance, Finish, JobFailure, RunningJob
+from protocols.sanctions.entry import ListedWallet
 from tests.builders.cloud_people import HandClock, Household, household
+from tests.builders.sanctions_lists import listed
+from tests.builders.screening import Office
 
 ALL = ("components", "centrality", "shortest_paths", "communities")
 
@@ -145,6 +150,60 @@ async def test_graph_has_only_what_the_caller_may_see(story: GraphStory) -> None
     assert f"encounter/{secret}" in names(await story.run(replace(story.job(cleared), id="job_3")))
 
 
+@pytest.mark.contract("C-152")
+async def test_graph_of_profiles_joins_those_with_a_common_list_entry_or_wallet_address(story: GraphStory) -> None:
+    north, profiles = story.north, Profiles(story.process.database, story.process.clock, story.process.ids)
+    address = "0xABCDEF0000000000000000000000000000000001"
+    office = Office(story.process.database, story.process.clock, north.operator)
+    wallet = ListedWallet("ETH", address.lower())
+    await office.list_entries(listed("QDi 001/2", "Examplo Testovich"), listed("SYN-2", "Walleto", wallets=[wallet]))
+    fields: list[dict[str, Any]] = [
+        {"kind": "person", "names": ["Examplo Testovich"]},
+        {"kind": "person", "names": ["Testovich Exemplo"]},
+        {"kind": "wallet", "asset": "ETH", "address": address},
+        {"kind": "wallet", "asset": "USDT", "address": address.lower()},
+        {"kind": "person", "names": ["Another Subjectov"]},
+        {"kind": "person", "names": ["Examplo Testovich"], "secrecy_level": "secret"},
+    ]
+    lines = [orjson.dumps({"reference": f"CRM-{number}", **one}) for number, one in enumerate(fields)]
+    await profiles.import_profiles(north.operator, north.organization.id, lines)
+    found = {one.reference: one.id for one in await profiles.list(north.operator, count=10)}
+    ids = [found[f"CRM-{number}"] for number in range(len(fields))]
+    enricher = ProfileEnricher(story.process.database, story.process.clock)
+    for number, id in enumerate(ids[:3]):
+        # The last enrichment counts, not one that was made before.
+        results = [await enricher.compare(north.operator, f"job_{number}_{turn}", id, None, turn) for turn in (1, 2)]
+        async with story.process.database.transaction() as tx:
+            for one in results:
+                await enricher.store(tx, north.operator, "job", [one])
+    ends = [f"profile/{ids[0]}", "list_entry/ofac-sdn/QDi%20001%2F2", f"profile/{ids[1]}"]
+    payload: dict[str, Any] = {"analyses": ["components", "shortest_paths"], "nodes": ["profiles"]}
+    result = await story.run(story.job(**payload, between=[ends[0], ends[2]]))
+    assert result["shortest_paths"]["paths"][0]["path"] == ends
+    wallets = [
+        f"profile/{ids[2]}",
+        f"profile/{ids[3]}",
+        f"wallet_address/{address.lower()}",
+        "list_entry/ofac-sdn/SYN-2",
+    ]
+    assert [one["nodes"] for one in result["components"]["components"]] == [
+        sorted(wallets),
+        sorted(ends),
+        [f"profile/{ids[4]}"],
+    ]
+    both = {**payload, "analyses": ["components"], "nodes": ["profiles", "encounters"]}
+    everything = await story.run(replace(story.job(**both), id="job_2"))
+    assert everything["graph"]["nodes_by_kind"] == {
+        "encounter": 1,
+        "list_entry": 2,
+        "profile": 5,
+        "vehicle": 1,
+        "wallet_address": 1,
+    }
+    assert f"profile/{ids[5]}" not in names(everything)
+    assert not any("profile" in name for name in names(await story.run(replace(story.job(), id="job_3"))))
+
+
 async def test_time_range_limits_the_encounters(story: GraphStory) -> None:
     clock = story.process.clock
     assert isinstance(clock, HandClock)
@@ -210,7 +269,7 @@ async def test_cancelled_job_leaves_no_parts(story: GraphStory) -> None:
 
 
 async def test_graph_beyond_the_limit_fails_with_advice(story: GraphStory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cloud.work.graph.work.ENCOUNTERS_MAX", 0)
+    monkeypatch.setattr("cloud.work.graph.work.OWNERS_MAX", 0)
     with pytest.raises(JobFailure) as failure:
         await story.run(story.job())
     assert failure.value.error.code == "graph_too_large"
