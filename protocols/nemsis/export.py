@@ -5,7 +5,7 @@ exported as NEMSIS demands: a required or recommended one as "not recorded", an 
 element without content, and content that NEMSIS does not permit, is a problem: then there is no document.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from uuid import UUID
@@ -19,7 +19,7 @@ from protocols.nemsis.problem import Omission, Problem
 from protocols.nemsis.report import AGENCY, AGENCY_ELEMENTS, REPORT
 from protocols.nemsis.selection import Scope, Selection
 from protocols.nemsis.structure import Branch, Leaf
-from protocols.nemsis.writer import branch_lines, leaf_line, whole_document
+from protocols.nemsis.writer import branch_lines, leaf_line, report_text, whole_document
 
 _NOWHERE: Mapping[str, str] = MappingProxyType({})
 
@@ -47,26 +47,39 @@ class Supplied:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """Result of an export. `document` is empty if there are problems. `omissions` are what the record has and the
-    document has not."""
+    """Result of an export: the report `report_id` of a record as a part of a document of `sender`, empty if there are
+    problems. `omissions` are what the record has and the report has not."""
 
-    document: bytes
+    sender: Sender
+    report_id: UUID
+    report: bytes
     problems: tuple[Problem, ...]
     omissions: tuple[Omission, ...]
 
+    @property
+    def document(self) -> bytes:
+        """The EMSDataSet document with this report alone, empty if there are problems."""
+        return b"" if self.problems else document_of(self.sender, [self.report])
+
+    @property
+    def omitted(self) -> int:
+        """The number of statements of the record that the report has not."""
+        return sum(each.count for each in self.omissions)
+
 
 def export_record(record: CareRecord, supplied: Supplied) -> Exported:
-    """Write the current care record of one encounter as an EMSDataSet document with one report. Each field is examined
-    once."""
+    """Write the current care record of one encounter as a report. Each field is examined once."""
     export = _Export(Selection(record), supplied)
     lines, _ = export.branch(REPORT, {}, attributes={"UUID": str(supplied.report_id)})
     omissions = (*export.selection.omissions, *export.omissions)
-    if export.problems:
-        return Exported(b"", tuple(export.problems), omissions)
-    sender = supplied.sender
+    report = b"" if export.problems else report_text(lines)
+    return Exported(supplied.sender, supplied.report_id, report, tuple(export.problems), omissions)
+
+
+def document_of(sender: Sender, reports: Iterable[bytes]) -> bytes:
+    """Return an EMSDataSet document with these reports of one agency."""
     values = zip(AGENCY_ELEMENTS, (sender.state_id, sender.number, sender.state), strict=True)
-    agency = branch_lines(AGENCY, [leaf_line(name, value, {}) for name, value in values])
-    return Exported(whole_document(branch_lines("Header", [*agency, *lines])), (), omissions)
+    return whole_document(branch_lines(AGENCY, [leaf_line(name, value, {}) for name, value in values]), reports)
 
 
 @dataclass(slots=True)

@@ -1,6 +1,6 @@
 """Write a document of NEMSIS: lines of XML with indentation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 NAMESPACE = "http://www.nemsis.org"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
@@ -8,6 +8,7 @@ VERSION = "3.5.1.250403CP1"
 """Version of NEMSIS whose rules are in our table: 3.5.1 with its critical patch of 3 April 2025."""
 SCHEMA = f"https://nemsis.org/media/nemsis_v3/{VERSION}/XSDs/NEMSIS_XSDs/EMSDataSet_v3.xsd"
 
+_IN_HEADER = " " * 4
 _IN_TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
 _IN_ATTRIBUTE = {**_IN_TEXT, **str.maketrans({'"': "&quot;", "\n": "&#10;", "\t": "&#9;"})}
 
@@ -26,11 +27,17 @@ def branch_lines(name: str, children: Sequence[str], attributes: Mapping[str, st
     return [f"<{name}{_attributes(attributes or {})}>", *indented, f"</{name}>"]
 
 
-def whole_document(header: Sequence[str]) -> bytes:
-    """Return the document with this header and its reports."""
+def report_text(lines: Sequence[str]) -> bytes:
+    """Return the lines of a report as the part of a document that `whole_document` takes."""
+    return "".join(f"{_IN_HEADER}{line}\n" for line in lines).encode()
+
+
+def whole_document(agency: Sequence[str], reports: Iterable[bytes]) -> bytes:
+    """Return the document of an agency, given by the lines of its group, with reports as `report_text` returns them."""
     declared = {"xmlns": NAMESPACE, "xmlns:xsi": XSI, "xsi:schemaLocation": f"{NAMESPACE} {SCHEMA}"}
-    lines = ['<?xml version="1.0" encoding="UTF-8"?>', *branch_lines("EMSDataSet", header, declared), ""]
-    return "\n".join(lines).encode()
+    begin = ['<?xml version="1.0" encoding="UTF-8"?>', f"<EMSDataSet{_attributes(declared)}>", "  <Header>"]
+    text = "".join(f"{line}\n" for line in (*begin, *(f"{_IN_HEADER}{line}" for line in agency)))
+    return b"".join((text.encode(), *reports, b"  </Header>\n</EMSDataSet>\n"))
 
 
 def _attributes(attributes: Mapping[str, str]) -> str:

@@ -50,6 +50,9 @@ class ExportDesk:
             outcome = await self.work().step(job)
             if isinstance(outcome, Finish):
                 return await self._finish(outcome, job)
+            if outcome.effect is not None:
+                async with self.cloud.database.transaction() as tx:
+                    await outcome.effect(tx)
             state = ExportState.model_validate_json(outcome.state.model_dump_json())
             job = RunningJob(job.id, job.actor, job.payload, state, job.lease_token + 1)
         raise AssertionError("the export does not end")

@@ -38,11 +38,23 @@ class IdentifiedReads:
         """Return the encounter that `actor` may read with its identity, and write the audit entry. `scope` is the
         entitled scope of the route, `form` the format of the response.
         Raises `NotFound` when the tenant is not entitled, as for an absent route, and `EncounterUnknown`."""
+        encounter = await self.find(tx, actor, encounter_id, scope=scope)
+        await self.record(tx, actor, encounter_id, purpose=purpose, form=form)
+        return encounter
+
+    async def find(self, tx: Transaction, actor: Actor, encounter_id: str, *, scope: str) -> Encounter:
+        """Return the encounter that `actor` may read with its identity. The caller writes the audit entry (`record`)
+        before the record leaves the cloud. Raises `NotFound` and `EncounterUnknown` as `admit` does."""
         if scope not in await self._apps.entitled(tx, actor.tenant_id):
             raise NotFound
         encounter = await self._encounters.find(tx, actor, encounter_id)
         if encounter is None:
             raise EncounterUnknown
-        metadata = {"purpose_of_use": purpose, "form": form}
-        await self._audit.record(tx, actor, "epcr.identified_read", encounter.id, metadata=metadata)
         return encounter
+
+    async def record(
+        self, tx: Transaction, actor: Actor, encounter_id: str, *, purpose: PurposeOfUse, form: str, job_id: str = ""
+    ) -> None:
+        """Write the audit entry of a reading. `job_id` names the job that read the record, if one did."""
+        metadata = {"purpose_of_use": purpose, "form": form, **({"job": job_id} if job_id else {})}
+        await self._audit.record(tx, actor, "epcr.identified_read", encounter_id, metadata=metadata)

@@ -1,6 +1,15 @@
 """Care records as NEMSIS reports: export, import, and the agency that an organisation reports as."""
 
-from cloud.foundation.slice import Scope, Slice
+from typing import TYPE_CHECKING
+
+from cloud.foundation.slice import Scope, Slice, lazy_exports
+
+# mypy: implicit-reexport
+if TYPE_CHECKING:
+    from cloud.clinical.nemsis.errors import AgencyMissing
+    from cloud.clinical.nemsis.export import Report, ReportExport
+else:
+    __getattr__ = lazy_exports(__name__)
 
 REGISTRY = "argus:epcr:nemsis"
 """Scope of reports for registries. Only entitled tenants have it."""

@@ -1,5 +1,6 @@
 """Export the care record of an encounter as a NEMSIS report, and record in the audit trail that it was read."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from types import MappingProxyType
@@ -17,11 +18,13 @@ from cloud.clinical.epcr import (
 )
 from cloud.clinical.nemsis import REGISTRY
 from cloud.clinical.nemsis.agency import Agency, AgencyStore
-from cloud.clinical.nemsis.errors import AgencyMissing
+from cloud.clinical.nemsis.errors import AgencyMissing, ReportIncomplete
 from cloud.clinical.nemsis.identity import report_id_of
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
+from cloud.foundation.errors import Mistake
 from cloud.foundation.viewer import Actor
+from protocols.epcr.change import FieldChange
 from protocols.epcr.record import current_record
 from protocols.nemsis.content import find_catalogued, find_fault
 from protocols.nemsis.export import Exported, Sender, Supplied, export_record
@@ -36,6 +39,13 @@ SERVICES = MappingProxyType(
 )
 """Code of the service requested (eResponse.05) for each care model of an encounter."""
 
+_FORM = "nemsis"
+"""Name of the format in audit entries."""
+
+
+PROBLEMS_MAX = 100
+"""Problems that an error names. A record with more was entered for another standard."""
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -43,6 +53,12 @@ class Report:
 
     encounter: Encounter
     exported: Exported
+
+    @property
+    def incomplete(self) -> ReportIncomplete | None:
+        """The error that names the problems of the report; None if it has none."""
+        problems = self.exported.problems[:PROBLEMS_MAX]
+        return ReportIncomplete(mistakes=[Mistake(problem.text) for problem in problems]) if problems else None
 
 
 class ReportExport:
@@ -60,7 +76,7 @@ class ReportExport:
             encounter = await Encounters().find(tx, actor, encounter_id)
             if encounter is None:
                 raise EncounterUnknown
-            report = await self._write(tx, actor, encounter)
+            report = _write(await self._gather(tx, actor, encounter))
             details = {"problems": len(report.exported.problems), "omissions": len(report.exported.omissions)}
             await self._audit.record(tx, actor, "epcr.nemsis_export", encounter.id, metadata=details)
         return report
@@ -70,19 +86,47 @@ class ReportExport:
         `EncounterUnknown`, `AgencyMissing`, `CareRecordTooLarge`."""
         async with self._database.transaction() as tx:
             encounter = await self._reads.admit(
-                tx, actor, encounter_id, scope=REGISTRY, purpose=PurposeOfUse.PUBHLTH, form="nemsis"
+                tx, actor, encounter_id, scope=REGISTRY, purpose=PurposeOfUse.PUBHLTH, form=_FORM
             )
-            return await self._write(tx, actor, encounter)
+            return _write(await self._gather(tx, actor, encounter))
 
-    async def _write(self, tx: Transaction, actor: Actor, encounter: Encounter) -> Report:
+    async def read_for_job(self, actor: Actor, encounter_id: str) -> Report:
+        """Return the same report for a job, in a transaction that only reads: the job calls `record_job_reads` before
+        it gives the report to anybody. Raises the errors of `read_for_registry`."""
+        async with self._database.read() as tx:
+            encounter = await self._reads.find(tx, actor, encounter_id, scope=REGISTRY)
+            gathered = await self._gather(tx, actor, encounter)
+        return _write(gathered)
+
+    async def record_job_reads(self, tx: Transaction, actor: Actor, encounter_ids: Sequence[str], job_id: str) -> None:
+        """Record in the audit trail that a job read these reports."""
+        for encounter_id in encounter_ids:
+            await self._reads.record(tx, actor, encounter_id, purpose=PurposeOfUse.PUBHLTH, form=_FORM, job_id=job_id)
+
+    async def _gather(self, tx: Transaction, actor: Actor, encounter: Encounter) -> "_Gathered":
         agency = await AgencyStore().find(tx, actor, encounter.organization_id)
         if agency is None:
             raise AgencyMissing
         vehicle = None
         if encounter.vehicle_id is not None:
             vehicle = await TenancyStore().find_vehicle(tx, actor, encounter.vehicle_id)
-        history = await CareLog().of_encounter(tx, encounter)
-        return Report(encounter, export_record(current_record(history), _supplied(encounter, agency, vehicle)))
+        return _Gathered(encounter, await CareLog().of_encounter(tx, encounter), agency, vehicle)
+
+
+@dataclass(frozen=True, slots=True)
+class _Gathered:
+    """The content of a report: the history of the care record, and what is known beside it."""
+
+    encounter: Encounter
+    history: Sequence[FieldChange]
+    agency: Agency
+    vehicle: Vehicle | None
+
+
+def _write(gathered: _Gathered) -> Report:
+    encounter = gathered.encounter
+    supplied = _supplied(encounter, gathered.agency, gathered.vehicle)
+    return Report(encounter, export_record(current_record(gathered.history), supplied))
 
 
 def _supplied(encounter: Encounter, agency: Agency, vehicle: Vehicle | None) -> Supplied:

@@ -14,6 +14,7 @@ import orjson
 from cloud.clinical.encounter_data import moment
 from cloud.foundation.objects import PART_BYTES, Download
 from cloud.work.exports.columns import COLUMNS, Column, Kind
+from cloud.work.exports.nemsis_archive import NemsisFormat
 from cloud.work.exports.schemas import ExportData, ExportFormat
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -29,7 +30,7 @@ class Part(Protocol):
     def is_empty(self) -> bool: ...
 
     def add(self, page: Any) -> None:
-        """Add the rows of a page: JSON lines, or the columns of a table (`FileFormat.is_table`)."""
+        """Add the rows of a page: JSON lines, the columns of a table (`FileFormat.is_table`), or a report."""
         ...
 
     def encoded(self, *, first: bool, at_bytes: int) -> tuple[bytes, bytes | None]:
@@ -63,6 +64,8 @@ def format_of(wanted: ExportFormat, data: ExportData) -> FileFormat:
             from cloud.work.exports.parquet import ParquetFormat
 
             return ParquetFormat(data)
+        case ExportFormat.NEMSIS:
+            return NemsisFormat()
         case ExportFormat.FHIR_NDJSON:
             return LinesFormat(Download("application/fhir+ndjson", f"{data}.fhir.ndjson"))
         case _:

@@ -1,8 +1,17 @@
 """The declaration of the job kind `export.bulk`."""
 
-from cloud.work.exports.schemas import ExportPayload, ExportState
+from cloud.clinical.nemsis import REGISTRY
+from cloud.work.exports.schemas import ExportFormat, ExportPayload, ExportState
 from cloud.work.exports.work import ExportWork
-from cloud.work.jobs import JobKind, always
+from cloud.work.jobs import JobKind, ScopesNeeded
+
+_READ = "argus:epcr:read"
+
+
+def _scopes(payload: ExportPayload) -> tuple[str, ...]:
+    """Return the scopes of the routes that return the same data for one encounter."""
+    return (REGISTRY,) if payload.format is ExportFormat.NEMSIS else (_READ,)
+
 
 KINDS = (
     JobKind(
@@ -11,6 +20,7 @@ KINDS = (
         payload=ExportPayload,
         state=ExportState,
         work=ExportWork,
-        scopes=always("argus:epcr:read"),
+        # The text is public, and the scope of reports is not.
+        scopes=ScopesNeeded(_scopes, f"`{_READ}`"),
     ),
 )

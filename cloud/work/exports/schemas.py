@@ -3,13 +3,16 @@
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticKnownError
 
 from cloud.clinical.epcr import Encounter, EncounterFilter
+from cloud.clinical.nemsis import REGISTRY
 from cloud.clinical.observations import Place
 from cloud.foundation.http import MomentText
 from cloud.foundation.moments import read_moment
 from cloud.foundation.objects import StoredObject, UploadMark
+from cloud.work.jobs import SCOPES
 
 IdText = Annotated[str, Field(min_length=1, max_length=64, pattern="^[A-Za-z0-9_-]+$")]
 CODES_MAX = 100
@@ -31,6 +34,12 @@ class ExportFormat(StrEnum):
     CSV = "csv"
     PARQUET = "parquet"
     FHIR_NDJSON = "fhir_ndjson"
+    NEMSIS = "nemsis"
+
+
+_PUBLIC = tuple(each for each in ExportFormat if each is not ExportFormat.NEMSIS)
+"""The formats that every caller may know. Reports have the identity of the patient and need a scope outside of the
+public catalogue; for other callers, as with the route of one report, there is no such format."""
 
 
 class ExportPayload(BaseModel):
@@ -50,12 +59,22 @@ class ExportPayload(BaseModel):
         Field(min_length=1, max_length=CODES_MAX, description="Measurements with one of these codes."),
     ] = None
 
+    @field_validator("format", mode="before")
+    @classmethod
+    def _conceal(cls, given: Any, info: ValidationInfo) -> Any:
+        if info.context is None or REGISTRY in info.context[SCOPES] or given in _PUBLIC:
+            return given
+        *first, last = (repr(each.value) for each in _PUBLIC)
+        raise PydanticKnownError("enum", {"expected": f"{', '.join(first)} or {last}"})
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.since is not None and self.until is not None and read_moment(self.since) >= read_moment(self.until):
             raise ValueError("since must be before until")
         if self.data is ExportData.ENCOUNTERS and (self.device_id is not None or self.mdc_codes is not None):
             raise ValueError("device_id and mdc_codes select observations and waveforms, not encounters")
+        if self.format is ExportFormat.NEMSIS and self.data is not ExportData.ENCOUNTERS:
+            raise ValueError("nemsis has encounters only: choose another format for observations and waveforms")
         return self
 
     def encounters(self, before_us: int) -> EncounterFilter:

@@ -20,14 +20,18 @@ from cloud.clinical.encounter_data import (
     WaveformBlocks,
     WaveformSamples,
 )
-from cloud.clinical.epcr import Encounter, VisibleRecords, listed_document
+from cloud.clinical.epcr import CareRecordTooLarge, Encounter, VisibleRecords, listed_document
 from cloud.clinical.fhir import EncounterResources, WaveformResources
+from cloud.clinical.nemsis import AgencyMissing, ReportExport
 from cloud.clinical.observations import RECEIVED_BATCHES, Place
+from cloud.foundation.http import NotFound
 from cloud.foundation.objects import object_store_of
 from cloud.foundation.process import Process
-from cloud.foundation.viewer import Viewer
+from cloud.foundation.viewer import Actor, Viewer
 from cloud.work.exports.columns import columns_of_lines
+from cloud.work.exports.nemsis_archive import Refused
 from cloud.work.exports.schemas import ExportData, ExportFormat, ExportPayload
+from cloud.work.jobs import JobFailure
 
 PAGE_ROWS = 2_000
 """Observations of a page: ten milliseconds of work between two turns of the event loop."""
@@ -38,19 +42,21 @@ PAGE_SAMPLES = 250_000
 @dataclass(frozen=True, slots=True)
 class Rows:
     """A page of an export: `count` rows as JSON lines or as the columns of a table, and the place behind which the next
-    page of the encounter begins (None: the encounter has no more)."""
+    page of the encounter begins (None: the encounter has no more). `identified` is the id of the encounter if the page
+    has the identity of its patient, so that the reading is recorded."""
 
     page: Any
     count: int
     next: Place | None
+    identified: str | None = None
 
 
 class Source(Protocol):
     """The rows of encounters."""
 
-    def pages(self, viewer: Viewer, encounter: Encounter, after: Place | None) -> AsyncGenerator[Rows, None]:
+    def pages(self, viewer: Actor, encounter: Encounter, after: Place | None) -> AsyncGenerator[Rows, None]:
         """Yield the rows of an encounter that the viewer may see, behind a place (None: all). Raises
-        `EncounterUnknown` if it was erased."""
+        `EncounterUnknown` if it was erased, and `JobFailure`."""
         ...
 
 
@@ -153,12 +159,38 @@ class WaveformResourceSource:
                 yield Rows(page.lines, len(page.lines), page.next)
 
 
+@dataclass(frozen=True, slots=True)
+class ReportSource:
+    """Care records with the identity of the patient, as NEMSIS reports. The page of an encounter is its report, or the
+    reason why it has none. The right is checked for each encounter, as the route of one report checks it, since an
+    export may take longer than an entitlement lasts."""
+
+    export: ReportExport
+
+    async def pages(self, viewer: Actor, encounter: Encounter, _after: Place | None) -> AsyncGenerator[Rows, None]:
+        if viewer.client_id is not None and viewer.organization_id is None:
+            raise JobFailure("organization_required", "The app needs an organisation to read reports.")
+        try:
+            report = await self.export.read_for_job(viewer, encounter.id)
+        except (AgencyMissing, CareRecordTooLarge) as error:
+            yield Rows(Refused(encounter, error), 1, None)
+            return
+        except NotFound:
+            sentence = "The tenant is not entitled to records with the identity of patients."
+            raise JobFailure("insufficient_scope", sentence) from None
+        incomplete = report.incomplete
+        page = report if incomplete is None else Refused(encounter, incomplete)
+        yield Rows(page, 1, None, identified=encounter.id)
+
+
 def source_of(process: Process, payload: ExportPayload, *, is_table: bool) -> Source:
     """Return the source of the data that a payload selects, as lines or as columns of a table."""
     codes = None if payload.mdc_codes is None else frozenset(payload.mdc_codes)
     wanted = Wanted(device_id=payload.device_id, codes=codes)
     database, received = process.database, process.supplies[RECEIVED_BATCHES]
     objects = object_store_of(process.settings)
+    if payload.format is ExportFormat.NEMSIS:
+        return ReportSource(ReportExport(database, process.clock))
     if payload.format is ExportFormat.FHIR_NDJSON:
         resources = EncounterResources(database, Devices(process.ids), received, VisibleRecords(process.master))
         match payload.data:

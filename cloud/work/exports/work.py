@@ -11,6 +11,7 @@ from contextlib import aclosing
 
 from cloud.access.audit import Audit
 from cloud.clinical.epcr import Encounter, Encounters, EncounterUnknown
+from cloud.clinical.nemsis import ReportExport
 from cloud.clinical.observations import Place
 from cloud.foundation.db import Transaction
 from cloud.foundation.objects import (
@@ -52,6 +53,7 @@ class ExportWork:
         self._encounters = Encounters()
         self._keeper = ResultKeeper(process.database, process.clock)
         self._audit = Audit(process.clock)
+        self._reports = ReportExport(process.database, process.clock)
 
     async def step(self, job: Job) -> Advance[ExportState] | Finish:
         """Begin the export, write a part of its file, complete the file, or refer to the complete file. Raises
@@ -95,11 +97,14 @@ class ExportWork:
         format_ = format_of(job.payload.format, job.payload.data)
         upload = self._upload(objects, job, state.parts)
         part, rows, pages, ended = format_.part(), 0, 0, True
+        identified: list[str] = []
         state = state.model_copy()
         async with aclosing(self._pages(job, state, format_)) as found:
             async for each in found:
                 part.add(each.page)
                 rows, pages = rows + each.count, pages + 1
+                if each.identified is not None:
+                    identified.append(each.identified)
                 if part.is_full or pages >= PART_PAGES_MAX:
                     ended = False
                     break
@@ -112,7 +117,11 @@ class ExportWork:
                 await self._join(objects, job, upload, state, format_)
             except (ObjectMissing, ObjectDamaged):
                 return await self._restart(objects, job)
-        return Advance(state, state.progress_pct)
+
+        async def record(tx: Transaction) -> None:
+            await self._reports.record_job_reads(tx, job.actor, identified, job.id)
+
+        return Advance(state, state.progress_pct, record if identified else None)
 
     async def _add_part(
         self, objects: ObjectStore, job: Job, upload: ResultUpload, state: ExportState, part: Part

@@ -9,7 +9,17 @@ if TYPE_CHECKING:
     from cloud.work.jobs.backlog import job_findings
     from cloud.work.jobs.callbacks import CALLBACKS, Callback
     from cloud.work.jobs.keeping import ResultKeeper
-    from cloud.work.jobs.kind import Advance, Effect, Finish, JobFailure, JobKind, JobWork, RunningJob, job_kinds
+    from cloud.work.jobs.kind import (
+        SCOPES,
+        Advance,
+        Effect,
+        Finish,
+        JobFailure,
+        JobKind,
+        JobWork,
+        RunningJob,
+        job_kinds,
+    )
     from cloud.work.jobs.model import Job, JobError, JobResult, JobStatus, NewJob
     from cloud.work.jobs.scopes import ScopesNeeded, always, by_field
     from cloud.work.jobs.service import service_of

@@ -39,7 +39,8 @@ class JobHandlers:
     async def enqueue(self, request: Request) -> Response:
         body = request.body
         assert isinstance(body, JobWanted)
-        wanted = read_wanted(body.kind, body.payload, body.secrecy_level, body.callback_url)
+        scopes = request.verified.scopes
+        wanted = read_wanted(body.kind, body.payload, body.secrecy_level, body.callback_url, scopes=scopes)
 
         def respond(job: Job) -> Response:
             document = shown(job)
@@ -47,7 +48,6 @@ class JobHandlers:
             location = f"{self._parts.bases[request.host]}{request.route.path}/{job.id}"
             return Created({name: document[name] for name in names}, location=location)
 
-        scopes = request.verified.scopes
         return await self._jobs.enqueue_once(request.actor, scopes, wanted, request.idempotent_reply, respond)
 
     async def list(self, request: Request) -> Response:

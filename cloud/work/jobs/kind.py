@@ -26,6 +26,9 @@ from cloud.work.jobs.scopes import ScopesNeeded
 PayloadT = TypeVar("PayloadT", bound=BaseModel)
 StateT = TypeVar("StateT", bound=BaseModel)
 
+SCOPES = "scopes"
+"""Key of the scopes of the caller's token in the context in which a payload is validated when a job is requested. The
+payload of a stored job is read without a context."""
 Effect = Callable[[Transaction], Awaitable[None]]
 """Changes rows in the transaction that stores the outcome of a step. It may run again after a rollback."""
 
@@ -96,7 +99,8 @@ class JobKind(Generic[PayloadT, StateT]):
     the app when a worker claims the job.
 
     A value that `payload` does not admit is refused when the job is enqueued: a `ValueError` of a validator is a
-    response 400 that names the field, and a `DomainError` is the response of its status."""
+    response 400 that names the field, and a `DomainError` is the response of its status. A validator that conceals a
+    word from callers without a scope finds theirs in its context (`SCOPES`)."""
 
     name: str
     description: str

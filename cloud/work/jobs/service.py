@@ -25,7 +25,7 @@ from cloud.foundation.viewer import Actor, SecrecyLevel, Viewer
 from cloud.work.jobs.callbacks import CallbackSender, callbacks_of
 from cloud.work.jobs.ending import JobEnds, ends_of
 from cloud.work.jobs.errors import CallbackWithoutApp, JobNotCancellable, JobUnknown, JobWithoutResult, TooManyJobs
-from cloud.work.jobs.kind import AnyKind, job_kinds
+from cloud.work.jobs.kind import SCOPES, AnyKind, job_kinds
 from cloud.work.jobs.model import Job, JobStatus, NewJob
 from cloud.work.jobs.rights import check_token
 from cloud.work.jobs.signals import JobBell, bell_of
@@ -57,10 +57,15 @@ class JobRows:
 
 
 def read_wanted(
-    kind: str, payload: Mapping[str, Any], secrecy_level: str = "standard", callback_url: str | None = None
+    kind: str,
+    payload: Mapping[str, Any],
+    secrecy_level: str = "standard",
+    callback_url: str | None = None,
+    *,
+    scopes: Collection[str] = (),
 ) -> Wanted:
-    """Return a requested job with its payload in the form of its kind. Raises `BodyMalformed`, and what the validators
-    of the payload raise."""
+    """Return a requested job with its payload in the form of its kind. The validators of the payload know `scopes`,
+    those of the caller's token. Raises `BodyMalformed`, and what the validators raise."""
     kinds, levels = job_kinds(), {level.word: level for level in SecrecyLevel}
     if kind not in kinds:
         raise _unknown_word("kind", kind, kinds)
@@ -68,7 +73,7 @@ def read_wanted(
         raise _unknown_word("secrecy_level", secrecy_level, levels)
     model = kinds[kind].payload
     try:
-        read = model.model_validate(payload)
+        read = model.model_validate(payload, context={SCOPES: scopes})
     except ValidationError as error:
         found = mistakes_of(error, model, pointers=True)
         placed = [replace(one, pointer=f"/payload{one.pointer or ''}") for one in found]

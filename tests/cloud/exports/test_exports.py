@@ -279,6 +279,7 @@ async def test_too_large_export_fails_with_a_reason(
         ({**OBSERVATIONS, "since": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"}, "before until"),
         ({"data": "encounters", "format": "csv", "device_id": "dev_1"}, "not encounters"),
         ({**OBSERVATIONS, "mdc_codes": []}, "mdc_codes"),
+        ({"data": "waveforms", "format": "nemsis"}, "encounters only"),
     ],
 )
 def test_unusable_payload_is_refused(payload: dict[str, Any], why: str) -> None:

@@ -1,0 +1,101 @@
+"""Archives of NEMSIS reports and waveforms as FHIR resources, at the size of a month of a station, with kills.
+
+The figures that the tests print are of exports in this process; `test_exports` measures processes of their own.
+"""
+
+import io
+import json
+import os
+import time
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cloud.foundation.db import Database
+from protocols.nemsis.export import export_record
+from protocols.nemsis.reading import read_reports
+from tests.builders.encounter_reading import assigned
+from tests.builders.exports import ExportDesk, digest, references
+from tests.builders.ingest_cloud import CloudUnderTest
+from tests.builders.ingest_gateway import GatewayInVehicle
+from tests.builders.nemsis_judges import rule_findings, schema_faults
+from tests.builders.nemsis_records import SUPPLIED, RecordGenerator
+from tests.builders.nemsis_reports import NAME, document
+from tests.builders.registry_reports import OTHER_ORGANIZATION, begin_registry, report_uuid, take_report
+from tests.builders.waveforms import block, waves
+
+pytestmark = pytest.mark.skipif("ARGUS_SOAK" not in os.environ, reason="runs with make soak")
+
+SEED = int(os.environ.get("ARGUS_SEED", "1"))
+ENCOUNTERS = 1_000
+BLOCKS, BLOCK_SAMPLES = 20_000, 125
+"""Blocks of a quarter of a second: 83 minutes of a channel."""
+TURN_S_MAX = 10.0
+"""Longest step: a part of 200 reports, on a busy machine."""
+
+
+@pytest.fixture
+async def desk(database: Database, tmp_path: Path) -> ExportDesk:
+    desk = ExportDesk(CloudUnderTest(database), tmp_path / "objects")
+    desk.cloud = CloudUnderTest(database, clock=desk.cloud.clock, objects=desk.objects)
+    return desk
+
+
+async def test_archive_of_many_reports_is_complete_valid_and_the_same_after_kills(desk: ExportDesk) -> None:
+    await desk.cloud.register(GatewayInVehicle())
+    await begin_registry(desk.cloud)
+    expected: dict[str, bool] = {}
+    for number in range(ENCOUNTERS):
+        supplied = replace(SUPPLIED, report_id=report_uuid(number))
+        text = export_record(RecordGenerator(SEED + number, (number % 5 + 1) / 5).record(), supplied).document
+        if number % 50 == 1:  # lacks mandatory elements
+            expected[await take_report(desk.cloud, document(NAME.format("X"), uuid=str(report_uuid(number))))] = False
+        elif number % 50 == 2:  # has no agency
+            expected[await take_report(desk.cloud, text, organization_id=OTHER_ORGANIZATION)] = False
+        else:
+            expected[await take_report(desk.cloud, text)] = True
+    payload = {"data": "encounters", "format": "nemsis"}
+    begun = time.perf_counter()
+    whole = await desk.run(payload)
+    taken_s, steps = time.perf_counter() - begun, desk.steps
+    print(f"{ENCOUNTERS} reports in {taken_s:.1f} s and {steps} steps: {len(whole)} bytes")
+    assert taken_s / steps <= TURN_S_MAX
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        assert archive.testzip() is None
+        named = archive.namelist()
+        lines = [json.loads(line) for name in named if name[:6] == "index/" for line in archive.read(name).splitlines()]
+        documents = {name: archive.read(name) for name in named if name.endswith(".xml")}
+    assert [(line["encounter_id"], line["document"] is not None) for line in lines] == list(expected.items())
+    for name, text in documents.items():
+        assert schema_faults(text) == []
+        assert [each.rule for each in rule_findings(text) if each.is_error] == []
+        listed = [line["report_id"] for line in lines if line["document"] == name]
+        assert [str(report.id) for report in read_reports(text)] == listed
+    assert digest(await desk.run(payload, killed_before=frozenset(range(steps)))) == digest(whole)
+    assert await desk.unfinished() == []
+
+
+async def test_resources_of_many_blocks_are_each_once_and_the_same_after_kills(desk: ExportDesk) -> None:
+    gateway = GatewayInVehicle()
+    await desk.cloud.register(gateway)
+    samples = [each % 4_096 for each in range(BLOCK_SAMPLES)]
+    for first in range(0, BLOCKS, 400):
+        batches = range(first, first + 400, 40)
+        await desk.cloud.take(
+            *(waves(gateway, *(block(*samples, at_s=1 + (at + each) / 4) for each in range(40))) for at in batches)
+        )
+    await assigned(desk.cloud)
+    payload = {"data": "waveforms", "format": "fhir_ndjson"}
+    begun = time.perf_counter()
+    whole = await desk.run(payload)
+    taken_s, steps = time.perf_counter() - begun, desk.steps
+    print(f"{BLOCKS} blocks in {taken_s:.1f} s and {steps} steps: {len(whole)} bytes")
+    found = [json.loads(line) for line in whole.splitlines()]
+    ids = {f"{one['resourceType']}/{one['id']}" for one in found}
+    blocks = [one for one in found if "valueSampledData" in one]
+    assert len(blocks) == len({one["id"] for one in blocks}) == BLOCKS
+    assert all(target in ids for one in found for target in references(one))
+    assert digest(await desk.run(payload, killed_before=frozenset(range(steps)))) == digest(whole)
+    assert await desk.unfinished() == []
