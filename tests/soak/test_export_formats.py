@@ -8,12 +8,13 @@ import json
 import os
 import time
 import zipfile
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from cloud.foundation.db import Database
+from cloud.foundation.db import migrate, open_database
 from protocols.nemsis.export import export_record
 from protocols.nemsis.reading import read_reports
 from tests.builders.encounter_reading import assigned
@@ -37,10 +38,14 @@ TURN_S_MAX = 10.0
 
 
 @pytest.fixture
-async def desk(database: Database, tmp_path: Path) -> ExportDesk:
+async def desk(tmp_path: Path) -> AsyncIterator[ExportDesk]:
+    url = f"sqlite:///{tmp_path / 'cloud.db'}"
+    await migrate(url, create=True)
+    database = await open_database(url)
     desk = ExportDesk(CloudUnderTest(database), tmp_path / "objects")
     desk.cloud = CloudUnderTest(database, clock=desk.cloud.clock, objects=desk.objects)
-    return desk
+    yield desk
+    await database.close()
 
 
 async def test_archive_of_many_reports_is_complete_valid_and_the_same_after_kills(desk: ExportDesk) -> None:
