@@ -2,10 +2,13 @@
 standard output.
 
 It is a process of its own, so that a large graph neither delays the requests and leases of the worker nor stays in its
-memory, and so that a cancelled job ends at once.
+memory, and so that a cancelled job ends at once. It ends with the worker that started it, also when that is killed.
 """
 
+import ctypes
+import os
 import resource
+import signal
 import sys
 from typing import Any
 
@@ -17,6 +20,10 @@ CPU_S_MAX = 600
 """Processor time of one analysis. The largest graph needs less than a minute."""
 TOO_LARGE = 3
 """Exit code when the memory does not suffice."""
+ORPHANED = 4
+"""Exit code when the worker has ended before the process could follow it."""
+PR_SET_PDEATHSIG = 1
+"""The option of prctl(2) that sets the signal which the kernel sends at the end of the parent."""
 
 
 def limit_resources() -> None:
@@ -24,6 +31,17 @@ def limit_resources() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S_MAX, CPU_S_MAX))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would have the graph
+
+
+def end_with(parent: int) -> bool:
+    """Let the kernel kill this process when the thread that started it ends: that of the worker's event loop. Return
+    whether the process `parent` still is the parent. If not, it ended before the call, and no signal will come.
+
+    The end of the standard input would not suffice: it also ends when the graph is complete, and an analysis keeps the
+    interpreter busy for minutes."""
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
+    return os.getppid() == parent
 
 
 def analyse(request: dict[str, Any]) -> dict[str, Any]:
@@ -47,6 +65,9 @@ def analyse(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> int:
+    """Make the analysis of the request in the first argument; the second one is the process id of the worker."""
+    if not end_with(int(sys.argv[2])):
+        return ORPHANED
     limit_resources()
     try:
         sys.stdout.buffer.write(orjson.dumps(analyse(orjson.loads(sys.argv[1]))))

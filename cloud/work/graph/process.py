@@ -1,4 +1,5 @@
-"""Run one analysis in a process of its own (`child.py`), which a cancelled job ends at once."""
+"""Run one analysis in a process of its own (`child.py`), which a cancelled job ends at once, and the end of the worker
+too."""
 
 import asyncio
 import os
@@ -26,6 +27,7 @@ async def analyse(request: dict[str, Any], graph: AsyncIterator[bytes], chunk_by
         "-m",
         "cloud.work.graph.child",
         orjson.dumps(request).decode(),
+        str(os.getpid()),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
