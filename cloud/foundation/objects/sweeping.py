@@ -17,12 +17,15 @@ from cloud.foundation.db import Database
 from cloud.foundation.errors import DomainError
 from cloud.foundation.ids import time_of_ulid
 from cloud.foundation.objects.results import RESULTS, Results
-from cloud.foundation.objects.store import ObjectStore
+from cloud.foundation.objects.store import ObjectStore, StoredObject
 from cloud.foundation.objects.upload import UPLOADS, remove_all
 from cloud.foundation.stopping import pause
 
 ORPHAN_US = 24 * 3_600_000_000
-"""Age at which an object without a row is an orphan. A result is committed within minutes of its storing."""
+"""Age at which an object without a row is an orphan."""
+REFER_US = ORPHAN_US - 3_600_000_000
+"""Age up to which a transaction may refer to an object that has no row yet. A transaction, and a sweep that has read
+the rows before it, take less than the hour between the two ages. Most results are committed within minutes."""
 UPLOAD_US = 3 * ORPHAN_US
 """Age at which an upload is given up: no job runs for days, and one that does begins again."""
 UNFINISHED_US = 24 * 3_600_000_000
@@ -96,6 +99,12 @@ class ResultSweeper:
         if removed:
             log.info("results.orphans_removed", objects=removed)
         return removed
+
+
+def may_be_removed(stored: StoredObject, now_us: int) -> bool:
+    """Return whether an object that no row names may be removed before a transaction refers to it, or was removed."""
+    at_us = _made_at_us(stored.name)
+    return at_us is not None and at_us + REFER_US <= now_us
 
 
 def _made_at_us(name: str) -> int | None:

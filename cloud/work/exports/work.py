@@ -27,7 +27,7 @@ from cloud.foundation.process import Process
 from cloud.work.exports.formats import FileFormat, Part, format_of
 from cloud.work.exports.schemas import ExportPayload, ExportState, JoinedFile
 from cloud.work.exports.sources import Rows, source_of
-from cloud.work.jobs import Advance, Finish, JobFailure, ResultKeeper, RunningJob
+from cloud.work.jobs import Advance, Finish, JobFailure, ResultAbandoned, ResultKeeper, RunningJob
 
 PAGE_ENCOUNTERS = 100
 """Encounters that are read at once."""
@@ -152,14 +152,14 @@ class ExportWork:
         state.joined = JoinedFile(object_name=stored.name, size_bytes=stored.size_bytes, sha256=stored.sha256.hex())
 
     async def _restart(self, objects: ObjectStore, job: Job) -> Advance[ExportState]:
-        """Begin again: the parts of an export that did not run for days were removed."""
+        """Begin again, since the parts or the file of an export that did not run for days were removed."""
         state = job.state
         await self._discard_parts(objects, job)
         if state.restarts >= RESTARTS_MAX:
             raise JobFailure("export_parts_lost", "Parts of the file were lost repeatedly.", retryable=True)
         return Advance(ExportState(restarts=state.restarts + 1), 0)
 
-    async def _finish(self, objects: ObjectStore, job: Job, joined: JoinedFile) -> Finish:
+    async def _finish(self, objects: ObjectStore, job: Job, joined: JoinedFile) -> Advance[ExportState] | Finish:
         await self._discard_parts(objects, job)
         stored = joined.stored()
         download = format_of(job.payload.format, job.payload.data).download
@@ -168,7 +168,11 @@ class ExportWork:
             metadata = {"rows": job.state.rows, "bytes": stored.size_bytes}
             await self._audit.record(tx, job.actor, "export.finished", job.id, metadata=metadata)
 
-        return await self._keeper.finish(job, stored, download, record)
+        try:
+            return await self._keeper.finish(job, stored, download, record)
+        except ResultAbandoned:
+            await objects.remove(stored.name)
+            return await self._restart(objects, job)
 
     async def _pages(self, job: Job, state: ExportState, format_: FileFormat) -> AsyncGenerator[Rows, None]:
         """Yield the rows behind the position of `state`, a page at a time. When a page is yielded, `state` has the

@@ -23,7 +23,7 @@ from cloud.foundation.process import Process
 from cloud.work.graph.process import analyse
 from cloud.work.graph.schemas import GraphPayload, GraphState, NodeGroup
 from cloud.work.graph.store import GraphPage, GraphStore, Span
-from cloud.work.jobs import Advance, Finish, JobFailure, ResultKeeper, RunningJob
+from cloud.work.jobs import Advance, Finish, JobFailure, ResultAbandoned, ResultKeeper, RunningJob
 
 OWNERS_MAX = 100_000
 """Encounters of one graph, and profiles of one graph. The encounters have 150 000 nodes and 700 000 edges with crews
@@ -125,12 +125,16 @@ class GraphWork:
         joined = stored.name, stored.size_bytes, stored.sha256.hex()
         return Advance(job.state.model_copy(update={"joined": joined}), 99)
 
-    async def _finish(self, job: GraphJob) -> Finish:
+    async def _finish(self, job: GraphJob) -> Advance[GraphState] | Finish:
         assert job.state.joined is not None, "the parts were joined"
         await self._remove_parts(job)
         name, size_bytes, sha256 = job.state.joined
         stored = StoredObject(name, size_bytes, bytes.fromhex(sha256))
-        return await self._keeper.finish(job, stored, JSON)
+        try:
+            return await self._keeper.finish(job, stored, JSON)
+        except ResultAbandoned:  # begin again, with the graph as it is now
+            await self._objects.remove(name)
+            return Advance(GraphState(), 0)
 
     async def _remove_parts(self, job: GraphJob) -> None:
         for mark in (job.state.snapshot, job.state.result):

@@ -8,7 +8,7 @@ from cloud.foundation.slice import IdKind, Slice, lazy_exports
 if TYPE_CHECKING:
     from cloud.work.jobs.backlog import job_findings
     from cloud.work.jobs.callbacks import CALLBACKS, Callback
-    from cloud.work.jobs.keeping import ResultKeeper
+    from cloud.work.jobs.keeping import ResultAbandoned, ResultKeeper
     from cloud.work.jobs.kind import (
         SCOPES,
         Advance,

@@ -11,9 +11,10 @@ import pytest
 from pydantic import ValidationError
 
 from cloud.clinical.encounter_data.observation_lines import moment
+from cloud.foundation.objects.sweeping import REFER_US
 from cloud.foundation.viewer import Actor, SecrecyLevel
 from cloud.work.exports import formats, parquet, work
-from cloud.work.exports.schemas import ExportPayload
+from cloud.work.exports.schemas import ExportPayload, ExportState
 from cloud.work.jobs import Advance, JobFailure
 from tests.builders.encounter_reading import assigned, blocks, observations
 from tests.builders.exports import ExportDesk, digest, references, with_types
@@ -258,6 +259,23 @@ async def test_export_whose_parts_were_lost_begins_again_a_limited_number_of_tim
         await lose_each_part()
     assert set(restarts) == {0, 1, work.RESTARTS_MAX}
     assert len(await desk.lines(OBSERVATIONS)) > 200
+
+
+async def test_export_that_did_not_run_for_a_day_before_its_end_begins_again(
+    desk: ExportDesk, gateway: GatewayInVehicle
+) -> None:
+    await two_encounters(desk, gateway)
+    desk.cloud.clock.at_us += 1
+    job = desk.job(OBSERVATIONS)
+    while job.state.joined is None:
+        outcome = await desk.work().step(job)
+        assert isinstance(outcome, Advance)
+        job = type(job)(job.id, job.actor, job.payload, outcome.state, 1)
+    desk.cloud.clock.at_us += REFER_US
+    outcome = await desk.work().step(job)
+    assert isinstance(outcome, Advance)
+    assert outcome.state == ExportState(restarts=1)
+    assert [page async for page in desk.objects.pages("results")] == []
 
 
 async def test_too_large_export_fails_with_a_reason(

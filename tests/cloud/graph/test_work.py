@@ -18,6 +18,7 @@ from cloud.clinical.profiles.service import Profiles
 from cloud.foundation.db import Database
 from cloud.foundation.ids import UlidIds
 from cloud.foundation.objects import LocalObjects, ObjectStore, Results, object_store_of
+from cloud.foundation.objects.sweeping import REFER_US
 from cloud.foundation.process import Process
 from cloud.foundation.settings import Settings
 from cloud.foundation.viewer import Actor, SecrecyLevel
@@ -266,6 +267,19 @@ async def test_cancelled_job_leaves_no_parts(story: GraphStory) -> None:
     await story.work.discard(job)
     assert await story.stored("uploads") == []
     assert await story.stored("results") == []
+
+
+async def test_job_that_did_not_run_for_a_day_before_its_end_begins_again(story: GraphStory) -> None:
+    clock = story.process.clock
+    assert isinstance(clock, HandClock)
+    job = story.job()
+    while job.state.joined is None:
+        job, _ = await story.step(job)
+    clock.advance(us=REFER_US)
+    job, _ = await story.step(job)
+    assert job.state == GraphState()
+    assert await story.stored("results") == []
+    assert names(await story.run(job)) == {"encounter/enc_north", "vehicle/veh_north"}
 
 
 async def test_graph_beyond_the_limit_fails_with_advice(story: GraphStory, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 
 from cloud.foundation.db import Database
+from cloud.foundation.ids import UlidIds
 from cloud.foundation.objects import Download, LocalObjects, Results, StoredObject
+from cloud.foundation.objects.results import new_result_name
+from cloud.foundation.objects.sweeping import REFER_US
 from cloud.foundation.viewer import Actor
-from cloud.work.jobs import Finish, ResultKeeper, RunningJob
+from cloud.work.jobs import Finish, ResultAbandoned, ResultKeeper, RunningJob
 from cloud.work.jobs.errors import ResultPlaceChanged
 from tests.builders.cloud_people import HandClock
 from tests.builders.counting_jobs import CountPayload, CountState
@@ -21,7 +24,8 @@ class KeptResults:
     def __init__(self, database: Database, folder: Path) -> None:
         self.database = database
         self.objects = LocalObjects(folder)
-        self.keeper = ResultKeeper(database, HandClock())
+        self.clock = HandClock()
+        self.keeper = ResultKeeper(database, self.clock)
 
     async def store(self, name: str) -> StoredObject:
         return await self.objects.put(f"results/tnt_a/20260324/{name}", b"{}")
@@ -56,6 +60,21 @@ async def test_job_whose_content_another_one_stores_first_repeats_its_step_and_r
         assert await Results().unused(tx, 10) == [second.name]
     assert found is not None
     assert found.stored == first
+
+
+async def test_object_that_the_sweep_may_have_removed_is_no_result(database: Database, tmp_path: Path) -> None:
+    results = KeptResults(database, tmp_path / "objects")
+    now_us = results.clock.now_us()
+    stored = await results.objects.put(new_result_name(UlidIds(results.clock), "tnt_a", now_us), b"{}")
+    results.clock.advance(us=REFER_US - 1_000)
+    outcome = await results.finish("job_1", stored)
+    results.clock.advance(us=1_000)
+    with pytest.raises(ResultAbandoned) as failure:
+        await results.finish("job_1", stored)
+    assert (failure.value.error.code, failure.value.error.retryable) == ("result_abandoned", True)
+    # An object that another job's result names is kept, whatever its age.
+    assert await results.commit(outcome) == stored.name
+    assert await results.commit(await results.finish("job_2", await results.store("second"))) == stored.name
 
 
 async def test_job_whose_equal_object_is_released_meanwhile_repeats_its_step_and_keeps_its_own(
