@@ -1,0 +1,68 @@
+"""A cancelled job stops in its step and runs no other, whichever way its worker learns of it."""
+
+import pytest
+
+from cloud.work.jobs import JobStatus
+from cloud.work.jobs.execution import LEASE_US
+from tests.builders.job_story import JobStory
+from tests.builders.job_works import Gated, Lingering, running
+from tests.harness.eventually import eventually
+
+
+@pytest.mark.contract("A-076", "C-174")
+async def test_cancelled_job_stops_in_its_step_and_runs_no_other(story: JobStory):
+    work = Gated(story)
+    worker = story.another_worker(work)
+    (job_id,) = await story.count_up_to(3)
+    async with running(worker):
+        await eventually(lambda: work.begun == [1])
+        assert await story.cancel(job_id) is not None
+        worker.signal(job_id)
+        work.gate.set()
+        (other_id,) = await story.count_up_to(1)
+        worker.signal("")
+        await eventually(lambda: [job.id for job in story.ended] == [other_id])
+    assert (await story.find(job_id)).status is JobStatus.CANCELLED
+    assert await story.counted() == [f"{other_id}/1", f"{other_id}/end"]
+
+
+async def test_renewal_stops_a_job_that_was_cancelled_by_another_process(story: JobStory):
+    work = Gated(story)
+    worker = story.another_worker(work)
+    (job_id,) = await story.count_up_to(3)
+    async with running(worker):
+        await eventually(lambda: work.begun == [1])
+        await story.cancel(job_id)
+        await worker.renew()
+        (other_id,) = await story.count_up_to(1)
+        work.gate.set()
+        worker.signal("")
+        await eventually(lambda: [job.id for job in story.ended] == [other_id])
+    assert [one for one in await story.counted() if one.startswith(job_id)] == []
+
+
+async def test_worker_notices_a_cancellation_without_a_signal(story: JobStory):
+    work = Gated(story)
+    worker = story.another_worker(work)
+    (job_id,) = await story.count_up_to(3)
+    async with running(worker):
+        await eventually(lambda: work.begun == [1])
+        await story.cancel(job_id)
+        story.clock.advance(us=1_000_000)
+        await eventually(lambda: work.cancelled == [job_id])
+
+
+@pytest.mark.contract("A-076")
+async def test_cancellation_reaches_the_job_that_was_claimed_again(story: JobStory):
+    work = Lingering(story)
+    worker = story.another_worker(work)
+    (job_id,) = await story.count_up_to(1)
+    async with running(worker):
+        await eventually(lambda: work.begun == [1])
+        story.clock.advance(us=LEASE_US)
+        await eventually(lambda: work.begun == [1, 1])
+        work.leave.set()
+        await eventually(lambda: work.left)
+        await story.cancel(job_id)
+        worker.signal(job_id)
+        await eventually(lambda: work.cancelled == [job_id, job_id])

@@ -1,0 +1,75 @@
+"""Everything that a job has stored is removed when nothing needs it any more: state, parts of uploads, result."""
+
+import pytest
+
+from cloud.foundation.db import Database
+from cloud.foundation.objects import Download, Result, Results, StoredObject
+from cloud.work.jobs import JobStatus
+from cloud.work.jobs.execution import RETRY_FIRST_US
+from cloud.work.jobs.store import CLEANUP_DELAY_US
+from tests.builders.job_story import JobStory
+from tests.builders.job_works import Gated, Undiscardable
+from tests.builders.parts import sweep_once
+
+DAY_US = 86_400_000_000
+
+
+async def test_state_of_a_job_stays_until_it_has_succeeded(story: JobStory):
+    (job_id,) = await story.count_up_to(3)
+    leased = await story.claim_one()
+    await story.save(leased, '{"counted":2}', 66)
+    await story.settle(leased, JobStatus.RUNNING, due_at_us=story.clock.now_us())
+    assert await story.state_of(job_id) == '{"counted":2}'
+    await story.worker.step()
+    assert (await story.find(job_id)).status is JobStatus.SUCCEEDED
+    assert await story.state_of(job_id) is None
+
+
+async def test_state_of_a_failed_job_stays_until_its_clean_up_has_succeeded(database: Database):
+    story = JobStory(database)
+    work = Undiscardable(story.clock)
+    story.worker = story.another_worker(work)
+    (job_id,) = await story.enqueue(payload='{"fails_at":2}')
+    await story.worker.step()
+    assert await story.state_of(job_id) == '{"counted":1}'
+    work.is_discardable = True
+    await story.later(RETRY_FIRST_US)
+    assert await story.state_of(job_id) is None
+
+
+async def test_job_that_fails_or_is_cancelled_after_a_step_is_cleaned_up_once(story: JobStory):
+    work = Gated(story)
+    work.gate.set()
+    story.worker = story.another_worker(work)
+    (failed_id,) = await story.enqueue(payload='{"fails_at":2}')
+    await story.worker.step()
+    (cancelled_id,) = await story.count_up_to(3)
+    leased = await story.claim_one()
+    await story.save(leased, '{"counted":2}', 66)
+    await story.cancel(cancelled_id)
+    await story.later(CLEANUP_DELAY_US)
+    await story.later(CLEANUP_DELAY_US)
+    assert [(job.id, job.state.counted) for job in work.discarded] == [(failed_id, 1), (cancelled_id, 2)]
+    assert [await story.state_of(job_id) for job_id in (failed_id, cancelled_id)] == [None, None]
+    assert (await story.find(cancelled_id)).updated_at_us == story.clock.now_us() - 2 * CLEANUP_DELAY_US
+
+
+@pytest.mark.contract("C-171", "S-145")
+async def test_result_is_released_when_its_retention_is_over_and_the_record_of_the_job_stays(story: JobStory):
+    (job_id,) = await story.count_up_to(1)
+    await story.worker.step()
+    expires_at_us = story.clock.now_us() + 30 * DAY_US
+    object_name = f"results/{job_id}.json"
+    stored = StoredObject(object_name, 2, bytes(32))
+    result = Result(job_id, "tnt_a", stored, Download("application/json", "counted.json"))
+    async with story.database.transaction() as tx:
+        await Results().keep(tx, result, story.clock.now_us())
+    story.clock.advance(us=30 * DAY_US - 1)
+    assert await sweep_once(story.database, story.clock, "job_results") == 0
+    story.clock.advance(us=1)
+    assert await sweep_once(story.database, story.clock, "job_results") == 1
+    job = await story.find(job_id)
+    assert (job.status, job.result, job.result_expires_at_us) == (JobStatus.SUCCEEDED, None, expires_at_us)
+    async with story.database.read() as tx:
+        assert await Results().unused(tx, 10) == [object_name]
+    assert await sweep_once(story.database, story.clock, "job_results") == 0

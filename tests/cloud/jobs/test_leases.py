@@ -1,0 +1,56 @@
+"""A job belongs to one worker as long as that renews the lease, and to another one after the worker was killed."""
+
+import pytest
+
+from cloud.work.jobs import JobStatus
+from cloud.work.jobs.execution import ATTEMPTS_MAX, LEASE_US
+from tests.builders.job_story import JobStory
+from tests.builders.job_works import Gated, Lingering, running
+from tests.harness.eventually import eventually
+
+
+@pytest.mark.contract("S-138")
+async def test_job_whose_workers_are_killed_in_its_first_step_fails_after_the_last_attempt(story: JobStory):
+    (job_id,) = await story.count_up_to(3)
+    for _ in range(ATTEMPTS_MAX):
+        await story.claim_one()
+        story.clock.advance(us=LEASE_US)
+        assert await story.sweep() == 1
+    await story.worker.step()
+    job = await story.find(job_id)
+    assert job.error is not None
+    assert (job.status, job.error.code, await story.counted()) == (JobStatus.FAILED, "worker_lost", [])
+
+
+async def test_renewal_keeps_a_job_beyond_the_length_of_its_lease(story: JobStory):
+    work = Gated(story)
+    worker = story.another_worker(work)
+    (job_id,) = await story.count_up_to(1)
+    async with running(worker):
+        await eventually(lambda: work.begun == [1])
+        for _ in range(4):
+            story.clock.advance(us=LEASE_US // 2)
+            await worker.renew()
+            assert await story.another_worker().step() == 0
+        work.gate.set()
+        await eventually(lambda: story.ended)
+    assert await story.counted() == [f"{job_id}/1", f"{job_id}/end"]
+
+
+@pytest.mark.contract("S-138")
+async def test_worker_claims_its_expired_job_again_before_the_old_step_has_ended(story: JobStory):
+    work = Lingering(story)
+    worker = story.another_worker(work)
+    (job_id,) = await story.count_up_to(1)
+    async with running(worker):
+        await eventually(lambda: work.begun == [1])
+        story.clock.advance(us=LEASE_US)  # as after a pause of the machine, in which nothing renewed the lease
+        await eventually(lambda: work.begun == [1, 1] and work.cancelled == [job_id])
+        work.leave.set()
+        await eventually(lambda: work.left)
+        work.gate.set()
+        await eventually(lambda: [job.id for job in story.ended] == [job_id])
+        (other_id,) = await story.count_up_to(1)
+        worker.signal("")
+        await eventually(lambda: len(story.ended) == 2)
+    assert await story.counted() == [f"{one}/{what}" for one in (job_id, other_id) for what in (1, "end")]
