@@ -2,7 +2,8 @@
 
     python -m tests.harness.job_worker DATABASE_URL SLOTS STEP_S
 
-It prints a line when it runs, and ends after SIGTERM.
+It prints the line `up` when it runs and `stopped JOB` when the step of a cancelled job has ended, and ends after
+SIGTERM.
 """
 
 import asyncio
@@ -26,7 +27,11 @@ class Sleeping(Counting):
         self._step_s = step_s
 
     async def step(self, job: RunningJob[CountPayload, CountState]) -> Advance[CountState] | Finish:
-        await asyncio.sleep(self._step_s)
+        try:
+            await asyncio.sleep(self._step_s)
+        except asyncio.CancelledError:
+            print(f"stopped {job.id}", flush=True)
+            raise
         return await super().step(job)
 
 

@@ -1,14 +1,18 @@
 """Jobs under races, kills and load: one winner of each race, no doubled effect, and no tenant behind another's queue.
 
-`make soak` runs the tests with full counts, `make test` the first two with small ones.
+`make soak` runs the tests with full counts, `make test` the first three with small ones.
 """
 
 import asyncio
 import os
 import random
 import sys
+import time
+import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -20,6 +24,7 @@ from cloud.work.jobs import JobStatus, JobStore
 from cloud.work.jobs.model import LeasedJob
 from cloud.work.jobs.tables import jobs
 from tests.builders.counting_jobs import COUNTED
+from tests.builders.job_desk import job_desk
 from tests.builders.job_rows import JobRows, new_job
 from tests.harness.databases import database, database_url, migrated_sqlite, postgresql
 from tests.harness.eventually import eventually
@@ -34,6 +39,10 @@ STRIDE = 1 if FULL else 7
 QUEUE = 10_000
 ONLY_JOBS = 30
 START_US_MAX = 2_000_000
+KEYS, REPETITIONS = (30, 20) if FULL else (3, 5)
+CANCELLATIONS = 30
+CANCEL_S_MAX = 2.0
+"""Twice the time that must hold, since the machine of a soak may be busy with other things; the figure is printed."""
 
 
 @pytest.mark.contract("S-136", "A-076")
@@ -75,6 +84,20 @@ async def test_each_race_of_a_cancellation_and_a_completion_has_exactly_one_winn
                 await check(leased, pair)
     finally:
         await other.close()
+
+
+@pytest.mark.contract("S-130", "A-069")
+async def test_requests_that_repeat_keys_at_the_same_time_start_one_job_for_each_key(
+    database: Database, tmp_path: Path
+):
+    keys = [str(uuid.UUID(int=number)) for number in range(KEYS)] * REPETITIONS
+    random.Random(20_261_128).shuffle(keys)
+    async with job_desk(database, tmp_path / "objects") as desk:
+        responses = await asyncio.gather(*(desk.post(key=key) for key in keys))
+        listed = await desk.list()
+    assert Counter(response.status_code for response in responses) == {201: KEYS, 200: KEYS * (REPETITIONS - 1)}
+    bodies = {(key, response.content) for key, response in zip(keys, responses, strict=True)}
+    assert (len(bodies), len({body for _, body in bodies}), listed["total_count"]) == (KEYS, KEYS, KEYS)
 
 
 @pytest.mark.contract("S-138")
@@ -142,3 +165,25 @@ async def test_only_job_of_a_tenant_starts_within_two_seconds_beside_ten_thousan
         await database.close()
     print(f"start of a tenant's only job: at most {max(delays_us) / 1e6:.2f} s, {len(delays_us)} jobs")
     assert max(delays_us) <= START_US_MAX
+
+
+@pytest.mark.skipif(not FULL, reason="it measures times: make soak ONLY=jobs")
+@pytest.mark.contract("C-174")
+async def test_cancellation_stops_the_step_of_another_process_within_a_second(database: Database, database_url: str):
+    rows, chance, delays_s = JobRows(database), random.Random(2), list[float]()
+    async with worker_process(database_url, 4, 600) as worker:
+        assert worker.stdout is not None
+        for _ in range(CANCELLATIONS):
+            (job_id,) = await rows.enqueue(payload='{"until":8}')
+
+            async def started(job_id: str = job_id) -> bool:
+                return (await rows.find(job_id)).status is JobStatus.RUNNING
+
+            await eventually(started, within_s=60)
+            await asyncio.sleep(chance.random())
+            assert await rows.cancel(job_id) is not None
+            begun_s = time.monotonic()
+            assert await asyncio.wait_for(worker.stdout.readline(), 60) == f"stopped {job_id}\n".encode()
+            delays_s.append(time.monotonic() - begun_s)
+    print(f"{database.dialect}: a cancelled step stopped after {max(delays_s):.3f} s at most, {len(delays_s)} jobs")
+    assert max(delays_s) <= CANCEL_S_MAX
