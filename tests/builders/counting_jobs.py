@@ -8,6 +8,8 @@ from cloud.foundation.db import Transaction
 from cloud.work.jobs import Advance, Effect, Finish, JobFailure, JobKind, JobResult, RunningJob, always
 
 KIND = "test.count"
+LONG_KIND = "test.count_slowly"
+"""The same with long steps."""
 COUNTED = "job.counted"
 """The action in the audit trail; the object is the job's id and the number."""
 
@@ -50,13 +52,15 @@ class Counting:
         return record
 
 
-KINDS = (
+KINDS = tuple(
     JobKind(
-        name=KIND,
+        name=name,
         description="Count",
         payload=CountPayload,
         state=CountState,
         work=lambda process: Counting(process.clock),
         scopes=always(),
-    ),
+        has_long_steps=name == LONG_KIND,
+    )
+    for name in (KIND, LONG_KIND)
 )

@@ -55,7 +55,9 @@ class JobRows:
 
     async def claim(self, count: int = 1, tenant_id: str = "tnt_a") -> Sequence[LeasedJob]:
         async with self.database.transaction() as tx:
-            return await self.leases.claim(tx, {tenant_id: count}, now_us=self.clock.now_us(), lease_us=LEASE_US)
+            now_us = self.clock.now_us()
+            claims = await self.leases.claim(tx, {tenant_id: count}, now_us=now_us, lease_us=LEASE_US)
+        return claims()
 
     async def claim_one(self, tenant_id: str = "tnt_a") -> LeasedJob:
         (leased,) = await self.claim(1, tenant_id)

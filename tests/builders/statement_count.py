@@ -96,9 +96,9 @@ class CountingDriver:
         self._counter.statements += 1
         return await self._driver.run(statement, values)
 
-    async def run_later(self, statement: Prepared, values: Values) -> None:
+    async def run_later(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
         self._counter.statements += 1
-        await self._driver.run_later(statement, values)
+        return await self._driver.run_later(statement, values)
 
     async def rows_many(self, statement: Prepared, values: Sequence[Values]) -> Sequence[Sequence[Any]]:
         self._counter.statements += len(values)

@@ -110,8 +110,8 @@ class _DriverRecorder:
         await self._explain(statement, values)
         return await self._driver.run(statement, values)
 
-    async def run_later(self, statement: Prepared, values: Values) -> None:
-        await self.run(statement, values)
+    async def run_later(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
+        return await self.rows(statement, values)
 
     async def rows_many(self, statement: Prepared, values: Sequence[Values]) -> Sequence[Sequence[Any]]:
         return [row for one in values for row in await self.rows(statement, one)]

@@ -20,11 +20,11 @@ from cloud.foundation.db.errors import (
     ValueRefused,
 )
 from cloud.foundation.db.estimates import estimate_rows
-from cloud.foundation.db.given_rows import GivenRows, given
+from cloud.foundation.db.given_rows import GivenRows, among, given
 from cloud.foundation.db.migration import migrate
 from cloud.foundation.db.opening import open_database
 from cloud.foundation.db.partitions import SHORT_WAIT, DayPartitions
-from cloud.foundation.db.prepared import Prepared, compiled
+from cloud.foundation.db.prepared import DialectName, Prepared, compiled
 from cloud.foundation.db.records import Records
 from cloud.foundation.db.relocation import CopiedTable, copy_to_postgresql
 from cloud.foundation.db.revisions import RELEASE_BEFORE, check_usable, known_revisions, read_revision

@@ -36,7 +36,13 @@ class GivenRows:
     def among(self, wanted: ColumnElement[Any], found: ColumnElement[Any]) -> ColumnElement[bool]:
         """Return the condition that the table column `wanted` equals the column `found` of one of the given rows.
         PostgreSQL then looks up each value, however few rows the table has."""
-        return _among(wanted, select(found).select_from(self.source).scalar_subquery())
+        return among(wanted, select(found).select_from(self.source))
+
+
+def among(wanted: ColumnElement[Any], found: Select[Any]) -> ColumnElement[bool]:
+    """Return the condition that a table column equals one of the values of a query, which finds few. PostgreSQL then
+    looks up each of them; given `IN`, it would read the whole table if it estimates many."""
+    return _among(wanted, found.scalar_subquery())
 
 
 def given(rows: Sequence[tuple[Any, ...]]) -> str:

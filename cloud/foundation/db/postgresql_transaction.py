@@ -34,8 +34,8 @@ class PostgresqlDriver:
             status = await self._raw.execute(ready.text, *ready.arguments(values))
         return changed_rows(status)
 
-    async def run_later(self, statement: Prepared, values: Values) -> None:
-        await self.run(statement, values)  # the driver cannot send two statements in one message
+    async def run_later(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
+        return await self.rows(statement, values)  # the driver cannot send two statements in one message
 
     async def rows_many(self, statement: Prepared, values: Sequence[Values]) -> Sequence[Sequence[Any]]:
         ready = statement.on("postgresql")

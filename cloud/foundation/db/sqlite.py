@@ -57,9 +57,10 @@ class SqliteDriver:
             lambda raw: raw.execute(ready.text, ready.arguments(values)).rowcount
         )
 
-    async def run_later(self, statement: Prepared, values: Values) -> None:
-        ready = statement.on("sqlite")
-        self._transaction.later(lambda raw: raw.execute(ready.text, ready.arguments(values)))
+    async def run_later(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
+        ready, found = statement.on("sqlite"), list[Sequence[Any]]()
+        self._transaction.later(lambda raw: found.extend(raw.execute(ready.text, ready.arguments(values)).fetchall()))
+        return found
 
     async def rows_many(self, statement: Prepared, values: Sequence[Values]) -> Sequence[Sequence[Any]]:
         ready = statement.on("sqlite")

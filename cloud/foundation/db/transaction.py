@@ -56,10 +56,10 @@ class Driver(Protocol):
         """Run a change with these values; return the number of changed rows."""
         ...
 
-    async def run_later(self, statement: Prepared, values: Values) -> None:
+    async def run_later(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
         """Queue a change and return at once. The change is made after the earlier statements and before the transaction
         ends. If the change fails, the transaction fails at its end. On SQLite, the caller need not wait for the
-        writer's thread."""
+        writer's thread. With RETURNING, the returned list gets the rows: read it after the end of the transaction."""
         ...
 
     async def rows_many(self, statement: Prepared, values: Sequence[Values]) -> Sequence[Sequence[Any]]:

@@ -22,5 +22,6 @@ KINDS = (
         work=ExportWork,
         # The text is public, and the scope of reports is not.
         scopes=ScopesNeeded(_scopes, f"`{_READ}`"),
+        has_long_steps=True,
     ),
 )

@@ -25,5 +25,6 @@ KINDS = (
         state=GraphState,
         work=_work,
         scopes=by_field("nodes", _SCOPES),
+        has_long_steps=True,
     ),
 )

@@ -38,7 +38,8 @@ STATE_BYTES_MAX = 1 << 20
 """Size of a stored state, which is written again after each step."""
 
 STEP_S_MAX = 3600.0
-"""Time of one step, after which it is cancelled and counts as failed: a step that hangs does not keep its slot."""
+"""Time of one step, after which it is cancelled and counts as failed: a step that hangs does not keep its slot. The
+worker looks at intervals, since a timer for each step would take a quarter of the time of a short job."""
 
 EndListener = Callable[[Transaction, Sequence[Job]], Awaitable[None]]
 """Is called in the transaction that ends jobs, with the ended jobs."""
@@ -55,7 +56,8 @@ def retry_delay_us(attempts: int) -> int:
 
 class JobExecutor:
     """Runs claimed jobs of the kinds `kinds`; `works` makes the work of a kind. `listeners` are called in the
-    transaction that ends a job. Results are kept for `result_days` days."""
+    transaction that ends a job. Results are kept for `result_days` days. `long_kinds` are the names of the kinds with
+    long steps."""
 
     def __init__(
         self,
@@ -70,12 +72,17 @@ class JobExecutor:
         self._database = database
         self._clock = clock
         self._kinds = kinds
+        self.long_kinds = tuple(name for name, kind in kinds.items() if kind.has_long_steps)
         self._make_work = make_work
         self._listeners = listeners
         self._result_days = result_days
         self._leases = LeaseStore()
         self._rights = AppRights(database)
         self._works: dict[str, JobWork[Any, Any]] = {}
+        self._stepping: set[_Steps] = set()
+
+    def has_long_steps(self, leased: LeasedJob) -> bool:
+        return leased.kind in self.long_kinds
 
     async def run(self, leased: LeasedJob, must_yield: Callable[[], bool]) -> Settlement | None:
         """Run the steps of a job until it ends, fails, or `must_yield` returns True after a step. Return the settlement
@@ -89,9 +96,14 @@ class JobExecutor:
             return release(leased, self._clock.now_us() + UNKNOWN_KIND_US)
         if leased.attempts > ATTEMPTS_MAX:
             return self._failed(leased, JobError("worker_lost", "The workers that ran the job ended abnormally.", True))
-        steps = _Steps(leased)
+        steps = _Steps(leased, asyncio.current_task(), self._clock.monotonic_s())
+        self._stepping.add(steps)
         try:
             return await self._run_steps(steps, kind, must_yield)
+        except asyncio.CancelledError:
+            if not steps.is_overdue:
+                raise
+            return self._retried(steps.leased, TimeoutError())
         except JobLeaseLost:
             log.warning("job.lease_lost", job_id=leased.id, kind=leased.kind)
             return None
@@ -99,6 +111,14 @@ class JobExecutor:
             return self._failed(steps.leased, failure.error)
         except Exception as error:
             return self._retried(steps.leased, error)
+        finally:
+            self._stepping.discard(steps)
+
+    def stop_overdue(self) -> None:
+        """Cancel the steps that take longer than `STEP_S_MAX`."""
+        for steps in self._stepping:
+            if self._clock.monotonic_s() - steps.began_s > STEP_S_MAX:
+                steps.cancel()
 
     async def _run_steps(self, steps: "_Steps", kind: AnyKind, must_yield: Callable[[], bool]) -> Settlement | None:
         try:
@@ -109,8 +129,8 @@ class JobExecutor:
         await self._rights.check(steps.leased, kind.scopes.of(job.payload))
         work = self._work_of(kind)
         while True:
-            async with asyncio.timeout(STEP_S_MAX):
-                outcome = await work.step(job)
+            steps.began_s = self._clock.monotonic_s()
+            outcome = await work.step(job)
             if isinstance(outcome, Finish):
                 return await self._finish(steps.leased, outcome)
             state = _dumped(outcome.state)
@@ -188,10 +208,20 @@ class JobExecutor:
 
 
 class _Steps:
-    """The job as it is stored after its last step, also for the handlers of an exception."""
+    """The steps that `task` makes of a job. `leased` is the job as it is stored after its last step, also for the
+    handlers of an exception. `began_s` is the beginning of the step that runs now."""
 
-    def __init__(self, leased: LeasedJob) -> None:
+    def __init__(self, leased: LeasedJob, task: "asyncio.Task[Any] | None", began_s: float) -> None:
         self.leased = leased
+        self.began_s = began_s
+        self.is_overdue = False
+        self._task = task
+
+    def cancel(self) -> None:
+        """Cancel the step, which takes too long."""
+        if not self.is_overdue and self._task is not None:
+            self.is_overdue = True
+            self._task.cancel()
 
 
 def release(leased: LeasedJob, due_at_us: int) -> Settlement:

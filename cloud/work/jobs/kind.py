@@ -80,9 +80,9 @@ class JobWork(Protocol[PayloadT, StateT]):
     """The work of one kind. One object runs all jobs of its kind in a process, so it keeps nothing of a job."""
 
     async def step(self, job: RunningJob[PayloadT, StateT]) -> Advance[StateT] | Finish:
-        """Do the next part of the job, which takes at most about a second. It is cancelled when the job is cancelled
-        or the lease is lost. Raises `JobFailure` if the job cannot succeed; the engine repeats the step with growing
-        pauses after any other exception."""
+        """Do the next part of the job, which takes at most about a second unless the kind has long steps. It is
+        cancelled when the job is cancelled or the lease is lost. Raises `JobFailure` if the job cannot succeed; the
+        engine repeats the step with growing pauses after any other exception."""
         ...
 
     async def discard(self, job: RunningJob[PayloadT, StateT]) -> None:
@@ -96,7 +96,8 @@ class JobKind(Generic[PayloadT, StateT]):
     """A kind of job. `payload` is the model of the request's `payload`, and `state` the model of the resumable state,
     whose defaults are the state of a new job. `work` makes the steps; it is called once in a process. `scopes` are the
     scopes that are needed in addition to those of jobs: by the caller who starts a job or fetches its result, and by
-    the app when a worker claims the job.
+    the app when a worker claims the job. `has_long_steps`: a step may take minutes. A worker gives such jobs all of its
+    slots but one at most, so that a job with short steps starts at once.
 
     A value that `payload` does not admit is refused when the job is enqueued: a `ValueError` of a validator is a
     response 400 that names the field, and a `DomainError` is the response of its status. A validator that conceals a
@@ -108,6 +109,7 @@ class JobKind(Generic[PayloadT, StateT]):
     state: type[StateT]
     work: Callable[[Process], JobWork[PayloadT, StateT]]
     scopes: ScopesNeeded[PayloadT]
+    has_long_steps: bool = False
 
 
 AnyKind = JobKind[Any, Any]

@@ -11,6 +11,7 @@ class JobsSection(Section):
     """`[jobs]`: how many jobs a worker runs at a time, and how long results are kept."""
 
     slots: Annotated[int, Field(ge=1, le=64)] = 4
-    """Jobs that one process with the worker role runs at a time. One tenant gets at most all slots but one."""
+    """Jobs that one process with the worker role runs at a time. One tenant gets at most all slots but one, and so do
+    jobs with long steps."""
     result_days: Annotated[int, Field(ge=1, le=3650)] = 30
     """Days for which the result of a job can be fetched. The record of the job stays."""

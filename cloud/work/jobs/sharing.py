@@ -3,17 +3,42 @@
 Tenants with the fewest running jobs come first, in all workers together. Among equal ones, the tenant comes first that
 this worker has served longest ago. So one tenant's queue, however long, does not delay another tenant's only job, and
 tenants that are more than the slots take turns.
+
+Jobs with long steps get all slots of a worker but one at most, whatever tenants they belong to: they cannot give up a
+slot before the end of their steps, so a job with short steps would wait for minutes.
 """
 
 import heapq
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from cloud.work.jobs.lease_store import DueTenant
 
 REMEMBERED_MAX = 20_000
 """Tenants whose last claim is remembered: twice as many as one query returns."""
+
+
+@dataclass(frozen=True, slots=True)
+class SplitClaim:
+    """The numbers of jobs to claim of each tenant: of `any_kind`, and in addition `short` ones without long steps."""
+
+    any_kind: Mapping[str, int]
+    short: Mapping[str, int]
+
+
+def split_claim(counts: Mapping[str, int], long_free: int) -> SplitClaim:
+    """Divide the jobs to claim of each tenant, so that at most `long_free` of them have long steps. Tenants take turns
+    in the order of `counts`."""
+    if long_free >= sum(counts.values()):
+        return SplitClaim(counts, {})
+    any_kind: Counter[str] = Counter()
+    for turn in range(max(counts.values(), default=0)):
+        for tenant_id, count in counts.items():
+            if turn < count and any_kind.total() < long_free:
+                any_kind[tenant_id] += 1
+    return SplitClaim(any_kind, Counter(counts) - any_kind)
 
 
 class FairShares:

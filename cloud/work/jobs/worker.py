@@ -3,33 +3,35 @@
 Several workers may run, in one process or many; they coordinate through the rows of the jobs. One transaction settles
 the jobs that have ended and claims new ones, so that short jobs share the cost of a commit. A beat renews the leases
 and stops the jobs that were cancelled. A job gives up its slot after a step if another tenant has a due job and none
-that runs. A stop of the process waits for the current steps, and gives all jobs back with their stored states.
+that runs. Jobs with long steps, which seldom can, get all slots but one at most. A stop of the process waits for the
+current steps, and gives all jobs back with their stored states.
 """
 
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 
 import structlog
 
 from cloud.foundation.clock import Clock
-from cloud.foundation.db import Database
+from cloud.foundation.db import Database, Transaction
 from cloud.foundation.errors import DomainError
 from cloud.work.jobs.execution import LEASE_US, JobExecutor, release
 from cloud.work.jobs.lease_store import (
     DUE_TENANTS,
     NEXT_EXPIRY,
     STILL_LEASED,
+    Claims,
     DueTenant,
     LeaseStore,
     Settlement,
     leases,
 )
 from cloud.work.jobs.model import LeasedJob
-from cloud.work.jobs.sharing import FairShares
+from cloud.work.jobs.sharing import FairShares, SplitClaim, split_claim
 from cloud.work.jobs.signals import CHANNEL
 
 IDLE_S = 0.5
@@ -81,7 +83,8 @@ class _Slot:
 
 class JobWorker:
     """A worker with `slots` slots for jobs. `settled` is the number of its durable settlements. `starving` are the
-    tenants that have a due job, none that runs, and no slot to get."""
+    tenants that have a due job, none that runs, and no slot to get; `starving_long` those that may have a due job with
+    long steps and have no slot for such jobs to get."""
 
     def __init__(
         self, database: Database, clock: Clock, executor: JobExecutor, slots: int, *, batch: int = CLAIMED_MAX
@@ -91,11 +94,13 @@ class JobWorker:
         self._clock = clock
         self._executor = executor
         self._slots = slots
+        self._long_slots = max(1, slots - 1)
         self._batch = batch
         self._leases = LeaseStore()
         self._shares = FairShares(slots)
         self._running: dict[str, _Slot] = {}
         self._claiming: Counter[str] = Counter()  # slots that a claim in progress may fill, for each tenant
+        self._claiming_long = 0  # those of them that jobs with long steps may fill
         self._ended: list[Settlement] = []
         self._due: list[DueTenant] = []  # of the last query, without those that had fewer jobs than their share
         self._queried_s = -QUERY_S
@@ -103,6 +108,7 @@ class JobWorker:
         self._draining = False
         self._changed = asyncio.Event()
         self.starving: set[str] = set()
+        self.starving_long: set[str] = set()
         self.settled = 0
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -200,34 +206,54 @@ class JobWorker:
         ended, self._ended = self._ended, []
         if not ended and not counts:
             return 0
+        parts = split_claim(counts, self._long_free())
+        longest = sum(parts.any_kind.values())
         self._claiming.update(counts)
-        claimed: Sequence[LeasedJob] = ()
+        self._claiming_long += longest
         try:
             async with self._database.transaction() as tx:
                 await self._executor.settle(tx, ended)
-                if counts:
-                    claimed = await self._leases.claim(tx, counts, now_us=self._clock.now_us(), lease_us=LEASE_US)
+                claims = await self._claim(tx, parts)
         except BaseException:
             self._ended = ended + self._ended
             raise
         finally:
             self._claiming.subtract(counts)
+            self._claiming_long -= longest
         self.settled += len(ended)
+        claimed = [leased for jobs_of in claims for leased in jobs_of()]
         if steps is not None:
-            self._note(counts, claimed)
+            self._note(counts, parts, claimed)
             now_s = self._clock.monotonic_s()
             for leased in claimed:
                 self._begin(steps, _Slot(leased, now_s, now_s + LEASE_US / 1e6))
         return len(claimed)
 
-    def _note(self, counts: Mapping[str, int], claimed: Sequence[LeasedJob]) -> None:
-        """Note what a claim has changed for the next one. A tenant with fewer jobs than its share has no more now."""
+    def _long_free(self) -> int:
+        """Return the number of slots that jobs with long steps may fill now."""
+        running = sum(self._executor.has_long_steps(slot.leased) for slot in self._running.values())
+        return self._long_slots - running - self._claiming_long
+
+    async def _claim(self, tx: Transaction, parts: SplitClaim) -> Sequence[Claims]:
+        now_us, claims = self._clock.now_us(), list[Claims]()
+        for counts, without in ((parts.any_kind, ()), (parts.short, self._executor.long_kinds)):
+            if counts:
+                lease = self._leases.claim(tx, counts, now_us=now_us, lease_us=LEASE_US, without=without)
+                claims.append(await lease)
+        return claims
+
+    def _note(self, counts: Mapping[str, int], parts: SplitClaim, claimed: Sequence[LeasedJob]) -> None:
+        """Note what a claim has changed for the next one. A tenant with fewer jobs than its share has no more now,
+        unless only its jobs without long steps were claimed."""
         begun = Counter(leased.tenant_id for leased in claimed)
         self._shares.note(begun)
+        for one in self._due:
+            one.running += begun[one.tenant_id]
+        self.starving_long = {one.tenant_id for one in self._due if one.tenant_id in parts.short and not one.running}
         self._due = [
-            replace(one, running=one.running + begun[one.tenant_id])
+            one
             for one in self._due
-            if begun[one.tenant_id] >= counts.get(one.tenant_id, 0)
+            if begun[one.tenant_id] >= counts.get(one.tenant_id, 0) or one.tenant_id in parts.short
         ]
 
     def _begin(self, steps: asyncio.TaskGroup, slot: _Slot) -> None:
@@ -260,21 +286,26 @@ class JobWorker:
         """Return whether a job gives up its slot after a step. Each starving tenant gets one slot in this way."""
         if self._draining:
             return True
-        others = self.starving - {slot.leased.tenant_id}
-        if not others or self._clock.monotonic_s() - slot.began_s < TURN_S:
+        if self._clock.monotonic_s() - slot.began_s < TURN_S:
             return False
-        self.starving.discard(min(others))
-        return True
+        sets = [self.starving, self.starving_long] if self._executor.has_long_steps(slot.leased) else [self.starving]
+        for starving in sets:
+            others = starving - {slot.leased.tenant_id}
+            if others:
+                starving.discard(min(others))
+                return True
+        return False
 
     async def _beat(self) -> None:
-        """Renew the leases of the running jobs at intervals, and stop those whose lease is lost."""
+        """Renew the leases of the running jobs at intervals, and stop those whose lease is lost or whose step hangs."""
         while True:
             await asyncio.sleep(BEAT_S)
             await self.renew()
 
     async def renew(self) -> None:
-        """Renew all leases, and stop the jobs that were cancelled, or that another worker has. If the database is
-        unavailable, stop the jobs whose lease has ended in the meantime."""
+        """Renew all leases, and stop the jobs that were cancelled, or that another worker has, and the steps that hang.
+        If the database is unavailable, stop the jobs whose lease has ended in the meantime."""
+        self._executor.stop_overdue()
         slots = list(self._running.values())
         if not slots:
             return

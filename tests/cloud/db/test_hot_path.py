@@ -7,7 +7,7 @@ many rows.
 import asyncio
 
 import pytest
-from sqlalchemy import BigInteger, Text, bindparam, select, text, update
+from sqlalchemy import BigInteger, Text, bindparam, delete, select, text, update
 
 from cloud.access.tenancy.tables import tenants
 from cloud.foundation.db import ConstraintViolated, Database, GivenRows, Prepared, given, insert
@@ -17,6 +17,7 @@ ADD = Prepared(
     insert(tenants).values(id=bindparam("id"), name=bindparam("name"), created_at_us=bindparam("at", required=True))
 )
 NAME_OF = Prepared(select(tenants.c.name).where(tenants.c.id == bindparam("id")))
+REMOVE = Prepared(delete(tenants).where(tenants.c.id == bindparam("which")).returning(tenants.c.id))
 
 RENAMED = GivenRows("renamed", id=Text(), name=Text(), at=BigInteger())
 RENAME = Prepared(
@@ -60,6 +61,13 @@ async def test_deferred_statement_runs_in_the_transaction_that_issued_it(databas
         await tx.driver.run(ADD, tenant(2))
     async with database.read() as tx:
         assert len(await tx.execute(select(tenants))) == 2
+
+
+async def test_deferred_statement_returns_its_rows_after_the_transaction(database: Database) -> None:
+    async with database.transaction() as tx:
+        await tx.driver.run(ADD, tenant(1))
+        found = await tx.driver.run_later(REMOVE, {"which": "tnt_1"})
+    assert [tuple(row) for row in found] == [("tnt_1",)]
 
 
 async def test_failed_deferred_statement_fails_only_the_transaction_that_issued_it(database: Database) -> None:
