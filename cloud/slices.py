@@ -40,6 +40,7 @@ PACKAGES = (
     "cloud.work.graph",
     "cloud.work.exports",
     "cloud.work.enrichment",
+    "cloud.work.imports",
     "cloud.partners.webhooks",
     "cloud.partners.administration",
     "cloud.partners.discovery",

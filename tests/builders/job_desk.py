@@ -2,7 +2,8 @@
 
 `north` has the app `app_north` in org_north of tnt_north, and `other` another app there; `reader` may only read
 jobs. `cleared` may see secret jobs. `elsewhere` belongs to another organisation of tnt_north, `tenant` to none, and
-`south` to another tenant. `narrow` may start jobs but not read encounters.
+`south` to another tenant. `narrow` may start jobs but not read encounters. `importer` may change devices, profiles and
+encounters of org_north, and `lists`, without an organisation, profiles of tnt_north.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -10,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -19,6 +21,7 @@ from cloud.foundation.http import Parts
 from cloud.foundation.objects import Download, LocalObjects, Result, Results
 from cloud.foundation.objects.routes import routes as download_routes
 from cloud.foundation.viewer import SecrecyLevel
+from cloud.work.imports.routes import routes as upload_routes
 from cloud.work.jobs.model import JobError, JobResult, JobStatus, LeasedJob
 from cloud.work.jobs.routes import routes
 from tests.builders.cloud_people import HandClock, Household, household
@@ -30,6 +33,7 @@ DAY_US = 86_400_000_000
 RETENTION_US = 30 * DAY_US
 KINDS = ("argus:epcr:read", "argus:devices:read", "argus:profiles:write")
 ALL = ("argus:jobs:write", *KINDS)
+WRITES = ("argus:jobs:write", "argus:devices:write", "argus:profiles:write", "argus:epcr:write")
 CALLERS = {
     "north": caller(scopes=ALL),
     "other": caller(client="app_other", scopes=ALL),
@@ -38,6 +42,8 @@ CALLERS = {
     "cleared": caller(client="app_cleared", scopes=ALL, clearance=SecrecyLevel.SECRET),
     "elsewhere": caller(organization="org_elsewhere", client="app_elsewhere", scopes=ALL),
     "tenant": caller(organization=None, client="app_tenant", scopes=ALL),
+    "importer": caller(client="app_importer", scopes=WRITES),
+    "lists": caller(organization=None, client="app_lists", scopes=WRITES),
     "south": caller(tenant="tnt_south", organization="org_south", client="app_south", scopes=ALL),
 }
 BODY: Mapping[str, Any] = {"kind": "graph.compute", "payload": {"analyses": ["components"]}}
@@ -63,9 +69,8 @@ class JobDesk:
         if key is not None:
             headers["Idempotency-Key"] = key
         if isinstance(body, bytes):
-            return await self.client.request(
-                method, path, headers={**headers, "Content-Type": "application/json"}, content=body
-            )
+            headers.setdefault("Content-Type", "application/json")
+            return await self.client.request(method, path, headers=headers, content=body)
         return await self.client.request(method, path, headers=headers, json=body)
 
     async def post(self, who: str = "north", *, key: str | None = None, **fields: Any) -> httpx.Response:
@@ -77,6 +82,19 @@ class JobDesk:
         response = await self.post(who, **fields)
         assert response.status_code == 201, response.text
         return str(response.json()["id"])
+
+    async def upload(self, data: bytes, who: str = "importer") -> str:
+        """Send a file; return its id."""
+        sent = await self.ask("POST", "/v1/jobs/uploads", data, who=who, Content_Type="application/octet-stream")
+        assert sent.status_code == 201, sent.text
+        return str(sent.json()["upload_id"])
+
+    async def result(self, job_id: str, who: str = "north") -> Any:
+        """Download the result of a job, and return its JSON document."""
+        result = await self.get(f"/v1/jobs/{job_id}/result", who)
+        assert result.status_code == 200, result.text
+        address = urlsplit(result.json()["signed_url"])
+        return (await self.client.get(f"{address.path}?{address.query}")).json()
 
     async def get(self, path: str, who: str = "north") -> httpx.Response:
         return await self.ask("GET", path, who=who)
@@ -122,10 +140,11 @@ async def job_desk(
     settings: dict[str, Any] = {"objects_dir": str(folder), **(sections or {})}
     parts = make_parts(database, clock, bases=BASES, sections=settings)
     apps = Apps(database, clock, parts.ids)
-    for of, client_id in ((home, "app_north"), (home, "app_other"), (south, "app_south")):
-        wanted = Wanted(name=client_id, scopes=ALL, client_id=client_id)
-        await apps.register(of.operator, wanted, by_operator=True)
-    rows = (*routes(parts), *download_routes(parts))
+    for name in ("north", "other", "importer", "lists", "south"):
+        client_id, scopes = f"app_{name}", WRITES if name in ("importer", "lists") else ALL
+        wanted = Wanted(name=client_id, scopes=scopes, client_id=client_id)
+        await apps.register((south if name == "south" else home).operator, wanted, by_operator=True)
+    rows = (*routes(parts), *upload_routes(parts), *download_routes(parts))
     async with (
         surface(*rows, tokens=KnownTokens(CALLERS), clock=clock) as served,
         # Beside other tests, many concurrent requests may take longer than the five seconds of httpx.

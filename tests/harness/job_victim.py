@@ -9,10 +9,8 @@ SIGKILL. A child is a fork, which needs no new start of Python.
 """
 
 import asyncio
-import os
 import signal
 import sys
-import traceback
 
 import cloud.slices  # noqa: F401  declares the slices, which the imports below need
 from cloud.foundation.db import open_database
@@ -22,6 +20,7 @@ from cloud.work.jobs.worker import JobWorker
 from tests.builders.cloud_people import NOON_US
 from tests.builders.counting_jobs import KINDS, Counting
 from tests.builders.job_rows import new_job
+from tests.harness.forked_child import run_forked
 from tests.harness.waveform_victim import SteppedDatabase, Steps
 from tests.harness.webhook_victim import LaterClock
 
@@ -53,16 +52,7 @@ async def work(url: str, ahead_us: int, steps: Steps) -> None:
 
 def run_child(url: str, ahead_us: int, killed_at: int) -> int:
     """Run one child; return its exit status."""
-    child = os.fork()
-    if not child:
-        try:
-            asyncio.run(work(url, ahead_us, Steps(killed_at)))
-            os._exit(0)
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(1)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return run_forked(lambda: work(url, ahead_us, Steps(killed_at)))
 
 
 def main(url: str, stride: int) -> int:

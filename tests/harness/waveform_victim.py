@@ -9,13 +9,11 @@ object has its object. A child that ends before its step is not counted. The pro
 that died by SIGKILL, which is KILLS.
 """
 
-import asyncio
 import os
 import random
 import signal
 import sqlite3
 import sys
-import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -31,6 +29,7 @@ from tests.builders.ingest_cloud import CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle
 from tests.builders.statement_count import CountingDatabase
 from tests.builders.waveforms import many_waves
+from tests.harness.forked_child import run_forked
 
 SENT_MAX = 6
 """Batches that one child receives, in two groups: a vehicle that resends what is not acknowledged."""
@@ -131,16 +130,7 @@ def acknowledged(folder: Path) -> int:
 
 def run_child(url: str, folder: Path, sent: list[Envelope], killed_at: int) -> int:
     """Run one child; return its exit status."""
-    child = os.fork()
-    if not child:
-        try:
-            asyncio.run(ingest(url, folder, sent, Steps(killed_at)))
-            os._exit(0)
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(1)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return run_forked(lambda: ingest(url, folder, sent, Steps(killed_at)))
 
 
 def check_objects(url: str, folder: Path) -> None:

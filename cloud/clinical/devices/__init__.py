@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from cloud.clinical.devices.errors import (
         DeviceClassUnknown,
         DeviceNotActive,
+        DeviceTextMalformed,
         DeviceUnknown,
         DeviceVehicleUnknown,
         SystemIdTaken,
     )
     from cloud.clinical.devices.model import Device, DeviceClass, DeviceStatus
+    from cloud.clinical.devices.schemas import DeviceEnrolment
     from cloud.clinical.devices.service import Enrolment
     from cloud.clinical.devices.settings import SilenceSection
     from cloud.clinical.devices.silence import DeviceSilence

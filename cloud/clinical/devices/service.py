@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, NotRequired, TypedDict, Unpack
 
 from cloud.access.audit import Audit
 from cloud.access.tenancy import OrganizationUnknown, TenancyStore
@@ -41,6 +41,17 @@ TRIES = 3
 _HEX = re.compile(r"([0-9A-Fa-f]{2})+")
 
 
+class DeviceFields(TypedDict):
+    """The fields of a device to enrol."""
+
+    organization_id: str
+    serial_number: str
+    device_class: str
+    manufacturer: str
+    system_id: NotRequired[str | None]
+    vehicle_id: NotRequired[str | None]
+
+
 class Enrolment:
     """Enrol, retire and list devices."""
 
@@ -54,31 +65,47 @@ class Enrolment:
         self._tenancy = TenancyStore()
         self._audit = Audit(clock)
 
-    async def enrol(
-        self,
-        actor: Actor,
-        *,
-        organization_id: str,
-        serial_number: str,
-        device_class: str,
-        manufacturer: str,
-        system_id: str | None = None,
-        vehicle_id: str | None = None,
-    ) -> Enrolled:
+    async def enrol(self, actor: Actor, **fields: Unpack[DeviceFields]) -> Enrolled:
+        """Enrol a device in a transaction of its own, with the errors of `enrol_in`."""
+        async with self._database.transaction() as tx:
+            return await self.enrol_in(tx, actor, **fields)
+
+    async def enrol_in(self, tx: Transaction, actor: Actor, **fields: Unpack[DeviceFields]) -> Enrolled:
         """Enrol a device. The same serial number in the same organisation is the same device, enrolled again (contract
         A-104). Raises `OrganizationUnknown`, `DeviceVehicleUnknown`, `DeviceClassUnknown`, `SystemIdTaken`,
         `DeviceTextMalformed`."""
-        now_us = self._clock.now_us()
-        wanted = Device(
+        wanted = self._wanted(actor, **fields)
+        if await self._tenancy.find_organization(tx, actor, wanted.organization_id) is None:
+            raise OrganizationUnknown
+        if wanted.vehicle_id is not None:
+            vehicle = await self._tenancy.find_vehicle(tx, actor, wanted.vehicle_id)
+            if vehicle is None or vehicle.organization_id != wanted.organization_id:
+                raise DeviceVehicleUnknown(mistakes=[Mistake("not in this organisation", "/vehicle_id")])
+        outcome = await self._write(tx, actor, wanted)
+        device = outcome.device
+        details = {
+            "device_class": None if device.device_class is None else device.device_class.value,
+            "vehicle_id": device.vehicle_id,
+            "created": outcome.created,
+            "absorbed": outcome.absorbed,
+        }
+        await self._emit(tx, DEVICE_ENROLLED, device, details, actor.traceparent)
+        metadata = {"again": outcome.again, "absorbed": outcome.absorbed}
+        await self._audit.record(tx, actor, "device.enrol", device.id, metadata=metadata)
+        return outcome
+
+    def _wanted(self, actor: Actor, **fields: Unpack[DeviceFields]) -> Device:
+        now_us, system_id = self._clock.now_us(), fields.get("system_id")
+        return Device(
             tenant_id=actor.tenant_id,
             id=self._ids.new("dev"),
-            organization_id=organization_id,
-            vehicle_id=vehicle_id,
+            organization_id=fields["organization_id"],
+            vehicle_id=fields.get("vehicle_id"),
             gateway_id=None,
             system_id=None if system_id is None else _system_id(system_id),
-            serial_number=checked_text(serial_number),
-            device_class=_device_class(device_class),
-            manufacturer=checked_text(manufacturer),
+            serial_number=checked_text(fields["serial_number"]),
+            device_class=_device_class(fields["device_class"]),
+            manufacturer=checked_text(fields["manufacturer"]),
             model="",
             status=DeviceStatus.ACTIVE,
             merged_into=None,
@@ -87,25 +114,6 @@ class Enrolment:
             enrolled_at_us=now_us,
             last_seen_us=None,
         )
-        async with self._database.transaction() as tx:
-            if await self._tenancy.find_organization(tx, actor, wanted.organization_id) is None:
-                raise OrganizationUnknown
-            if wanted.vehicle_id is not None:
-                vehicle = await self._tenancy.find_vehicle(tx, actor, wanted.vehicle_id)
-                if vehicle is None or vehicle.organization_id != wanted.organization_id:
-                    raise DeviceVehicleUnknown(mistakes=[Mistake("not in this organisation", "/vehicle_id")])
-            outcome = await self._write(tx, actor, wanted)
-            device = outcome.device
-            details = {
-                "device_class": None if device.device_class is None else device.device_class.value,
-                "vehicle_id": device.vehicle_id,
-                "created": outcome.created,
-                "absorbed": outcome.absorbed,
-            }
-            await self._emit(tx, DEVICE_ENROLLED, device, details, actor.traceparent)
-            metadata = {"again": outcome.again, "absorbed": outcome.absorbed}
-            await self._audit.record(tx, actor, "device.enrol", device.id, metadata=metadata)
-        return outcome
 
     async def _write(self, tx: Transaction, viewer: Viewer, wanted: Device) -> Enrolled:
         for _ in range(TRIES - 1):

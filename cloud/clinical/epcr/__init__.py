@@ -9,7 +9,14 @@ if TYPE_CHECKING:
     from cloud.clinical.epcr.bundle_response import BUNDLE_RESPONSE
     from cloud.clinical.epcr.care_log import CHANGES_READ_MAX, IMPORTS_LANE_ID, CareLog, ReceivedChanges, change_columns
     from cloud.clinical.epcr.crew import CrewRegister
-    from cloud.clinical.epcr.errors import CareRecordTooLarge, EncounterTaken, EncounterUnknown
+    from cloud.clinical.epcr.errors import (
+        CadIncidentMalformed,
+        CareRecordTooLarge,
+        CrewMemberUnknown,
+        EncounterTaken,
+        EncounterUnknown,
+        EncounterVehicleUnknown,
+    )
     from cloud.clinical.epcr.identified import IdentifiedReads, PurposeOfUse
     from cloud.clinical.epcr.listed import listed_document
     from cloud.clinical.epcr.mission import Missions
@@ -24,6 +31,7 @@ if TYPE_CHECKING:
     )
     from cloud.clinical.epcr.record_cli import record_commands
     from cloud.clinical.epcr.records import FIND_MOVES, CareRecords
+    from cloud.clinical.epcr.schemas import EncounterToBegin
     from cloud.clinical.epcr.service import COUNT_OBSERVATIONS, Epcr
     from cloud.clinical.epcr.store import EncounterFilter, Encounters
     from cloud.clinical.epcr.tables import care_changes, encounter_crew, encounters, erased_encounters

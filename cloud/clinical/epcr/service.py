@@ -79,7 +79,7 @@ class Epcr:
         `OrganizationUnknown`, `EncounterVehicleUnknown`, `CrewMemberUnknown`, `CadIncidentMalformed` and
         `EncounterTaken`."""
         async with self._database.transaction() as tx:
-            return await self._dispatch(tx, actor, dispatch)
+            return await self.dispatch_in(tx, actor, dispatch)
 
     async def dispatch_once(
         self, actor: Actor, dispatch: Dispatch, once: IdempotentReply, respond: Callable[[Begun], Response]
@@ -92,9 +92,10 @@ class Epcr:
             replay = await once.replay(tx)
             if replay is not None:
                 return replay
-            return await once.store(tx, respond(await self._dispatch(tx, actor, dispatch)))
+            return await once.store(tx, respond(await self.dispatch_in(tx, actor, dispatch)))
 
-    async def _dispatch(self, tx: Transaction, actor: Actor, dispatch: Dispatch) -> Begun:
+    async def dispatch_in(self, tx: Transaction, actor: Actor, dispatch: Dispatch) -> Begun:
+        """Begin or find the encounter of a dispatch in a transaction of the caller, with the errors of `dispatch`."""
         begun = await self._begin(tx, actor, dispatch)
         await self._audit.record(tx, actor, "encounter.begin", begun.encounter.id, metadata={"created": begun.created})
         return begun

@@ -8,7 +8,9 @@ from cloud.foundation.slice import IdKind, Slice, lazy_exports
 if TYPE_CHECKING:
     from cloud.clinical.profiles.comparison import listed_entries
     from cloud.clinical.profiles.enriching import EnrichedProfile, ProfileEnricher
-    from cloud.clinical.profiles.schemas import ConnectorName
+    from cloud.clinical.profiles.errors import ProfileTaken
+    from cloud.clinical.profiles.schemas import ConnectorName, ProfileLine
+    from cloud.clinical.profiles.service import Profiles
     from cloud.clinical.profiles.tables import profile_enrichments, profiles
 else:
     __getattr__ = lazy_exports(__name__)

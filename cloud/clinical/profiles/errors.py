@@ -7,6 +7,10 @@ class ProfileUnknown(DomainError, code="profile_unknown", status=404):
     """Profile not found."""
 
 
+class ProfileTaken(DomainError, code="profile_taken", status=409):
+    """A profile with this reference exists, and the caller may not change it. Nothing was changed."""
+
+
 class ConnectorNotForKind(DomainError, code="connector_not_for_kind", status=422):
     """A connector does not enrich profiles of this kind. Omit `connectors` to use all that do."""
 

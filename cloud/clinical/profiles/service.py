@@ -7,15 +7,17 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
+from cloud.access.apps import ClearanceExceeded
 from cloud.access.audit import Audit
 from cloud.access.tenancy import OrganizationUnknown, TenancyStore
 from cloud.clinical.profiles.comparison import compare
-from cloud.clinical.profiles.errors import ProfilesUnreadable, ProfileUnknown
+from cloud.clinical.profiles.errors import ProfilesUnreadable, ProfileTaken, ProfileUnknown
 from cloud.clinical.profiles.model import Enrichment, ImportedProfiles, LineProblem, Profile
 from cloud.clinical.profiles.schemas import ProfileLine
 from cloud.clinical.profiles.store import ProfileStore
 from cloud.foundation.clock import Clock
-from cloud.foundation.db import Database
+from cloud.foundation.db import Database, Transaction
+from cloud.foundation.errors import Mistake
 from cloud.foundation.http import IdempotentReply, Response
 from cloud.foundation.ids import Ids
 from cloud.foundation.viewer import Actor, SecrecyLevel, Viewer
@@ -98,12 +100,12 @@ class Profiles:
         problems: list[LineProblem] = []
         numbered = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
         while chunk := list(islice(numbered, CHUNK_PROFILES)):
-            found: list[Profile] = []
+            found: list[ProfileLine] = []
             faults: list[LineProblem] = []
             for number, line in chunk:
                 if len(line) > LINE_BYTES_MAX:
                     raise ProfilesUnreadable(f"(Line {number} has more than {LINE_BYTES_MAX} bytes.)")
-                read = self._read_line(actor, organization_id, number, line)
+                read = _read_line(number, line)
                 if isinstance(read, LineProblem):
                     faults.append(read)
                 else:
@@ -113,23 +115,17 @@ class Profiles:
                 left_out += len(chunk)
                 continue
             async with self._database.transaction() as tx:
-                for profile in found:
-                    await self._store.put(tx, profile)
-                details = {"profiles": len(found)}
-                await self._audit.record(tx, actor, "profile.import", organization_id, metadata=details)
+                for wanted in found:
+                    await self.put_in(tx, actor, organization_id, wanted)
+                await self.record_import(tx, actor, organization_id, len(found))
             stored += len(found)
         return ImportedProfiles(stored=stored, left_out=left_out, problems=problems)
 
-    def _read_line(self, actor: Actor, organization_id: str, number: int, line: bytes) -> Profile | LineProblem:
-        try:
-            wanted = ProfileLine.model_validate_json(line)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-            text = str(first["msg"]).removeprefix("Value error, ")
-            place = ".".join(map(str, first["loc"]))
-            return LineProblem(number, f"{place}: {text}" if place else text)
+    async def put_in(self, tx: Transaction, actor: Actor, organization_id: str, wanted: ProfileLine) -> bool:
+        """Add a profile, or replace the one with its reference, which keeps its id; return whether it is new. The
+        caller must have checked the organisation. Raises `ClearanceExceeded`, `ProfileTaken`."""
         now_us = self._clock.now_us()
-        return Profile(
+        profile = Profile(
             tenant_id=actor.tenant_id,
             id=self._ids.new("prf"),
             organization_id=organization_id,
@@ -144,6 +140,26 @@ class Profiles:
             created_at_us=now_us,
             updated_at_us=now_us,
         )
+        if profile.secrecy_level > actor.clearance:
+            raise ClearanceExceeded(mistakes=[Mistake("above the clearance", "/secrecy_level")])
+        stored_id = await self._store.put(tx, actor, profile)
+        if stored_id is None:
+            raise ProfileTaken
+        return stored_id == profile.id
+
+    async def record_import(self, tx: Transaction, actor: Actor, organization_id: str, count: int) -> None:
+        """Record in the audit trail that a chunk of profiles was stored."""
+        await self._audit.record(tx, actor, "profile.import", organization_id, metadata={"profiles": count})
+
+
+def _read_line(number: int, line: bytes) -> ProfileLine | LineProblem:
+    try:
+        return ProfileLine.model_validate_json(line)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        text = str(first["msg"]).removeprefix("Value error, ")
+        place = ".".join(map(str, first["loc"]))
+        return LineProblem(number, f"{place}: {text}" if place else text)
 
 
 def read_document(enrichment: Enrichment) -> Any:

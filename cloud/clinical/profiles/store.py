@@ -31,12 +31,17 @@ class ProfileStore:
         statement = _PROFILES.select().where(*visible(profiles, viewer))
         return await _PROFILES.all(tx, statement.order_by(profiles.c.id.desc()).limit(count))
 
-    async def put(self, tx: Transaction, profile: Profile) -> None:
-        """Add a profile, or replace the fields of the one with its reference, which keeps its id."""
+    async def put(self, tx: Transaction, viewer: Viewer, profile: Profile) -> str | None:
+        """Add a profile, or replace the fields of the one with its reference, which keeps its id. Return its id; None,
+        without a change, if that one is above the viewer's clearance."""
         values = _PROFILES.values(profile)
         key = ["tenant_id", "organization_id", "reference"]
         changed = {name: value for name, value in values.items() if name not in (*key, "id", "created_at_us")}
-        await tx.execute(insert(profiles).values(values).on_conflict_do_update(index_elements=key, set_=changed))
+        readable = profiles.c.secrecy_level <= int(viewer.clearance)
+        added = insert(profiles).values(values)
+        put = added.on_conflict_do_update(index_elements=key, set_=changed, where=readable).returning(profiles.c.id)
+        row = (await tx.execute(put)).first()
+        return None if row is None else str(row.id)
 
     async def remove(self, tx: Transaction, profile: Profile) -> None:
         """Delete a profile with its enrichments."""

@@ -1,11 +1,12 @@
 """Import a list into rows that are searched only when all of them are stored.
 
-The rows are written in chunks, each whole in a transaction of its own, so that other writers are not delayed. A record
-that cannot be used is a problem with the number of its line. The last transaction makes the list current in place of
-the edition before, so a search always uses one whole edition; an import that ends early, for whatever reason, changes
-nothing for searches. `jobs` deletes the rows of editions that are no longer used.
+The rows are written in chunks, each whole in a transaction of its own, so that other writers are not delayed (`stage`).
+A record that cannot be used is a problem with the number of its line. The last transaction makes the list current in
+place of the edition before (`publish`), so a search always uses one whole edition; an import that ends early, for
+whatever reason, changes nothing for searches. `jobs` deletes the rows of editions that are no longer used.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,7 +37,7 @@ from cloud.clinical.screening.store import (
 )
 from cloud.clinical.screening.wallets import normalized_address
 from cloud.foundation.clock import Clock
-from cloud.foundation.db import Database
+from cloud.foundation.db import Database, Transaction
 from cloud.foundation.errors import Mistake
 from cloud.foundation.ids import IdentifierMalformed, checked_id
 from cloud.foundation.suggestions import closest
@@ -51,6 +52,8 @@ RECORDS_MAX = 500_000
 """Most records of a list. All published sanctions lists together have about 60,000 entries."""
 PROBLEMS_KEPT_MAX = 200
 """Problems of which line and text are kept. More have one cause, such as another format."""
+STAGED_US_MAX = 12 * 3600 * 1_000_000
+"""Time after which a staged list is not made current any more: its rows are deleted after a day."""
 SHARE_LEAST = 0.5
 """Share of the entries of the edition before below which a list may be an incomplete download. The publishers have
 never removed as many at once."""
@@ -71,6 +74,24 @@ class ImportedList:
     """The result of an import: the list, and its first `PROBLEMS_KEPT_MAX` problems."""
 
     list: ScreeningList
+    problems: Sequence[RowProblem]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StagedList:
+    """A list whose rows are stored and not searched. `problems` are the first `PROBLEMS_KEPT_MAX` of its
+    `problem_count` problems; `records` counts what the file has, with those that cannot be used."""
+
+    list_id: int
+    name: str
+    started_at_us: int
+    published_on: str | None
+    sha256: str
+    records: int
+    entries: int
+    names: int
+    wallets: int
+    problem_count: int
     problems: Sequence[RowProblem]
 
 
@@ -105,22 +126,53 @@ class ListImport:
     ) -> ImportedList:
         """Import a list and make it current. Raises `ListFormatUnknown`, `ListNameMalformed`, `ListUnreadable`,
         `ListHasProblems`, `ListEmpty`, `ListShrunk`; then the list that was current before stays so."""
-        name = _checked_name(file)
+        staged = await self.stage(actor, file)
+        try:
+            _check(staged, accept_problems)
+            async with self._database.transaction() as tx:
+                made = await self.publish(tx, actor, staged, accept_smaller=accept_smaller)
+        except (ListHasProblems, ListEmpty, ListShrunk):
+            async with self._database.transaction() as tx:
+                await self.refuse(tx, staged)
+            raise
+        return ImportedList(made, staged.problems)
+
+    async def stage(self, actor: Actor, file: ListFile) -> StagedList:
+        """Store the rows of a list that is not searched yet. `publish` or `refuse` decides about it; without either,
+        its rows are deleted after a day. The file is read in a thread. Raises `ListFormatUnknown`,
+        `ListNameMalformed`, `ListUnreadable`."""
+        name, now_us = _checked_name(file), self._clock.now_us()
         async with self._database.transaction() as tx:
-            list_id = await self._store.begin(tx, actor.tenant_id, name, file.format, self._clock.now_us())
+            list_id = await self._store.begin(tx, actor.tenant_id, name, file.format, now_us)
         progress = _Progress(list_id)
         digest = sha256()
         try:
             await self._write(_staged_rows(file, digest.update, progress))
-            _check(progress, accept_problems)
             await self._write(_word_rows(progress))
-            made = await self._make_current(actor, name, progress, digest.hexdigest(), accept_smaller)
-        except (ListUnreadable, ListHasProblems, ListEmpty, ListShrunk):
+        except ListUnreadable:
             async with self._database.transaction() as tx:
-                refused = {"state": ListState.REFUSED.value, "problems": progress.problem_count}
-                await self._store.change(tx, list_id, **refused)
+                await self._refuse(tx, list_id, progress.problem_count)
             raise
-        return ImportedList(made, progress.problems)
+        return StagedList(
+            list_id=list_id,
+            name=name,
+            started_at_us=now_us,
+            published_on=progress.published_on,
+            sha256=digest.hexdigest(),
+            records=progress.number,
+            entries=progress.entries,
+            names=progress.names,
+            wallets=progress.wallets,
+            problem_count=progress.problem_count,
+            problems=progress.problems,
+        )
+
+    async def refuse(self, tx: Transaction, staged: StagedList) -> None:
+        """Note that a staged list will not be searched. Its rows are deleted later."""
+        await self._refuse(tx, staged.list_id, staged.problem_count)
+
+    async def _refuse(self, tx: Transaction, list_id: int, problem_count: int) -> None:
+        await self._store.change(tx, list_id, state=ListState.REFUSED.value, problems=problem_count)
 
     async def lists(self, viewer: Viewer, *, count: int) -> Sequence[ScreeningList]:
         """Return the newest imports, newest first, at most `count`."""
@@ -128,46 +180,49 @@ class ListImport:
             return await self._store.newest(tx, viewer, count=count)
 
     async def _write(self, rows: Iterator[StagedRow]) -> None:
-        while staged := list(islice(rows, STAGED_ROWS)):
+        while staged := await asyncio.to_thread(lambda: list(islice(rows, STAGED_ROWS))):
             async with self._database.transaction() as tx:
                 await self._store.add(tx, staged)
 
-    async def _make_current(
-        self, actor: Actor, name: str, progress: _Progress, digest: str, accept_smaller: bool
+    async def publish(
+        self, tx: Transaction, actor: Actor, staged: StagedList, *, accept_smaller: bool = False
     ) -> ScreeningList:
+        """Make a staged list current, in place of the edition before. Raises `ListShrunk`, and `ListUnreadable` if it
+        was staged so long ago that its rows are being deleted."""
         now_us = self._clock.now_us()
-        async with self._database.transaction() as tx:
-            # Of two imports of a list at once, the later one waits here, and replaces the list of the earlier one.
-            await TenancyStore().lock_tenant(tx, actor.tenant_id)
-            before = await self._store.current_named(tx, actor, name)
-            if before is not None:
-                kept = before.entries + before.wallets
-                if not accept_smaller and progress.entries + progress.wallets < kept * SHARE_LEAST:
-                    raise ListShrunk(f"({progress.entries + progress.wallets} instead of {kept}.)")
-                replaced = {"state": ListState.REPLACED.value, "current_until_us": now_us}
-                await self._store.change(tx, before.id, **replaced)
-            await self._store.change(
-                tx,
-                progress.list_id,
-                state=ListState.CURRENT.value,
-                published_on=progress.published_on,
-                sha256=digest,
-                entries=progress.entries,
-                names=progress.names,
-                wallets=progress.wallets,
-                problems=progress.problem_count,
-                current_from_us=now_us,
-            )
-            details: Mapping[str, object] = {
-                "sha256": digest,
-                "entries": progress.entries,
-                "wallets": progress.wallets,
-                "problems": progress.problem_count,
-            }
-            await self._audit.record(tx, actor, "screening.import", name, metadata=details)
-            made = await self._store.current_named(tx, actor, name)
-            assert made is not None, "it was made so above"
-            return made
+        if now_us - staged.started_at_us > STAGED_US_MAX:
+            raise ListUnreadable("(It was read too long ago.)")
+        # Of two imports of a list at once, the later one waits here, and replaces the list of the earlier one.
+        await TenancyStore().lock_tenant(tx, actor.tenant_id)
+        before = await self._store.current_named(tx, actor, staged.name)
+        if before is not None:
+            kept = before.entries + before.wallets
+            if not accept_smaller and staged.entries + staged.wallets < kept * SHARE_LEAST:
+                raise ListShrunk(f"({staged.entries + staged.wallets} instead of {kept}.)")
+            replaced = {"state": ListState.REPLACED.value, "current_until_us": now_us}
+            await self._store.change(tx, before.id, **replaced)
+        await self._store.change(
+            tx,
+            staged.list_id,
+            state=ListState.CURRENT.value,
+            published_on=staged.published_on,
+            sha256=staged.sha256,
+            entries=staged.entries,
+            names=staged.names,
+            wallets=staged.wallets,
+            problems=staged.problem_count,
+            current_from_us=now_us,
+        )
+        details: Mapping[str, object] = {
+            "sha256": staged.sha256,
+            "entries": staged.entries,
+            "wallets": staged.wallets,
+            "problems": staged.problem_count,
+        }
+        await self._audit.record(tx, actor, "screening.import", staged.name, metadata=details)
+        made = await self._store.current_named(tx, actor, staged.name)
+        assert made is not None, "it was made so above"
+        return made
 
 
 def _checked_name(file: ListFile) -> str:
@@ -196,11 +251,11 @@ def _rows(file: ListFile, examine: Callable[[bytes], None]) -> Iterator[Row]:
     return known.read(examined(file.pieces))
 
 
-def _check(progress: _Progress, accept_problems: bool) -> None:
-    if progress.problem_count and not accept_problems:
-        shown = [Mistake(f"line {one.line}: {one.text}") for one in progress.problems]
-        raise ListHasProblems(f"({progress.problem_count} problems.)", mistakes=shown)
-    if not progress.entries and not progress.wallets:
+def _check(staged: StagedList, accept_problems: bool) -> None:
+    if staged.problem_count and not accept_problems:
+        shown = [Mistake(f"line {one.line}: {one.text}") for one in staged.problems]
+        raise ListHasProblems(f"({staged.problem_count} problems.)", mistakes=shown)
+    if not staged.entries and not staged.wallets:
         raise ListEmpty
 
 

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from cloud.foundation.http.cursors import Cursors
     from cloud.foundation.http.errors import (
         BodyMalformed,
+        IdempotencyKeyInFlight,
         InsufficientScope,
         InvalidCursor,
         InvalidToken,
         NotFound,
         OAuthError,
+        OrganizationRequired,
         PreconditionFailed,
         QueryMalformed,
         Refused,
@@ -65,6 +67,7 @@ if TYPE_CHECKING:
     from cloud.foundation.http.shared_rates import SharedLimiter
     from cloud.foundation.http.site import HostRouter, Site, is_loopback
     from cloud.foundation.http.spans import Spans
+    from cloud.foundation.http.strict_json import read_json
     from cloud.foundation.http.tables import idempotency_keys
     from cloud.foundation.http.verifier import TokenVerifier
     from cloud.foundation.trace import begin_trace

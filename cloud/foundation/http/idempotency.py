@@ -53,6 +53,14 @@ _FIND = Prepared(
         keys.c.tenant_id == bindparam("tenant"), keys.c.key == bindparam("name")
     )
 )
+_IS_STORED = Prepared(
+    select(keys.c.status).where(
+        keys.c.tenant_id == bindparam("tenant"),
+        keys.c.key == bindparam("name"),
+        keys.c.status.is_not(None),
+        keys.c.expires_at_us > bindparam("now"),
+    )
+)
 _STORE = Prepared(
     update(keys)
     .where(keys.c.tenant_id == bindparam("tenant"), keys.c.key == bindparam("name"))
@@ -126,6 +134,14 @@ class IdempotentReply:
         replayed = {**orjson.loads(headers), "Idempotency-Replayed": "true"}
         # A replay is 200, because it created nothing (C-159).
         return Response(200 if status == 201 else status, bytes(body), media_type, headers=replayed)
+
+    async def is_stored(self, tx: Transaction) -> bool:
+        """Return whether a response is stored for this key now. For work that only a new request needs, and that is
+        done before the transaction of the change: there the key may have expired."""
+        if self.key is None:
+            return False
+        values = {"tenant": self.tenant_id, "name": self.key, "now": self.clock.now_us()}
+        return bool(await tx.driver.rows(_IS_STORED, values))
 
     async def store(self, tx: Transaction, response: Response) -> Response:
         """Store the response to the change in the change's transaction, and return it."""

@@ -191,7 +191,7 @@ class Pipeline:
             key = exchange.idempotency_key = read_key(given[0] if len(given) == 1 else "")
         query = read_all_pairs(exchange.query) if route.query_as_sent else read_query(exchange.query, route.query)
         raw, document, body = b"", None, None
-        if route.body is not None:
+        if route.reads_body:
             raw = await request.body(route.body_bytes_max or BODY_BYTES_MAX)
             document, body = read_body(raw, request.headers, route)
         request_fingerprint = b""

@@ -90,6 +90,7 @@ class BodyKind(StrEnum):
 
     JSON = "application/json"
     FORM = "application/x-www-form-urlencoded"
+    BYTES = "application/octet-stream"  # without a model: the handler reads `raw_body`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +108,7 @@ class Route:
     """If true, the route accepts `Idempotency-Key`, and its handler uses `request.idempotent_reply`."""
     rate_class: RateClass = RateClass.STANDARD
     body: type[BaseModel] | None = None
-    """Model of the body. None: a body is not read (and an empty one is ignored)."""
+    """Model of the body. None: a body is not read (and an empty one is ignored), unless `body_kind` is `BYTES`."""
     body_kind: BodyKind = BodyKind.JSON
     body_optional: bool = False
     """If true, the request may have no body; `request.body` is then None."""
@@ -147,6 +148,7 @@ class Route:
     open_to_browsers: bool = False
     """If true, responses have `Access-Control-Allow-Origin: *`; only for public documents (contract matrix A-004)."""
     request_example: Any = None
+    """A body, as JSON values or, for `BYTES`, as a text."""
     response_example: Any = None
 
     def __post_init__(self) -> None:
@@ -160,10 +162,17 @@ class Route:
             raise ValueError(f"{self.path} needs a caller; only public documents are open to browsers")
         if self.sunset_on and not (self.deprecated_on and self.deprecated_on <= self.sunset_on):
             raise ValueError(f"{self.path} ends before it is deprecated")
+        if self.body is not None and self.body_kind is BodyKind.BYTES:
+            raise ValueError(f"{self.path} reads bytes, which have no model")
         if self.concealed and self.in_contract:
             raise ValueError(f"{self.path} is concealed, and so not part of the public contract")
         if self.idempotent and self.method == "GET":
             raise ValueError(f"{self.path}: a GET is idempotent by itself")
+
+    @property
+    def reads_body(self) -> bool:
+        """True if the route reads the body of a request."""
+        return self.body is not None or self.body_kind is BodyKind.BYTES
 
     @property
     def hosts(self) -> tuple[Host, ...]:

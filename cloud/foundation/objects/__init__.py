@@ -1,5 +1,5 @@
-"""The object store: large immutable objects by name, in a folder of this machine or in a bucket of an S3 service; and
-results, which are objects that a tenant downloads by a signed address."""
+"""The object store: large immutable objects by name, in a folder of this machine or in a bucket of an S3 service;
+results, which a tenant downloads by a signed address; and files that a client sends for a job."""
 
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from cloud.foundation.objects.links import ResultLinks
     from cloud.foundation.objects.local import LocalObjects
     from cloud.foundation.objects.opening import object_place_of, object_store_of
+    from cloud.foundation.objects.received import (
+        NAMED_US_MAX,
+        PIECE_BYTES_MAX,
+        PIECE_ID,
+        ReceivedPieces,
+        stored_piece,
+    )
     from cloud.foundation.objects.results import Result, Results
     from cloud.foundation.objects.s3 import S3Objects
     from cloud.foundation.objects.store import JOINED_BYTES_MAX, Download, ListedObject, ObjectStore, StoredObject

@@ -16,6 +16,11 @@ class ObjectStoreUnavailable(PrivateError, code="object_store_unavailable", stat
     """The object store cannot be used at the moment."""
 
 
+class TooManyPieces(Refused, code="too_many_uploads", status=409):
+    """The tenant has too many uploads, or uploads of more than a gibibyte. Each is removed when its job has ended, and
+    two days after it was sent."""
+
+
 class LinkRefused(Refused, code="link_refused", status=403):
     """The address of the result is incomplete, was changed, or has expired, or the method is not GET. Request a new
     address from the object that has the result."""

@@ -1,8 +1,10 @@
-"""Remove what results leave: objects whose last reference went, objects that no row names, and parts of uploads.
+"""Remove what jobs leave: results whose last reference went, results that no row names, parts of uploads, and files
+that clients sent.
 
 An object is stored before the row that names it is committed, so a process that is killed in between leaves an orphan.
-It is removed when it is older than `ORPHAN_US`. The parts of an upload are removed when it began before `UPLOAD_US`. A
-temporary file, up to the size of a whole result, is removed when nothing was written to it for `UNFINISHED_US`.
+It is removed when it is older than `ORPHAN_US`. The parts of an upload are removed when it began before `UPLOAD_US`,
+and a piece of a client's file when it is older than `RECEIVED_US`. A temporary file, up to the size of a whole result,
+is removed when nothing was written to it for `UNFINISHED_US`.
 
 After a database was restored from an earlier copy, many results have no row. A result can be made again, so they are
 removed like others.
@@ -16,6 +18,7 @@ from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database
 from cloud.foundation.errors import DomainError
 from cloud.foundation.ids import time_of_ulid
+from cloud.foundation.objects.received import RECEIVED, RECEIVED_US
 from cloud.foundation.objects.results import RESULTS, Results
 from cloud.foundation.objects.store import ObjectStore, StoredObject
 from cloud.foundation.objects.upload import UPLOADS, remove_all
@@ -82,10 +85,10 @@ class ResultSweeper:
         return removed
 
     async def remove_orphans(self, stopping: asyncio.Event | None = None) -> int:
-        """Remove the present orphans, the parts of uploads that were given up, and the temporary files that killed
-        processes left; return their number."""
+        """Remove the present orphans, the parts of uploads that were given up, expired files of clients, and the
+        temporary files that killed processes left; return their number."""
         removed = await self._objects.remove_unfinished(self._clock.now_us() - UNFINISHED_US)
-        for prefix, age_us in ((RESULTS, ORPHAN_US), (UPLOADS, UPLOAD_US)):
+        for prefix, age_us in ((RESULTS, ORPHAN_US), (UPLOADS, UPLOAD_US), (RECEIVED, RECEIVED_US)):
             async for page in self._objects.pages(prefix):
                 before_us = self._clock.now_us() - age_us
                 aged = [one.name for one in page if (at_us := _made_at_us(one.name)) is not None and at_us < before_us]
@@ -108,6 +111,6 @@ def may_be_removed(stored: StoredObject, now_us: int) -> bool:
 
 
 def _made_at_us(name: str) -> int | None:
-    """Return the time at which a result was stored, or at which the upload of a part began; None for a name of another
-    form."""
+    """Return the time at which a result or a client's file was stored, or at which the upload of a part began; None for
+    a name of another form."""
     return time_of_ulid(name.rpartition("/")[2])

@@ -27,6 +27,7 @@ DENYLIST: tuple[str, ...] = (
     "api:/v1/.well-known/*",
     "api:/v1/profiles*",
     "api:/v1/downloads/*",
+    "api:/v1/jobs/uploads",
     # Pages for people.
     "*:/",
     "auth:/sign-in*",

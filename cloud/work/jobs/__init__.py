@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from cloud.work.jobs.keeping import ResultAbandoned, ResultKeeper
     from cloud.work.jobs.kind import (
         SCOPES,
+        Admit,
         Advance,
         Effect,
         Finish,

@@ -19,7 +19,7 @@ from cloud.foundation.retention import DAY_US
 from cloud.foundation.trace import begin_trace
 from cloud.foundation.viewer import Actor
 from cloud.work.jobs.errors import JobLeaseLost
-from cloud.work.jobs.kind import AnyKind, Finish, JobFailure, JobWork, RunningJob
+from cloud.work.jobs.kind import Advance, AnyKind, Finish, JobFailure, JobWork, RunningJob
 from cloud.work.jobs.lease_store import LeaseStore, Settlement
 from cloud.work.jobs.model import Job, JobError, JobStatus, LeasedJob
 from cloud.work.jobs.rights import AppRights
@@ -133,17 +133,25 @@ class JobExecutor:
             outcome = await work.step(job)
             if isinstance(outcome, Finish):
                 return await self._finish(steps.leased, outcome)
-            state = _dumped(outcome.state)
             progress_pct = min(99, max(steps.leased.progress_pct, outcome.progress_pct))
-            async with self._database.transaction() as tx:
-                now_us = self._clock.now_us()
-                await self._leases.save(tx, steps.leased, state, progress_pct, now_us=now_us, lease_us=LEASE_US)
-                if outcome.effect is not None:
-                    await outcome.effect(tx)
-            steps.leased = replace(steps.leased, state=state, progress_pct=progress_pct, attempts=1)
+            state = await self._save(steps, outcome, progress_pct)
             if must_yield():
                 return release(steps.leased, steps.leased.created_at_us)
-            job = replace(job, state=outcome.state)
+            job = replace(job, state=state)
+
+    async def _save(self, steps: "_Steps", outcome: Advance[Any], progress_pct: int) -> BaseModel:
+        """Write the state after a step, and its effect; return the state. Raises `JobLeaseLost`."""
+        state: BaseModel = outcome.state
+        text = _dumped(state)
+        async with self._database.transaction() as tx:
+            now_us = self._clock.now_us()
+            await self._leases.save(tx, steps.leased, text, progress_pct, now_us=now_us, lease_us=LEASE_US)
+            decided = None if outcome.effect is None else await outcome.effect(tx)
+            if decided is not None:
+                state, text = decided, _dumped(decided)
+                await self._leases.save(tx, steps.leased, text, progress_pct, now_us=now_us, lease_us=LEASE_US)
+        steps.leased = replace(steps.leased, state=text, progress_pct=progress_pct, attempts=1)
+        return state
 
     async def _finish(self, leased: LeasedJob, outcome: Finish) -> Settlement | None:
         """Return the settlement of a job that has succeeded. If the last step has an effect, write it here, together

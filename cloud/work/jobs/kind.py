@@ -61,11 +61,12 @@ class RunningJob(Generic[PayloadT, StateT]):
 @dataclass(frozen=True, slots=True)
 class Advance(Generic[StateT]):
     """The outcome of a step after which the job continues. `progress_pct` is the part of the job that is done; the
-    stored progress never decreases, and stays below 100 until the job has succeeded."""
+    stored progress never decreases, and stays below 100 until the job has succeeded. `effect` may return the state to
+    store instead of `state`, for what only the transaction decides, such as rows that it refused."""
 
     state: StateT
     progress_pct: int
-    effect: Effect | None = None
+    effect: Callable[[Transaction], Awaitable[StateT | None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,11 @@ class JobWork(Protocol[PayloadT, StateT]):
         ...
 
 
+Admit = Callable[[Actor, PayloadT], Awaitable[PayloadT]]
+"""Checks the payload of a request against what is stored, and returns the payload to store. It may store data, which
+must expire by themselves, since the request may still be refused. Raises a `DomainError` for the caller."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobKind(Generic[PayloadT, StateT]):
     """A kind of job. `payload` is the model of the request's `payload`, and `state` the model of the resumable state,
@@ -101,7 +107,8 @@ class JobKind(Generic[PayloadT, StateT]):
 
     A value that `payload` does not admit is refused when the job is enqueued: a `ValueError` of a validator is a
     response 400 that names the field, and a `DomainError` is the response of its status. A validator that conceals a
-    word from callers without a scope finds theirs in its context (`SCOPES`)."""
+    word from callers without a scope finds theirs in its context (`SCOPES`). `admit` checks further what only stored
+    data decide; it is called once in a process."""
 
     name: str
     description: str
@@ -110,6 +117,7 @@ class JobKind(Generic[PayloadT, StateT]):
     work: Callable[[Process], JobWork[PayloadT, StateT]]
     scopes: ScopesNeeded[PayloadT]
     has_long_steps: bool = False
+    admit: Callable[[Process], Admit[PayloadT]] | None = None
 
 
 AnyKind = JobKind[Any, Any]

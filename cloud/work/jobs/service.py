@@ -5,7 +5,7 @@ however often a client repeats a request. A cancellation and a worker's result c
 condition: the one that is committed first decides (contract matrix A-076).
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from cloud.access.audit import Audit
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.errors import DomainError, Mistake
-from cloud.foundation.http import BodyMalformed, IdempotentReply, Response, mistakes_of, summary
+from cloud.foundation.http import BodyMalformed, IdempotencyKeyInFlight, IdempotentReply, Response, mistakes_of, summary
 from cloud.foundation.ids import Ids
 from cloud.foundation.process import Process
 from cloud.foundation.suggestions import closest, mention
@@ -92,8 +92,17 @@ def _unknown_word(name: str, given: str, known: Collection[str]) -> BodyMalforme
     return BodyMalformed(text, mistakes=[Mistake(text, f"/{name}", did_you_mean=near)])
 
 
+Admission = Callable[[Actor, Wanted], Awaitable[Wanted]]
+"""Makes the further checks of a requested job (`JobKind.admit`), and returns the job to enqueue."""
+
+
+async def _admit_all(_actor: Actor, wanted: Wanted) -> Wanted:
+    return wanted
+
+
 class JobService:
-    """Start, list, read and cancel jobs. `bell` signals the worker of this process after a commit."""
+    """Start, list, read and cancel jobs. `bell` signals the worker of this process after a commit. `admit` checks what
+    is requested; the console requests nothing."""
 
     def __init__(
         self,
@@ -103,6 +112,7 @@ class JobService:
         bell: JobBell,
         callbacks: CallbackSender,
         ends: JobEnds,
+        admit: Admission = _admit_all,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -110,6 +120,7 @@ class JobService:
         self._bell = bell
         self._callbacks = callbacks
         self._ends = ends
+        self._admit = admit
         self._store = JobStore()
         self._audit = Audit(clock)
 
@@ -124,17 +135,27 @@ class JobService:
         """Return the response that is stored for the idempotency key, or else enqueue a job and store the response that
         `respond` makes. `scopes` are those of the caller's token. Raises `InsufficientScope`, `ClearanceExceeded`,
         `UrlMalformed`, `UrlBlocked`, `WebhookHostNotAllowed`, `TooManyCallbackAddresses`, `TooManyJobs`,
-        `IdempotencyKeyReused`, `IdempotencyKeyInFlight`."""
+        `IdempotencyKeyReused`, `IdempotencyKeyInFlight`, and what the kind raises (`JobKind.admit`)."""
         check_token(wanted.kind.scopes.of(wanted.payload), scopes)
         _check_clearance(actor, wanted)
-        # Outside of the transaction, since the name server may be slow.
-        refusal = await self._judge(wanted.callback_url)
+        # Outside of the transaction, since the name server and the object store may be slow.
+        refusal: DomainError | None = None
+        is_repeated = False
+        try:
+            await self._judge(wanted.callback_url)
+            is_repeated = wanted.kind.admit is not None and await self._is_repeated(once)
+            if not is_repeated:
+                wanted = await self._admit(actor, wanted)
+        except DomainError as error:
+            refusal = error
         async with self._database.transaction() as tx:
             replay = await once.replay(tx)
-            if replay is not None:  # also when the address could not be called any more: the job exists
+            if replay is not None:  # also when the request would be refused now: the job exists
                 return replay
             if refusal is not None:
                 raise refusal
+            if is_repeated:  # its key has expired since: the next attempt is a new request
+                raise IdempotencyKeyInFlight
             response = await once.store(tx, respond(await self._enqueue(tx, actor, wanted)))
         self._bell.ring()
         return response
@@ -173,15 +194,14 @@ class JobService:
         assert job is not None, "this transaction has added it, at a level that the actor may read"
         return job
 
-    async def _judge(self, url: str | None) -> DomainError | None:
-        """Return the reason for which an address may not be called; None if it may, or if there is none."""
-        if url is None:
-            return None
-        try:
+    async def _is_repeated(self, once: IdempotentReply) -> bool:
+        async with self._database.read() as tx:
+            return await once.is_stored(tx)
+
+    async def _judge(self, url: str | None) -> None:
+        """Check that an address may be called. Raises `UrlMalformed`, `UrlBlocked`, `WebhookHostNotAllowed`."""
+        if url is not None:
             await self._callbacks.judge(url)
-        except DomainError as error:
-            return error
-        return None
 
     async def find(self, viewer: Viewer, job_id: str) -> Job:
         """Return a job. Raises `JobUnknown`, also for a job that the viewer may not see."""
@@ -236,6 +256,11 @@ def _check_clearance(actor: Actor, wanted: Wanted) -> None:
 
 def service_of(process: Process) -> JobService:
     """Make the service of jobs of a process. Call it as `process.shared(service_of)`."""
+
+    async def admit(actor: Actor, wanted: Wanted) -> Wanted:
+        make = wanted.kind.admit
+        return wanted if make is None else replace(wanted, payload=await process.shared(make)(actor, wanted.payload))
+
     return JobService(
         process.database,
         process.clock,
@@ -243,4 +268,5 @@ def service_of(process: Process) -> JobService:
         process.shared(bell_of),
         process.shared(callbacks_of),
         process.shared(ends_of),
+        admit,
     )

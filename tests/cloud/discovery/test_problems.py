@@ -32,16 +32,19 @@ PUBLIC = frozenset((
     "link_refused", "mdc_code_malformed", "mdc_code_not_measured", "method_not_allowed", "misdirected_request",
     "moment_malformed", "name_malformed", "nemsis_agency_missing", "nemsis_report_incomplete", "not_found",
     "observed_at_out_of_range", "organization_required", "organization_unknown", "overloaded",
-    "precondition_failed", "profile_unknown", "range_not_satisfiable", "rate_limited", "replay_under_way",
+    "precondition_failed", "profile_taken", "profile_unknown", "range_not_satisfiable", "rate_limited",
+    "replay_under_way",
     "replay_unknown", "request_not_supported", "request_timeout", "result_expired", "revocation_unavailable",
     "server_error", "service_tokens_disabled", "system_id_taken", "temporarily_unavailable", "tenant_mismatch",
     "tenant_streams_taken",
     "token_missing", "too_many_callback_addresses", "too_many_jobs", "too_many_streams", "too_many_tests",
-    "too_many_webhooks", "took_too_long",
+    "too_many_uploads", "too_many_webhooks", "took_too_long",
     "transaction_too_slow", "unauthorized_client", "unavailable", "unit_code_malformed", "unit_code_mismatch",
-    "unsupported_grant_type", "unsupported_media_type", "unsupported_response_type", "uri_too_long",
+    "unsupported_grant_type", "unsupported_media_type", "unsupported_response_type",
+    "upload_empty", "upload_unknown", "uploads_unavailable", "uri_too_long",
     "url_malformed", "value_not_finite", "value_refused", "vehicle_unknown", "webhook_disabled",
-    "webhook_host_not_allowed", "webhook_secret_malformed", "webhook_unknown", "wrong_environment",
+    "webhook_host_not_allowed", "webhook_secret_malformed", "webhook_unknown", "whole_tenant_required",
+    "wrong_environment",
 ))
 # fmt: on
 """Add a new error of the API here; one that only the console, the log or a page shows is a `PrivateError`."""

@@ -1,0 +1,21 @@
+"""Errors of imports."""
+
+from cloud.foundation.errors import DomainError
+from cloud.foundation.http import Refused
+
+
+class UploadUnknown(DomainError, code="upload_unknown", status=422):
+    """An upload is not found. It was sent more than a day ago, by another app or for another organisation, or a job has
+    used it. Send it again."""
+
+
+class UploadEmpty(DomainError, code="upload_empty", status=400):
+    """The body is empty. Send the bytes of the file."""
+
+
+class UploadsUnavailable(Refused, code="uploads_unavailable", status=503):
+    """This installation has no store for files and results."""
+
+
+class WholeTenantRequired(DomainError, code="whole_tenant_required", status=403):
+    """Sanctions lists apply to every organisation of the tenant. Use an access token without an organisation."""

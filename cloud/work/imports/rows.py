@@ -1,0 +1,167 @@
+"""The table of the data that an import adds row by row, with the services of the API.
+
+A row is checked by the model of the API's request, and stored by the service of the API's route, so an imported row has
+the checks, the events and the audit entries of a request. Each kind of data is recognised when it is imported again:
+devices by serial number, profiles by reference, encounters by incident and vehicle.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+from pydantic import BaseModel, ValidationError, model_validator
+
+from cloud.access.apps import ClearanceExceeded
+from cloud.clinical.devices import (
+    DeviceClassUnknown,
+    DeviceEnrolment,
+    DeviceTextMalformed,
+    DeviceVehicleUnknown,
+    Enrolment,
+    SystemIdTaken,
+)
+from cloud.clinical.epcr import (
+    CadIncidentMalformed,
+    CrewMemberUnknown,
+    Dispatch,
+    EncounterTaken,
+    EncounterToBegin,
+    EncounterVehicleUnknown,
+    Epcr,
+)
+from cloud.clinical.profiles import ProfileLine, Profiles, ProfileTaken
+from cloud.foundation.db import Transaction
+from cloud.foundation.errors import DomainError, Mistake, meaning_of
+from cloud.foundation.http import mistakes_of
+from cloud.foundation.process import Process
+from cloud.foundation.viewer import Actor
+from cloud.work.imports.schemas import ImportData, RowError
+
+ROW_MALFORMED = "row_malformed"
+
+RowT = TypeVar("RowT", bound=BaseModel)
+
+
+class RowStore(Protocol):
+    """Stores the rows of one kind of data."""
+
+    @property
+    def model(self) -> type[BaseModel]:
+        """The model of a row."""
+        ...
+
+    @property
+    def refusals(self) -> tuple[type[DomainError], ...]:
+        """The errors of `store` that are about the row. Any other one, such as that of an unavailable database, is an
+        error of the step."""
+        ...
+
+    async def store(self, tx: Transaction, actor: Actor, organization_id: str, row: Any) -> bool:
+        """Store a row; return whether it is new. Raises one of `refusals` for a row that cannot be stored."""
+        ...
+
+    async def record(self, tx: Transaction, actor: Actor, organization_id: str, count: int) -> None:
+        """Record in the audit trail that a chunk was stored, if `store` has not recorded its rows."""
+        ...
+
+
+class _Rows(Generic[RowT]):
+    model: type[RowT]
+
+    async def record(self, tx: Transaction, actor: Actor, organization_id: str, count: int) -> None:
+        """Each row has an entry of its own."""
+
+
+class DeviceRows(_Rows[DeviceEnrolment]):
+    """Devices, as `POST /api/v1/devices/enrol` enrols them."""
+
+    model = DeviceEnrolment
+    refusals = (DeviceClassUnknown, DeviceTextMalformed, DeviceVehicleUnknown, SystemIdTaken)
+
+    def __init__(self, process: Process) -> None:
+        self._enrolment = Enrolment(process.database, process.clock, process.ids)
+
+    async def store(self, tx: Transaction, actor: Actor, organization_id: str, row: DeviceEnrolment) -> bool:
+        outcome = await self._enrolment.enrol_in(
+            tx,
+            actor,
+            organization_id=organization_id,
+            serial_number=row.serial_number,
+            device_class=row.device_class,
+            manufacturer=row.manufacturer,
+            system_id=row.system_id,
+            vehicle_id=row.vehicle_id,
+        )
+        return not outcome.again
+
+
+class ProfileRows(_Rows[ProfileLine]):
+    """Profiles, as `argus-cloud profiles import` stores them."""
+
+    model = ProfileLine
+    refusals = (ClearanceExceeded, ProfileTaken)
+
+    def __init__(self, process: Process) -> None:
+        self._profiles = Profiles(process.database, process.clock, process.ids)
+
+    async def store(self, tx: Transaction, actor: Actor, organization_id: str, row: ProfileLine) -> bool:
+        return await self._profiles.put_in(tx, actor, organization_id, row)
+
+    async def record(self, tx: Transaction, actor: Actor, organization_id: str, count: int) -> None:
+        await self._profiles.record_import(tx, actor, organization_id, count)
+
+
+class EncounterRow(EncounterToBegin):
+    """An encounter to import. It names its incident, so that a row that is sent again is the same encounter."""
+
+    @model_validator(mode="after")
+    def _names_its_incident(self) -> Self:
+        if self.cad_incident_id is None:
+            raise ValueError("cad_incident_id is required")
+        return self
+
+
+class EncounterRows(_Rows[EncounterRow]):
+    """Encounters, as `POST /api/v1/epcr/encounters` begins them."""
+
+    model = EncounterRow
+    refusals = (CadIncidentMalformed, CrewMemberUnknown, EncounterTaken, EncounterVehicleUnknown)
+
+    def __init__(self, process: Process) -> None:
+        self._epcr = Epcr(process.database, process.clock, process.ids)
+
+    async def store(self, tx: Transaction, actor: Actor, organization_id: str, row: EncounterRow) -> bool:
+        dispatch = Dispatch(
+            organization_id=organization_id,
+            care_model=row.care_model,
+            vehicle_id=row.vehicle_id,
+            crew_ids=row.crew_ids,
+            cad_incident_id=row.cad_incident_id,
+        )
+        return (await self._epcr.dispatch_in(tx, actor, dispatch)).created
+
+
+def row_stores(process: Process) -> Mapping[ImportData, RowStore]:
+    """Return what stores the rows of each kind of data."""
+    return {
+        ImportData.DEVICES: DeviceRows(process),
+        ImportData.PROFILES: ProfileRows(process),
+        ImportData.ENCOUNTERS: EncounterRows(process),
+    }
+
+
+def malformed(line: int, error: ValidationError, model: type[BaseModel]) -> list[RowError]:
+    """Return the first invalid fields of a row, at most five. The name of an unknown field is content of the row, so it
+    is left out."""
+    found = mistakes_of(error, model, pointers=True) or [Mistake("more than 100 values are wrong")]
+    return [RowError(line, _known(one.pointer, model), ROW_MALFORMED, one.detail) for one in found]
+
+
+def refusal(line: int, error: DomainError, model: type[BaseModel]) -> RowError:
+    """Return the reason for which a row cannot be stored."""
+    pointer = error.mistakes[0].pointer if error.mistakes else None
+    return RowError(line, _known(pointer, model), error.code, meaning_of(type(error)))
+
+
+def _known(pointer: str | None, model: type[BaseModel]) -> str | None:
+    name = (pointer or "").split("/")[1:2]
+    return pointer if name and name[0] in model.model_fields else None

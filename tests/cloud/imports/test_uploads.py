@@ -1,0 +1,137 @@
+"""Files are sent before the import that names them, and belong to their sender."""
+
+import hashlib
+from typing import Any
+
+import pytest
+
+from cloud.foundation.objects import NAMED_US_MAX, ResultSweeper
+from cloud.foundation.objects import received as received_module
+from cloud.work.jobs.running import worker_of
+from cloud.work.jobs.store import CLEANUP_DELAY_US
+from tests.builders.imports import count, device, import_now, ndjson, pieces, profile, start_import
+from tests.builders.job_desk import JobDesk
+
+FILE = ndjson(device(1))
+
+
+async def refused(desk: JobDesk, who: str = "importer", **payload: Any) -> tuple[int, str, list[str]]:
+    """Request an import; return the status, the code and the pointers of the refusal."""
+    response = await desk.post(who, kind="import.bulk", payload=payload)
+    document = response.json()
+    return response.status_code, document["code"], [one["pointer"] for one in document.get("errors", ())]
+
+
+async def test_upload_shows_its_size_its_digest_and_the_end_of_its_time(desk: JobDesk) -> None:
+    sent = await desk.ask("POST", "/v1/jobs/uploads", FILE, who="importer", Content_Type="application/octet-stream")
+    shown = sent.json()
+    assert (sent.status_code, shown["size_bytes"]) == (201, len(FILE))
+    assert shown["sha256"] == hashlib.sha256(FILE).hexdigest()
+    assert shown["expires_at"] == "2026-03-25T12:00:00.000000Z"
+
+
+async def test_unusable_upload_is_refused(desk: JobDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def send(data: bytes, who: str = "importer", kind: str = "application/octet-stream") -> tuple[int, str]:
+        response = await desk.ask("POST", "/v1/jobs/uploads", data, who=who, Content_Type=kind)
+        return response.status_code, str(response.json()["code"])
+
+    assert await send(b"") == (400, "upload_empty")
+    assert await send(FILE, kind="application/json") == (415, "unsupported_media_type")
+    assert await send(FILE, who="reader") == (403, "insufficient_scope")
+    assert await send(b"x" * ((8 << 20) + 1)) == (413, "body_too_large")
+    monkeypatch.setattr(received_module, "TENANT_PIECES_MAX", 1)
+    await desk.upload(FILE)
+    assert await send(FILE) == (409, "too_many_uploads")
+    assert await send(FILE, who="lists") == (409, "too_many_uploads")
+    monkeypatch.setattr(received_module, "TENANT_PIECES_MAX", 9)
+    monkeypatch.setattr(received_module, "TENANT_BYTES_MAX", 2 * len(FILE) - 1)
+    assert await send(FILE) == (409, "too_many_uploads")
+
+
+@pytest.mark.contract("S-060", "S-061")
+async def test_upload_of_another_app_organisation_or_tenant_is_not_found(desk: JobDesk) -> None:
+    for who in ("other", "lists", "south", "north"):
+        payload = {"data": "devices", "uploads": [await desk.upload(FILE), await desk.upload(FILE, who)]}
+        assert await refused(desk, **payload) == (422, "upload_unknown", ["/payload/uploads/1"])
+
+
+async def test_upload_of_yesterday_is_not_found_and_is_removed_a_day_later(desk: JobDesk) -> None:
+    upload_id = await desk.upload(FILE)
+    sweeper = ResultSweeper(desk.database, desk.objects, desk.clock)
+    desk.clock.advance(us=NAMED_US_MAX + 1)
+    assert (await refused(desk, data="devices", uploads=[upload_id]))[1] == "upload_unknown"
+    await sweeper.remove_orphans()
+    assert len(await pieces(desk)) == 1
+    desk.clock.advance(us=NAMED_US_MAX)
+    await sweeper.remove_orphans()
+    assert await pieces(desk) == []
+
+
+async def test_payload_without_the_form_of_an_import_is_refused(desk: JobDesk) -> None:
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"data": "devices"}, "/payload"),
+        ({"data": "devices", "rows": []}, "/payload/rows"),
+        ({"data": "devices", "rows": [1]}, "/payload/rows/0"),
+        ({"data": "devices", "rows": [{"a": "x" * 70_000}]}, "/payload/rows/0"),
+        ({"data": "devices", "rows": [{}], "format": "csv"}, "/payload"),
+        ({"data": "devices", "uploads": ["../../secret"]}, "/payload/uploads/0"),
+        ({"data": "devices", "rows": [{}], "list_name": "x"}, "/payload"),
+        ({"data": "crews", "rows": [{}]}, "/payload/data"),
+        ({"data": "sanctions", "rows": [{}]}, "/payload"),
+        ({"data": "sanctions", "rows": [{}], "url": "http://10.0.0.1/"}, "/payload/url"),
+    ]
+    for payload, pointer in cases:
+        status, code, pointers = await refused(desk, **payload)
+        assert (status, code, pointers[0]) == (400, "invalid_body", pointer)
+    assert await pieces(desk) == []
+
+
+async def test_each_kind_of_data_needs_the_scope_and_the_organisation_of_its_own_requests(desk: JobDesk) -> None:
+    assert await refused(desk, "north", data="devices", rows=[device(1)]) == (403, "insufficient_scope", [])
+    assert (await refused(desk, "lists", data="profiles", rows=[profile(1)]))[:2] == (403, "organization_required")
+    upload_id = await desk.upload(FILE)
+    payload = {"data": "sanctions", "format": "un-xml", "uploads": [upload_id]}
+    assert (await refused(desk, **payload))[:2] == (403, "whole_tenant_required")
+
+
+async def test_repeated_request_starts_one_import_and_keeps_its_rows_once(desk: JobDesk) -> None:
+    body = {"kind": "import.bulk", "payload": {"data": "devices", "rows": [device(1)]}}
+    first = await desk.ask("POST", "/v1/jobs", body, who="importer", key="k-1")
+    again = await desk.ask("POST", "/v1/jobs", body, who="importer", key="k-1")
+    assert (first.status_code, again.status_code, again.content) == (201, 200, first.content)
+    assert len(await pieces(desk)) == 1
+    await desk.parts.shared(worker_of).step()
+    assert (await desk.ask("POST", "/v1/jobs", body, who="importer", key="k-1")).content == first.content
+    assert await count(desk.database) == 1
+
+
+async def test_file_that_was_lost_or_has_a_long_line_changes_nothing(
+    desk: JobDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloud.work.imports.file.LINE_BYTES_MAX", 200)
+    good = ndjson(*map(device, range(5)))
+    for bad, code, text in ((None, "upload_lost", "removed"), (b"\n" + b"x" * 201, "line_too_long", "Line 7 has")):
+        uploads = [await desk.upload(good), await desk.upload(b"\n" if bad is None else bad)]
+        job_id = await start_import(desk, data="devices", uploads=uploads)
+        if bad is None:
+            await desk.objects.remove((await pieces(desk))[-1])
+        await desk.parts.shared(worker_of).step()
+        error = (await desk.get(f"/v1/jobs/{job_id}")).json()["error"]
+        assert error["code"] == code
+        assert text in error["message"]
+    assert await count(desk.database) == 0
+    assert await pieces(desk) == []
+
+
+async def test_cancelled_import_keeps_what_was_imported_and_removes_its_file(
+    desk: JobDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloud.work.imports.work.CHUNK_ROWS", 2)
+    job_id = await start_import(desk, data="devices", rows=[device(number) for number in range(6)])
+    leased = await desk.run()
+    await desk.rows.save(leased, '{"examined":1,"lines":6}', 5)
+    assert (await desk.ask("DELETE", f"/v1/jobs/{job_id}", who="importer")).status_code == 204
+    desk.clock.advance(us=CLEANUP_DELAY_US)
+    await desk.parts.shared(worker_of).step()
+    assert await pieces(desk) == []
+    assert (await import_now(desk, data="devices", rows=[device(number) for number in range(6)]))["rows"] == 6
