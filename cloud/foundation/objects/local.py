@@ -146,11 +146,14 @@ class LocalObjects:
 
     def _walk(self, prefix: str, after: str) -> Iterator[ListedObject]:
         """Yield the objects below `prefix` that follow `after`, in the order of their names. Folders whose names all
-        come before `after` are not read."""
+        come before `after` are not read. An empty folder, which a killed process left, is removed."""
         try:
             entries = sorted(os.scandir(self._root / prefix), key=_place)
         except (FileNotFoundError, NotADirectoryError):
             return  # the store is empty, or the folder was removed meanwhile
+        if prefix and not entries:
+            with suppress(OSError):
+                (self._root / prefix).rmdir()
         for entry in entries:
             name = f"{prefix}/{entry.name}" if prefix else entry.name
             if entry.name.startswith("."):

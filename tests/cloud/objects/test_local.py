@@ -76,6 +76,14 @@ async def test_folders_are_removed_with_their_last_object(tmp_path: Path) -> Non
     assert os.listdir(tmp_path / "objects") == [".unfinished"]
 
 
+async def test_empty_folder_that_a_killed_process_left_is_removed_by_a_listing(tmp_path: Path) -> None:
+    store = LocalObjects(tmp_path)
+    (tmp_path / "results" / "tnt" / "20260301").mkdir(parents=True)
+    await store.put("results/tnt/20260302/c", b"1")
+    assert [one.name async for page in store.pages("results") for one in page] == ["results/tnt/20260302/c"]
+    assert os.listdir(tmp_path / "results" / "tnt") == ["20260302"]
+
+
 async def test_object_is_stored_although_its_empty_folder_is_removed_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
