@@ -48,6 +48,7 @@ from cloud.vehicles.ingest import (
 )
 from cloud.vehicles.packing import packing_findings
 from cloud.work.jobs import job_findings
+from cloud.work.schedules import schedule_findings
 
 # With less room, the database's log and a backup no longer fit beside a day of batches.
 DISK_FREE_OCTETS_LEAST = 1 << 30
@@ -94,6 +95,8 @@ async def _database(settings: Settings, clock: Clock, ids: Ids) -> AsyncIterator
         for finding in await erasure_findings(database, clock):
             yield finding
         for finding in await job_findings(database, clock):
+            yield finding
+        for finding in await schedule_findings(database, clock):
             yield finding
         after_days = settings.section(ObservationsSection).compact_after_days
         has_objects = object_place_of(settings) is not None

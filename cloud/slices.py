@@ -37,6 +37,7 @@ PACKAGES = (
     "cloud.vehicles.expiry",
     "cloud.vehicles.erasure",
     "cloud.work.jobs",
+    "cloud.work.schedules",
     "cloud.work.graph",
     "cloud.work.exports",
     "cloud.work.enrichment",

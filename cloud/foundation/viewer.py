@@ -39,8 +39,8 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor(Viewer):
-    """A caller who changes something, for the audit trail. `subject` is a user id, a client id, or `operator` for the
-    console. `client_id` is the app, None for the console. `trace` is None outside of a request."""
+    """A caller who changes something, for the audit trail. `subject` is the id of a user, an app or a schedule, or
+    `operator` for the console. `client_id` is the app, None for the console. `trace` is None outside of a request."""
 
     subject: str
     client_id: str | None = None

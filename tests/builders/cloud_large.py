@@ -41,6 +41,8 @@ _FIXED = {
     "outbox_events.parked_at_us": "NULL",
     "jobs.due_at_us": "NULL",
     "jobs.lease_until_us": "NULL",
+    "job_schedules.due_at_us": "NULL",
+    "job_schedules.paused_at_us": "NULL",
     "profiles.kind": "'person'",
     "screening_lists.state": "'replaced'",
     "webhook_deliveries.status": "'succeeded'",

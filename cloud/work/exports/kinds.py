@@ -23,5 +23,6 @@ KINDS = (
         # The text is public, and the scope of reports is not.
         scopes=ScopesNeeded(_scopes, f"`{_READ}`"),
         has_long_steps=True,
+        window=("since", "until"),
     ),
 )

@@ -37,7 +37,7 @@ class ExportFormat(StrEnum):
     NEMSIS = "nemsis"
 
 
-_PUBLIC = tuple(each for each in ExportFormat if each is not ExportFormat.NEMSIS)
+PUBLIC_FORMATS = tuple(each for each in ExportFormat if each is not ExportFormat.NEMSIS)
 """The formats that every caller may know. Reports have the identity of the patient and need a scope outside of the
 public catalogue; for other callers, as with the route of one report, there is no such format."""
 
@@ -62,9 +62,9 @@ class ExportPayload(BaseModel):
     @field_validator("format", mode="before")
     @classmethod
     def _conceal(cls, given: Any, info: ValidationInfo) -> Any:
-        if info.context is None or REGISTRY in info.context[SCOPES] or given in _PUBLIC:
+        if info.context is None or REGISTRY in info.context[SCOPES] or given in PUBLIC_FORMATS:
             return given
-        *first, last = (repr(each.value) for each in _PUBLIC)
+        *first, last = (repr(each.value) for each in PUBLIC_FORMATS)
         raise PydanticKnownError("enum", {"expected": f"{', '.join(first)} or {last}"})
 
     @model_validator(mode="after")

@@ -26,5 +26,6 @@ KINDS = (
         work=_work,
         scopes=by_field("nodes", _SCOPES),
         has_long_steps=True,
+        window=("since", "until"),
     ),
 )

@@ -7,7 +7,9 @@ from cloud.foundation.slice import IdKind, Slice, lazy_exports
 # mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.work.jobs.backlog import job_findings
-    from cloud.work.jobs.callbacks import CALLBACKS, Callback
+    from cloud.work.jobs.callbacks import CALLBACKS, Callback, CallbackSender, callbacks_of
+    from cloud.work.jobs.cli import job_commands
+    from cloud.work.jobs.errors import TooManyJobs
     from cloud.work.jobs.keeping import ResultAbandoned, ResultKeeper
     from cloud.work.jobs.kind import (
         SCOPES,
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     )
     from cloud.work.jobs.model import Job, JobError, JobResult, JobStatus, NewJob
     from cloud.work.jobs.scopes import ScopesNeeded, always, by_field
-    from cloud.work.jobs.service import service_of
+    from cloud.work.jobs.service import JobService, Wanted, read_wanted, service_of
     from cloud.work.jobs.signals import JobBell
     from cloud.work.jobs.store import JobSearch, JobStore
 else:
@@ -38,5 +40,5 @@ SLICE = Slice(
     events="event_types:EVENTS",
     tags={"Jobs": "Long-running work: start it, follow it, fetch its result."},
     routes=("routes:routes",),
-    commands={"jobs": "cli:jobs"},
+    # The group `jobs` is declared by `cloud.work.schedules`, which adds its commands to `job_commands`.
 )

@@ -14,7 +14,7 @@ from cloud.work.jobs.showing import shown
 from cloud.work.jobs.signals import JobBell
 from cloud.work.jobs.store import JobSearch
 
-jobs = typer.Typer(help="Jobs of tenants.", no_args_is_help=True)
+job_commands = typer.Typer(help="Jobs of tenants.", no_args_is_help=True)
 
 JobArgument = Annotated[str, typer.Argument(help="The job's id.")]
 ROWS_MAX = 1_000
@@ -27,7 +27,7 @@ def _service(place: Workplace) -> JobService:
     return JobService(place.database, place.clock, place.ids, JobBell(), callbacks, ends)
 
 
-@jobs.command("list")
+@job_commands.command("list")
 def list_jobs(
     context: typer.Context,
     tenant: TenantOption,
@@ -51,7 +51,7 @@ def list_jobs(
     )
 
 
-@jobs.command("show")
+@job_commands.command("show")
 def show_job(context: typer.Context, job: JobArgument, tenant: TenantOption, as_json: AsJson = False) -> None:
     """Show a job: its status, its progress and the reason of a failure."""
     document = _document(run(context, lambda place: _service(place).find(place.operator(tenant), job)))
@@ -59,7 +59,7 @@ def show_job(context: typer.Context, job: JobArgument, tenant: TenantOption, as_
     print_one(sentence, document, as_json=as_json)
 
 
-@jobs.command("cancel")
+@job_commands.command("cancel")
 def cancel_job(context: typer.Context, job: JobArgument, tenant: TenantOption, as_json: AsJson = False) -> None:
     """Cancel a queued or running job. Its subscribers and its call-back are notified."""
     cancelled, newly = run(context, lambda place: _service(place).cancel(place.operator(tenant), job))

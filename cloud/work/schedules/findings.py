@@ -1,0 +1,34 @@
+"""The findings of `doctor` about schedules."""
+
+from collections.abc import Sequence
+
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import Database
+from cloud.foundation.findings import Finding, Level
+from cloud.work.schedules.store import ScheduleStore
+
+LATE_US = 600_000_000
+"""Time for which a schedule may be due before `doctor` warns: longer than an upgrade."""
+
+
+async def schedule_findings(database: Database, clock: Clock) -> Sequence[Finding]:
+    """Return what `doctor` reports about schedules: those that the service has paused, and those that no worker
+    serves."""
+    store = ScheduleStore()
+    async with database.read() as tx:
+        stopped, due_us = await store.count_stopped(tx), await store.earliest_due_us(tx)
+    findings = []
+    if stopped:
+        sentence = (
+            f"{stopped} schedules are paused, since their jobs were refused; see `argus-cloud jobs schedule list` of "
+            "each tenant, correct the reason, and resume or remove them."
+        )
+        findings.append(Finding("schedules", Level.WARNING, sentence))
+    late_us = 0 if due_us is None else clock.now_us() - due_us
+    if late_us > LATE_US:
+        sentence = (
+            f"A schedule has been due for {late_us // 60_000_000} minutes; does a process with the worker role run, "
+            "or is the queue of the tenant full?"
+        )
+        findings.append(Finding("schedules", Level.WARNING, sentence))
+    return findings or [Finding("schedules", Level.OK, "No schedule is late or was stopped.")]

@@ -1,0 +1,126 @@
+"""Start the jobs of schedules that are due.
+
+The lock of a schedule, its job, the record of the run and the next time are one transaction. So each time of a schedule
+starts one job at most, however many workers run and whenever they are killed: the time of a killed worker is still due.
+
+Successive windows neither overlap nor leave a gap. A window begins where the last successful job ended, so it also has
+what a failed or cancelled job, a pause or an outage has left out. To know that, a run waits for the job before it: if
+that has not ended, the time is skipped. After an outage, only the latest missed time starts a job; the others are
+counted.
+"""
+
+from dataclasses import replace
+
+import orjson
+import structlog
+
+from cloud.access.apps import ENTITLED, App, AppStore
+from cloud.access.audit import Audit
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import Transaction
+from cloud.foundation.errors import DomainError
+from cloud.foundation.viewer import Actor, Viewer
+from cloud.work.jobs import Job, JobService, JobStatus, JobStore, TooManyJobs, read_wanted
+from cloud.work.schedules.errors import AppRemoved
+from cloud.work.schedules.model import START_DELAY_US, Outcome, Run, Schedule
+from cloud.work.schedules.rights import check_rights
+from cloud.work.schedules.store import ScheduleStore
+from cloud.work.schedules.timetable import Passed, Timetable
+from cloud.work.schedules.windows import with_window
+
+FULL_WAIT_US = 60_000_000
+"""Time after which a run is tried again when the tenant's queue of jobs is full."""
+SERVER_ERROR = 500
+
+log = structlog.get_logger()
+
+
+class ScheduleStarter:
+    """Starts the jobs of due schedules, one schedule in each transaction."""
+
+    def __init__(self, clock: Clock, jobs: JobService) -> None:
+        self._jobs = jobs
+        self._store = ScheduleStore()
+        self._apps = AppStore()
+        self._job_store = JobStore()
+        self._audit = Audit(clock)
+
+    async def start_next(self, tx: Transaction, now_us: int) -> int:
+        """Handle the schedule that has been due longest; return 1, or 0 if none is due. A schedule whose job is refused
+        is paused, with the code of the error."""
+        schedule = await self._store.lock_due(tx, now_us)
+        if schedule is None:
+            return 0
+        try:
+            async with tx.savepoint():
+                await self._run(tx, schedule, now_us)
+        except TooManyJobs:
+            log.warning("schedule.delayed", schedule=schedule.id, reason=TooManyJobs.code)
+            await self._store.replace(tx, replace(schedule, due_at_us=now_us + FULL_WAIT_US))
+        except DomainError as error:
+            if error.status >= SERVER_ERROR:
+                raise  # the database, not the request: the schedule stays due
+            await self._pause(tx, schedule, error, now_us)
+        return 1
+
+    async def _run(self, tx: Transaction, schedule: Schedule, now_us: int) -> None:
+        timetable = Timetable.read(schedule.cron, schedule.time_zone)
+        passed = timetable.passed(schedule.next_at_us, now_us - START_DELAY_US)
+        last = await self._last_job(tx, schedule)
+        if last is not None and last.is_open:
+            changed, outcome = schedule, Outcome.BUSY
+        else:
+            changed, outcome = await self._start(tx, schedule, last, passed), Outcome.STARTED
+        has_window = outcome is Outcome.STARTED and changed.until_us is not None
+        run = Run(
+            schedule_id=schedule.id,
+            at_us=passed.latest_us,
+            tenant_id=schedule.tenant_id,
+            outcome=outcome,
+            job_id=changed.job_id if outcome is Outcome.STARTED else None,
+            since_us=changed.since_us if has_window else None,
+            until_us=changed.until_us if has_window else None,
+            missed=passed.missed,
+            recorded_at_us=now_us,
+        )
+        assert await self._store.add_run(tx, run), "the schedule is locked, and its times only grow"
+        due_at_us = passed.next_us + START_DELAY_US
+        await self._store.replace(
+            tx, replace(changed, next_at_us=passed.next_us, due_at_us=due_at_us, updated_at_us=now_us)
+        )
+
+    async def _last_job(self, tx: Transaction, schedule: Schedule) -> Job | None:
+        if schedule.job_id is None:
+            return None
+        owner = Viewer(schedule.tenant_id, schedule.organization_id, schedule.secrecy_level)
+        return await self._job_store.find(tx, owner, schedule.job_id)
+
+    async def _start(self, tx: Transaction, schedule: Schedule, last: Job | None, passed: Passed) -> Schedule:
+        """Start the job of a time; return the schedule with its window and its job."""
+        app = await self._apps.find(tx, schedule.client_id)
+        if app is None or app.tenant_id != schedule.tenant_id:
+            raise AppRemoved
+        has_ended_well = last is not None and last.status is JobStatus.SUCCEEDED
+        since_us = schedule.until_us if has_ended_well else schedule.since_us
+        until_us = None if since_us is None else passed.latest_us
+        payload = with_window(schedule.kind, orjson.loads(schedule.payload), since_us, passed.latest_us)
+        level = schedule.secrecy_level.word
+        # Nothing is concealed here, so that a lost scope is the reason of the pause, and not a malformed payload.
+        wanted = read_wanted(schedule.kind, payload, level, schedule.callback_url, scopes=ENTITLED)
+        check_rights(app, wanted.kind.scopes.of(wanted.payload), wanted.secrecy_level)
+        job = await self._jobs.enqueue(tx, _actor(schedule, app), wanted)
+        return replace(schedule, since_us=since_us, until_us=until_us, job_id=job.id)
+
+    async def _pause(self, tx: Transaction, schedule: Schedule, error: DomainError, now_us: int) -> None:
+        log.warning("schedule.paused", schedule=schedule.id, reason=error.code)
+        await self._store.replace(
+            tx,
+            replace(schedule, due_at_us=None, paused_at_us=now_us, pause_reason=error.code, updated_at_us=now_us),
+        )
+        actor = Actor(schedule.tenant_id, schedule.organization_id, schedule.secrecy_level, subject=schedule.id)
+        await self._audit.record(tx, actor, "schedule.pause", schedule.id, metadata={"reason": error.code})
+
+
+def _actor(schedule: Schedule, app: App) -> Actor:
+    """Return the author of the job: the app, by this schedule."""
+    return Actor(app.tenant_id, app.organization_id, app.clearance, subject=schedule.id, client_id=app.client_id)

@@ -1,0 +1,34 @@
+"""The time ranges of the jobs of a schedule: where the first one begins, and how a payload gets one."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from cloud.foundation.moments import write_moment
+from cloud.work.jobs import job_kinds
+from cloud.work.schedules.errors import KindNotScheduled, WindowMalformed
+from cloud.work.schedules.model import NewSchedule, Window
+
+
+def first_since_us(new: NewSchedule, now_us: int) -> int | None:
+    """Return the begin of the first window, None without windows. Raises `KindNotScheduled`, `WindowMalformed`."""
+    kind = job_kinds().get(new.kind)
+    if kind is not None and kind.window is None:
+        raise KindNotScheduled
+    if new.window is Window.NONE:
+        if new.since_us is not None:
+            raise WindowMalformed("Without windows, the payload has the time range.")
+        return None
+    given = [] if kind is None or kind.window is None else [name for name in kind.window if name in new.payload]
+    if given:
+        raise WindowMalformed(f"Each run sets {' and '.join(given)}, so the payload must not have it.")
+    if new.since_us is not None and new.since_us > now_us:
+        raise WindowMalformed(f"The first window begins at {write_moment(now_us)} at the latest, which is now.")
+    return now_us if new.since_us is None else new.since_us
+
+
+def with_window(kind: str, payload: Mapping[str, Any], since_us: int | None, until_us: int) -> dict[str, Any]:
+    """Return a payload with the window from `since_us` to `until_us`, or unchanged if `since_us` is None."""
+    found = job_kinds().get(kind)
+    if since_us is None or found is None or found.window is None:
+        return dict(payload)
+    return {**payload, **dict(zip(found.window, (write_moment(since_us), write_moment(until_us)), strict=True))}
