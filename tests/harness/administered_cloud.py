@@ -33,11 +33,13 @@ DELIVERED_WITHIN_S = 30.0
 
 @dataclass
 class Administered:
-    """A running cloud. `people` maps the names of its users to their ids; `webhook_id` is the id of its webhook."""
+    """A running cloud. `people` maps the names of its users to their ids; `webhook_id` is the id of its webhook, and
+    `schedule_id` that of its schedule."""
 
     cloud: RunningCloud
     people: dict[str, str]
     webhook_id: str
+    schedule_id: str
 
     def url(self, path: str) -> str:
         return self.cloud.urls["auth"] + path
@@ -54,6 +56,10 @@ class Administered:
             "app-delete": f"{one}/delete",
             "webhooks": "/admin/webhooks",
             "webhook": f"/admin/webhooks/{self.webhook_id}",
+            "jobs": "/admin/jobs",
+            "schedules": "/admin/schedules",
+            "schedule": f"/admin/schedules/{self.schedule_id}",
+            "schedule-new": "/admin/schedules/new",
             "users": "/admin/users",
             "user": f"/admin/users/{self.people[BO]}",
             "user-self": f"/admin/users/{self.people[ADA]}",
@@ -181,12 +187,15 @@ def _peopled(cloud: RunningCloud, hook: str) -> Administered:
     app = ["apps", "add", *whose, "--id", CLIENT_ID, "--name", "Case sync connector", "--scope", "all"]
     app += ["--allow-service-tokens", "--grant", "authorization_code", "--grant", "client_credentials"]
     app += ["--redirect-uri", REDIRECT, "--json"]
-    ada, bo, *_ = cloud.commands(*people, app, ["apps", "rotate-secret", CLIENT_ID, *whose, "--json"])
+    schedule = ["jobs", "schedule", "add", *whose, "--app", "app_north", "--name", "Nightly export", "--json"]
+    schedule += ["--cron", "0 3 * * *", "--payload", '{"data": "encounters", "format": "fhir_ndjson"}']
+    rotation = ["apps", "rotate-secret", CLIENT_ID, *whose, "--json"]
+    ada, bo, *_, planned = cloud.commands(*people, app, rotation, schedule)
     events = [one.name for one in EVENTS if one.scope is not None]
     with cloud.client("north", "auth") as client:
         answer = client.post("/v1/webhooks", json={"url": hook, "events": events, "description": "Case system"})
     assert answer.status_code == 201, answer.text
-    return Administered(cloud, {ADA: ada["id"], BO: bo["id"]}, answer.json()["id"])
+    return Administered(cloud, {ADA: ada["id"], BO: bo["id"]}, answer.json()["id"], planned["id"])
 
 
 def _happened(cloud: RunningCloud, webhook_id: str) -> None:

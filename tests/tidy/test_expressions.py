@@ -43,6 +43,7 @@ OPERATORS_TEXT = {
 
 UNTRUSTED = {
     "cloud/partners/administration/app_pages.py:_CLIENT_ID": "form fields",
+    "cloud/partners/administration/schedule_pages.py:_ID": "form fields",
     "cloud/partners/administration/schemas.py:_BACK": "form fields",
     "cloud/partners/administration/schemas.py:_TRACE": "queries",
     "cloud/access/apps/redirects.py:_CHARACTERS": "redirect addresses",

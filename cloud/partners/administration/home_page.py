@@ -10,6 +10,7 @@ from cloud.foundation.http import Response
 from cloud.partners.administration.admin_pages import AdminPages, Visit
 from cloud.partners.administration.moments import SECOND_US
 from cloud.partners.webhooks import Judge, Webhooks
+from cloud.work.schedules import schedules_of
 
 DAY_US = 86_400 * SECOND_US
 SECRET_OLD_US = 365 * DAY_US
@@ -32,6 +33,7 @@ class HomePage:
         self._keys = keys
         self._apps = Apps(parts.database, parts.clock, parts.ids)
         self._webhooks = Webhooks(parts.database, parts.clock, parts.ids, parts.master, judge)
+        self._schedules = parts.shared(schedules_of)
         self._people = UserStore()
 
     async def show(self, visit: Visit) -> Response:
@@ -47,6 +49,7 @@ class HomePage:
         return self._pages.page(
             visit,
             "home.html",
+            stopped=await self._schedules.list_stopped(viewer, count=NOTICES),
             failing=await self._webhooks.list_failing(viewer, count=NOTICES),
             old_secrets=[(app, live[0]) for app, live in apps if _is_due_for_rotation(app, live, now_us)][:NOTICES],
             key_since_us=signs_since_us if signs_since_us and now_us - signs_since_us > KEY_OLD_US else None,

@@ -11,6 +11,7 @@ from cloud.partners.administration.audit_pages import AuditPages
 from cloud.partners.administration.home_page import HomePage
 from cloud.partners.administration.job_pages import JobPages
 from cloud.partners.administration.key_pages import KeyPages
+from cloud.partners.administration.schedule_pages import SCHEDULES, SchedulePages
 from cloud.partners.administration.schemas import (
     AdminForm,
     AppForm,
@@ -23,6 +24,7 @@ from cloud.partners.administration.schemas import (
     PageQuery,
     ReplayForm,
     RotationForm,
+    ScheduleForm,
     ServiceTokenForm,
     UserForm,
     UsersQuery,
@@ -49,6 +51,7 @@ def routes(parts: Parts) -> tuple[Route, ...]:
         *_apps(row, apps),
         *_webhooks(row, webhooks),
         *_jobs(row, JobPages(pages)),
+        *_schedules(row, SchedulePages(pages)),
         *_users(row, users),
         row("GET", "/admin/audit", Area.AUDIT, audit.search, "Search the audit trail", query=AuditQuery),
         row("GET", "/admin/keys", Area.KEYS, keys.page, "List the signing keys", query=PageQuery),
@@ -92,6 +95,19 @@ def _jobs(row: _Row, h: JobPages) -> tuple[Route, ...]:
         row("GET", "/admin/jobs", area, h.list, "List the jobs", query=JobsQuery),
         row("GET", one, area, h.show, "Show a job", query=PageQuery),
         row("POST", f"{one}/cancel", area, h.cancel, "Cancel a job", body=AdminForm),
+    )
+
+
+def _schedules(row: _Row, h: SchedulePages) -> tuple[Route, ...]:
+    one, area = f"{SCHEDULES}/{{schedule_id}}", Area.JOBS
+    return (
+        row("GET", SCHEDULES, area, h.list, "List the schedules", query=PageQuery),
+        row("GET", f"{SCHEDULES}/new", area, h.new, "Show the form for a schedule"),
+        row("POST", SCHEDULES, area, h.add, "Add a schedule", body=ScheduleForm),
+        row("GET", one, area, h.show, "Show a schedule", query=PageQuery),
+        row("POST", f"{one}/pause", area, h.pause, "Pause a schedule", body=AdminForm),
+        row("POST", f"{one}/resume", area, h.resume, "Resume a schedule", body=AdminForm),
+        row("POST", f"{one}/remove", area, h.remove, "Remove a schedule", body=AdminForm),
     )
 
 

@@ -9,8 +9,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from cloud.foundation.egress import URL_LENGTH_MAX
 from cloud.foundation.http import Cursor, Query
 from cloud.partners.webhooks import DeliveryStatus
+from cloud.work.exports import ExportData, ExportFormat
 from cloud.work.jobs import JobStatus
 
 CHOSEN = "on"
@@ -133,6 +135,20 @@ class ServiceTokenForm(AdminForm):
     """The lifetime of a service token."""
 
     ttl_seconds: int = Field(default=86_400)
+
+
+class ScheduleForm(AdminForm):
+    """A new schedule of exports. `id` was generated with the page, so that a form that is sent twice adds one."""
+
+    id: str = Field(default="", max_length=64)
+    app: str = Field(default="", max_length=64)
+    name: str = Field(default="", max_length=400)
+    data: str = Field(default=ExportData.ENCOUNTERS.value, max_length=40)
+    format: str = Field(default=ExportFormat.NDJSON.value, max_length=40)
+    cron: str = Field(default="0 3 * * *", max_length=200)
+    time_zone: str = Field(default="Europe/Warsaw", max_length=64)
+    callback_url: str = Field(default="", max_length=URL_LENGTH_MAX)
+    secrecy_level: str = Field(default="standard", max_length=20)
 
 
 class UserForm(AdminForm):

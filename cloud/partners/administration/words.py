@@ -6,6 +6,7 @@ from cloud.access.oauth import WORDS as CONSENT_WORDS
 from cloud.partners.administration.app_words import APP_WORDS
 from cloud.partners.administration.job_words import JOB_WORDS
 from cloud.partners.administration.people_words import PEOPLE_WORDS
+from cloud.partners.administration.schedule_words import SCHEDULE_WORDS
 from cloud.partners.administration.webhook_words import WEBHOOK_WORDS
 
 _SCOPES = {key: pair for key, pair in CONSENT_WORDS.items() if key.startswith("scope.")}
@@ -154,5 +155,6 @@ WORDS: Final = {
     **PEOPLE_WORDS,
     **WEBHOOK_WORDS,
     **JOB_WORDS,
+    **SCHEDULE_WORDS,
     **_SCOPES,
 }

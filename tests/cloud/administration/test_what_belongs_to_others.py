@@ -4,17 +4,24 @@ Such an object belongs to another tenant or organisation, or is above the admini
 table of routes, so it covers each page that is added.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
+from cloud.access.apps import Apps
 from cloud.access.identity import Role
 from cloud.access.tenancy import Tenancy
 from cloud.foundation.viewer import SecrecyLevel
 from cloud.partners.administration.routes import routes
+from cloud.work.schedules import SCHEDULE, NewSchedule, schedules_of
 from tests.builders.administration_desk import EVA, Office, office, parts_of
 from tests.builders.auth_world import DEVICES, AuthWorld
 from tests.builders.job_rows import JobRows
 from tests.builders.webhook_story import WebhookStory
 from tests.harness.page_reader import PASSWORD, Form, Page, PageReader
 
-ABSENT = {"client_id": "app_0", "user_id": "usr_0", "webhook_id": "wh_0", "delivery_id": "dlv_0", "job_id": "job_0"}
+ABSENT = {"client_id": "app_0", "user_id": "usr_0", "webhook_id": "wh_0", "delivery_id": "dlv_0", "job_id": "job_0"} | {
+    "schedule_id": "sch_0"
+}
 SECRET = SecrecyLevel.SECRET
 
 
@@ -35,7 +42,25 @@ async def owned(world: AuthWorld) -> dict[str, str]:
         tenant_id="tnt_north", organization_id=station["organization_id"], secrecy_level=SECRET
     )
     ids = {"client_id": app.client_id, "user_id": member.id, "webhook_id": webhook.id, "job_id": job_id}
+    ids["schedule_id"] = await scheduled(world, station)
     return {**ids, "delivery_id": "dlv_0"}
+
+
+async def scheduled(world: AuthWorld, station: Mapping[str, Any]) -> str:
+    """Add a schedule with the secrecy level `secret` of an app of `org_north`; return its id."""
+    await Apps(world.database, world.clock, world.ids).entitle(world.home.operator, [SCHEDULE])
+    scopes = ("argus:epcr:read", "argus:jobs:write", SCHEDULE)
+    await world.register("scheduled", *scopes, **station)
+    new = NewSchedule(
+        client_id="app_scheduled",
+        name="Nightly export",
+        kind="export.bulk",
+        payload={"data": "encounters", "format": "csv"},
+        cron="0 3 * * *",
+        time_zone="UTC",
+        secrecy_level=SECRET.word,
+    )
+    return (await parts_of(world).shared(schedules_of).add(world.home.operator, new)).id
 
 
 async def administrator(it: Office, name: str, clearance: SecrecyLevel, organization_id: str | None) -> PageReader:
@@ -76,7 +101,7 @@ async def test_object_of_another_tenant_or_organisation_gets_the_same_404_page_a
                 theirs, absent = [await asked(stranger, row.method, row.path.format(**ids)) for ids in (mine, ABSENT)]
                 assert theirs.status == absent.status == 404, (whose, path)
                 assert theirs.text == absent.text, (whose, path)
-        for area in ("apps", "users", "webhooks", "jobs"):
+        for area in ("apps", "users", "webhooks", "jobs", "schedules"):
             shown = (await owner.get(f"/admin/{area}")).answered.octets
             (id,) = [id for name, id in mine.items() if f"/admin/{area}/{id}".encode() in shown]
             for whose, stranger in strangers.items():

@@ -19,6 +19,7 @@ def addresses(world: AuthWorld) -> list[tuple[str, str]]:
         "webhook_id": "wh_x",
         "delivery_id": "dlv_x",
         "job_id": "job_x",
+        "schedule_id": "sch_x",
     }
     rows = routes(parts_of(world))
     return [(row.method, row.path.format(**ids)) for row in rows]
