@@ -17,9 +17,17 @@ from protocols.epcr.projection import VisibleRecord
 from protocols.fhir.care_entries import CareEntries
 from protocols.fhir.composition import composition
 from protocols.fhir.datatypes import Json, encoded, meta
-from protocols.fhir.devices import ClockReading, CoincidentTimeStamps, DeviceEntries, DeviceFacts, clock_reading
+from protocols.fhir.devices import (
+    ClockReading,
+    CoincidentTimeStamps,
+    DeviceEntries,
+    DeviceFacts,
+    SentTime,
+    clock_reading,
+)
 from protocols.fhir.encounter import EncounterEntry, EncounterFacts
 from protocols.fhir.ids import ResourceIds
+from protocols.fhir.number_series import NumberSeries
 from protocols.fhir.observations import ObservationEntries, Origin
 from protocols.fhir.patient import PatientEntry
 from protocols.fhir.resource_line import resource_line
@@ -125,14 +133,36 @@ class BundlePart:
     ) -> None:
         """Add an observation with what it refers to. `device` is the same object for all observations of a device.
         `posted`, `name` and `unit` are the id, code and unit of an observation that an application posted."""
-        origin = self._origin(record.gateway or None, device, name, unit)
-        channel = origin, record.handle, record.type, record.unit
-        if (metric := self._metrics.get(channel)) is None:
-            self._once(self._devices.metric(record, origin.device, name=name, unit=unit))
-            metric = self._devices.metric_id(record, origin.device, name=name, unit=unit)
-            self._metrics[channel] = metric
-        coincident = None if record.device_time is None else self._coincident(record, origin)
+        origin, metric = self._refer(record, device, name, unit)
+        coincident = None
+        if (time := record.device_time) is not None:
+            sent = SentTime(time, record.device_local_us)
+            coincident = self._coincident(origin, sent, record.observed_at_us, record.received_at_us)
         self._append(self._observations.entry(record, origin, metric=metric, coincident=coincident, posted=posted))
+
+    def series(self, record: ObservationRecord, device: DeviceFacts) -> NumberSeries:
+        """Return the series of an observation of a gateway whose value is a number, and add what the series refers to.
+        The observation itself is added like the others of the series, by `add_number`."""
+        origin, metric = self._refer(record, device)
+        return NumberSeries(self._observations, record, origin, metric)
+
+    def add_number(
+        self,
+        series: NumberSeries,
+        sequence: int,
+        index: int,
+        number: float,
+        *,
+        observed_at_us: int,
+        received_at_us: int,
+        sent: SentTime | None,
+    ) -> None:
+        """Add an observation of a series of this part, with the fields of its `ObservationRecord`. `sent` is the
+        device's time, if it sent one."""
+        coincident = None
+        if sent is not None:
+            coincident = self._coincident(series.origin, sent, observed_at_us, received_at_us)
+        self._append(series.write(sequence, index, observed_at_us, number, coincident))
 
     def encoded(self, next_url: str | None = None) -> bytes:
         """Return the bundle. `next_url` is the address of the next part, None for the last one."""
@@ -141,6 +171,18 @@ class BundlePart:
         if next_url is not None:
             head["link"] = [{"relation": "next", "url": next_url}]
         return orjson.dumps(head)[:-1] + b',"entry":[' + ",".join(self._entries).encode() + b"]}"
+
+    def _refer(
+        self, record: ObservationRecord, device: DeviceFacts, name: str = "", unit: str = ""
+    ) -> tuple[Origin, str]:
+        """Return the origin of an observation and the id of its metric. Add both with the first observation."""
+        origin = self._origin(record.gateway or None, device, name, unit)
+        channel = origin, record.handle, record.type, record.unit
+        if (metric := self._metrics.get(channel)) is None:
+            self._once(self._devices.metric(record, origin.device, name=name, unit=unit))
+            metric = self._devices.metric_id(record, origin.device, name=name, unit=unit)
+            self._metrics[channel] = metric
+        return origin, metric
 
     def _origin(self, gateway: str | None, device: DeviceFacts, name: str, unit: str) -> Origin:
         key = id(device), gateway, name, unit
@@ -154,14 +196,14 @@ class BundlePart:
             gateway_id = self._devices.gateway_id(gateway)
         return self._origins.setdefault(key, Origin(self._devices.device_id(device), gateway_id, name, unit))
 
-    def _coincident(self, record: ObservationRecord, origin: Origin) -> str | None:
-        reading = clock_reading(record)
+    def _coincident(self, origin: Origin, sent: SentTime, observed_at_us: int, received_at_us: int) -> str | None:
+        reading = clock_reading(sent, observed_at_us, received_at_us)
         if reading is None or origin.gateway is None:
             return None
         key = origin.device, origin.gateway, reading
         if (known := self._clocks.get(key)) is None:
             stamps = CoincidentTimeStamps(self._ids, self._audience, device=origin.device, gateway=origin.gateway)
-            self._once(stamps.entry(reading, record))
+            self._once(stamps.entry(reading, sent, observed_at_us))
             known = self._clocks[key] = stamps.id_of(reading)
         return known
 

@@ -191,16 +191,25 @@ class ClockReading:
     """Seconds from the clock to UTC, rounded."""
 
 
-def clock_reading(record: ObservationRecord) -> ClockReading | None:
-    """Return the clock reading that corrects the time of an observation; None where the device sent no time, where its
-    clock's offset is not known, and for a clock in UTC that is right."""
-    time, local_us = record.device_time, record.device_local_us
-    if time is None or local_us is None or record.observed_at_us == record.received_at_us:
+@dataclass(frozen=True, slots=True)
+class SentTime:
+    """The time that a device sent with an observation, and the same time in µs on the device's clock (None: it is
+    unreadable)."""
+
+    time: DeviceTime
+    local_us: int | None
+
+
+def clock_reading(sent: SentTime, observed_at_us: int, received_at_us: int) -> ClockReading | None:
+    """Return the clock reading that corrects the time of an observation; None where the offset of the device's clock is
+    not known, and for a clock in UTC that is right."""
+    kind, local_us = sent.time.kind, sent.local_us
+    if local_us is None or observed_at_us == received_at_us:
         return None
-    offset = (record.observed_at_us - local_us + _OFFSET_STEP_US // 2) // _OFFSET_STEP_US
-    if offset == 0 and time.kind is TimeKind.BASE_OFFSET:
+    offset = (observed_at_us - local_us + _OFFSET_STEP_US // 2) // _OFFSET_STEP_US
+    if offset == 0 and kind is TimeKind.BASE_OFFSET:
         return None
-    return ClockReading(time.kind, record.observed_at_us // _HOUR_US, offset)
+    return ClockReading(kind, observed_at_us // _HOUR_US, offset)
 
 
 class CoincidentTimeStamps:
@@ -215,11 +224,10 @@ class CoincidentTimeStamps:
         place = (reading.kind.value, str(reading.hour), str(reading.offset))
         return self._ids.id_of("coincident time stamp", self._device, self._gateway, *place)
 
-    def entry(self, reading: ClockReading, record: ObservationRecord) -> Json:
-        """Return the entry of a reading. The device's time is written in UTC as the gateway's is, so that the
-        difference of the two times is the whole correction."""
-        time, local_us = record.device_time, record.device_local_us
-        assert time is not None, "an observation with a reading has a time"
+    def entry(self, reading: ClockReading, sent: SentTime, observed_at_us: int) -> Json:
+        """Return the entry of a reading, from the first observation that has it. The device's time is written in UTC
+        as the gateway's is, so that the difference of the two times is the whole correction."""
+        local_us = sent.local_us
         assert local_us is not None, "an observation with a reading has a time"
         id_ = self.id_of(reading)
         return entry(
@@ -231,9 +239,9 @@ class CoincidentTimeStamps:
                 "status": "final",
                 "code": concept(coding(MDC, _CLOCK_CODES[reading.kind], _CLOCK_NAMES[reading.kind])),
                 "subject": reference("Device", self._device),
-                "effectiveDateTime": moment(record.observed_at_us),
+                "effectiveDateTime": moment(observed_at_us),
                 "device": reference("Device", self._gateway),
-                **_clock_value(time, local_us),
+                **_clock_value(sent.time, local_us),
             },
         )
 

@@ -1,7 +1,7 @@
 """Observations of devices, written from templates.
 
 An encounter has some ten thousand observations, and those of one channel differ in four places: id, time, coincident
-time stamp and value. So the JSON of a channel is made once (`_Template`) and split at these places, and an observation
+time stamp and value. So the JSON of a channel is made once (`Template`) and split at these places, and an observation
 costs one hash and one formatted string.
 
 Values, after the HL7 Personal Health Device guide: a number is a Quantity; a compound, such as a blood pressure, has
@@ -71,17 +71,21 @@ class ObservationEntries:
         self._posted = ids.prefix("posted observation")
         self._ids = ids
         self._lanes: dict[tuple[str, str, str], Prefix] = {}
-        self._templates: dict[tuple[Any, ...], _Template] = {}
+        self._templates: dict[tuple[Any, ...], Template] = {}
 
     def id_of(self, record: ObservationRecord, posted: str = "") -> str:
         """Return the id of an observation, which follows from its place in the gateway's lane, or from the id `posted`
         of an observation that an application posted."""
         if posted:
             return self._posted.id_of(posted)
+        return self.prefix_of(record).id_of(f"{record.sequence}/{record.index}")
+
+    def prefix_of(self, record: ObservationRecord) -> Prefix:
+        """Return the beginning of the names of all observations in the lane of a record."""
         lane = record.gateway, record.epoch, record.lane.value
         if (prefix := self._lanes.get(lane)) is None:
             prefix = self._lanes[lane] = self._ids.prefix("observation", *lane)
-        return prefix.id_of(f"{record.sequence}/{record.index}")
+        return prefix
 
     def entry(
         self,
@@ -94,25 +98,29 @@ class ObservationEntries:
     ) -> str:
         """Return the JSON of the entry of an observation. `metric` is the id of its metric, `coincident` that of its
         coincident time stamp, and `posted` that of an observation that an application posted."""
-        value = record.value
-        kind = type(value)
-        shape = len(value) if type(value) is tuple else 0
-        key = (
-            *(record.type, record.unit, record.status, kind, shape, origin, metric, coincident is not None),
-            *(record.components, record.supplemental_types, record.array),
-        )
-        if (template := self._templates.get(key)) is None:
-            if len(self._templates) >= TEMPLATES_MAX:
-                self._templates.clear()
-            template = self._templates[key] = _Template(
-                self._document(record, origin, metric, coincident is not None), as_line=self._as_lines
-            )
+        template = self.template(record, origin, metric, has_coincident=coincident is not None)
         return template.write(
             self.id_of(record, posted),
             moment(record.observed_at_us),
             coincident or "",
             self._values(record, origin, template.is_absent),
         )
+
+    def template(self, record: ObservationRecord, origin: Origin, metric: str, *, has_coincident: bool) -> "Template":
+        """Return the template of all observations that differ from a record only in id, times and value."""
+        value = record.value
+        kind = type(value)
+        shape = len(value) if type(value) is tuple else 0
+        key = (
+            *(record.type, record.unit, record.status, kind, shape, origin, metric, has_coincident),
+            *(record.components, record.supplemental_types, record.array),
+        )
+        if (template := self._templates.get(key)) is None:
+            if len(self._templates) >= TEMPLATES_MAX:
+                self._templates.clear()
+            document = self._document(record, origin, metric, has_coincident)
+            template = self._templates[key] = Template(document, as_line=self._as_lines)
+        return template
 
     def _document(self, record: ObservationRecord, origin: Origin, metric: str, has_coincident: bool) -> Json:
         """Return the entry with marks in place of what differs between the observations of a channel."""
@@ -187,7 +195,7 @@ class ObservationEntries:
                 return _member("component", found) if found else _member("dataAbsentReason", absent("unknown"))
 
 
-class _Template:
+class Template:
     """An entry, split at its marks. An id occurs three times, and in a line (`resource_line`) twice."""
 
     __slots__ = ("_begin", "_end", "_fixed", "_is_line", "_names", "_parts", "is_absent", "write")
@@ -271,12 +279,17 @@ def _refers(url: str, kind: str, id_: str) -> Json:
 _QUANTITIES: dict[tuple[Code | None, str], str] = {}
 
 
-def _quantity(number: float, unit: Code | None, written: str = "") -> str:
+def quantity_members(unit: Code | None, written: str = "") -> str:
+    """Return the JSON of the members of a Quantity behind its value, with the closing brace."""
     if (members := _QUANTITIES.get((unit, written))) is None:
         if len(_QUANTITIES) >= TEMPLATES_MAX:
             _QUANTITIES.clear()
         members = _QUANTITIES[unit, written] = orjson.dumps(unit_members(unit, written)).decode()[1:]
-    return f'"valueQuantity":{{"value":{number_text(number)},{members}'
+    return members
+
+
+def _quantity(number: float, unit: Code | None, written: str = "") -> str:
+    return f'"valueQuantity":{{"value":{number_text(number)},{quantity_members(unit, written)}'
 
 
 def _scalar(scalar: Scalar, unit: Code | None) -> str:

@@ -4,7 +4,7 @@ The resources are those of the bundles for partners, with the same ids. The obse
 encounter in pages, so that they can be read from any place on.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 
 from cloud.clinical.devices import Devices
@@ -12,13 +12,26 @@ from cloud.clinical.encounter_data import EncounterObservations, Page, RowPage, 
 from cloud.clinical.epcr import Encounter, VisibleRecords
 from cloud.clinical.fhir.encounter_devices import EncounterDevice, EncounterDevices
 from cloud.clinical.fhir.service import device_facts, encounter_facts
-from cloud.clinical.observations import API_LANE_ID, EncounterRow, Place, ReceivedBatches, public_id, time_of, value_of
+from cloud.clinical.observations import (
+    API_LANE_ID,
+    DeviceChannel,
+    EncounterRow,
+    Place,
+    ReceivedBatches,
+    public_id,
+    time_of,
+    value_of,
+)
 from cloud.foundation.db import Database
 from cloud.foundation.viewer import Viewer
 from protocols.fhir.bundle import BundlePart, EncounterBundle
-from protocols.fhir.devices import DeviceFacts
+from protocols.fhir.devices import DeviceFacts, SentTime
+from protocols.fhir.number_series import NumberSeries
 from protocols.observation_record import ObservationRecord
 from protocols.uplink.lanes import Lane
+
+_LANE, _SEQUENCE, _CHANNEL, _STATUS = 0, 1, 4, 11
+"""Columns of an `EncounterRow`."""
 
 
 class EncounterResources:
@@ -44,12 +57,11 @@ class EncounterResources:
         they refer to before the first of them. The caller must have checked that the viewer may see the encounter.
         Raises `EncounterUnknown`, `CareRecordTooLarge`, `MasterKeyAbsent`."""
         part, devices = await self.begin(viewer, encounter)
-        facts: dict[int, DeviceFacts] = {}
+        added = _Observations(part, devices)
         pages = self._observations.row_pages(viewer, encounter.id, wanted, after=after, limit=limit)
         async with aclosing(pages):
             async for page in pages:
-                for row in page.rows:
-                    _add(part, page, row, devices, facts)
+                added.add(page)
                 yield Page(part.take(), page.next)
 
     async def begin(self, viewer: Viewer, encounter: Encounter) -> tuple[BundlePart, dict[str, EncounterDevice]]:
@@ -67,28 +79,96 @@ class EncounterResources:
         return EncounterBundle(encounter_facts(encounter), record)
 
 
-def _add(
-    part: BundlePart,
-    page: RowPage,
-    row: EncounterRow,
-    devices: dict[str, EncounterDevice],
-    facts: dict[int, DeviceFacts],
-) -> None:
-    """Add the observation of a row. `facts` are those of the devices by channel."""
-    channel = page.walks.channels[row[4]]
-    device = devices.get(channel.device_id)
-    if device is None:  # it was assigned since the devices were read: the next export has it
-        return
-    about = facts.get(channel.channel_id)
-    if about is None:
-        about = device_facts(device, channel.device)
-        # One object for each device, and for each that only claims to be it.
-        about = facts[channel.channel_id] = next((one for one in facts.values() if one == about), about)
-    record = record_of(page, row)
-    if channel.mdc_code is None:
-        part.add(record, about)
-    else:
-        part.add(record, about, posted=public_id(row[1]), name=channel.mdc_code, unit=channel.unit_ucum or "")
+class _Observations:
+    """Adds the observations of one walk to a part."""
+
+    def __init__(self, part: BundlePart, devices: Mapping[str, EncounterDevice]) -> None:
+        self._part = part
+        self._devices = devices
+        self._facts: dict[int, DeviceFacts | None] = {}
+        self._series: dict[tuple[int, int, int], NumberSeries] = {}
+        self._times: dict[bytes, SentTime | None] = {}
+
+    def add(self, page: RowPage) -> None:
+        """Add the observations of a page. It is one loop over the columns of `EncounterRow`, since a record for each
+        number would take as long as all the rest."""
+        self._times.clear()
+        series_of, times, corrected, add = self._series, self._times, page.walks.time_of, self._part.add_number
+        for row in page.rows:
+            (
+                lane_id,
+                sequence,
+                position,
+                _,
+                channel_id,
+                observed_us,
+                uncertainty_us,
+                received_us,
+                number,
+                _,
+                _,
+                status,
+                device_time,
+                _,
+                clock_id,
+                monotonic_us,
+                *_,
+            ) = row
+            if number is None or lane_id == API_LANE_ID:
+                self._add_record(page, row)
+                continue
+            series = series_of.get((lane_id, channel_id, status)) or self._begin_series(page, row)
+            if series is None:
+                continue
+            if clock_id:
+                observed_us, _ = corrected(observed_us, uncertainty_us, device_time, clock_id, monotonic_us)
+            add(
+                series,
+                sequence,
+                position,
+                number,
+                observed_at_us=observed_us,
+                received_at_us=received_us,
+                sent=None if device_time is None else times.get(device_time) or self._add_time(device_time),
+            )
+
+    def _add_time(self, column: bytes) -> SentTime | None:
+        """Return a device's time. The values of one report have the same time."""
+        time = time_of(column)
+        sent = self._times[column] = None if time is None else SentTime(time, time.local_us())
+        return sent
+
+    def _begin_series(self, page: RowPage, row: EncounterRow) -> NumberSeries | None:
+        """Return the series of a number, None if its device is not known."""
+        facts = self._facts_of(page.walks.channels[row[_CHANNEL]])
+        if facts is None:
+            return None
+        series = self._part.series(record_of(page, row), facts)
+        self._series[row[_LANE], row[_CHANNEL], row[_STATUS]] = series
+        return series
+
+    def _add_record(self, page: RowPage, row: EncounterRow) -> None:
+        """Add an observation that is not a number of a gateway."""
+        channel = page.walks.channels[row[_CHANNEL]]
+        facts = self._facts_of(channel)
+        if facts is None:
+            return
+        record = record_of(page, row)
+        if channel.mdc_code is None:
+            self._part.add(record, facts)
+        else:
+            posted, unit = public_id(row[_SEQUENCE]), channel.unit_ucum or ""
+            self._part.add(record, facts, posted=posted, name=channel.mdc_code, unit=unit)
+
+    def _facts_of(self, channel: DeviceChannel) -> DeviceFacts | None:
+        """Return the facts of a channel's device: one object for each device, and for each that only claims to be it.
+        None: it was assigned since the devices were read, so the next export has it."""
+        known = self._facts
+        if channel.channel_id not in known:
+            device = self._devices.get(channel.device_id)
+            facts = None if device is None else device_facts(device, channel.device)
+            known[channel.channel_id] = next((one for one in known.values() if one == facts), facts)
+        return known[channel.channel_id]
 
 
 def record_of(page: RowPage, row: EncounterRow) -> ObservationRecord:
