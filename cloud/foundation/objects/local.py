@@ -13,6 +13,7 @@ import os
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
+from io import FileIO
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -34,6 +35,8 @@ NAMINGS_MAX = 3
 until then."""
 _FOLDER_MODE = 0o700
 _FILE_MODE = 0o600
+COPY_BYTES = 256 << 10
+"""Size of the pieces in which objects are joined, which stay in the processor's cache."""
 
 Result = TypeVar("Result")
 
@@ -48,9 +51,7 @@ class LocalObjects:
     async def put(self, name: str, data: bytes) -> StoredObject:
         path = self._path(name)
         check_size(data)
-        stored = StoredObject(name, len(data), hashlib.sha256(data).digest())
-        await _in_thread(self._write, path, data)
-        return stored
+        return StoredObject(name, len(data), await _in_thread(self._write, path, data))
 
     async def read(self, stored: StoredObject) -> bytes:
         path = self._path(stored.name)
@@ -65,19 +66,16 @@ class LocalObjects:
     async def join(self, name: str, parts: Sequence[StoredObject], _download: Download) -> StoredObject:
         path = self._path(name)
         check_parts(parts)
-        digest, size_bytes = hashlib.sha256(), 0
+        digest = hashlib.sha256()
         temporary = await _in_thread(self._begin)
         try:
             for part in parts:
-                data = await self.read(part)
-                await _in_thread(digest.update, data)
-                await _in_thread(_append, temporary, data)
-                size_bytes += len(data)
+                await _in_thread(_copy, part, self._path(part.name), temporary, digest)
             await _in_thread(self._finish, temporary, path)
         except BaseException:
             _remove_temporary(temporary)
             raise
-        return StoredObject(name, size_bytes, digest.digest())
+        return StoredObject(name, sum(part.size_bytes for part in parts), digest.digest())
 
     async def link(self, name: str, lifetime_s: int) -> None:
         return None
@@ -96,14 +94,17 @@ class LocalObjects:
     def _path(self, name: str) -> Path:
         return self._root / check_name(name)
 
-    def _write(self, path: Path, data: bytes) -> None:
+    def _write(self, path: Path, data: bytes) -> bytes:
+        """Store an object; return its SHA-256."""
         temporary = self._begin()
         try:
-            _append(temporary, data)
+            with _opened(temporary) as file:
+                _append(file, data)
             self._finish(temporary, path)
         except OSError:
             _remove_temporary(temporary)
             raise
+        return hashlib.sha256(data).digest()
 
     def _remove(self, path: Path) -> None:
         """Remove a file, and the folders that it leaves empty."""
@@ -174,13 +175,40 @@ async def _in_thread(work: Callable[..., Result], *arguments: object) -> Result:
         raise ObjectStoreUnavailable(f"({error.filename or 'The folder of objects'}: {error.strerror}.)") from None
 
 
-def _append(temporary: Path, data: bytes) -> None:
-    # Fails when the file was removed, since its process was suspended for a day.
-    with temporary.open("r+b", buffering=0) as file:
-        file.seek(0, os.SEEK_END)
-        left = memoryview(data)
-        while left:
-            left = left[file.write(left) :]
+def _opened(temporary: Path) -> FileIO:
+    """Open a temporary file to write at its end. Raises `OSError` if it was removed, since its process was suspended
+    for a day."""
+    file = temporary.open("r+b", buffering=0)
+    file.seek(0, os.SEEK_END)
+    return file
+
+
+def _append(file: FileIO, data: bytes | memoryview) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[file.write(left) :]
+
+
+def _copy(part: StoredObject, path: Path, temporary: Path, joined: "hashlib._Hash") -> None:
+    """Append an object to a temporary file, and to the SHA-256 of the joined object. Raises `ObjectMissing`, and
+    `ObjectDamaged` after the copy of a damaged one.
+
+    It is copied in pieces: the memory that a thread frees is kept for this thread, and after some minutes each of
+    asyncio's threads would keep that of a whole part.
+    """
+    digest, size_bytes, buffer = hashlib.sha256(), 0, memoryview(bytearray(COPY_BYTES))
+    try:
+        source = path.open("rb", buffering=0)
+    except (FileNotFoundError, IsADirectoryError):
+        raise ObjectMissing(f"({part.name})") from None
+    with source, _opened(temporary) as file:
+        while count := source.readinto(buffer):
+            piece = buffer[:count]
+            digest.update(piece)
+            joined.update(piece)
+            _append(file, piece)
+            size_bytes += count
+    part.check_read(size_bytes, digest.digest())
 
 
 def _remove_temporary(temporary: Path) -> None:

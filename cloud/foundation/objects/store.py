@@ -41,11 +41,15 @@ class StoredObject:
 
     def check(self, data: bytes) -> bytes:
         """Return `data` if it is the content of this object. Raises `ObjectDamaged`."""
-        if len(data) != self.size_bytes:
-            raise ObjectDamaged(f"({self.name} has {len(data)} bytes instead of {self.size_bytes}.)")
-        if hashlib.sha256(data).digest() != self.sha256:
-            raise ObjectDamaged(f"({self.name} has another SHA-256.)")
+        self.check_read(len(data), hashlib.sha256(data).digest())
         return data
+
+    def check_read(self, size_bytes: int, sha256: bytes) -> None:
+        """Check the size and the SHA-256 of the content that was read. Raises `ObjectDamaged`."""
+        if size_bytes != self.size_bytes:
+            raise ObjectDamaged(f"({self.name} has {size_bytes} bytes instead of {self.size_bytes}.)")
+        if sha256 != self.sha256:
+            raise ObjectDamaged(f"({self.name} has another SHA-256.)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from cloud.foundation.objects import (
     ResultSweeper,
     StoredObject,
     examine_store,
+    local,
 )
 from cloud.foundation.objects.sweeping import UNFINISHED_US
 from tests.builders.ingest_cloud import StoppedClock
@@ -126,14 +127,14 @@ async def test_join_whose_temporary_file_was_removed_fails_and_leaves_no_object(
 ) -> None:
     store = LocalObjects(tmp_path)
     parts = [await store.put(f"w/{number}", b"1") for number in range(2)]
-    read = store.read
+    copy = local._copy
 
-    async def removing(stored: StoredObject) -> bytes:
-        if stored is parts[1]:
-            await store.remove_unfinished(before_us=2**62 // 1_000)
-        return await read(stored)
+    def removing(part: StoredObject, path: Path, temporary: Path, joined: Any) -> None:
+        if part is parts[1]:
+            temporary.unlink()
+        copy(part, path, temporary, joined)
 
-    monkeypatch.setattr(store, "read", removing)
+    monkeypatch.setattr(local, "_copy", removing)
     with pytest.raises(ObjectStoreUnavailable):
         await store.join("w/joined", parts, Download("text/csv", "observations.csv"))
     assert [one.name async for page in store.pages("w") for one in page] == ["w/0", "w/1"]
