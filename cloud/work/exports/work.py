@@ -6,8 +6,10 @@ many rows the export has.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
+from typing import TypeVar
 
 from cloud.access.audit import Audit
 from cloud.clinical.epcr import Encounter, Encounters, EncounterUnknown
@@ -38,6 +40,8 @@ PARTS_MAX = 4_000
 RESTARTS_MAX = 2
 """Times that an export begins again since a part of its file was lost. A store that loses more is not usable."""
 
+Encoded = TypeVar("Encoded")
+
 Job = RunningJob[ExportPayload, ExportState]
 
 
@@ -54,6 +58,9 @@ class ExportWork:
         self._keeper = ResultKeeper(process.database, process.clock)
         self._audit = Audit(process.clock)
         self._reports = ReportExport(process.database, process.clock)
+        # One thread for all exports: glibc keeps what a thread frees for this thread, and asyncio's own threads would
+        # each keep the memory of a part, the more of them the longer an export runs.
+        self._encoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="export")
 
     async def step(self, job: Job) -> Advance[ExportState] | Finish:
         """Begin the export, write a part of its file, complete the file, or refer to the complete file. Raises
@@ -126,9 +133,8 @@ class ExportWork:
     async def _add_part(
         self, objects: ObjectStore, job: Job, upload: ResultUpload, state: ExportState, part: Part
     ) -> None:
-        # In a thread, like the end of the file: both compute for longer than requests of the same process may wait.
         is_first, at_bytes = not upload.mark.parts, upload.mark.size_bytes
-        data, detail = await asyncio.to_thread(part.encoded, first=is_first, at_bytes=at_bytes)
+        data, detail = await self._encode(lambda: part.encoded(first=is_first, at_bytes=at_bytes))
         if upload.mark.size_bytes + len(data) > JOINED_BYTES_MAX or len(upload.mark.parts) >= PARTS_MAX:
             sentence = "The file would be larger than 16 GiB or 4,000 parts. Export a shorter time or fewer codes."
             raise JobFailure("export_too_large", sentence)
@@ -144,12 +150,18 @@ class ExportWork:
         """Write the end of the file, and join its parts. Raises `ObjectMissing`."""
         details = self._upload(objects, job, state.details).mark.parts
         read = [await objects.read(one) for one in details]
-        end = await asyncio.to_thread(format_.end, read, at_bytes=upload.mark.size_bytes)
+        at_bytes = upload.mark.size_bytes
+        end = await self._encode(lambda: format_.end(read, at_bytes=at_bytes))
         if end:
             await upload.add(end)
         stored = await upload.finish(format_.download)
         state.parts = upload.mark.document()
         state.joined = JoinedFile(object_name=stored.name, size_bytes=stored.size_bytes, sha256=stored.sha256.hex())
+
+    async def _encode(self, work: Callable[[], Encoded]) -> Encoded:
+        """Run `work` beside the event loop, since it computes for longer than requests of the same process may
+        wait."""
+        return await asyncio.get_running_loop().run_in_executor(self._encoder, work)
 
     async def _restart(self, objects: ObjectStore, job: Job) -> Advance[ExportState]:
         """Begin again, since the parts or the file of an export that did not run for days were removed."""
