@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         EncounterUnknown,
         EncounterVehicleUnknown,
     )
-    from cloud.clinical.epcr.identified import IdentifiedReads, PurposeOfUse
+    from cloud.clinical.epcr.identified import IDENTIFIED_READ, IdentifiedReads, PurposeOfUse
     from cloud.clinical.epcr.listed import listed_document
     from cloud.clinical.epcr.mission import Missions
     from cloud.clinical.epcr.model import (

@@ -16,6 +16,9 @@ from cloud.foundation.db import Transaction
 from cloud.foundation.http import NotFound
 from cloud.foundation.viewer import Actor
 
+IDENTIFIED_READ = "epcr.identified_read"
+"""Action of the audit entries of readings. Their `job` is the id of the job that read the record, if one did."""
+
 
 class PurposeOfUse(StrEnum):
     """Purposes for which identified data may be read (HL7 v3 ActReason)."""
@@ -57,4 +60,4 @@ class IdentifiedReads:
     ) -> None:
         """Write the audit entry of a reading. `job_id` names the job that read the record, if one did."""
         metadata = {"purpose_of_use": purpose, "form": form, **({"job": job_id} if job_id else {})}
-        await self._audit.record(tx, actor, "epcr.identified_read", encounter_id, metadata=metadata)
+        await self._audit.record(tx, actor, IDENTIFIED_READ, encounter_id, metadata=metadata)

@@ -10,4 +10,4 @@ if TYPE_CHECKING:
 else:
     __getattr__ = lazy_exports(__name__)
 
-SLICE = Slice(package=__name__, job_kinds="kinds:KINDS")
+SLICE = Slice(package=__name__, job_kinds="kinds:KINDS", jobs="erased_reports:jobs")

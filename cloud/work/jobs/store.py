@@ -76,6 +76,18 @@ class JobStore:
         statement = select(_jobs.payload).where(_jobs.id == job_id, *visible(jobs, viewer))
         return str((await tx.execute(statement)).scalar())
 
+    async def with_results(self, tx: Transaction, kind: str, payload_part: str, now_us: int) -> Sequence[Job]:
+        """Return the jobs of a kind that have a result, and whose payload has a part, as JSON text."""
+        statement = _JOBS.select().where(
+            *_has_result(now_us), _jobs.kind == kind, _jobs.payload.contains(payload_part, autoescape=True)
+        )
+        return await _JOBS.all(tx, statement)
+
+    async def expire_results(self, tx: Transaction, job_ids: Sequence[str], now_us: int) -> None:
+        """Let the results of these jobs expire now, before their retention is over."""
+        live = (_jobs.id.in_(job_ids), *_has_result(now_us))
+        await tx.execute(update(jobs).where(*live).values(result_expires_at_us=now_us))
+
     async def page(self, tx: Transaction, viewer: Viewer, search: JobSearch, limit: int) -> Sequence[Job]:
         """Return at most `limit` of the wanted jobs, newest first."""
         newest = _jobs.created_at_us.desc(), _jobs.id.desc()
@@ -112,6 +124,10 @@ class JobStore:
         if tx.dialect == "postgresql":
             await tx.driver.rows(_NOTIFY, {"text": job_id})
         return _JOBS.read(row)
+
+
+def _has_result(now_us: int) -> tuple[ColumnElement[bool], ...]:
+    return _jobs.result_object.is_not(None), _jobs.result_expires_at_us > now_us
 
 
 def _wanted(viewer: Viewer, search: JobSearch) -> list[ColumnElement[bool]]:
