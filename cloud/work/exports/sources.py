@@ -131,29 +131,24 @@ class EncounterResourceSource:
         yield Rows(lines, len(lines), None)
 
 
-@dataclass(frozen=True, slots=True)
-class ObservationResourceSource:
-    """Observations as FHIR resources for partners, with what they refer to."""
+class ResourcePages(Protocol):
+    """Returns the pages of the resources of an encounter's measurements behind a place."""
 
-    resources: EncounterResources
-    wanted: Wanted
-
-    async def pages(self, viewer: Viewer, encounter: Encounter, after: Place | None) -> AsyncGenerator[Rows, None]:
-        found = self.resources.observations(viewer, encounter, self.wanted, after=after, limit=PAGE_ROWS)
-        async with aclosing(found):
-            async for page in found:
-                yield Rows(page.lines, len(page.lines), page.next)
+    def __call__(
+        self, viewer: Viewer, encounter: Encounter, wanted: Wanted, *, after: Place | None, limit: int
+    ) -> AsyncGenerator[Page, None]: ...
 
 
 @dataclass(frozen=True, slots=True)
-class WaveformResourceSource:
-    """Waveforms as FHIR resources for partners, with what they refer to."""
+class MeasurementResourceSource:
+    """Observations or waveforms as FHIR resources for partners, with what they refer to. `limit` is that of a page."""
 
-    resources: WaveformResources
+    read: ResourcePages
     wanted: Wanted
+    limit: int
 
     async def pages(self, viewer: Viewer, encounter: Encounter, after: Place | None) -> AsyncGenerator[Rows, None]:
-        found = self.resources.pages(viewer, encounter, self.wanted, after=after, limit=PAGE_SAMPLES)
+        found = self.read(viewer, encounter, self.wanted, after=after, limit=self.limit)
         async with aclosing(found):
             async for page in found:
                 yield Rows(page.lines, len(page.lines), page.next)
@@ -197,9 +192,10 @@ def source_of(process: Process, payload: ExportPayload, *, is_table: bool) -> So
             case ExportData.ENCOUNTERS:
                 return EncounterResourceSource(resources)
             case ExportData.OBSERVATIONS:
-                return ObservationResourceSource(resources, wanted)
+                return MeasurementResourceSource(resources.observations, wanted, PAGE_ROWS)
             case ExportData.WAVEFORMS:
-                return WaveformResourceSource(WaveformResources(database, resources, received, objects), wanted)
+                waveforms = WaveformResources(database, resources, received, objects)
+                return MeasurementResourceSource(waveforms.pages, wanted, PAGE_SAMPLES)
     match payload.data:
         case ExportData.ENCOUNTERS:
             return EncounterSource(is_table)
