@@ -218,7 +218,7 @@ class JobWorker:
             self._ended = ended + self._ended
             raise
         finally:
-            self._claiming.subtract(counts)
+            self._claiming -= Counter(counts)  # which also forgets the tenants without a claim
             self._claiming_long -= longest
         self.settled += len(ended)
         claimed = [leased for jobs_of in claims for leased in jobs_of()]
