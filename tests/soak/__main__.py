@@ -77,7 +77,7 @@ GROUPS = {
         )
     ),
     "webhooks": Group((stories("tests/soak/test_webhooks_reach_all_subscribers.py"),)),
-    "jobs": Group((stories("tests/soak/test_jobs.py"),)),
+    "jobs": Group((stories("tests/soak/test_jobs.py", "tests/soak/test_schedules.py"),)),
     "imports": Group((stories("tests/soak/test_imports.py"),), alone=True),
     "fleet": Group((stories("tests/soak/test_simulated_fleet.py", "tests/soak/test_ingest_processes.py"),)),
     "upgrade": Group((stories("tests/soak/test_upgrade.py"),)),
