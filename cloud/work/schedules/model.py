@@ -6,8 +6,9 @@ from enum import StrEnum
 from cloud.foundation.viewer import SecrecyLevel
 
 START_DELAY_US = 60_000_000
-"""Time from a time of the schedule to its job. A window ends at the time of the schedule; an encounter that was created
-just before it is committed by then, also if the clocks of two processes differ by some seconds."""
+"""Time from a time of the schedule to its job. A window ends at the time of the schedule, and an encounter that was
+created just before it is committed by then: a transaction waits 10 s for a connection and takes 30 s at most. The rest
+is for clocks of processes that differ."""
 REQUESTED = "requested"
 """The reason of a pause that a person has requested. Any other reason is the code of an error."""
 
