@@ -1,7 +1,8 @@
 """Search packed runs of numerics for repetitions from a device's memory, which have no rows.
 
-An object with values of the encounter is unpacked. Then the search through rows begins again at its run, and the search
-through runs continues after it: while the erasure works, no batch of its tenant is packed, so no earlier run is new.
+An object with values of the encounter is unpacked. Then the search through rows begins again at its run
+(`moved_batches`), and the search through runs continues as before: while the erasure works, no batch of its tenant is
+packed, so no earlier run is new.
 """
 
 from sqlalchemy import select
@@ -32,7 +33,7 @@ async def search_packed(place: ErasingPlace, erasure: Erasure, position: list[in
         following = [lane_id, due[0].run.sequence, 1]
         if await _has_values(place, erasure, due[0]):
             await place.unpacker.unpack(due[0].object_name)
-            following = [lane_id, due[0].run.sequence - 1, 0, due[0].run.sequence]
+            return Progress(position)  # the unpacking has set it back
     async with place.step(erasure) as step:
         step.progress = Progress(following)
     return step.progress

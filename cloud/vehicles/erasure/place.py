@@ -16,6 +16,7 @@ from cloud.vehicles.custody import ErasureSeals, RemovedRange
 from cloud.vehicles.erasure.errors import EncounterHeld
 from cloud.vehicles.erasure.holds import check_holds
 from cloud.vehicles.erasure.model import Erasure, Progress
+from cloud.vehicles.erasure.moved_batches import SearchesSetBack
 from cloud.vehicles.erasure.store import ErasureStore
 from cloud.vehicles.packing import RunUnpacker
 
@@ -43,7 +44,7 @@ class ErasingPlace:
 
     @property
     def unpacker(self) -> RunUnpacker:
-        return RunUnpacker(self.database, self.objects, self.clock)
+        return RunUnpacker(self.database, self.objects, self.clock, SearchesSetBack(self.store).set_back)
 
     async def values_of(self, tx: Transaction, erasure: Erasure) -> ErasedValues:
         """Return the observations of an erased encounter."""

@@ -93,6 +93,17 @@ class ErasureStore:
         if found.first() is None:
             raise StepTaken
 
+    async def lock_in_phase(self, tx: Transaction, phase: Phase) -> Sequence[Erasure]:
+        """Lock the erasures in a phase against further steps, and return them."""
+        mine = _ERASURES.select().where(_table.phase == phase.value).order_by(_table.erasure_id)
+        return await _ERASURES.all(tx, mine.with_for_update())
+
+    async def move_to(self, tx: Transaction, erasure: Erasure, position: list[int]) -> None:
+        """Let a locked erasure continue its phase at another position. A step that has begun then fails with
+        `StepTaken`, and is done again."""
+        values = {"position": orjson.dumps(position).decode(), "step": erasure.step + 1}
+        await tx.execute(update(erased_encounters).where(_table.erasure_id == erasure.erasure_id).values(values))
+
     async def keep(self, tx: Transaction, erasure: Erasure, progress: Progress, now_us: int) -> None:
         """Store the result of a step in its transaction. Raises `StepTaken` if another process did this step."""
         phase, position = erasure.phase, progress.position

@@ -4,7 +4,7 @@ An erasure removes single batches from the chain, and needs their rows. The obje
 the payloads in it. Batches that are left are packed again when the erasure has ended.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from cloud.clinical.waveforms import READERS_US, Run, StoredRun, WaveformEnvelopes, WaveformIndex
 from cloud.foundation.clock import Clock
@@ -24,13 +24,21 @@ class BatchesPacked(Exception):
         self.names = sorted(names)
 
 
-class RunUnpacker:
-    """Moves the batches of packed objects back to rows. `objects` is None when the settings name no object store."""
+BeforeMoving = Callable[[Transaction, Sequence[Run]], Awaitable[None]]
+"""A function that is called with the runs of an object at the beginning of the transaction that moves their batches."""
 
-    def __init__(self, database: Database, objects: ObjectStore | None, clock: Clock) -> None:
+
+class RunUnpacker:
+    """Moves the batches of packed objects back to rows. `objects` is None when the settings name no object store.
+    `before_moving` notifies those who read rows and runs one after the other."""
+
+    def __init__(
+        self, database: Database, objects: ObjectStore | None, clock: Clock, before_moving: BeforeMoving
+    ) -> None:
         self._database = database
         self._envelopes = WaveformEnvelopes(objects)
         self._clock = clock
+        self._before_moving = before_moving
         self._index = WaveformIndex()
         self._custody = CustodyStore()
         self._removal = Removal()
@@ -46,6 +54,7 @@ class RunUnpacker:
                 raise found
             envelopes[stored.run] = found
         async with self._database.transaction() as tx:
+            await self._before_moving(tx, runs)
             await self._index.object_named(tx, name)  # locked, as by a rewriting of it
             left = await self._index.runs_in(tx, name)
             return await self._move(tx, {run: envelopes[run] for run in left if run in envelopes})
