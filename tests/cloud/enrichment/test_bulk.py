@@ -170,6 +170,19 @@ async def test_cancelled_job_whose_file_is_complete_leaves_no_file(listed_desk: 
     assert await desk.stored("uploads") == await desk.stored("results") == []
 
 
+async def test_job_that_was_interrupted_for_a_day_before_its_end_fails_and_may_be_started_again(
+    listed_desk: EnrichmentDesk,
+) -> None:
+    desk = listed_desk
+    job: Any = desk.job(await desk.store(person(1)))
+    for _ in range(3):
+        job = await desk.step(job)
+    desk.clock.advance(us=24 * 3_600_000_000)
+    with pytest.raises(JobFailure) as failure:
+        await desk.step(job)
+    assert (failure.value.error.code, failure.value.error.retryable) == ("result_abandoned", True)
+
+
 async def test_job_whose_parts_were_lost_fails_and_names_what_is_stored(listed_desk: EnrichmentDesk) -> None:
     desk = listed_desk
     job: Any = desk.job(await desk.store(person(1)))
