@@ -26,7 +26,7 @@ _DIALECT = DIALECTS["postgresql"]
 
 
 class CoreStatements:
-    """Compiles the Core statements of one database, caches their texts, and runs them on a connection."""
+    """Compiles Core statements, caches their texts, and runs them on a connection."""
 
     def __init__(self) -> None:
         self._texts: LRUCache[Any, Any] = LRUCache(COMPILED_MAX)

@@ -39,6 +39,9 @@ UNDO_S_MAX = 1.0
 CHANGING = "BEGIN READ WRITE"
 # With repeatable read, all reads in the block see one snapshot, as with SQLite's readers.
 READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_CORE = CoreStatements()
+"""The compiled statements of all databases of this process, since a text depends on the structure of its statement
+alone."""
 
 
 class PostgresqlDatabase:
@@ -51,7 +54,6 @@ class PostgresqlDatabase:
         self.transaction_s_max = TRANSACTION_S_MAX
         self._address = address
         self._pool = ConnectionPool(address)
-        self._core = CoreStatements()
         self._peeking = asyncio.Semaphore(PEEKERS)
 
     async def open(self) -> None:
@@ -72,7 +74,7 @@ class PostgresqlDatabase:
             async with asyncio.timeout(self.transaction_s_max) as limit:
                 raw = await self._connection(begin)
                 try:
-                    yield PostgresqlTransaction(raw, self._core)
+                    yield PostgresqlTransaction(raw, _CORE)
                     committing = True
                     await _commit(raw)
                 except BaseException:

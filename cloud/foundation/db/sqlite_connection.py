@@ -72,6 +72,20 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     return connection
 
 
+_THREAD = threading.local()
+"""The sqlite3 connection of the current thread (`raw`)."""
+
+_ENGINE = create_engine(
+    "sqlite+pysqlite://",
+    creator=lambda: _THREAD.raw,
+    poolclass=NullPool,
+    isolation_level="AUTOCOMMIT",  # this package issues BEGIN and COMMIT itself
+    hide_parameters=True,
+)
+"""SQLAlchemy's view of the connections of all threads, which share its cache of compiled statements: a statement is
+compiled once, and not once for each connection."""
+
+
 class SqliteThread:
     """A SQLite connection (`raw`), SQLAlchemy's view of it (`core`), and the thread that alone uses them. A plain queue
     instead of an executor makes a switch of threads four times cheaper."""
@@ -89,15 +103,8 @@ class SqliteThread:
         await self.run(self._connect)
 
     def _connect(self) -> None:
-        self.raw = self._open()
-        engine = create_engine(
-            "sqlite+pysqlite://",
-            creator=lambda: self.raw,
-            poolclass=NullPool,
-            isolation_level="AUTOCOMMIT",  # this package issues BEGIN and COMMIT itself
-            hide_parameters=True,
-        )
-        self.core = engine.connect()
+        self.raw = _THREAD.raw = self._open()
+        self.core = _ENGINE.connect()
 
     def submit(self, job: Callable[[], Any], outcome: "asyncio.Future[Any] | None" = None) -> None:
         """Queue a job; jobs run in the order of the queue. `outcome` gets the job's result or exception. If `outcome`
