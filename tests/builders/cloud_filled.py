@@ -14,6 +14,9 @@ from cloud.slices import load_tables
 
 ROWS = 200
 DELETED = 60
+_TEXT_BYTES = (10, 10, 10, 40, 40, 40, 40, 40, 40, 400)
+"""Halves of the lengths of texts. A tenth of the texts is long, so that many tables have overflow pages."""
+
 # Columns that stay NULL, because a CHECK relates their values to another column.
 _EMPTY = {"devices.merged_into", "assignments.until_us"}
 
@@ -42,14 +45,12 @@ def fill(path: Path, seed: int = 1) -> None:
 
 
 def _fill(connection: sqlite3.Connection, table: Table, chance: random.Random) -> None:
-    columns = [column.name for column in table.columns]
+    columns = {column.name: str(column.type) for column in table.columns}
     allowed = _allowed_by_checks(connection, table.name)
     rows = [
         [
-            None
-            if f"{table.name}.{column.name}" in _EMPTY
-            else allowed.get(column.name) or _value(str(column.type), number, chance)
-            for column in table.columns
+            None if f"{table.name}.{name}" in _EMPTY else allowed.get(name) or _value(kind, number, chance)
+            for name, kind in columns.items()
         ]
         for number in range(1, ROWS + 1)
     ]
@@ -78,7 +79,7 @@ def _value(kind: str, number: int, chance: random.Random) -> Any:
     if kind.startswith(("FLOAT", "DOUBLE", "NUM")):
         return chance.random()
     if kind.startswith(("TEXT", "VARCHAR")):
-        return f"{number:06}-{chance.randbytes(chance.choice((10, 40, 400))).hex()}"
+        return f"{number:06}-{chance.randbytes(chance.choice(_TEXT_BYTES)).hex()}"
     return number
 
 

@@ -1,6 +1,10 @@
 """A database of any earlier revision is migrated with its rows to the newest revision, and every query still works."""
 
 import json
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +16,7 @@ from cloud.clinical.assignments import Assignments
 from cloud.clinical.devices import Devices, Enrolment
 from cloud.clinical.observations.export import export_observations
 from cloud.foundation.db import Database, migrate, open_database
+from cloud.foundation.db.address import PostgresqlAddress, read_address
 from cloud.foundation.db.revisions import known_revisions
 from cloud.foundation.db.sqlite import SqliteDatabase
 from cloud.foundation.events import Outbox
@@ -23,6 +28,7 @@ from tests.builders.cloud_people import NOON_US, HandClock
 from tests.builders.parts import sweep_once
 from tests.builders.received_batches import RECEIVED
 from tests.cloud.db.test_migrations import run_sql
+from tests.harness.postgresql import PostgresqlCluster
 
 DATABASES = Path(__file__).parents[2] / "databases"
 CLOCK = HandClock()
@@ -50,8 +56,8 @@ def inserts(path: Path, *, sqlite: bool) -> list[str]:
     return statements
 
 
-async def upgraded(url: str, revision: str) -> Database:
-    """Create a database at `revision` with its stored rows, run each later migration in turn, and open the database."""
+async def upgrade(url: str, revision: str) -> None:
+    """Create a database at `revision` with its stored rows, and run each later migration in turn."""
     await migrate(url, revision=revision, create=True)
     old = DATABASES / f"cloud_{revision}.json"
     # text() reads a colon as a parameter, and the rows' JSON contains colons.
@@ -61,11 +67,66 @@ async def upgraded(url: str, revision: str) -> Database:
     await run_sql(url, *rows)
     for later in known_revisions()[known_revisions().index(revision) + 1 :]:
         assert (await migrate(url, revision=later)).after == later
-    return await open_database(url)
 
 
-async def test_rows_of_the_first_revision_are_kept_by_every_migration(empty_database_url: str) -> None:
-    database = await upgraded(empty_database_url, "0001")
+class UpgradedFiles:
+    """SQLite databases of earlier revisions. Each is upgraded once, since all migrations take a second, and copied."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._numbers = count(1)
+
+    async def open(self, revision: str) -> Database:
+        template = self._folder / f"{revision}.db"
+        if not template.exists():
+            await upgrade(f"sqlite:///{template}", revision)
+        return await open_database(
+            f"sqlite:///{shutil.copy(template, self._folder / f'copy-{next(self._numbers)}.db')}"
+        )
+
+
+class UpgradedPostgresql:
+    """PostgreSQL databases of earlier revisions, upgraded and copied likewise. `stack` drops them at its end."""
+
+    def __init__(self, cluster: PostgresqlCluster, stack: ExitStack) -> None:
+        self._cluster = cluster
+        self._stack = stack
+        self._templates: dict[str, str] = {}
+
+    async def open(self, revision: str) -> Database:
+        if revision not in self._templates:
+            url = self._stack.enter_context(self._cluster.database(template="template0"))
+            await upgrade(url, revision)
+            self._templates[revision] = database_name(url)
+        copied = self._cluster.database(template=self._templates[revision])
+        return await open_database(self._stack.enter_context(copied))
+
+
+def database_name(url: str) -> str:
+    address = read_address(url)
+    assert isinstance(address, PostgresqlAddress)
+    assert address.url.database is not None
+    return address.url.database
+
+
+@pytest.fixture(scope="module")
+def upgraded_files(tmp_path_factory: pytest.TempPathFactory) -> UpgradedFiles:
+    return UpgradedFiles(tmp_path_factory.mktemp("upgraded"))
+
+
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.pg)])
+def upgraded(request: pytest.FixtureRequest) -> Iterator[UpgradedFiles | UpgradedPostgresql]:
+    with ExitStack() as stack:
+        if request.param == "sqlite":
+            yield request.getfixturevalue("upgraded_files")
+        else:
+            yield UpgradedPostgresql(request.getfixturevalue("postgresql"), stack)
+
+
+async def test_rows_of_the_first_revision_are_kept_by_every_migration(
+    upgraded: UpgradedFiles | UpgradedPostgresql,
+) -> None:
+    database = await upgraded.open("0001")
     operator = Actor.operator("tnt_old")
     (gateway,) = await Fleet(database, CLOCK, IDS).list(operator)
     assert (gateway.public_key, gateway.status and gateway.status.epoch) == (b"\x07" * 32, "epoch-old")
@@ -79,9 +140,9 @@ async def test_rows_of_the_first_revision_are_kept_by_every_migration(empty_data
 
 
 async def test_observations_and_custody_records_of_the_second_revision_are_kept_by_every_migration(
-    empty_database_url: str,
+    upgraded: UpgradedFiles | UpgradedPostgresql,
 ) -> None:
-    database = await upgraded(empty_database_url, "0002")
+    database = await upgraded.open("0002")
     operator = Actor.operator("ten_test")
     reports = [report async for report in CustodyCheck(database, operator, with_rows=True).reports()]
     assert {(report.epoch, report.lane): (report.through, report.findings) for report in reports} == {
@@ -99,9 +160,9 @@ async def test_observations_and_custody_records_of_the_second_revision_are_kept_
 
 
 async def test_upgrade_sets_no_retention_period_for_data_that_were_never_deleted_before(
-    empty_database_url: str,
+    upgraded: UpgradedFiles | UpgradedPostgresql,
 ) -> None:
-    database = await upgraded(empty_database_url, "0002")
+    database = await upgraded.open("0002")
     clock = HandClock()
     clock.advance(us=20_000 * 86_400_000_000)
     for kind in ("numerics", "waveforms", "batches", "vehicle_events"):
@@ -114,8 +175,10 @@ async def test_upgrade_sets_no_retention_period_for_data_that_were_never_deleted
 
 
 @pytest.mark.parametrize("revision", ["0001", "0002"])
-async def test_upgraded_sqlite_file_passes_the_foreign_key_and_integrity_checks(tmp_path: Path, revision: str) -> None:
-    database = await upgraded(f"sqlite:///{tmp_path / 'cloud.db'}", revision)
+async def test_upgraded_sqlite_file_passes_the_foreign_key_and_integrity_checks(
+    upgraded_files: UpgradedFiles, revision: str
+) -> None:
+    database = await upgraded_files.open(revision)
     assert isinstance(database, SqliteDatabase)
     async with database.read() as tx:
         assert len(await tx.execute(text("PRAGMA foreign_key_check"))) == 0
