@@ -1,12 +1,15 @@
 """Fixtures for both databases: a test that uses `database` runs once on SQLite and once on PostgreSQL.
 
-Each test has its own database, a copy of one that is migrated once per session.
+Each test has its own database, a copy of one that is migrated once per process.
 """
 
 import asyncio
+import atexit
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,13 +20,22 @@ from tests.harness.postgresql import PostgresqlCluster, postgresql
 __all__ = ["database", "database_url", "empty_database_url", "migrated_sqlite", "postgresql"]
 
 
-@pytest.fixture(scope="session")
-def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the path of a SQLite database at the newest revision, of which each test uses a copy."""
-    path = tmp_path_factory.mktemp("template") / "cloud.db"
+@cache
+def migrated_file() -> Path:
+    """Return the path of a SQLite database at the newest revision, of which each test uses a copy. It is migrated once
+    in a process, since the migrations take longer than most tests."""
+    folder = tempfile.mkdtemp(prefix="argus-template-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = Path(folder, "cloud.db")
     with ThreadPoolExecutor(max_workers=1) as executor:
         executor.submit(asyncio.run, migrate(f"sqlite:///{path}", create=True)).result()
     return path
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite() -> Path:
+    """Return the path of a SQLite database at the newest revision, of which each test uses a copy."""
+    return migrated_file()
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.pg)])

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -40,9 +41,10 @@ class Console:
 
 
 @pytest.fixture
-def console(tmp_path: Path) -> Console:
+def console(tmp_path: Path, migrated_sqlite: Path) -> Console:
+    shutil.copy(migrated_sqlite, tmp_path / "cloud.db")
     made = Console(settings_file(tmp_path))
-    assert made.json("init")["before"] is None
+    made.json("init")
     return made
 
 
@@ -139,7 +141,7 @@ def test_error_for_a_missing_database_or_setting_states_how_to_create_it(tmp_pat
     for command in (("tenants", "list"), ("serve",), ("migrate",)):
         assert "argus-cloud init" in console.refused(*command)
     assert not (tmp_path / "cloud.db").exists()
-    console.json("init")
+    assert console.json("init")["before"] is None
     assert "[hosts.auth]" in console.refused("serve")
     assert "[mqtt]" in console.refused("serve", "--only", "ingest")
     assert "cannot be read" in Console(tmp_path / "none.toml").refused("tenants", "list")

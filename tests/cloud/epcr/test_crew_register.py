@@ -1,6 +1,7 @@
 """An operator maintains the crew register of an organisation at the console: ids and roles, no names."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ class Console:
 
 
 @pytest.fixture
-def console(tmp_path: Path) -> Console:
+def console(tmp_path: Path, migrated_sqlite: Path) -> Console:
+    shutil.copy(migrated_sqlite, tmp_path / "cloud.db")
     made = Console(settings_file(tmp_path))
     made.run("init")
     made.run("tenants", "add", "--name", "North", "--id", "tnt_1")

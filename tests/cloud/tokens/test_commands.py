@@ -1,6 +1,7 @@
 """An operator decides at the console which apps get tokens. A secret is printed once and is never an argument."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,8 @@ class Console:
 
 
 @pytest.fixture
-def console(tmp_path: Path) -> Console:
+def console(tmp_path: Path, migrated_sqlite: Path) -> Console:
+    shutil.copy(migrated_sqlite, tmp_path / "cloud.db")
     made = Console(settings_file(tmp_path))
     assert made.json("init")["master_key_file"] == str(tmp_path / "master.key")
     for number in ("1", "2"):
