@@ -134,7 +134,7 @@ witness_file = "witness"
         return await invoke("--config", self.config, *arguments)
 
     async def provision(self) -> dict[str, Any]:
-        finished = await self.command("provision", "--json")
+        finished = await self.invoke("provision", "--json")
         assert finished.code == 0, finished.err
         provisioned: dict[str, Any] = finished.json()
         return provisioned

@@ -1,17 +1,17 @@
 """A real `argus-cloud serve` with its settings, its database and fixed tenants and apps in a folder.
 
 A test starts, queries, stops and kills the process. Everything is done as an operator does it: `init`, the console's
-commands, `serve`. The tenants and apps are the same for every test: two tenants, the first with two organisations and
-entitled to all scopes outside of the catalogue, which its apps have. The apps `north` and `south` see one organisation
-of the first tenant each, `other` sees the second tenant, and `low` sees what `north` sees, with the lowest clearance.
-The process writes its log to a file, which `log_text()` reads. The module is synchronous, so that one cloud can be used
-by a whole session of tests.
+commands (in the test's process), `serve`. On SQLite the database is a copy of a migrated one. The tenants and apps are
+the same for every test: two tenants, the first with two organisations and entitled to all scopes outside of the
+catalogue, which its apps have. The apps `north` and `south` see one organisation of the first tenant each, `other` sees
+the second tenant, and `low` sees what `north` sees, with the lowest clearance. The process writes its log to a file,
+which `log_text()` reads. The module is synchronous, so that one cloud can be used by a whole session of tests.
 """
 
 import json
 import os
 import re
-import shlex
+import shutil
 import signal
 import sqlite3
 import ssl
@@ -30,6 +30,8 @@ import cloud.slices  # noqa: F401  the scopes are derived from the slices
 from cloud.access.apps import ENTITLED
 from simulators.demo.free_ports import free_port
 from tests.builders.contract_canaries import found_in
+from tests.harness.cloud_command import argus_cloud
+from tests.harness.databases import migrated_file
 
 START_S_MAX = 30.0
 STOP_S_MAX = 30.0
@@ -117,18 +119,12 @@ class RunningCloud:
         )
 
     def commands(self, *lines: Sequence[str]) -> list[Any]:
-        """Run several `argus-cloud` commands in one process; return the JSON output of each."""
-        batch = self.folder / "commands"
-        batch.write_text("".join(f"{shlex.join(line)}\n" for line in lines))
-        return [json.loads(line) for line in self.console("batch", str(batch)).splitlines()]
+        """Run several `argus-cloud` commands; return the JSON output of each."""
+        return [json.loads(self.console(*line)) for line in lines]
 
     def console(self, *words: str) -> str:
-        """Run one `argus-cloud` command, which must succeed; return its output."""
-        done = subprocess.run(
-            [_PROGRAM, "--config", str(self.config), *words], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, f"argus-cloud {shlex.join(words)}: {done.stderr}"
-        return done.stdout
+        """Run one `argus-cloud` command, which must succeed, in the test's process; return its output."""
+        return argus_cloud(self.config, *words)
 
     def start(self, *words: str) -> None:
         """Start `argus-cloud serve WORDS`, and return when every host responds."""
@@ -300,6 +296,8 @@ def cloud_running(
     file, `more_limits` to its section `[http]`.
     """
     url = database_url or f"sqlite:///{folder / 'cloud.db'}"
+    if database_url is None:
+        shutil.copy(migrated_file(), folder / "cloud.db")
     cloud = RunningCloud(folder, url, more_settings, more_limits, objects_dir)
     cloud.write_settings()
     scopes = [word for name in sorted(ENTITLED) for word in ("--scope", name)]

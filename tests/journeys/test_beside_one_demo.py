@@ -220,10 +220,10 @@ async def test_demo_names_a_finished_export_whose_result_can_be_downloaded(demo:
 
 async def test_care_that_the_crew_wrote_in_the_vehicle_is_the_record_of_the_encounter(demo: RunningDemo):
     facts = demo.facts
-    shows = ("epcr", "show", facts["encounter_id"], "--tenant", facts["tenant_id"], "--json")
+    shows = f"epcr show {facts['encounter_id']} --tenant {facts['tenant_id']}"
 
     async def groups() -> dict[str, Any]:
-        record = json.loads(await run(program("argus-cloud"), "--config", facts["cloud_config"], *shows))
+        (record,) = await demo.cloud_commands(shows)
         written = {field["key"].partition(".")[0] for field in record["fields"]}
         return record if written >= {"situation", "vitals", "exam", "procedures", "medications"} else {}
 

@@ -40,13 +40,13 @@ async def test_readings_of_captures_played_to_the_gateway_are_stored_exactly(tmp
         truths = [reading for name in WITH_TRUTH for reading in truth_of(name)]
 
         async def stored() -> list[dict[str, Any]]:
-            rows = (await ambulance.command("observations", "--json")).json_lines()
+            rows = (await ambulance.invoke("observations", "--json")).json_lines()
             return rows if len(readings_of(rows)) >= len(truths) else []
 
         # Unconfirmed reports may not be on the disk yet when the player has ended.
         await eventually(stored, poll_s=0.2, what="as many readings are stored as there are in the captures")
         assert await ambulance.stop() == 0
-        rows = (await ambulance.command("observations", "--json")).json_lines()
+        rows = (await ambulance.invoke("observations", "--json")).json_lines()
     # The captures' readings in the order in which they were played, each capture's sorted as its truth is.
     for name in WITH_TRUTH:
         assert readings_of(taken_until(rows, len(truth_of(name)))) == truth_of(name), name

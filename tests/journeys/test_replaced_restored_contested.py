@@ -21,6 +21,7 @@ from simulators.demo.free_ports import free_port
 from simulators.demo.gateway_status import query_gateway
 from tests.harness.demo import RunningDemo, program, run, start_demo
 from tests.harness.eventually import eventually
+from tests.harness.gateway_process import invoke
 
 pytestmark = [pytest.mark.broker, pytest.mark.demo, pytest.mark.asyncio(loop_scope="module")]
 
@@ -123,16 +124,17 @@ async def test_second_gateway_with_a_copied_identity_is_reported_and_keeps_its_o
         agent = ("agent", "oximeter", "--unit", "9", "--tcp", f"127.0.0.1:{port}", "--for", "4")
         await run(program("argus-sim"), *agent)
         await eventually(contested, within_s=40)
-        status = json.loads(await run(program("argus-gateway"), "--config", str(config), "status", "--json"))
+        status = (await invoke("--config", config, "status", "--json")).json()
         assert status["uplink"]["contested"] is True
-        doctor = await run(program("argus-gateway"), "--config", str(config), "doctor", expect=1)
-        assert "identity" in doctor
+        doctor = await invoke("--config", config, "doctor")
+        assert doctor.code == 1
+        assert "identity" in doctor.out
     finally:
         rival.terminate()
         await rival.wait()
     assert "gateway.identity_contested" in {name for name, _ in await domain_events(demo)}
-    kept = await run(program("argus-gateway"), "--config", str(config), "observations", "--json")
-    assert any(json.loads(line)["handle"] == 1 for line in kept.splitlines())
+    kept = await invoke("--config", config, "observations", "--json")
+    assert any(observation["handle"] == 1 for observation in kept.json_lines())
 
 
 async def test_gateway_with_a_new_store_begins_a_new_epoch_and_the_cloud_keeps_earlier_observations(
@@ -142,10 +144,10 @@ async def test_gateway_with_a_new_store_begins_a_new_epoch_and_the_cloud_keeps_e
     before = await demo.exported()
     for left in demo.state_dir.glob("gateway/buffer.sqlite*"):
         left.unlink()
-    config = str(demo.state_dir / "gateway.toml")
-    refused = await run(program("argus-gateway"), "--config", config, "provision", expect=1)
-    assert refused == ""
-    await run(program("argus-gateway"), "--config", config, "provision", "--new-store")
+    config = demo.state_dir / "gateway.toml"
+    refused = await invoke("--config", config, "provision")
+    assert (refused.code, refused.out) == (1, "")
+    assert (await invoke("--config", config, "provision", "--new-store")).code == 0
     demo = await ambulance.drive()
     after = await demo.exported()
     assert identities(before) < identities(after)

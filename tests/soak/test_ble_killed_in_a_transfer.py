@@ -41,7 +41,7 @@ def fill(meter: Peripheral) -> int:
 async def held(vehicle: Vehicle, meter: Peripheral) -> collections.Counter[str]:
     """Count the meter's observations in the gateway by device time; each record has one observation."""
     system_id = meter.sensor.description.system_id.hex()
-    finished = await vehicle.command("observations", "--json", "--device", system_id)
+    finished = await vehicle.invoke("observations", "--json", "--device", system_id)
     assert finished.code == 0, finished.err
     rows = finished.json_lines()
     return collections.Counter(row["device_time"] for row in rows if row["unit"] is not None)

@@ -65,7 +65,7 @@ async def serve(vehicle: Vehicle, port: int, what: str) -> None:
             assert response.status == 200, what
         status = await vehicle.status()
         assert status["store"]["state"] == "ok", what
-        finished = await vehicle.command("doctor")
+        finished = await vehicle.invoke("doctor")
         said = " ".join(finished.out.split())
         assert "set aside" in said if status["store"]["set_aside"] else "Traceback" not in finished.err, what
     finally:

@@ -112,7 +112,7 @@ async def test_second_run_command_is_rejected_while_a_gateway_is_running(tmp_pat
         before = await gateway.provision()
         assert before["created"] == []
         for command in ("status", "devices", "observations", "doctor"):
-            finished = await gateway.command(command)
+            finished = await gateway.invoke(command)
             assert finished.code == 0, finished
         assert_one_sentence(await gateway.command("run"), "Another process has the store")
         assert await thermometer.measure(36.7) == "answered"
@@ -171,9 +171,9 @@ async def test_gateway_on_a_read_only_disk_rejects_measurements(tmp_path: Path):
                 served = await serving.end()
             assert (served.code, "Traceback" in served.err + served.out) == (0, False), served
             for command in ("status", "devices", "observations"):
-                finished = await gateway.command(command)
+                finished = await gateway.invoke(command)
                 assert "Traceback" not in finished.err
                 assert finished.code == 0 or len(finished.err.strip().splitlines()) == 1, finished
-            doctor = await gateway.command("doctor")
+            doctor = await gateway.invoke("doctor")
             assert doctor.code == 1
             assert "not writable" in " ".join(doctor.out.split())
