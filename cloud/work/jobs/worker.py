@@ -194,9 +194,10 @@ class JobWorker:
             now_us = self._clock.now_us()
             self._due = [one for one in (DueTenant(*row) for row in rows) if one.due_at_us <= now_us]
             self._queried_s = now_s
-        here = Counter(slot.leased.tenant_id for slot in self._running.values())
-        free = self._slots - len(self._running) - self._claiming.total()
-        counts = dict(self._shares.divide(self._due, here + self._claiming, min(free, self._batch)))
+        free, counts = self._slots - len(self._running) - self._claiming.total(), dict[str, int]()
+        if free > 0:
+            here = self._claiming + Counter(slot.leased.tenant_id for slot in self._running.values())
+            counts = dict(self._shares.divide(self._due, here, min(free, self._batch)))
         self.starving = {one.tenant_id for one in self._due if not one.running and one.tenant_id not in counts}
         return counts
 
