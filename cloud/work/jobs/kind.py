@@ -104,7 +104,8 @@ class JobKind(Generic[PayloadT, StateT]):
     scopes that are needed in addition to those of jobs: by the caller who starts a job or fetches its result, and by
     the app when a worker claims the job. `has_long_steps`: a step may take minutes. A worker gives such jobs all of its
     slots but one at most, so that a job with short steps starts at once. `window` names the two fields of the payload
-    for the begin and the end of a time range; only jobs of such a kind can be put on a schedule, which fills them.
+    for the begin and the end of a time range; only jobs of such a kind can be put on a schedule, which fills them
+    and does not call `admit`.
 
     A value that `payload` does not admit is refused when the job is enqueued: a `ValueError` of a validator is a
     response 400 that names the field, and a `DomainError` is the response of its status. A validator that conceals a

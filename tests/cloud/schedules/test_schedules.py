@@ -7,6 +7,7 @@ import pytest
 from cloud.access.apps import AppUnknown, ClearanceExceeded
 from cloud.foundation.http import BodyMalformed
 from cloud.foundation.viewer import Actor
+from cloud.work.jobs import job_kinds
 from cloud.work.schedules import SCHEDULE, Window
 from cloud.work.schedules import service as schedule_service
 from cloud.work.schedules.errors import (
@@ -57,6 +58,12 @@ async def test_invalid_schedule_is_refused(desk: ScheduleDesk) -> None:
         with pytest.raises(refusal):
             await desk.add(**values)
     assert await desk.schedules.list(desk.home.operator) == []
+
+
+def test_kinds_that_can_be_scheduled_need_no_admission_of_a_request() -> None:
+    scheduled = [kind for kind in job_kinds().values() if kind.window is not None]
+    assert {kind.name for kind in scheduled} == {"export.bulk", "graph.compute"}
+    assert all(kind.admit is None and set(kind.window or ()) <= set(kind.payload.model_fields) for kind in scheduled)
 
 
 async def test_first_window_may_begin_in_the_past(desk: ScheduleDesk) -> None:
