@@ -1,11 +1,33 @@
-"""Fixtures of all cloud tests: real databases, and password hashes that need little time."""
+"""Fixtures of all cloud tests: real databases, an installation for the console, and password hashes that need little
+time."""
+
+import json
+import shutil
+from pathlib import Path
 
 import pytest
 
 from cloud.access.identity import passwords
-from tests.harness.databases import database, database_url, empty_database_url, migrated_sqlite, postgresql
+from tests.builders.cloud_settings import settings_file
+from tests.harness.cloud_command import argus_cloud
+from tests.harness.databases import (
+    database,
+    database_url,
+    empty_database_url,
+    migrated_file,
+    migrated_sqlite,
+    postgresql,
+)
 
-__all__ = ["database", "database_url", "empty_database_url", "migrated_sqlite", "password_cost", "postgresql"]
+__all__ = [
+    "database",
+    "database_url",
+    "empty_database_url",
+    "migrated_sqlite",
+    "password_cost",
+    "postgresql",
+    "two_tenants",
+]
 
 # The least that argon2 accepts for one lane.
 CHEAPEST_KIB = 8
@@ -16,3 +38,18 @@ def password_cost(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reduce the cost of a password hash to microseconds; tests of the hash itself restore the product's cost."""
     monkeypatch.setattr(passwords, "MEMORY_KIB", CHEAPEST_KIB)
     monkeypatch.setattr(passwords, "PASSES", 1)
+
+
+@pytest.fixture(scope="session")
+def two_tenants(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of an installation with the tenants `tnt_1` and `tnt_2`, each with one organisation. Tests of
+    the console copy it, since its set-up takes longer than most commands."""
+    folder = tmp_path_factory.mktemp("installation")
+    shutil.copy(migrated_file(), folder / "cloud.db")
+    config = settings_file(folder)
+    assert json.loads(argus_cloud(config, "init", "--json"))["master_key_file"] == str(folder / "master.key")
+    for number in ("1", "2"):
+        tenant, organization = f"tnt_{number}", f"org_{number}"
+        argus_cloud(config, "tenants", "add", "--name", "North", "--id", tenant)
+        argus_cloud(config, "organizations", "add", "--tenant", tenant, "--name", "Station", "--id", organization)
+    return folder

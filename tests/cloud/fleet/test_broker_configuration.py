@@ -1,6 +1,7 @@
 """`argus-cloud broker config` writes the complete configuration of the broker."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,8 @@ def test_operator_guide_refers_to_the_broker_config_command_and_contains_no_mosq
 
 
 @pytest.fixture
-def console(tmp_path: Path) -> Console:
+def console(tmp_path: Path, migrated_sqlite: Path) -> Console:
+    shutil.copy(migrated_sqlite, tmp_path / "cloud.db")
     return Console(settings_file(tmp_path, more=f'[broker]\ndirectory = "{tmp_path / "live"}"\n'))
 
 

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import stat
 from pathlib import Path
 
@@ -37,7 +38,8 @@ class Shell:
 
 
 @pytest.fixture
-def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, migrated_sqlite: Path) -> Shell:
+    shutil.copy(migrated_sqlite, tmp_path / "cloud.db")
     monkeypatch.chdir(tmp_path)
     return Shell(tmp_path)
 

@@ -10,7 +10,6 @@ import pytest
 from typer.testing import CliRunner
 
 from cloud.cli import app
-from tests.builders.cloud_settings import settings_file
 from tests.cloud.cli.conftest import logging_as_before
 
 __all__ = ["logging_as_before"]  # commands in this process set up logging as in their own
@@ -34,14 +33,9 @@ class Console:
 
 
 @pytest.fixture
-def console(tmp_path: Path, migrated_sqlite: Path) -> Console:
-    shutil.copy(migrated_sqlite, tmp_path / "cloud.db")
-    made = Console(settings_file(tmp_path))
-    assert made.json("init")["master_key_file"] == str(tmp_path / "master.key")
-    for number in ("1", "2"):
-        made.json("tenants", "add", "--name", "North", "--id", f"tnt_{number}")
-        made.json("organizations", "add", "--tenant", f"tnt_{number}", "--name", "Station", "--id", f"org_{number}")
-    return made
+def console(tmp_path: Path, two_tenants: Path) -> Console:
+    shutil.copytree(two_tenants, tmp_path, dirs_exist_ok=True)
+    return Console(tmp_path / "cloud.toml")
 
 
 TENANT = ("--tenant", "tnt_1")
