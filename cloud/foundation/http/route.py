@@ -162,8 +162,8 @@ class Route:
             raise ValueError(f"{self.path} needs a caller; only public documents are open to browsers")
         if self.sunset_on and not (self.deprecated_on and self.deprecated_on <= self.sunset_on):
             raise ValueError(f"{self.path} ends before it is deprecated")
-        if self.body is not None and self.body_kind is BodyKind.BYTES:
-            raise ValueError(f"{self.path} reads bytes, which have no model")
+        if self.body_kind is BodyKind.BYTES and (self.body is not None or self.idempotent):
+            raise ValueError(f"{self.path} reads bytes, which have neither a model nor a fingerprint")
         if self.concealed and self.in_contract:
             raise ValueError(f"{self.path} is concealed, and so not part of the public contract")
         if self.idempotent and self.method == "GET":

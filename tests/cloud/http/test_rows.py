@@ -4,9 +4,10 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from cloud.foundation.clock import SystemClock
-from cloud.foundation.http import EVERY_HOST, Access, Host, Scopes
+from cloud.foundation.http import EVERY_HOST, Access, BodyKind, Host, Scopes
 from cloud.foundation.http.listing import listed
 from cloud.foundation.http.request import NEVER_AN_ID
 from cloud.foundation.http.table import RouteTable
@@ -30,6 +31,8 @@ from tests.builders.http_surface import route
         {"sunset_on": date(2027, 1, 1)},
         {"deprecated_on": date(2027, 1, 2), "sunset_on": date(2027, 1, 1)},
         {"idempotent": True},
+        {"method": "POST", "body_kind": BodyKind.BYTES, "idempotent": True},
+        {"method": "POST", "body_kind": BodyKind.BYTES, "body": BaseModel},
     ],
 )
 def test_route_with_invalid_attributes_is_refused_when_it_is_defined(wrong: dict[str, object]) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from cloud.foundation.http.idempotency import WINDOW_US
 from cloud.foundation.objects import NAMED_US_MAX, ResultSweeper
 from cloud.foundation.objects import received as received_module
 from cloud.work.jobs.running import worker_of
@@ -103,6 +104,9 @@ async def test_repeated_request_starts_one_import_and_keeps_its_rows_once(desk: 
     await desk.parts.shared(worker_of).step()
     assert (await desk.ask("POST", "/v1/jobs", body, who="importer", key="k-1")).content == first.content
     assert await count(desk.database) == 1
+    desk.clock.advance(us=WINDOW_US + 1)
+    later = await desk.ask("POST", "/v1/jobs", body, who="importer", key="k-1")
+    assert (later.status_code, len(await pieces(desk))) == (201, 1)
 
 
 async def test_file_that_was_lost_or_has_a_long_line_changes_nothing(
