@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,12 +30,13 @@ LARGE = 100_000
 async def run_victim(url: str, folder: Path, what: str) -> tuple[int, float]:
     """Run the children; return the number of kills, and the seconds that they took."""
     words = (sys.executable, "-m", "tests.harness.import_victim", url, str(folder), what)
-    process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)
+    # A session of its own, so that its children end with it.
+    process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE, start_new_session=True)
     try:
         output, _ = await asyncio.wait_for(process.communicate(), 580)
     finally:
         if process.returncode is None:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
     assert process.returncode == 0
     killed, seconds = output.split()[-2:]

@@ -64,7 +64,7 @@ async def test_partner_gets_one_signed_callback_and_downloads_the_result(databas
 async def test_failed_and_cancelled_jobs_are_reported_like_succeeded_ones(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cloud.work.graph.work.ENCOUNTERS_MAX", 0)
+    monkeypatch.setattr("cloud.work.graph.work.OWNERS_MAX", 0)
     async with receiving() as receiver, job_desk(database, tmp_path / "objects", allowing(receiver)) as desk:
         await desk.post(callback_url=receiver.url())
         cancelled = await desk.start(callback_url=receiver.url())
