@@ -20,6 +20,7 @@ from tests.bench import (
     buffer,
     decode,
     encounters,
+    exports,
     fhir,
     http,
     ingest,
@@ -230,6 +231,19 @@ RATIOS = (
         unit="jobs/s",
         reference_is="pgqueuer, same server, batch and durability",
         prepare=jobs.measure_pgqueuer,
+    ),
+    *(
+        Bench(
+            name=f"export.{form}",
+            unit="rows/CPU s",
+            reference_is=f"the same rows through the driver, and {writer}",
+            prepare=partial(exports.measure, form),
+        )
+        for form, writer in (
+            ("ndjson", "one orjson.dumps each"),
+            ("parquet", "pyarrow"),
+            ("fhir_ndjson", "one orjson.dumps of a resource each"),
+        )
     ),
 )
 
