@@ -1,10 +1,10 @@
 """Numerics and waveforms whose batch still takes observations: held in memory, or durable in an open batch.
 
-A batch is cut within `batch_s` after its first observation (`cut_times`), or when it is full; then it can be sent. All
-lanes are cut together, so that they share a commit. Live observations that no device keeps are held in memory until the
-cut. Observations whose caller waits are committed at once, and their batch stays open: the next commit writes the same
-row again, with more observations. That costs hardly more than a row of its own, because SQLite writes whole pages, and
-it saves an envelope. An open batch needs no recovery: after a crash it is complete as it is.
+A batch is cut `batch_s` after its first observation, or when it is full; then it can be sent. All lanes are cut
+together, so that they share a commit. Live observations that no device keeps are held in memory until the cut.
+Observations whose caller waits are committed at once, and their batch stays open: the next commit writes the same row
+again, with more observations. That costs hardly more than a row of its own, because SQLite writes whole pages, and it
+saves an envelope. An open batch needs no recovery: after a crash it is complete as it is.
 
 When a channel goes into alarm, all lanes are cut at once, so that the cloud gets the alarm and the curves before it.
 Does not know the store or a clock: times are passed in.
@@ -15,7 +15,6 @@ from dataclasses import replace
 from operator import attrgetter
 
 from gateway.buffer.blocks import Block, blocks_of_lane, sample_bytes
-from gateway.buffer.cut_times import Cut
 from gateway.buffer.lanes import LaneHead, OpenBatch
 from gateway.buffer.rows import Row
 from gateway.buffer.settings import BufferSettings
@@ -34,6 +33,11 @@ would send more than three messages a second for them."""
 GROW_OBSERVATIONS_MAX = 256
 """Number of observations from which a batch takes no more of them after its commit, because each further commit encodes
 all of them again."""
+
+EARLY_PART = 0.3
+"""Part of `batch_s` by which a commit may cut the lanes early. Where a device reports once a second, one commit then
+serves its report and the cut. The next waveforms begin a batch up to a quarter of a second after that report (their
+blocks have this length), so a smaller part would let the time of the next report decide by chance."""
 
 ALARMS_MAX = 1024
 """Maximum number of channels known to be in alarm: more than a vehicle's devices have. Beyond it, the oldest one is
@@ -54,7 +58,7 @@ class OpenLanes:
         self._held: Content = {}
         self._held_observations: dict[Lane, int] = {}
         self._held_sample_bytes = 0
-        self._cut: Cut | None = None
+        self._since_s: float | None = None
         self._in_alarm: dict[tuple[str, int], None] = {}
 
     # ---- when
@@ -62,14 +66,14 @@ class OpenLanes:
     @property
     def due_s(self) -> float | None:
         """Monotonic time of the next cut; None where no batch takes observations."""
-        return None if self._cut is None else self._cut.due_s
+        return None if self._since_s is None else self._since_s + self._settings.batch_s
 
     def is_due(self, now_s: float) -> bool:
         return self.due_s is not None and now_s >= self.due_s
 
     def is_nearly_due(self, now_s: float) -> bool:
         """Return whether a commit at `now_s` should cut the lanes too, since their cut would follow soon."""
-        return self._cut is not None and now_s >= self._cut.early_s
+        return self.due_s is not None and now_s >= self.due_s - EARLY_PART * self._settings.batch_s
 
     @property
     def is_full(self) -> bool:
@@ -99,15 +103,14 @@ class OpenLanes:
 
     # ---- what
 
-    def hold(self, content: Mapping[Lane, Sequence[DeviceObservations]], cut: Cut) -> None:
-        """Hold observations until the cut, or until a commit of their lane. `cut` is that of a batch that begins now;
-        an earlier one stays."""
+    def hold(self, content: Mapping[Lane, Sequence[DeviceObservations]], now_s: float) -> None:
+        """Hold observations until the cut, or until a commit of their lane."""
         for lane, sections in content.items():
             self._held.setdefault(lane, []).extend(sections)
             count = sum([len(section.observations) for section in sections])
             self._held_observations[lane] = self._held_observations.get(lane, 0) + count
         self._held_sample_bytes += _curve_bytes(content)
-        self._cut = self._cut or cut
+        self._since_s = now_s if self._since_s is None else self._since_s
 
     def take(self, lanes: Collection[Lane]) -> Content:
         """Return the held observations of `lanes`, and hold them no longer."""
@@ -148,13 +151,13 @@ class OpenLanes:
                 sections = [*(before.sections if before is not None and block.grows else ()), *content[lane]]
                 heads[lane].open_batch = OpenBatch(ends[lane], len(block.payload), sections)
 
-    def settle(self, heads: Mapping[Lane, LaneHead], cut: Cut) -> None:
-        """After a commit, determine whether a batch still takes observations. `cut` is that of a batch that begins with
-        this commit; an earlier one stays."""
+    def settle(self, heads: Mapping[Lane, LaneHead], now_s: float) -> None:
+        """After a commit at `now_s`, determine whether a batch still takes observations. The time to the next cut
+        begins with the first one."""
         if not self._held and all(head.open_batch is None for head in heads.values()):
-            self._cut = None
-        else:
-            self._cut = self._cut or cut
+            self._since_s = None
+        elif self._since_s is None:
+            self._since_s = now_s
 
 
 def _curve_bytes(content: Mapping[Lane, Sequence[DeviceObservations]]) -> int:

@@ -17,7 +17,6 @@ import structlog
 
 from gateway.buffer import full_disk, losses, retention
 from gateway.buffer.blocks import Block, blocks_of, check_sections, sections_by_lane
-from gateway.buffer.cut_times import CutTimes
 from gateway.buffer.errors import BufferClosed, StoreFull
 from gateway.buffer.losses import Loss
 from gateway.buffer.open_lanes import TIMED_LANES, Content, OpenLanes
@@ -64,7 +63,6 @@ class Writer:
         self._call = workers.notify
         self._carried: Item | None = None
         self._open = OpenLanes(store.settings)
-        self._cuts = CutTimes(store.clock, store.settings.batch_s)
         self._held: list[Append] = []
         self._alarmed = self._urgent = False
         self._ending = False
@@ -170,7 +168,7 @@ class Writer:
             return True
         item.lanes = set(content)
         self._held.append(item)
-        self._open.hold(content, self._cuts.of_batch(store.clock.monotonic_s()))
+        self._open.hold(content, store.clock.monotonic_s())
         self._call(self._take, item)
         return True
 
@@ -229,7 +227,7 @@ class Writer:
         if cut:
             for head in store.heads.values():
                 head.open_batch = None
-        lanes.settle(store.heads, self._cuts.of_batch(now_s))
+        lanes.settle(store.heads, now_s)
         self._report(outcomes)
 
     def _release(self, held: Content, error: BaseException | None = None) -> list[Outcome]:
@@ -327,7 +325,6 @@ class Writer:
         self._report([outcome])
 
     def _acknowledge(self, ack: Ack) -> None:
-        self._cuts.phase_ms = ack.cut_phase_ms
         head = self._store.heads[ack.lane]
         if ack.through_sequence > head.acked:
             self._store.set_acked(ack.lane, ack.through_sequence)

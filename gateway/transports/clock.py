@@ -35,10 +35,6 @@ class Clock(Protocol):
     def wall_error_us(self) -> int:
         """Largest error of `wall_us` while the wall clock is synchronised, as far as this clock knows."""
 
-    @property
-    def synchronised(self) -> bool:
-        """True while a time service keeps `wall_us` right, as far as this clock knows."""
-
     def timeout_at(self, deadline_s: float | None) -> AbstractAsyncContextManager[object]:
         """Return a context manager that raises TimeoutError when `monotonic_s` reaches `deadline_s`; None: never."""
 
@@ -65,7 +61,6 @@ class SystemClock:
     """The clock of this machine. It cannot judge its own wall clock; `sessions/clocks/trusted_clock` does."""
 
     wall_error_us = 0
-    synchronised = False
 
     def __init__(self) -> None:
         self._boot_id = _boot_id()

@@ -12,7 +12,6 @@ from protocols.uplink.lanes import Lane
 from protocols.uplink.messages import Fields, write_message
 
 MISSING_RANGES_MAX = 64
-SECOND_MS = 1000
 _CLAUSE = "uplink ack v1"
 
 
@@ -30,10 +29,6 @@ class Ack:
     there, the hash that the gap record names. None: the cloud does not report the hash. In the response to a status the
     gateway compares `through_hash` with the hash in its store, since two copies of one store may have the same
     sequences with different batches.
-
-    `cut_phase_ms` (0 to 999) is the time after each whole second of UTC at which the cloud requests that the gateway
-    ends its batches of numerics and waveforms, so that those of many vehicles arrive together. None: the cloud makes no
-    request. A gateway whose clock is not synchronised ignores it.
     """
 
     epoch: str
@@ -43,7 +38,6 @@ class Ack:
     highest_sequence: int = 0
     conflict: bool = False
     through_hash: bytes | None = None
-    cut_phase_ms: int | None = None
 
     def __post_init__(self) -> None:
         """Increase `highest_sequence` to its lowest possible value, if it is below that value: the end of the last
@@ -97,7 +91,6 @@ def encode_ack(ack: Ack) -> bytes:
             "highest": ack.highest_sequence,
             "conflict": ack.conflict,
             "through_hash": None if ack.through_hash is None else ack.through_hash.hex(),
-            **({} if ack.cut_phase_ms is None else {"cut_phase_ms": ack.cut_phase_ms}),
         }
     )
 
@@ -126,5 +119,4 @@ def decode_ack(data: bytes) -> Ack:
         highest_sequence=highest,
         conflict=fields.boolean("conflict"),
         through_hash=fields.optional_hash("through_hash"),
-        cut_phase_ms=fields.optional_integer("cut_phase_ms", least=0, most=SECOND_MS - 1),
     )

@@ -66,8 +66,8 @@ class Fields:
             raise self.wrong(f"{name} is not a whole number from {least} to {most}")
         return number
 
-    def optional_integer(self, name: str, *, least: int = -INTEGER_MAX - 1, most: int = INTEGER_MAX) -> int | None:
-        return None if self._fields.get(name) is None else self.integer(name, least=least, most=most)
+    def optional_integer(self, name: str) -> int | None:
+        return None if self._fields.get(name) is None else self.integer(name)
 
     def __contains__(self, name: str) -> bool:
         return name in self._fields

@@ -49,8 +49,6 @@ class MeasuredSource:
         self._clock = clock
         self._acknowledged = acknowledged
         self._read: dict[Lane, dict[int, _Unacknowledged]] = {lane: {} for lane in Lane}
-        self.cut_phase_ms: int | None = None
-        """Phase that the cloud requested with its last acknowledgement."""
 
     @property
     def epoch(self) -> str:
@@ -73,7 +71,6 @@ class MeasuredSource:
 
     async def acknowledge(self, ack: Ack) -> None:
         now_us = self._clock.wall_us()
-        self.cut_phase_ms = ack.cut_phase_ms
         read = self._read[ack.lane]
         for sequence in [each for each in read if each <= ack.through_sequence]:
             self._count(read.pop(sequence), now_us)

@@ -1,10 +1,9 @@
 """One simulated vehicle: its buffer, its uplink, and the reports of its devices.
 
 Waveforms are streamed, and their batches share a commit a second; numerics are reported with confirmation, and are
-durable before the next report. The reports of all devices are appended in two calls a second. Where the cloud requests
-a phase of the second, one call has the numerics and the waveforms before them, and the other one the waveforms up to
-the cut. Without a request, the first call begins a batch, and the second one has the further waveforms and the
-numerics, whose commit cuts the batch. A gateway appends each report when it comes, and its batches are the same.
+durable before the next report. The reports of all devices are appended in two calls a second: the first one begins a
+batch, and the second one has the further waveforms with their times and the numerics, whose commit cuts the batch. A
+gateway appends each report when it comes, and its batches are the same.
 
 A vehicle that cannot keep up with its devices is late. Its lateness is measured, because a fleet that slows down with
 the cloud would hide that the cloud is slow.
@@ -18,13 +17,11 @@ from pathlib import Path
 from typing import Final, Self
 
 from gateway.buffer import Buffer, BufferSettings, create_store
-from gateway.buffer.cut_times import CutTimes
 from gateway.buffer.workers import StoreThreads
 from gateway.security.identity import Identity, IdentityUnusable
 from gateway.sessions.clocks.trusted_clock import UNSTATED_ERROR_US, TrustedClock
 from gateway.sync.uplink import Uplink, UplinkSettings
 from protocols.device_time import absolute_time_at
-from protocols.ieee11073.specializations.extended import BLOCK_S
 from protocols.uplink.events import GatewayEvent
 from protocols.uplink.lanes import Lane
 from protocols.uplink.observations import DeviceObservations, DeviceRef
@@ -76,9 +73,7 @@ class Vehicle:
     """A vehicle whose store is open. `recorded` counts the observations that the buffer took in this run, by lane.
     `is_new`: the store was empty when this run opened it."""
 
-    def __init__(
-        self, buffer: Buffer, source: MeasuredSource, uplink: Uplink, profile: Profile, clock: TrustedClock
-    ) -> None:
+    def __init__(self, buffer: Buffer, uplink: Uplink, profile: Profile, clock: TrustedClock) -> None:
         self.buffer = buffer
         self.uplink = uplink
         self.recorded: Counter[Lane] = Counter()
@@ -86,9 +81,6 @@ class Vehicle:
         self.connections = 0
         self.is_new = not any(mark.last for mark in buffer.marks().values())
         self.clock = clock
-        self._source = source
-        self._cuts = CutTimes(clock, STORE_SETTINGS.batch_s)
-        self._cut_s = 0.0
         self._since_us = -1
         self._devices = [
             DeviceRef(system_id_of(buffer.gateway, kind), description_of(kind).model) for kind in profile.kinds
@@ -118,7 +110,7 @@ class Vehicle:
         )
         source = MeasuredSource(buffer, clock, acknowledged)
         uplink = Uplink(source, identity, settings, clock, tenant=tenant, gateway=gateway, software="argus-sim fleet")
-        return cls(buffer, source, uplink, profile, clock)
+        return cls(buffer, uplink, profile, clock)
 
     @property
     def gateway(self) -> str:
@@ -151,7 +143,7 @@ class Vehicle:
         begins_batch = True
         for at_s, step in recording.play(from_s):
             steps.append((begin_s + at_s, step))
-            if not (step.confirmed or self._ends_call(begin_s + at_s, begins_batch=begins_batch)):
+            if not (begins_batch or step.confirmed):
                 continue
             begins_batch = bool(step.confirmed)
             if not await self._wait(begin_s + at_s, ending):
@@ -159,18 +151,11 @@ class Vehicle:
             self.late_s_max = max(self.late_s_max, self.clock.monotonic_s() - (begin_s + at_s))
             await self._append(steps)
             steps.clear()
-            self._cuts.phase_ms = self._source.cut_phase_ms
-            self._cut_s = self._cuts.of_batch(self.clock.monotonic_s()).due_s
             if at_s >= event_s:
                 event_s, is_connected = event_s + EVENT_EVERY_S, not is_connected
                 await self.append_event("device.connected" if is_connected else "device.disconnected")
         await self.append_event("device.disconnected")
         await self.buffer.flush()
-
-    def _ends_call(self, at_s: float, *, begins_batch: bool) -> bool:
-        """Return whether a step at `at_s` of the monotonic clock, which has only waveforms, is appended at once: as the
-        last one before the cut or, without a requested phase, as the first one of a batch."""
-        return begins_batch if self._cuts.phase_ms is None else at_s + BLOCK_S > self._cut_s
 
     async def _wait(self, until_s: float, ending: asyncio.Event) -> bool:
         """Wait until `until_s` of the monotonic clock. Return False soon when `ending` is set."""

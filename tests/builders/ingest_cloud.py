@@ -112,7 +112,7 @@ class CloudUnderTest:
         self.ids = UlidIds(self.clock)
         self.handover = Handover()
         self.book = QuotaBook(quotas or IngestSection())
-        settings = settings or IngestSettings(retry_least_s=0.001, retry_most_s=0.002, live_wait_s=0.0, join_s=0.0)
+        settings = settings or IngestSettings(retry_least_s=0.001, retry_most_s=0.002, live_wait_s=0.0)
         packer = None if objects is None else WaveformPacker(objects, self.clock, self.ids)
         self.ingest = Ingest(
             database=database, writer=self.writer(), clock=self.clock, packer=packer, settings=settings

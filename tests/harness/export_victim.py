@@ -15,6 +15,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -40,7 +41,6 @@ from tests.builders.ingest_cloud import TENANT
 from tests.builders.job_rows import new_job
 from tests.builders.parts import make_parts
 from tests.builders.statement_count import CountingDatabase
-from tests.harness.forked_child import run_forked
 from tests.harness.webhook_victim import LaterClock
 
 KINDS = (
@@ -161,7 +161,16 @@ async def work(url: str, objects: str, ahead_us: int, place: Place) -> None:
 
 def run_child(url: str, objects: str, ahead_us: int, killed_at: tuple[str, str] | None) -> int:
     """Run one child; return its exit status."""
-    return run_forked(lambda: work(url, objects, ahead_us, Place(killed_at)))
+    child = os.fork()
+    if not child:
+        try:
+            asyncio.run(work(url, objects, ahead_us, Place(killed_at)))
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def main(url: str, objects: str, payload: str, course: str) -> dict[str, Any]:

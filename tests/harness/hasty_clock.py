@@ -19,7 +19,6 @@ class HastyClock:
         self._began_us = self._clock.wall_us()
         self.boot_id = self._clock.boot_id
         self.wall_error_us = 0
-        self.synchronised = False
 
     def monotonic_s(self) -> float:
         return self._began_s + (self._clock.monotonic_s() - self._began_s) * self._factor

@@ -23,7 +23,6 @@ class MovedClock:
         self._wall_us = wall_us
         self.boot_id = boot_id
         self.wall_error_us = 0
-        self.synchronised = False
         self._timeouts: list[tuple[float, asyncio.Timeout]] = []
         self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
 

@@ -45,10 +45,6 @@ class IngestSettings:
     join. Four commits a second, however many vehicles send. With a batch's own second, and some hundredths for the
     object and the commit, live values reach the database within 1.3 s."""
 
-    join_s: float = 0.12
-    """Time for which the first batch after a pause waits for those of other gateways with the same phase
-    (`cut_phase`), whose clocks and connections differ by some hundredths of a second."""
-
     waveforms_bytes_max: int = ENTRIES_BYTES_MAX
     """Bytes of waveforms that are packed at once, since they fill an object."""
 

@@ -1,10 +1,8 @@
 """Collect numerics and waveforms of all vehicles, so that they share a commit and an object.
 
 A commit writes the last page of each table and index again, and an object takes a file, two flushes and a row. So while
-the load is low, the batches of a quarter of a second share both. The first batch after a pause waits too, for a shorter
-time: gateways that cut their batches at the same moment (`cut_phase`) then need one commit a second. Under load a
-group is full sooner, and the next one does not wait. Events, care records and statuses are not queued here: they never
-wait.
+the load is low, the batches of a quarter of a second share both. Under load a group is full sooner, and the next one
+does not wait. Events, care records and statuses are not queued here: they never wait.
 
 Numerics do not wait for the object store. If an object is not durable within `OBJECT_WAIT_S`, the numerics are written
 without its waveforms, which follow as soon as it is. If the object store is slow, waveforms beyond `BACKLOG_BYTES_MAX`
@@ -52,7 +50,6 @@ class LiveQueue:
         self._packing = False
         self._late = False  # the waveforms that are being packed were not ready when their group was written
         self._next_s = 0.0
-        self._first_s: float | None = None
         self._work = asyncio.Event()
         self._full = asyncio.Event()
         self._room = asyncio.Event()
@@ -63,7 +60,6 @@ class LiveQueue:
     async def put(self, group: Group) -> Group:
         """Queue a group; wait until there is room for its numerics. Return those of its waveforms for which there is no
         room."""
-        self._first_s = self._first_s or asyncio.get_running_loop().time()
         waveforms = Group() if self._pack is None else group.take(Lane.WAVEFORM)
         left = Group()
         if self._waveforms.bytes and self._waveforms.bytes + waveforms.envelope_bytes > BACKLOG_BYTES_MAX:
@@ -78,21 +74,18 @@ class LiveQueue:
         return left
 
     async def take(self) -> Group:
-        """Wait for batches, then for more until they fill a group, or until the first one has waited `join_s` and the
-        former group was taken `live_wait_s` before, and return them. After a group that was nearly full, the next one
-        waits less."""
+        """Wait for batches, then for more until they fill a group or have waited `live_wait_s`, and return them. After
+        a group that was nearly full, the next one waits less."""
         now_s = asyncio.get_running_loop().time
         while True:
             await self._work.wait()
-            joined_s = 0.0 if self._first_s is None else self._first_s + self._settings.join_s
             with suppress(TimeoutError):
-                async with asyncio.timeout_at(max(self._next_s, joined_s)):
+                async with asyncio.timeout_at(self._next_s):
                     await self._full.wait()
             self._next_s = now_s() + self._settings.live_wait_s * max(0.0, 1.0 - self._load)
             await self._wait_for_object()
             groups = [*self._numerics.take(self._settings, self._settings.group_octets_max), *self._packed]
             self._packed.clear()
-            self._first_s = None
             self._update()
             if groups:
                 return joined(groups)

@@ -35,7 +35,6 @@ from cloud.foundation.errors import DomainError
 from cloud.foundation.objects import ObjectStoreUnavailable
 from cloud.vehicles.custody import Reason
 from cloud.vehicles.fleet import GatewayAccess, GatewayDirectory, GatewayName, RegisteredGateway
-from cloud.vehicles.ingest.cut_phase import CutPhase
 from cloud.vehicles.ingest.delivery_group import Group, rows_of
 from cloud.vehicles.ingest.group import DueAck, GroupWriter, Written
 from cloud.vehicles.ingest.limits import OBJECT_ATTEMPTS_MAX, SLOW_ATTEMPTS_MAX, IngestSettings
@@ -90,7 +89,6 @@ class Ingest:
         self._shut_out = shut_out
         self._directory = GatewayDirectory()
         self._statuses = StatusKeeper(clock, writer.outbox)
-        self.cut_phase = CutPhase()
 
     async def run(self, source: BatchSource, sender: AckSender) -> None:
         """Receive, write and acknowledge until cancelled; then finish and acknowledge the current group."""
@@ -109,7 +107,6 @@ class Ingest:
                 if group.deliveries:
                     await ready.put(group)
                 if of_live_lanes.deliveries:
-                    self.cut_phase.add(len(of_live_lanes.deliveries), asyncio.get_running_loop().time())
                     await self._let_go(await live.put(of_live_lanes))
 
     async def _pack(self, waveforms: Group) -> Group:
@@ -214,8 +211,7 @@ class Ingest:
             await delivery.accept()
 
     async def _send(self, sender: AckSender, due: DueAck) -> None:
-        ack = replace(due.ack, cut_phase_ms=self.cut_phase.requested_ms)
-        if not await sender.acknowledge(due.tenant_id, due.gateway_id, ack):
+        if not await sender.acknowledge(due.tenant_id, due.gateway_id, due.ack):
             log.info("ingest.answer_unsent", gateway=due.gateway_id, lane=due.ack.lane.value)
 
     async def _durable(self, group: Group) -> list[DueAck]:

@@ -174,8 +174,7 @@ async def turns(count: int = 20) -> None:
         await asyncio.sleep(0)
 
 
-HOUR = IngestSettings(live_wait_s=3_600.0, join_s=0.0)
-JOIN = IngestSettings(live_wait_s=0.0, join_s=3_600.0)
+HOUR = IngestSettings(live_wait_s=3_600.0)
 
 
 async def test_first_group_is_taken_at_once_and_the_next_batches_share_one(gateway: GatewayInVehicle) -> None:
@@ -189,16 +188,6 @@ async def test_first_group_is_taken_at_once_and_the_next_batches_share_one(gatew
         await queue.put(group_of(*gateway.many(BATCHES_FULL - 2)))
         lanes = [one.lane for one in (await taking).deliveries if isinstance(one, BatchDelivery)]
         assert (len(lanes), lanes.count(Lane.WAVEFORM)) == (BATCHES_FULL, 1)
-
-
-async def test_first_batch_after_a_pause_waits_for_those_of_other_gateways(gateway: GatewayInVehicle) -> None:
-    async with queue_of(JOIN) as queue:
-        taking = asyncio.create_task(queue.take())
-        await queue.put(group_of(gateway.send(), waves(gateway)))
-        await turns()
-        assert not taking.done()
-        await queue.put(group_of(*gateway.many(BATCHES_FULL - 2)))
-        assert len((await taking).deliveries) == BATCHES_FULL
 
 
 async def test_group_after_a_full_one_is_taken_at_once(gateway: GatewayInVehicle) -> None:
@@ -218,7 +207,7 @@ async def test_rows_fill_a_group(gateway: GatewayInVehicle) -> None:
 
 
 async def test_group_takes_no_more_than_a_transaction_may_write(gateway: GatewayInVehicle) -> None:
-    async with queue_of(IngestSettings(group_observations_max=10, live_wait_s=0.0, join_s=0.0)) as queue:
+    async with queue_of(IngestSettings(group_observations_max=10, live_wait_s=0.0)) as queue:
         await queue.put(group_of(gateway.send(*[97.0] * 8)))
         await queue.put(group_of(gateway.send(*[97.0] * 8)))
         waiting = asyncio.create_task(queue.put(group_of(gateway.send())))

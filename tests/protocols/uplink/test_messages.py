@@ -62,18 +62,6 @@ def test_ack_with_missing_ranges_that_contradict_its_through_sequence_is_refused
         decode_ack(octets)
 
 
-def test_requested_phase_of_an_ack_is_decoded():
-    ack = Ack(epoch=EPOCH, lane=Lane.NUMERIC, through_sequence=9, cut_phase_ms=750)
-    assert decode_ack(encode_ack(ack)) == ack
-
-
-@pytest.mark.parametrize("phase", ["1000", "-1", "0.5", '"0"'])
-def test_requested_phase_outside_a_second_is_refused(phase: str):
-    octets = encode_ack(Ack(epoch=EPOCH, lane=Lane.NUMERIC, through_sequence=9, cut_phase_ms=0))
-    with pytest.raises(RemoteProtocolError):
-        decode_ack(octets.replace(b'"cut_phase_ms":0', f'"cut_phase_ms":{phase}'.encode()))
-
-
 def test_unknown_fields_of_an_ack_are_ignored():
     octets = encode_ack(Ack(epoch=EPOCH, lane=Lane.EVENT, through_sequence=1))
     assert decode_ack(octets[:-1] + b',"weather":"rain"}') == decode_ack(octets)
