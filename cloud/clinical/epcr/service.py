@@ -117,6 +117,12 @@ class Epcr:
             raise EncounterTaken
         return Begun(found, created=False)
 
+    async def is_crew(self, tx: Transaction, viewer: Viewer, encounter: Encounter, crew_ids: Sequence[str]) -> bool:
+        """Return whether these ids are the crew of an encounter. Raises `CrewMemberUnknown` for an id outside of its
+        organisation's register."""
+        known = await checked_crew(tx, self._crew, viewer, encounter.organization_id, crew_ids)
+        return set(known) == await self._encounters.crew_ids(tx, encounter)
+
     async def summary(self, viewer: Viewer, encounter_id: str) -> EncounterSummary:
         """Return an encounter's summary. Raises `EncounterUnknown`, also for an encounter of another organisation."""
         found = await self._encounters.look_up(self._database.peek, viewer, encounter_id)

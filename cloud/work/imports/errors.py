@@ -1,12 +1,17 @@
 """Errors of imports."""
 
-from cloud.foundation.errors import DomainError
+from cloud.foundation.errors import DomainError, PrivateError
 from cloud.foundation.http import Refused
 
 
 class UploadUnknown(DomainError, code="upload_unknown", status=422):
     """An upload is not found. It was sent more than a day ago, by another app or for another organisation, or a job has
     used it. Send it again."""
+
+
+class EncounterDiffers(PrivateError, code="encounter_differs"):
+    """The encounter exists with another care model or crew. An import does not change encounters. Leave the row out,
+    and change the mission with PATCH /api/v1/epcr/encounters/{encounterId}/mission."""
 
 
 class UploadEmpty(DomainError, code="upload_empty", status=400):

@@ -35,11 +35,8 @@ def document(payload: ImportPayload, state: ImportState) -> dict[str, Any]:
     staged = state.staged
     return {
         "data": payload.data.value,
-        "rows": state.created + state.updated + state.refused + state.left_out,
-        "created": state.created,
-        "updated": state.updated,
-        "refused": state.refused,
-        "left_out": state.left_out,
+        "rows": sum(state.counts.values()),
+        **state.counts,
         "error_count": state.error_count,
         "errors": [error._asdict() for error in state.errors],
         "not_imported": [{"first_line": first, "last_line": last} for first, last in state.ranges],

@@ -6,6 +6,7 @@ devices by serial number, profiles by reference, encounters by incident and vehi
 """
 
 from collections.abc import Mapping
+from enum import Enum, auto
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError, model_validator
@@ -34,9 +35,19 @@ from cloud.foundation.errors import DomainError, Mistake, meaning_of
 from cloud.foundation.http import mistakes_of
 from cloud.foundation.process import Process
 from cloud.foundation.viewer import Actor
+from cloud.work.imports.errors import EncounterDiffers
 from cloud.work.imports.schemas import ImportData, RowError
 
 ROW_MALFORMED = "row_malformed"
+
+
+class Stored(Enum):
+    """The effect of a row: a new object, a write to the existing one, or none since that one has the same fields."""
+
+    CREATED = auto()
+    UPDATED = auto()
+    UNCHANGED = auto()
+
 
 RowT = TypeVar("RowT", bound=BaseModel)
 
@@ -55,8 +66,8 @@ class RowStore(Protocol):
         error of the step."""
         ...
 
-    async def store(self, tx: Transaction, actor: Actor, organization_id: str, row: Any) -> bool:
-        """Store a row; return whether it is new. Raises one of `refusals` for a row that cannot be stored."""
+    async def store(self, tx: Transaction, actor: Actor, organization_id: str, row: Any) -> Stored:
+        """Store a row. Raises one of `refusals` for a row that cannot be stored."""
         ...
 
     async def record(self, tx: Transaction, actor: Actor, organization_id: str, count: int) -> None:
@@ -80,7 +91,7 @@ class DeviceRows(_Rows[DeviceEnrolment]):
     def __init__(self, process: Process) -> None:
         self._enrolment = Enrolment(process.database, process.clock, process.ids)
 
-    async def store(self, tx: Transaction, actor: Actor, organization_id: str, row: DeviceEnrolment) -> bool:
+    async def store(self, tx: Transaction, actor: Actor, organization_id: str, row: DeviceEnrolment) -> Stored:
         outcome = await self._enrolment.enrol_in(
             tx,
             actor,
@@ -91,7 +102,7 @@ class DeviceRows(_Rows[DeviceEnrolment]):
             system_id=row.system_id,
             vehicle_id=row.vehicle_id,
         )
-        return not outcome.again
+        return Stored.UPDATED if outcome.again else Stored.CREATED
 
 
 class ProfileRows(_Rows[ProfileLine]):
@@ -103,8 +114,9 @@ class ProfileRows(_Rows[ProfileLine]):
     def __init__(self, process: Process) -> None:
         self._profiles = Profiles(process.database, process.clock, process.ids)
 
-    async def store(self, tx: Transaction, actor: Actor, organization_id: str, row: ProfileLine) -> bool:
-        return await self._profiles.put_in(tx, actor, organization_id, row)
+    async def store(self, tx: Transaction, actor: Actor, organization_id: str, row: ProfileLine) -> Stored:
+        is_new = await self._profiles.put_in(tx, actor, organization_id, row)
+        return Stored.CREATED if is_new else Stored.UPDATED
 
     async def record(self, tx: Transaction, actor: Actor, organization_id: str, count: int) -> None:
         await self._profiles.record_import(tx, actor, organization_id, count)
@@ -121,15 +133,16 @@ class EncounterRow(EncounterToBegin):
 
 
 class EncounterRows(_Rows[EncounterRow]):
-    """Encounters, as `POST /api/v1/epcr/encounters` begins them."""
+    """Encounters, as `POST /api/v1/epcr/encounters` begins them. An existing encounter is not changed: its mission may
+    have been changed since the file was written, so a row with other fields is refused."""
 
     model = EncounterRow
-    refusals = (CadIncidentMalformed, CrewMemberUnknown, EncounterTaken, EncounterVehicleUnknown)
+    refusals = (CadIncidentMalformed, CrewMemberUnknown, EncounterDiffers, EncounterTaken, EncounterVehicleUnknown)
 
     def __init__(self, process: Process) -> None:
         self._epcr = Epcr(process.database, process.clock, process.ids)
 
-    async def store(self, tx: Transaction, actor: Actor, organization_id: str, row: EncounterRow) -> bool:
+    async def store(self, tx: Transaction, actor: Actor, organization_id: str, row: EncounterRow) -> Stored:
         dispatch = Dispatch(
             organization_id=organization_id,
             care_model=row.care_model,
@@ -137,7 +150,16 @@ class EncounterRows(_Rows[EncounterRow]):
             crew_ids=row.crew_ids,
             cad_incident_id=row.cad_incident_id,
         )
-        return (await self._epcr.dispatch_in(tx, actor, dispatch)).created
+        begun = await self._epcr.dispatch_in(tx, actor, dispatch)
+        if begun.created:
+            return Stored.CREATED
+        # The crew of the row is compared first, since an unknown member is the error to report.
+        is_crew = "crew_ids" not in row.model_fields_set or await self._epcr.is_crew(
+            tx, actor, begun.encounter, row.crew_ids
+        )
+        if not is_crew or begun.encounter.care_model is not row.care_model:
+            raise EncounterDiffers
+        return Stored.UNCHANGED
 
 
 def row_stores(process: Process) -> Mapping[ImportData, RowStore]:

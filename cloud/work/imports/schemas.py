@@ -123,12 +123,19 @@ class ImportState(BaseModel):
     columns: tuple[str, ...] | None = None
     created: int = 0
     updated: int = 0
+    unchanged: int = 0
     refused: int = 0
     left_out: int = 0
     error_count: int = 0
     errors: list[RowError] = Field(default_factory=list)
     ranges: list[tuple[int, int]] = Field(default_factory=list)
     staged: StagedFacts | None = None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The processed rows, by what became of them."""
+        names = ("created", "updated", "unchanged", "refused", "left_out")
+        return {name: getattr(self, name) for name in names}
 
     def with_errors(self, found: Sequence[RowError]) -> dict[str, Any]:
         """Return the fields that change with further errors."""

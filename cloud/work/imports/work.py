@@ -5,6 +5,7 @@ is stored as a whole, in the transaction that stores the position behind it, or 
 error. So a chunk is imported once, whichever process is killed, and a chunk that was refused can be sent again.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +34,7 @@ from cloud.work.imports.file import (
     without_mark,
 )
 from cloud.work.imports.result import ResultWriter
-from cloud.work.imports.rows import ROW_MALFORMED, RowStore, malformed, refusal, row_stores
+from cloud.work.imports.rows import ROW_MALFORMED, RowStore, Stored, malformed, refusal, row_stores
 from cloud.work.imports.sanctions import SanctionsImport
 from cloud.work.imports.schemas import ImportData, ImportFormat, ImportPayload, ImportState, RowError
 from cloud.work.jobs import Advance, Finish, JobFailure, RunningJob
@@ -143,7 +144,7 @@ class ImportWork:
         rows = chunk.rows
         try:
             async with tx.savepoint():
-                created = await _store_rows(tx, job, store, chunk)
+                stored = await _store_rows(tx, job, store, chunk)
         except _ChunkRefused as refused:
             refused_lines = {error.line for error in refused.errors}
             left_out = sum(number not in refused_lines for number, _ in rows)
@@ -153,7 +154,11 @@ class ImportWork:
                 "ranges": behind.with_range(job.state.line + 1, behind.line),
             }
             return behind.model_copy(update={**counts, **behind.with_errors(refused.errors)})
-        counts = {"created": behind.created + created, "updated": behind.updated + len(rows) - created}
+        counts = {
+            "created": behind.created + stored[Stored.CREATED],
+            "updated": behind.updated + stored[Stored.UPDATED],
+            "unchanged": behind.unchanged + stored[Stored.UNCHANGED],
+        }
         return behind.model_copy(update=counts)
 
     async def _finish(self, objects: ObjectStore, job: Job, effect: Any = None) -> Finish:
@@ -164,8 +169,7 @@ class ImportWork:
             if effect is not None:
                 await effect(tx)
             state = job.state
-            counts = {"created": state.created, "updated": state.updated, "refused": state.refused}
-            metadata = {"data": job.payload.data.value, **counts, "left_out": state.left_out}
+            metadata = {"data": job.payload.data.value, **state.counts}
             await self._audit.record(tx, job.actor, "import.finished", job.id, metadata=metadata)
 
         return await self._writer.finish(objects, job, record)
@@ -202,17 +206,18 @@ def _read(lines: Sequence[bytes], state: ImportState, model: type[BaseModel]) ->
     return _Chunk(rows, errors)
 
 
-async def _store_rows(tx: Transaction, job: Job, store: RowStore, chunk: _Chunk) -> int:
-    """Store all rows, and return the number of new ones. Raises `_ChunkRefused` with all errors of the chunk."""
+async def _store_rows(tx: Transaction, job: Job, store: RowStore, chunk: _Chunk) -> Counter[Stored]:
+    """Store all rows, and return how many were created, updated and unchanged. Raises `_ChunkRefused` with all errors
+    of the chunk."""
     organization_id = job.actor.organization_id
     assert organization_id is not None, "the admission has checked it"
-    found, created = list(chunk.errors), 0
+    found, stored = list(chunk.errors), Counter[Stored]()
     for number, row in chunk.rows:
         try:
-            created += await store.store(tx, job.actor, organization_id, row)
+            stored[await store.store(tx, job.actor, organization_id, row)] += 1
         except store.refusals as error:
             found.append(refusal(number, error, store.model))
     if found:
         raise _ChunkRefused(sorted(found, key=lambda error: error.line))
     await store.record(tx, job.actor, organization_id, len(chunk.rows))
-    return created
+    return stored

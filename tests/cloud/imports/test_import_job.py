@@ -9,11 +9,12 @@ from sqlalchemy import select
 
 from cloud.access.audit import Audit
 from cloud.clinical.devices import devices
-from cloud.clinical.epcr import encounters
+from cloud.clinical.epcr import CrewRegister, encounters
 from cloud.clinical.profiles.tables import profiles
 from cloud.clinical.screening.tables import screening_lists
 from cloud.foundation.events.tables import outbox_events
 from cloud.work.imports import work as work_module
+from cloud.work.imports.rows import Stored
 from cloud.work.jobs.running import worker_of
 from cloud.work.jobs.tables import jobs
 from tests.builders.imports import count, device, encounter, import_now, ndjson, pieces, profile, start_import
@@ -24,6 +25,7 @@ EMPTY = {
     "rows": 0,
     "created": 0,
     "updated": 0,
+    "unchanged": 0,
     "refused": 0,
     "left_out": 0,
     "error_count": 0,
@@ -50,7 +52,7 @@ async def test_rows_in_a_request_are_imported_and_recognised_when_they_are_sent_
     rows = [row(1), row(2)]
     assert await import_now(desk, data=data, rows=rows) == {**EMPTY, "data": data, "rows": 2, "created": 2}
     again = await import_now(desk, data=data, rows=[*rows, row(3)])
-    assert (again["created"], again["updated"]) == (1, 2)
+    assert (again["created"], again["unchanged" if data == "encounters" else "updated"]) == (1, 2)
     assert await count(desk.database, table) == before + 3
     assert await pieces(desk) == []
 
@@ -147,7 +149,7 @@ async def test_profile_above_the_level_of_the_job_is_neither_added_nor_replaced(
     service = work_module.row_stores(desk.parts)[work_module.ImportData.PROFILES]
     async with desk.database.transaction() as tx:
         row = service.model.model_validate(secret[0])
-        assert await service.store(tx, desk.home.operator, "org_north", row)
+        assert await service.store(tx, desk.home.operator, "org_north", row) is Stored.CREATED
     done = await import_now(desk, data="profiles", rows=[profile(1, names=["Replaced"])])
     assert [(one["field"], one["code"]) for one in done["errors"]] == [(None, "profile_taken")]
 
@@ -155,6 +157,23 @@ async def test_profile_above_the_level_of_the_job_is_neither_added_nor_replaced(
 async def test_encounter_without_an_incident_is_an_error_since_it_could_not_be_recognised(desk: JobDesk) -> None:
     done = await import_now(desk, data="encounters", rows=[{"care_model": "prehospital_emergency"}])
     assert "cad_incident_id is required" in done["errors"][0]["message"]
+
+
+async def test_row_of_an_existing_encounter_with_other_fields_is_refused(desk: JobDesk) -> None:
+    crew = CrewRegister(desk.database, desk.clock, desk.parts.ids)
+    for name in ("crw_1", "crw_2"):
+        await crew.add(desk.home.operator, organization_id="org_north", id=name)
+    first = encounter(1, crew_ids=["crw_1"])
+    await import_now(desk, data="encounters", rows=[first])
+    for row, code in (
+        ({**first, "care_model": "interfacility_transfer"}, "encounter_differs"),
+        ({**first, "crew_ids": ["crw_1", "crw_2"]}, "encounter_differs"),
+        ({**first, "care_model": "interfacility_transfer", "crew_ids": ["crw_unknown"]}, "crew_member_unknown"),
+    ):
+        done = await import_now(desk, data="encounters", rows=[row])
+        assert (done["refused"], [one["code"] for one in done["errors"]]) == (1, [code])
+    without_crew = encounter(1)
+    assert (await import_now(desk, data="encounters", rows=[first, without_crew]))["unchanged"] == 2
 
 
 async def test_sanctions_list_becomes_current_as_a_whole(desk: JobDesk) -> None:
