@@ -5,8 +5,12 @@ client has sent before, and the stored payload names the upload. So there is one
 profiles are removed with the upload.
 """
 
+from collections.abc import Collection, Mapping
+
 import orjson
 
+from cloud.access.tenancy import TenancyStore
+from cloud.foundation.db import Transaction
 from cloud.foundation.errors import Mistake
 from cloud.foundation.http import BodyMalformed, OrganizationRequired
 from cloud.foundation.objects import ReceivedPieces, object_store_of
@@ -14,8 +18,8 @@ from cloud.foundation.process import Process
 from cloud.foundation.viewer import Actor
 from cloud.work.imports.errors import UploadsUnavailable, UploadUnknown, WholeTenantRequired
 from cloud.work.imports.file import LINE_BYTES_MAX
-from cloud.work.imports.schemas import ImportData, ImportPayload
-from cloud.work.jobs import Admit
+from cloud.work.imports.schemas import IMPORT_KIND, ImportData, ImportPayload
+from cloud.work.jobs import JobStore
 
 
 def received_of(process: Process) -> ReceivedPieces | None:
@@ -25,13 +29,18 @@ def received_of(process: Process) -> ReceivedPieces | None:
     return None if objects is None else ReceivedPieces(objects, process.ids, process.clock)
 
 
-def admission_of(process: Process) -> Admit[ImportPayload]:
-    """Return the check of requests of a process."""
-    received = process.shared(received_of)
+class ImportAdmission:
+    """Checks the requests of a process."""
 
-    async def admit(actor: Actor, payload: ImportPayload) -> ImportPayload:
-        if received is None:
-            raise UploadsUnavailable
+    def __init__(self, process: Process) -> None:
+        self._opened = process.shared(received_of)
+        self._tenancy = TenancyStore()
+        self._jobs = JobStore()
+
+    async def admit(self, actor: Actor, payload: ImportPayload) -> ImportPayload:
+        """Check a request, and store its rows as an upload. Raises `UploadsUnavailable`, `WholeTenantRequired`,
+        `OrganizationRequired`, `BodyMalformed`, `TooManyPieces`, `UploadUnknown`, `ObjectStoreUnavailable`."""
+        received = self._received
         if payload.data is ImportData.SANCTIONS:
             if actor.organization_id is not None:
                 raise WholeTenantRequired
@@ -40,21 +49,44 @@ def admission_of(process: Process) -> Admit[ImportPayload]:
         if payload.rows is not None:
             upload_id = await received.keep(actor, _written(payload))
             return payload.model_copy(update={"rows": None, "uploads": (upload_id,)})
-        await _check_uploads(received, actor, payload)
+        named = _named(payload)
+        _refuse(named, await received.missing(actor, list(named)))
         return payload
 
-    return admit
+    async def claim(self, tx: Transaction, actor: Actor, payload: ImportPayload) -> None:
+        """Check that no other job that has not removed its file yet names an upload. Raises `UploadUnknown`."""
+        named = _named(payload)
+        if named:
+            # Two requests at once that name an upload: the later one waits here, and finds the job of the earlier one.
+            await self._tenancy.lock_tenant(tx, actor.tenant_id)
+            others = await self._jobs.naming(tx, actor.tenant_id, IMPORT_KIND, list(named))
+            _refuse(named, [piece for piece in named if any(piece in payload for payload in others)])
+
+    async def withdraw(self, actor: Actor, requested: ImportPayload, admitted: ImportPayload) -> None:
+        """Remove the rows of a request that starts no job. The uploads that a request has named stay."""
+        if requested.rows is not None:
+            for piece in admitted.uploads or ():
+                await self._received.remove(actor, piece)
+
+    @property
+    def _received(self) -> ReceivedPieces:
+        if self._opened is None:
+            raise UploadsUnavailable
+        return self._opened
 
 
-async def _check_uploads(received: ReceivedPieces, actor: Actor, payload: ImportPayload) -> None:
-    named = [
-        (f"/payload/{name}/{place}", piece)
+def _named(payload: ImportPayload) -> dict[str, str]:
+    """Return the uploads that a request names, with the JSON Pointer of each."""
+    return {
+        piece: f"/payload/{name}/{place}"
         for name, pieces in (("uploads", payload.uploads), ("aliases", payload.aliases))
         for place, piece in enumerate(pieces or ())
-    ]
-    missing = await received.missing(actor, [piece for _, piece in named])
-    if missing:
-        raise UploadUnknown(mistakes=[Mistake("not found", pointer) for pointer, piece in named if piece in missing])
+    }
+
+
+def _refuse(named: Mapping[str, str], pieces: Collection[str]) -> None:
+    if pieces:
+        raise UploadUnknown(mistakes=[Mistake("not found", named[piece]) for piece in named if piece in pieces])
 
 
 def _written(payload: ImportPayload) -> bytes:

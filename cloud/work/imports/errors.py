@@ -6,7 +6,7 @@ from cloud.foundation.http import Refused
 
 class UploadUnknown(DomainError, code="upload_unknown", status=422):
     """An upload is not found. It was sent more than a day ago, by another app or for another organisation, or a job has
-    used it. Send it again."""
+    used it or names it. Send it again."""
 
 
 class EncounterDiffers(PrivateError, code="encounter_differs"):

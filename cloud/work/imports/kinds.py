@@ -1,8 +1,8 @@
 """The declaration of `import.bulk`."""
 
 from cloud.foundation.process import Process
-from cloud.work.imports.admission import admission_of
-from cloud.work.imports.schemas import ImportData, ImportPayload, ImportState
+from cloud.work.imports.admission import ImportAdmission
+from cloud.work.imports.schemas import IMPORT_KIND, ImportData, ImportPayload, ImportState
 from cloud.work.jobs import JobKind, JobWork, by_field
 
 SCOPES = {
@@ -23,13 +23,13 @@ def _work(process: Process) -> JobWork[ImportPayload, ImportState]:
 
 KINDS = (
     JobKind(
-        name="import.bulk",
+        name=IMPORT_KIND,
         description="Import devices, profiles, encounters or a sanctions list",
         payload=ImportPayload,
         state=ImportState,
         work=_work,
         scopes=by_field("data", SCOPES),
         has_long_steps=True,  # a sanctions list is read in one step
-        admit=admission_of,
+        admission=ImportAdmission,
     ),
 )

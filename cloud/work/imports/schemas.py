@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cloud.foundation.objects import PIECE_ID
 
+IMPORT_KIND = "import.bulk"
 UPLOADS_MAX = 64
 """Pieces of one file, which so has at most 512 MiB. The largest sanctions list has about 100 MB."""
 ROWS_INLINE_MAX = 10_000

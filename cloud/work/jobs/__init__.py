@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cloud.work.jobs.keeping import ResultAbandoned, ResultKeeper
     from cloud.work.jobs.kind import (
         SCOPES,
-        Admit,
+        Admission,
         Advance,
         Effect,
         Finish,

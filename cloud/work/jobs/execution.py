@@ -179,9 +179,11 @@ class JobExecutor:
         return changed
 
     def _failed(self, leased: LeasedJob, error: JobError) -> Settlement:
-        """Return the settlement of a failed job. With a stored state it becomes due again, for its clean-up."""
+        """Return the settlement of a failed job. With a stored state, or data that its admission may have stored, it
+        becomes due again, for its clean-up."""
         log.warning("job.failed", job_id=leased.id, kind=leased.kind, code=error.code)
-        due_at_us = None if leased.state is None else self._clock.now_us()
+        leaves_data = leased.state is not None or self._kinds[leased.kind].admission is not None
+        due_at_us = self._clock.now_us() if leaves_data else None
         return Settlement(leased, JobStatus.FAILED, due_at_us=due_at_us, error=error)
 
     def _retried(self, leased: LeasedJob, error: Exception) -> Settlement:

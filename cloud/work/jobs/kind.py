@@ -88,13 +88,28 @@ class JobWork(Protocol[PayloadT, StateT]):
 
     async def discard(self, job: RunningJob[PayloadT, StateT]) -> None:
         """Remove what the state names and nothing else refers to, such as an unfinished upload. The engine calls it
-        after a job that has stored a state has failed or was cancelled, and may call it twice."""
+        after a job that has stored a state, or whose kind has an `Admission`, has failed or was cancelled. It may call
+        it twice."""
         ...
 
 
-Admit = Callable[[Actor, PayloadT], Awaitable[PayloadT]]
-"""Checks the payload of a request against what is stored, and returns the payload to store. It may store data, which
-must expire by themselves, since the request may still be refused. Raises a `DomainError` for the caller."""
+class Admission(Protocol[PayloadT]):
+    """Admits the requests of one kind. Its methods raise a `DomainError` for the caller."""
+
+    async def admit(self, actor: Actor, payload: PayloadT) -> PayloadT:
+        """Check the payload of a request against what is stored, outside of a transaction, and return the payload to
+        store. It may store data, which must expire by themselves, since the process may end before the job is
+        stored."""
+        ...
+
+    async def claim(self, tx: Transaction, actor: Actor, payload: PayloadT) -> None:
+        """Check the payload of a request in the transaction that stores the job, for what a request at the same time
+        may take too."""
+        ...
+
+    async def withdraw(self, actor: Actor, requested: PayloadT, admitted: PayloadT) -> None:
+        """Remove what `admit` has stored for a request, since it starts no job."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,12 +120,12 @@ class JobKind(Generic[PayloadT, StateT]):
     the app when a worker claims the job. `has_long_steps`: a step may take minutes. A worker gives such jobs all of its
     slots but one at most, so that a job with short steps starts at once. `window` names the two fields of the payload
     for the begin and the end of a time range; only jobs of such a kind can be put on a schedule, which fills them
-    and does not call `admit`.
+    and admits them without `admission`.
 
     A value that `payload` does not admit is refused when the job is enqueued: a `ValueError` of a validator is a
     response 400 that names the field, and a `DomainError` is the response of its status. A validator that conceals a
-    word from callers without a scope finds theirs in its context (`SCOPES`). `admit` checks further what only stored
-    data decide; it is called once in a process."""
+    word from callers without a scope finds theirs in its context (`SCOPES`). `admission` checks further what only
+    stored data decide; it is called once in a process."""
 
     name: str
     description: str
@@ -119,7 +134,7 @@ class JobKind(Generic[PayloadT, StateT]):
     work: Callable[[Process], JobWork[PayloadT, StateT]]
     scopes: ScopesNeeded[PayloadT]
     has_long_steps: bool = False
-    admit: Callable[[Process], Admit[PayloadT]] | None = None
+    admission: Callable[[Process], Admission[PayloadT]] | None = None
     window: tuple[str, str] | None = None
 
 

@@ -5,10 +5,11 @@ however often a client repeats a request. A cancellation and a worker's result c
 condition: the one that is committed first decides (contract matrix A-076).
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import structlog
 from pydantic import BaseModel, ValidationError
 
 from cloud.access.apps import ClearanceExceeded
@@ -25,7 +26,7 @@ from cloud.foundation.viewer import Actor, SecrecyLevel, Viewer
 from cloud.work.jobs.callbacks import CallbackSender, callbacks_of
 from cloud.work.jobs.ending import JobEnds, ends_of
 from cloud.work.jobs.errors import CallbackWithoutApp, JobNotCancellable, JobUnknown, JobWithoutResult, TooManyJobs
-from cloud.work.jobs.kind import SCOPES, AnyKind, job_kinds
+from cloud.work.jobs.kind import SCOPES, Admission, AnyKind, job_kinds
 from cloud.work.jobs.model import Job, JobStatus, NewJob
 from cloud.work.jobs.rights import check_token
 from cloud.work.jobs.signals import JobBell, bell_of
@@ -36,6 +37,8 @@ QUEUED_MAX = 200_000
 limit. The index of so many has 20 MB, and fair sharing keeps them from delaying the jobs of other tenants."""
 FULL_WAIT_S = 60
 """Seconds after which a client may try again when the tenant's queue is full."""
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,17 +95,13 @@ def _unknown_word(name: str, given: str, known: Collection[str]) -> BodyMalforme
     return BodyMalformed(text, mistakes=[Mistake(text, f"/{name}", did_you_mean=near)])
 
 
-Admission = Callable[[Actor, Wanted], Awaitable[Wanted]]
-"""Makes the further checks of a requested job (`JobKind.admit`), and returns the job to enqueue."""
-
-
-async def _admit_all(_actor: Actor, wanted: Wanted) -> Wanted:
-    return wanted
+AdmissionOf = Callable[[AnyKind], Admission[Any] | None]
+"""Returns what admits the requests of a kind; None if the kind has no further checks."""
 
 
 class JobService:
-    """Start, list, read and cancel jobs. `bell` signals the worker of this process after a commit. `admit` checks what
-    is requested; the console requests nothing."""
+    """Start, list, read and cancel jobs. `bell` signals the worker of this process after a commit. `admission_of`
+    returns what checks requests; the console requests nothing."""
 
     def __init__(
         self,
@@ -112,7 +111,7 @@ class JobService:
         bell: JobBell,
         callbacks: CallbackSender,
         ends: JobEnds,
-        admit: Admission = _admit_all,
+        admission_of: AdmissionOf = lambda _kind: None,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -120,7 +119,7 @@ class JobService:
         self._bell = bell
         self._callbacks = callbacks
         self._ends = ends
-        self._admit = admit
+        self._admission_of = admission_of
         self._store = JobStore()
         self._audit = Audit(clock)
 
@@ -135,28 +134,36 @@ class JobService:
         """Return the response that is stored for the idempotency key, or else enqueue a job and store the response that
         `respond` makes. `scopes` are those of the caller's token. Raises `InsufficientScope`, `ClearanceExceeded`,
         `UrlMalformed`, `UrlBlocked`, `WebhookHostNotAllowed`, `TooManyCallbackAddresses`, `TooManyJobs`,
-        `IdempotencyKeyReused`, `IdempotencyKeyInFlight`, and what the kind raises (`JobKind.admit`)."""
+        `IdempotencyKeyReused`, `IdempotencyKeyInFlight`, and what the kind raises (`Admission`)."""
         check_token(wanted.kind.scopes.of(wanted.payload), scopes)
         _check_clearance(actor, wanted)
         # Outside of the transaction, since the name server and the object store may be slow.
         refusal: DomainError | None = None
-        is_repeated = False
+        admission, admitted = self._admission_of(wanted.kind), None
+        is_repeated = is_enqueued = False
         try:
             await self._judge(wanted.callback_url)
-            is_repeated = wanted.kind.admit is not None and await self._is_repeated(once)
-            if not is_repeated:
-                wanted = await self._admit(actor, wanted)
+            is_repeated = admission is not None and await self._is_repeated(once)
+            if admission is not None and not is_repeated:
+                admitted = replace(wanted, payload=await admission.admit(actor, wanted.payload))
         except DomainError as error:
             refusal = error
-        async with self._database.transaction() as tx:
-            replay = await once.replay(tx)
-            if replay is not None:  # also when the request would be refused now: the job exists
-                return replay
-            if refusal is not None:
-                raise refusal
-            if is_repeated:  # its key has expired since: the next attempt is a new request
-                raise IdempotencyKeyInFlight
-            response = await once.store(tx, respond(await self._enqueue(tx, actor, wanted)))
+        try:
+            async with self._database.transaction() as tx:
+                replay = await once.replay(tx)
+                if replay is not None:  # also when the request would be refused now: the job exists
+                    return replay
+                if refusal is not None:
+                    raise refusal
+                if is_repeated:  # its key has expired since: the next attempt is a new request
+                    raise IdempotencyKeyInFlight
+                if admission is not None:
+                    await admission.claim(tx, actor, wanted.payload)
+                response = await once.store(tx, respond(await self._enqueue(tx, actor, admitted or wanted)))
+                is_enqueued = True  # also if the commit is then unknown: the job may exist
+        finally:
+            if admission is not None and admitted is not None and not is_enqueued:
+                await _withdraw(admission, actor, wanted, admitted)
         self._bell.ring()
         return response
 
@@ -231,7 +238,8 @@ class JobService:
         """Cancel a queued or running job. Return it, and whether this call has cancelled it: False if it was cancelled
         before. Raises `JobUnknown`, `JobNotCancellable`."""
         async with self._database.transaction() as tx:
-            cancelled = await self._store.cancel(tx, actor, job_id, self._clock.now_us())
+            admitted = [name for name, kind in job_kinds().items() if kind.admission is not None]
+            cancelled = await self._store.cancel(tx, actor, job_id, self._clock.now_us(), admitted_kinds=admitted)
             if cancelled is None:
                 found = await self._find(tx, actor, job_id)
                 if found.status is not JobStatus.CANCELLED:
@@ -254,12 +262,18 @@ def _check_clearance(actor: Actor, wanted: Wanted) -> None:
         raise ClearanceExceeded
 
 
+async def _withdraw(admission: Admission[Any], actor: Actor, wanted: Wanted, admitted: Wanted) -> None:
+    try:
+        await admission.withdraw(actor, wanted.payload, admitted.payload)
+    except DomainError as error:  # the response is that of the request; the data expire by themselves
+        log.warning("job.withdrawal_failed", kind=wanted.kind.name, code=error.code)
+
+
 def service_of(process: Process) -> JobService:
     """Make the service of jobs of a process. Call it as `process.shared(service_of)`."""
 
-    async def admit(actor: Actor, wanted: Wanted) -> Wanted:
-        make = wanted.kind.admit
-        return wanted if make is None else replace(wanted, payload=await process.shared(make)(actor, wanted.payload))
+    def admission_of(kind: AnyKind) -> Admission[Any] | None:
+        return None if kind.admission is None else process.shared(kind.admission)
 
     return JobService(
         process.database,
@@ -268,5 +282,5 @@ def service_of(process: Process) -> JobService:
         process.shared(bell_of),
         process.shared(callbacks_of),
         process.shared(ends_of),
-        admit,
+        admission_of,
     )

@@ -99,11 +99,27 @@ class JobStore:
         every = JobSearch(kinds=search.kinds, statuses=search.statuses)
         return int((await tx.execute(select(func.count()).select_from(jobs).where(*_wanted(viewer, every)))).scalar())
 
-    async def cancel(self, tx: Transaction, viewer: Viewer, job_id: str, now_us: int) -> Job | None:
+    async def naming(self, tx: Transaction, tenant_id: str, kind: str, payload_parts: Sequence[str]) -> Sequence[str]:
+        """Return the payloads of a tenant's jobs of a kind that have one of these parts, as JSON text. Jobs that have
+        ended and await no clean-up are left out."""
+        wanted = (
+            _jobs.tenant_id == tenant_id,
+            or_(_jobs.due_at_us.is_not(None), _jobs.lease_until_us.is_not(None)),
+            _jobs.kind == kind,
+            or_(*(_jobs.payload.contains(part, autoescape=True) for part in payload_parts)),
+        )
+        return [str(row.payload) for row in await tx.execute(select(_jobs.payload).where(*wanted))]
+
+    async def cancel(
+        self, tx: Transaction, viewer: Viewer, job_id: str, now_us: int, *, admitted_kinds: Collection[str] = ()
+    ) -> Job | None:
         """Cancel a job that has not ended, and return it. Return None if the viewer may see no such job or it has ended
-        already; nothing is changed then. A job that has stored a state becomes due again, for its clean-up."""
+        already; nothing is changed then. A job that has stored a state becomes due again, for its clean-up, and so does
+        every job of the kinds `admitted_kinds`, whose admission may have stored data."""
         # A job that was never started has no state. The row is locked, so the expressions see the newest values.
-        began = and_(_jobs.status == JobStatus.RUNNING.value, _jobs.state.is_not(None))
+        is_running = _jobs.status == JobStatus.RUNNING.value
+        is_admitted = _jobs.kind.in_(list(admitted_kinds))
+        leaves_data = and_(is_running, or_(_jobs.state.is_not(None), is_admitted))
         statement = (
             update(jobs)
             .where(_jobs.id == job_id, *visible(jobs, viewer), _jobs.status.in_([status.value for status in OPEN]))
@@ -113,7 +129,7 @@ class JobStore:
                 completed_at_us=now_us,
                 lease_until_us=None,
                 lease_token=_jobs.lease_token + 1,
-                due_at_us=case((began, now_us + CLEANUP_DELAY_US), else_=None),
+                due_at_us=case((leaves_data, now_us + CLEANUP_DELAY_US), (is_admitted, now_us), else_=None),
                 attempts=0,
             )
             .returning(*_JOBS.columns)

@@ -1,15 +1,19 @@
 """Files are sent before the import that names them, and belong to their sender."""
 
+import asyncio
 import hashlib
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from cloud.access.apps import Apps
 from cloud.foundation.http.idempotency import WINDOW_US
 from cloud.foundation.objects import NAMED_US_MAX, ResultSweeper
 from cloud.foundation.objects import received as received_module
 from cloud.work.jobs.running import worker_of
 from cloud.work.jobs.store import CLEANUP_DELAY_US
+from cloud.work.jobs.tables import jobs
 from tests.builders.imports import count, device, import_now, ndjson, pieces, profile, start_import
 from tests.builders.job_desk import JobDesk
 
@@ -139,3 +143,48 @@ async def test_cancelled_import_keeps_what_was_imported_and_removes_its_file(
     await desk.parts.shared(worker_of).step()
     assert await pieces(desk) == []
     assert (await import_now(desk, data="devices", rows=[device(number) for number in range(6)]))["rows"] == 6
+
+
+async def test_rows_of_a_request_that_starts_no_job_are_removed(desk: JobDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = {"kind": "import.bulk", "payload": {"data": "devices", "rows": [device(1)]}}
+    requests = [desk.ask("POST", "/v1/jobs", body, who="importer", key="k-1") for _ in range(5)]
+    assert sorted({response.status_code for response in await asyncio.gather(*requests)}) in ([200, 201], [201])
+    assert len(await pieces(desk)) == 1
+    monkeypatch.setattr("cloud.work.jobs.service.QUEUED_MAX", 1)
+    assert (await desk.ask("POST", "/v1/jobs", body, who="importer")).status_code == 429
+    assert len(await pieces(desk)) == 1
+    upload_id = await desk.upload(FILE)
+    assert (await refused(desk, data="devices", uploads=[upload_id]))[0] == 429
+    assert len(await pieces(desk)) == 2
+
+
+async def test_job_that_ends_without_a_stored_state_has_its_file_removed(desk: JobDesk) -> None:
+    async def cancel(*, is_running: bool) -> None:
+        job_id = await start_import(desk, data="devices", rows=[device(1)])
+        if is_running:
+            await desk.run()
+        assert (await desk.ask("DELETE", f"/v1/jobs/{job_id}", who="importer")).status_code == 204
+        desk.clock.advance(us=CLEANUP_DELAY_US if is_running else 0)
+        await desk.parts.shared(worker_of).step()
+        assert await pieces(desk) == []
+
+    await cancel(is_running=False)
+    await cancel(is_running=True)
+    job_id = await start_import(desk, data="devices", rows=[device(1)])
+    await Apps(desk.database, desk.clock, desk.parts.ids).remove(desk.home.operator, "app_importer")
+    for _ in range(2):
+        await desk.parts.shared(worker_of).step()
+    async with desk.database.read() as tx:
+        stored = (await tx.execute(select(jobs.c.error_code, jobs.c.due_at_us).where(jobs.c.id == job_id))).first()
+    assert stored is not None
+    assert (stored.error_code, stored.due_at_us) == ("app_removed", None)
+    assert await pieces(desk) == []
+
+
+async def test_upload_that_an_open_job_names_is_refused_for_a_second_job(desk: JobDesk) -> None:
+    upload_id = await desk.upload(FILE)
+    payload = {"data": "devices", "uploads": [upload_id]}
+    requests = [desk.post("importer", kind="import.bulk", payload=payload) for _ in range(3)]
+    assert sorted(response.status_code for response in await asyncio.gather(*requests)) == [201, 422, 422]
+    await desk.run()
+    assert await refused(desk, **payload) == (422, "upload_unknown", ["/payload/uploads/0"])
