@@ -96,7 +96,8 @@ async def test_report_with_a_lost_acknowledgement_is_in_the_cloud_once_after_the
         async with device(gateway.address) as again:
             assert await again.measure(38.7, second=2) == "answered"
             assert await again.measure(36.8, second=3) == "answered"
-        kept = (await gateway.invoke("observations", "--json")).json_lines()
+        # A process of its own: the ingest in this process writes its logs to the standard output.
+        kept = (await gateway.command("observations", "--json")).json_lines()
         assert [row["value"] for row in kept] == [36.6, 38.7, 38.7, 36.8]
         assert sorted(await under_way.in_the_cloud()) == [
             (36.6, "2026-05-06T12:00:01.000"),
