@@ -6,7 +6,7 @@ from cloud.foundation.slice import Slice, lazy_exports
 
 # mypy: implicit-reexport
 if TYPE_CHECKING:
-    from cloud.clinical.screening.errors import ListEmpty, ListShrunk, ListUnreadable
+    from cloud.clinical.screening.errors import ListEmpty, ListShrunk, ListUnreadable, TooManyLists
     from cloud.clinical.screening.explanation import explain, shown_list
     from cloud.clinical.screening.importing import ImportedList, ListFile, ListImport, StagedList
     from cloud.clinical.screening.model import Screened, ScreeningList, Subject, WalletHit

@@ -11,6 +11,11 @@ class ListNameMalformed(PrivateError, code="list_name_malformed"):
     """A list name has 1 to 64 characters from A-Z, a-z, 0-9, underscore and hyphen."""
 
 
+class TooManyLists(PrivateError, code="too_many_lists"):
+    """Too many imports of lists of the tenant were interrupted within a day. Their rows are deleted a day after the
+    begin of each."""
+
+
 class ListUnreadable(PrivateError, code="list_unreadable"):
     """The list cannot be read. The list of this name that was imported before is searched as until now."""
 

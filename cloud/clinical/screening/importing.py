@@ -22,6 +22,7 @@ from cloud.clinical.screening.errors import (
     ListNameMalformed,
     ListShrunk,
     ListUnreadable,
+    TooManyLists,
 )
 from cloud.clinical.screening.model import ListState, ScreeningList
 from cloud.clinical.screening.names import fold, keys_of, skeleton
@@ -54,6 +55,9 @@ PROBLEMS_KEPT_MAX = 200
 """Problems of which line and text are kept. More have one cause, such as another format."""
 STAGED_US_MAX = 12 * 3600 * 1_000_000
 """Time after which a staged list is not made current any more: its rows are deleted after a day."""
+STAGED_MAX = 20
+"""Lists of a tenant that are not searched yet: three whole jobs whose worker is killed at each attempt. The largest
+list has about 150 MB of rows."""
 SHARE_LEAST = 0.5
 """Share of the entries of the edition before below which a list may be an incomplete download. The publishers have
 never removed as many at once."""
@@ -124,8 +128,9 @@ class ListImport:
     async def import_list(
         self, actor: Actor, file: ListFile, *, accept_problems: bool = False, accept_smaller: bool = False
     ) -> ImportedList:
-        """Import a list and make it current. Raises `ListFormatUnknown`, `ListNameMalformed`, `ListUnreadable`,
-        `ListHasProblems`, `ListEmpty`, `ListShrunk`; then the list that was current before stays so."""
+        """Import a list and make it current. Raises `ListFormatUnknown`, `ListNameMalformed`, `TooManyLists`,
+        `ListUnreadable`, `ListHasProblems`, `ListEmpty`, `ListShrunk`; then the list that was current before stays
+        so."""
         staged = await self.stage(actor, file)
         try:
             _check(staged, accept_problems)
@@ -139,17 +144,20 @@ class ListImport:
 
     async def stage(self, actor: Actor, file: ListFile) -> StagedList:
         """Store the rows of a list that is not searched yet. `publish` or `refuse` decides about it; without either,
-        its rows are deleted after a day. The file is read in a thread. Raises `ListFormatUnknown`,
-        `ListNameMalformed`, `ListUnreadable`."""
+        its rows are deleted after a day. A stage that fails or is cancelled refuses it. The file is read in a thread.
+        Raises `ListFormatUnknown`, `ListNameMalformed`, `TooManyLists`, `ListUnreadable`. Imports at the same time may
+        exceed the limit of lists by one each."""
         name, now_us = _checked_name(file), self._clock.now_us()
         async with self._database.transaction() as tx:
+            if await self._store.staged_count(tx, actor.tenant_id) >= STAGED_MAX:
+                raise TooManyLists
             list_id = await self._store.begin(tx, actor.tenant_id, name, file.format, now_us)
         progress = _Progress(list_id)
         digest = sha256()
         try:
             await self._write(_staged_rows(file, digest.update, progress))
             await self._write(_word_rows(progress))
-        except ListUnreadable:
+        except (ListUnreadable, asyncio.CancelledError):
             async with self._database.transaction() as tx:
                 await self._refuse(tx, list_id, progress.problem_count)
             raise

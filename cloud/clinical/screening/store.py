@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import ColumnElement, Table, and_, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Table, and_, func, insert, or_, select, tuple_, update
 
 from cloud.clinical.screening.model import ListState, ScreeningList, WalletHit
 from cloud.clinical.screening.tables import (
@@ -86,6 +86,15 @@ class ListStore:
         }
         added = await tx.execute(insert(screening_lists).values(values).returning(screening_lists.c.id))
         return int(added.scalar())
+
+    async def staged_count(self, tx: Transaction, tenant_id: str) -> int:
+        """Return the number of a tenant's lists that are not searched yet, and of which rows may be stored."""
+        staged = (
+            screening_lists.c.tenant_id == tenant_id,
+            screening_lists.c.state == ListState.STAGED.value,
+            screening_lists.c.emptied_at_us.is_(None),
+        )
+        return int((await tx.execute(select(func.count()).select_from(screening_lists).where(*staged))).scalar())
 
     async def change(self, tx: Transaction, list_id: int, **values: Any) -> None:
         """Set columns of a list."""

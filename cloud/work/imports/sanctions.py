@@ -14,6 +14,7 @@ from cloud.clinical.screening import (
     ListShrunk,
     ListUnreadable,
     StagedList,
+    TooManyLists,
 )
 from cloud.foundation.db import Transaction
 from cloud.foundation.objects import ObjectMissing, ObjectStore, StoredObject, stored_piece
@@ -35,6 +36,7 @@ class SanctionsImport:
     loop."""
 
     def __init__(self, process: Process) -> None:
+        self._database = process.database
         self._lists = ListImport(process.database, process.clock)
         self._turn = asyncio.Lock()
 
@@ -52,10 +54,13 @@ class SanctionsImport:
                 staged = await self._lists.stage(job.actor, file)
         except ListUnreadable as refused:
             raise JobFailure(refused.code, refused.sentence) from None
+        except TooManyLists as full:
+            raise JobFailure(full.code, full.sentence, retryable=True) from None
         except ObjectMissing:
             sentence = "An upload was removed during the import. Nothing was imported."
             raise JobFailure("upload_lost", sentence, retryable=True) from None
         if not staged.problem_count and not staged.entries and not staged.wallets:
+            await self._refuse(staged)
             raise JobFailure(ListEmpty.code, ListEmpty().sentence)
         errors = [RowError(one.line, None, RECORD_MALFORMED, one.text) for one in staged.problems]
         state = job.state.with_errors(errors)
@@ -68,7 +73,7 @@ class SanctionsImport:
 
     def deciding(self, job: Job, facts: StagedFacts) -> Effect:
         """Return the effect that makes the list current, or refuses it if a record cannot be used."""
-        staged = StagedList(**facts.model_dump(), problems=())
+        staged = _staged(facts)
 
         async def decide(tx: Transaction) -> None:
             if staged.problem_count:
@@ -83,6 +88,18 @@ class SanctionsImport:
                 raise JobFailure("import_too_late", "The list was read too long ago.", retryable=True) from None
 
         return decide
+
+    async def discard(self, facts: StagedFacts) -> None:
+        """Refuse the list of a job that has failed or was cancelled, so that its rows are deleted now."""
+        await self._refuse(_staged(facts))
+
+    async def _refuse(self, staged: StagedList) -> None:
+        async with self._database.transaction() as tx:
+            await self._lists.refuse(tx, staged)
+
+
+def _staged(facts: StagedFacts) -> StagedList:
+    return StagedList(**facts.model_dump(), problems=())
 
 
 def _pieces(actor: Actor, ids: Sequence[str] | None) -> list[StoredObject]:

@@ -13,10 +13,12 @@ UPLOADS_MAX = 64
 """Pieces of one file, which so has at most 512 MiB. The largest sanctions list has about 100 MB."""
 ROWS_INLINE_MAX = 10_000
 """Rows in a request. The limit of its values (20 000) is reached earlier, unless rows have two fields."""
-ERRORS_LISTED_MAX = 1_000
-"""Errors that a result lists. With them the state has at most 300 kB, which are written again with each chunk."""
+ERRORS_LISTED_MAX = 100
+"""Errors that a result lists. With them the state has about 10 kB, which are written again with each of the 10 000
+chunks of the longest file."""
 RANGES_MAX = 1_000
-"""Ranges of lines without an import that a result lists. The last one then reaches to the last such line."""
+"""Ranges of lines without an import that a result lists: at most 16 kB of the state, and of a file of wrong rows one
+range. The last one then reaches to the last such line."""
 
 UploadId = Annotated[str, Field(pattern=PIECE_ID)]
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern="^[A-Za-z0-9_-]+$")]

@@ -88,7 +88,9 @@ class ImportWork:
         return await self._finish(objects, job)
 
     async def discard(self, job: Job) -> None:
-        """Remove the file. What was imported stays."""
+        """Remove the file, and a list that is not searched. What was imported stays."""
+        if job.state.staged is not None:
+            await self._sanctions.discard(job.state.staged)
         for piece in _pieces(job):
             await self._objects.remove(piece.name)
 

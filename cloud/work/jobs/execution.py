@@ -142,14 +142,12 @@ class JobExecutor:
     async def _save(self, steps: "_Steps", outcome: Advance[Any], progress_pct: int) -> BaseModel:
         """Write the state after a step, and its effect; return the state. Raises `JobLeaseLost`."""
         state: BaseModel = outcome.state
-        text = _dumped(state)
         async with self._database.transaction() as tx:
-            now_us = self._clock.now_us()
+            if outcome.effect is not None:
+                await self._leases.hold(tx, steps.leased)  # the effect decides the state, which is written once
+                state = await outcome.effect(tx) or state
+            text, now_us = _dumped(state), self._clock.now_us()
             await self._leases.save(tx, steps.leased, text, progress_pct, now_us=now_us, lease_us=LEASE_US)
-            decided = None if outcome.effect is None else await outcome.effect(tx)
-            if decided is not None:
-                state, text = decided, _dumped(decided)
-                await self._leases.save(tx, steps.leased, text, progress_pct, now_us=now_us, lease_us=LEASE_US)
         steps.leased = replace(steps.leased, state=text, progress_pct=progress_pct, attempts=1)
         return state
 

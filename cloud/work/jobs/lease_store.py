@@ -162,6 +162,7 @@ _mine = (
     _jobs.lease_token == bindparam("token"),
     _jobs.status == JobStatus.RUNNING.value,
 )
+_HOLD = Prepared(select(_jobs.id).where(*_mine).with_for_update())
 _SAVE = Prepared(
     update(jobs)
     .where(*_mine)
@@ -311,6 +312,11 @@ class LeaseStore:
         values = {**leases(leased), "lease_until": now_us + lease_us}
         rows = await tx.driver.rows(_RENEW, values)
         return {row[0] for row in rows}
+
+    async def hold(self, tx: Transaction, leased: LeasedJob) -> None:
+        """Lock a running job until `tx` ends. Raises `JobLeaseLost`; the caller must then roll back."""
+        if not await tx.driver.rows(_HOLD, {"which": leased.id, "token": leased.lease_token}):
+            raise JobLeaseLost
 
     async def save(
         self, tx: Transaction, leased: LeasedJob, state: str, progress_pct: int, *, now_us: int, lease_us: int

@@ -12,9 +12,12 @@ from cloud.clinical.devices import devices
 from cloud.clinical.epcr import CrewRegister, encounters
 from cloud.clinical.profiles.tables import profiles
 from cloud.clinical.screening.tables import screening_lists
+from cloud.foundation.db import Transaction
 from cloud.foundation.events.tables import outbox_events
 from cloud.work.imports import work as work_module
 from cloud.work.imports.rows import Stored
+from cloud.work.jobs.lease_store import LeaseStore
+from cloud.work.jobs.model import LeasedJob
 from cloud.work.jobs.running import worker_of
 from cloud.work.jobs.tables import jobs
 from tests.builders.imports import count, device, encounter, import_now, ndjson, pieces, profile, start_import
@@ -137,7 +140,17 @@ async def test_errors_beyond_the_limit_are_counted_and_not_listed(
     monkeypatch.setattr("cloud.work.imports.schemas.ERRORS_LISTED_MAX", 3)
     monkeypatch.setattr("cloud.work.imports.schemas.RANGES_MAX", 1)
     rows = [device(number, device_class="x") if number != 3 else device(3) for number in (1, 2, 3, 3, 5, 6)]
+    saves, save = [], LeaseStore.save
+
+    async def count_saves(
+        self: LeaseStore, tx: Transaction, leased: LeasedJob, state: str, *rest: Any, **more: Any
+    ) -> None:
+        saves.append(state)
+        await save(self, tx, leased, state, *rest, **more)
+
+    monkeypatch.setattr(LeaseStore, "save", count_saves)
     done = await import_now(desk, data="devices", rows=rows)
+    assert len(saves) == 1 + 3, "of the examination and of each chunk, since the state has the errors"
     assert (done["error_count"], len(done["errors"]), done["created"], done["updated"]) == (4, 3, 1, 1)
     assert done["not_imported"] == [{"first_line": 1, "last_line": 6}]
 
@@ -207,7 +220,10 @@ async def test_unusable_sanctions_list_fails_the_job_and_changes_nothing(desk: J
         (ofac_xml(three[:1]), "list_shrunk"),
     ):
         assert (await send(file))["error"]["code"] == code
+        await desk.parts.shared(worker_of).step()  # the clean-up
     async with desk.database.read() as tx:
+        states = (await tx.execute(select(screening_lists.c.state).order_by(screening_lists.c.id))).rows
+        assert [row[0] for row in states] == ["current", "refused", "refused", "refused"]
         chosen = select(screening_lists.c.entries).where(screening_lists.c.state == "current")
         assert [row[0] for row in await tx.execute(chosen)] == [3]
     assert await pieces(desk) == []

@@ -17,6 +17,7 @@ from cloud.clinical.screening.errors import (
     ListNameMalformed,
     ListShrunk,
     ListUnreadable,
+    TooManyLists,
 )
 from cloud.clinical.screening.jobs import IMPORT_US_MAX
 from cloud.clinical.screening.model import ListState, ScreeningList
@@ -149,6 +150,7 @@ async def test_import_that_ends_between_two_chunks_changes_no_search_and_its_row
     await office.take(ofac_xml([OLD]))
     stored = await rows(database)
     monkeypatch.setattr(importing_module, "STAGED_ROWS", 2)
+    monkeypatch.setattr(importing_module, "STAGED_MAX", 1)
 
     def ending() -> Iterator[bytes]:
         yield ofac_xml([NEW] * 20).partition(b"</sdnList>")[0]
@@ -160,10 +162,28 @@ async def test_import_that_ends_between_two_chunks_changes_no_search_and_its_row
     assert await rows(database) > stored
     assert await office.references("Formerly Listedov") == ["SYN-1"]
     assert await empty(office, clock) == 0
+    with pytest.raises(TooManyLists):
+        await office.take(ofac_xml([NEW]))
     clock.advance(us=IMPORT_US_MAX + 1)
     assert await empty(office, clock) > 0
     assert await rows(database) == stored
     assert await office.references("Formerly Listedov") == ["SYN-1"]
+    await office.take(ofac_xml([NEW]))
+
+
+async def test_import_that_is_cancelled_has_its_rows_deleted_at_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = await open_office(database)
+
+    async def cancel(_store: ListStore, _tx: Transaction, _rows: Sequence[StagedRow]) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(ListStore, "add", cancel)
+    with pytest.raises(asyncio.CancelledError):
+        await office.take(ofac_xml([NEW]))
+    (only,) = await ListImport(database, office.clock).lists(office.actor, count=10)
+    assert only.state is ListState.REFUSED
 
 
 async def test_entry_with_many_names_is_written_in_transactions_of_limited_size(
