@@ -11,7 +11,8 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item", bound=Hashable)
 
 BODIES_BYTES_MAX = 256 * 1024 * 1024
-"""An eighth of the systemd unit's `MemoryMax`: 256 of the largest bodies. A body needs two copies for a moment."""
+"""An eighth of the systemd unit's `MemoryMax`: 256 of the largest usual bodies, or 32 uploads of 8 MiB. A body needs
+two copies for a moment. A handler that keeps a complete body while it waits limits the number of such bodies itself."""
 
 
 class BodyRoom(Generic[Item]):

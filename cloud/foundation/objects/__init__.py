@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         PIECE_BYTES_MAX,
         PIECE_ID,
         ReceivedPieces,
+        size_of_piece,
         stored_piece,
     )
     from cloud.foundation.objects.results import Result, Results

@@ -17,8 +17,8 @@ class ObjectStoreUnavailable(PrivateError, code="object_store_unavailable", stat
 
 
 class TooManyPieces(Refused, code="too_many_uploads", status=409):
-    """The tenant has too many uploads, or uploads of more than a gibibyte. Each is removed when its job has ended, and
-    two days after it was sent."""
+    """The app or the tenant has too many uploads, or uploads of too many bytes. Each is removed when its job has ended,
+    and two days after it was sent."""
 
 
 class LinkRefused(Refused, code="link_refused", status=403):

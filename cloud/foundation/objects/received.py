@@ -20,6 +20,9 @@ PIECE_BYTES_MAX = 8 << 20
 TENANT_PIECES_MAX = 500
 """Pieces that a tenant may have stored: half a page of a listing, so that counting them is one request to a bucket."""
 TENANT_BYTES_MAX = 1 << 30
+APP_PIECES_MAX = TENANT_PIECES_MAX // 2
+APP_BYTES_MAX = TENANT_BYTES_MAX // 2
+"""The largest file has as many. One app leaves half of the tenant's room to the others."""
 NAMED_US_MAX = 24 * 3_600_000_000
 """Age up to which a new job may name a piece."""
 RECEIVED_US = 2 * NAMED_US_MAX
@@ -38,13 +41,18 @@ class ReceivedPieces:
 
     async def keep(self, actor: Actor, data: bytes) -> str:
         """Store a piece and return its id. Raises `TooManyPieces`, `ObjectStoreUnavailable`. Requests at the same time
-        may exceed the limits of a tenant by one piece each."""
+        may exceed the limits of an app and its tenant by one piece each."""
         assert len(data) <= PIECE_BYTES_MAX, "the route has limited the body"
-        pieces = size_bytes = 0
+        all_sizes, own_sizes = list[int](), list[int]()
         async for page in self._objects.pages(f"{RECEIVED}/{actor.tenant_id}"):
-            pieces, size_bytes = pieces + len(page), size_bytes + sum(one.size_bytes for one in page)
-        if pieces >= TENANT_PIECES_MAX or size_bytes + len(data) > TENANT_BYTES_MAX:
-            raise TooManyPieces
+            all_sizes += [one.size_bytes for one in page]
+            own_sizes += [one.size_bytes for one in page if one.name.split("/")[3] == _app(actor)]
+        for sizes, pieces_max, bytes_max in (
+            (all_sizes, TENANT_PIECES_MAX, TENANT_BYTES_MAX),
+            (own_sizes, APP_PIECES_MAX, APP_BYTES_MAX),
+        ):
+            if len(sizes) >= pieces_max or sum(sizes) + len(data) > bytes_max:
+                raise TooManyPieces
         piece = f"{self._ids.new('')}-{len(data)}-{hashlib.sha256(data).hexdigest()}"
         await self._objects.put(f"{_folder(actor)}/{piece}", data)
         return piece
@@ -65,10 +73,19 @@ class ReceivedPieces:
 
 def stored_piece(actor: Actor, piece: str) -> StoredObject:
     """Return the object of the actor's piece with an id of the form `PIECE_ID`. It need not exist."""
-    _, size_bytes, sha256 = piece.split("-")
-    return StoredObject(f"{_folder(actor)}/{piece}", int(size_bytes), bytes.fromhex(sha256))
+    _, _, sha256 = piece.split("-")
+    return StoredObject(f"{_folder(actor)}/{piece}", size_of_piece(piece), bytes.fromhex(sha256))
+
+
+def size_of_piece(piece: str) -> int:
+    """Return the number of bytes that an id of the form `PIECE_ID` states."""
+    return int(piece.split("-")[1])
+
+
+def _app(actor: Actor) -> str:
+    return actor.client_id or _WHOLE_TENANT
 
 
 def _folder(actor: Actor) -> str:
-    sender = (actor.tenant_id, actor.organization_id or _WHOLE_TENANT, actor.client_id or _WHOLE_TENANT)
+    sender = (actor.tenant_id, actor.organization_id or _WHOLE_TENANT, _app(actor))
     return "/".join((RECEIVED, *sender))

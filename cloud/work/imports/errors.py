@@ -22,5 +22,12 @@ class UploadsUnavailable(Refused, code="uploads_unavailable", status=503):
     """This installation has no store for files and results."""
 
 
+class UploadsBusy(Refused, code="uploads_busy", status=503):
+    """The server stores as many uploads as it can at once. Send this one again after Retry-After."""
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "2"})
+
+
 class WholeTenantRequired(DomainError, code="whole_tenant_required", status=403):
     """Sanctions lists apply to every organisation of the tenant. Use an access token without an organisation."""

@@ -25,10 +25,10 @@ def routes(parts: Parts) -> tuple[Route, ...]:
             responses={
                 201: "The upload.",
                 400: "The body is empty.",
-                409: "The tenant has too many uploads.",
+                409: "The app or the tenant has too many uploads.",
                 413: "The body has more than 8 MiB.",
                 415: "The media type is not application/octet-stream.",
-                503: "The installation has no store for files, or it is unavailable.",
+                503: "The installation has no store for files, or it is unavailable or busy.",
             },
             operation_id="uploadFile",
             summary="Upload a file for a job",

@@ -6,7 +6,7 @@ from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from cloud.foundation.objects import PIECE_ID
+from cloud.foundation.objects import PIECE_ID, size_of_piece
 
 IMPORT_KIND = "import.bulk"
 UPLOADS_MAX = 64
@@ -63,6 +63,9 @@ class ImportPayload(BaseModel):
     uploads: Annotated[
         tuple[UploadId, ...] | None, Field(min_length=1, max_length=UPLOADS_MAX, description="The file, in pieces.")
     ] = None
+    size_bytes: Annotated[
+        int | None, Field(ge=1, description="Size of the file. A job whose uploads have another size is refused.")
+    ] = None
     format: Annotated[ImportFormat, Field(description="The format of the file.")] = ImportFormat.NDJSON
     aliases: Annotated[
         tuple[UploadId, ...] | None, Field(min_length=1, max_length=UPLOADS_MAX, description="ALT.CSV of `ofac-csv`.")
@@ -79,8 +82,11 @@ class ImportPayload(BaseModel):
         if is_list == self.format.is_of_rows:
             known = [one.value for one in ImportFormat if one.is_of_rows is not is_list]
             raise ValueError(f"the format of {self.data.value} is one of {', '.join(known)}")
-        if self.rows is not None and self.format is not ImportFormat.NDJSON:
-            raise ValueError("format belongs to uploads")
+        if self.rows is not None and (self.format is not ImportFormat.NDJSON or self.size_bytes is not None):
+            raise ValueError("format and size_bytes belong to uploads")
+        sent_bytes = sum(size_of_piece(piece) for piece in self.uploads or ())
+        if self.size_bytes not in (None, sent_bytes):
+            raise ValueError(f"the uploads have {sent_bytes} bytes, which differs from size_bytes")
         if self.aliases is not None and self.format is not ImportFormat.OFAC_CSV:
             raise ValueError("aliases belongs to the format ofac-csv")
         if self.list_name is not None and not is_list:

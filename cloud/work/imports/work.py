@@ -1,8 +1,9 @@
 """The steps of an import: examine the pieces of the file, import chunk after chunk, and write the result.
 
-All pieces are examined before the first row is stored, so a file that was cut off or damaged changes nothing. A chunk
-is stored as a whole, in the transaction that stores the position behind it, or not at all if one of its rows has an
-error. So a chunk is imported once, whichever process is killed, and a chunk that was refused can be sent again.
+All pieces are examined before the first row is stored, so a file with a lost or damaged piece or a line that is too
+long changes nothing. A file that the client had cut off before is imported as far as it goes. A chunk is stored as a
+whole, in the transaction that stores the position behind it, or not at all if one of its rows has an error. So a chunk
+is imported once, whichever process is killed, and a chunk that was refused can be sent again.
 """
 
 from collections import Counter

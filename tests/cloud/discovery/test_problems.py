@@ -41,7 +41,7 @@ PUBLIC = frozenset((
     "too_many_uploads", "too_many_webhooks", "took_too_long",
     "transaction_too_slow", "unauthorized_client", "unavailable", "unit_code_malformed", "unit_code_mismatch",
     "unsupported_grant_type", "unsupported_media_type", "unsupported_response_type",
-    "upload_empty", "upload_unknown", "uploads_unavailable", "uri_too_long",
+    "upload_empty", "upload_unknown", "uploads_busy", "uploads_unavailable", "uri_too_long",
     "url_malformed", "value_not_finite", "value_refused", "vehicle_unknown", "webhook_disabled",
     "webhook_host_not_allowed", "webhook_secret_malformed", "webhook_unknown", "whole_tenant_required",
     "wrong_environment",

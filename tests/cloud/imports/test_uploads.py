@@ -9,8 +9,9 @@ from sqlalchemy import select
 
 from cloud.access.apps import Apps
 from cloud.foundation.http.idempotency import WINDOW_US
-from cloud.foundation.objects import NAMED_US_MAX, ResultSweeper
+from cloud.foundation.objects import NAMED_US_MAX, ReceivedPieces, ResultSweeper
 from cloud.foundation.objects import received as received_module
+from cloud.foundation.viewer import Actor
 from cloud.work.jobs.running import worker_of
 from cloud.work.jobs.store import CLEANUP_DELAY_US
 from cloud.work.jobs.tables import jobs
@@ -80,6 +81,8 @@ async def test_payload_without_the_form_of_an_import_is_refused(desk: JobDesk) -
         ({"data": "devices", "rows": [{"a": "x" * 70_000}]}, "/payload/rows/0"),
         ({"data": "devices", "rows": [{}], "format": "csv"}, "/payload"),
         ({"data": "devices", "uploads": ["../../secret"]}, "/payload/uploads/0"),
+        ({"data": "devices", "uploads": [f"{'0' * 26}-9-{'0' * 64}"] * 2, "size_bytes": 19}, "/payload"),
+        ({"data": "devices", "rows": [{}], "size_bytes": 9}, "/payload"),
         ({"data": "devices", "rows": [{}], "list_name": "x"}, "/payload"),
         ({"data": "crews", "rows": [{}]}, "/payload/data"),
         ({"data": "sanctions", "rows": [{}]}, "/payload"),
@@ -143,6 +146,37 @@ async def test_cancelled_import_keeps_what_was_imported_and_removes_its_file(
     await desk.parts.shared(worker_of).step()
     assert await pieces(desk) == []
     assert (await import_now(desk, data="devices", rows=[device(number) for number in range(6)]))["rows"] == 6
+
+
+async def test_app_may_not_use_all_uploads_of_its_tenant(desk: JobDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(received_module, "APP_PIECES_MAX", 1)
+    await desk.upload(FILE)
+    sent = await desk.ask("POST", "/v1/jobs/uploads", FILE, who="importer", Content_Type="application/octet-stream")
+    assert (sent.status_code, sent.json()["code"]) == (409, "too_many_uploads")
+    await desk.upload(FILE, "lists")
+
+
+async def test_uploads_beyond_those_that_are_stored_at_once_are_refused(
+    desk: JobDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloud.work.imports.handlers.KEPT_AT_ONCE_MAX", 1)
+    stored, keep = asyncio.Event(), ReceivedPieces.keep
+
+    async def keep_later(self: ReceivedPieces, actor: Actor, data: bytes) -> str:
+        await stored.wait()
+        return await keep(self, actor, data)
+
+    monkeypatch.setattr(ReceivedPieces, "keep", keep_later)
+    kind = "application/octet-stream"
+    both = [desk.ask("POST", "/v1/jobs/uploads", FILE, who="importer", Content_Type=kind) for _ in range(2)]
+    first, second = (asyncio.ensure_future(one) for one in both)
+    done, _ = await asyncio.wait((first, second), return_when=asyncio.FIRST_COMPLETED)
+    stored.set()
+    (busy,) = done
+    assert (busy.result().status_code, busy.result().json()["code"]) == (503, "uploads_busy")
+    assert busy.result().headers["Retry-After"] == "2"
+    assert sorted([(await first).status_code, (await second).status_code]) == [201, 503]
+    await desk.upload(FILE)
 
 
 async def test_rows_of_a_request_that_starts_no_job_are_removed(desk: JobDesk, monkeypatch: pytest.MonkeyPatch) -> None:
