@@ -8,15 +8,15 @@ from cloud.foundation.findings import Finding, Level
 from cloud.work.schedules.store import ScheduleStore
 
 LATE_US = 600_000_000
-"""Time for which a schedule may be due before `doctor` warns: longer than an upgrade."""
+"""Time for which a time of a schedule may wait before `doctor` warns: longer than an upgrade."""
 
 
 async def schedule_findings(database: Database, clock: Clock) -> Sequence[Finding]:
-    """Return what `doctor` reports about schedules: those that the service has paused, and those that no worker
-    serves."""
+    """Return what `doctor` reports about schedules: those that the service has paused, and those whose job
+    cannot be started, or that no worker serves."""
     store = ScheduleStore()
     async with database.read() as tx:
-        stopped, due_us = await store.count_stopped(tx), await store.earliest_due_us(tx)
+        stopped, next_us = await store.count_stopped(tx), await store.earliest_next_us(tx)
     findings = []
     if stopped:
         sentence = (
@@ -24,11 +24,11 @@ async def schedule_findings(database: Database, clock: Clock) -> Sequence[Findin
             "each tenant, correct the reason, and resume or remove them."
         )
         findings.append(Finding("schedules", Level.WARNING, sentence))
-    late_us = 0 if due_us is None else clock.now_us() - due_us
+    late_us = 0 if next_us is None else clock.now_us() - next_us
     if late_us > LATE_US:
         sentence = (
             f"A schedule has been due for {late_us // 60_000_000} minutes; does a process with the worker role run, "
-            "or is the queue of the tenant full?"
+            "or is the queue of the tenant full? The log has the reason of each delay (schedule.delayed)."
         )
         findings.append(Finding("schedules", Level.WARNING, sentence))
     return findings or [Finding("schedules", Level.OK, "No schedule is late or was stopped.")]

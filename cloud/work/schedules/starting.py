@@ -14,23 +14,33 @@ from dataclasses import replace
 import orjson
 import structlog
 
-from cloud.access.apps import ENTITLED, App, AppStore
+from cloud.access.apps import ENTITLED, App, AppStore, ClearanceExceeded
 from cloud.access.audit import Audit
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Transaction
 from cloud.foundation.errors import DomainError
+from cloud.foundation.http import BodyMalformed
 from cloud.foundation.viewer import Actor, Viewer
-from cloud.work.jobs import Job, JobService, JobStatus, JobStore, TooManyJobs, read_wanted
-from cloud.work.schedules.errors import AppRemoved
+from cloud.work.jobs import Job, JobService, JobStatus, JobStore, read_wanted
+from cloud.work.schedules.errors import AppRemoved, ScheduleNotEntitled, ScopesMissing, WindowMalformed
 from cloud.work.schedules.model import START_DELAY_US, Outcome, Run, Schedule
 from cloud.work.schedules.rights import check_rights
 from cloud.work.schedules.store import ScheduleStore
 from cloud.work.schedules.timetable import Passed, Timetable
 from cloud.work.schedules.windows import with_window
 
-FULL_WAIT_US = 60_000_000
-"""Time after which a run is tried again when the tenant's queue of jobs is full."""
-SERVER_ERROR = 500
+DELAY_US = 60_000_000
+"""Time after which a run is tried again whose job could not be started, as when the tenant's queue of jobs is full."""
+PAUSING = frozenset(
+    {
+        *(AppRemoved.code, ScheduleNotEntitled.code, ScopesMissing.code, ClearanceExceeded.code),
+        *(WindowMalformed.code, BodyMalformed.code),
+        # Errors of webhooks, which this package must not import.
+        *("webhook_host_not_allowed", "too_many_callback_addresses"),
+    }
+)
+"""The codes of the errors that pause a schedule: those that a person must correct. Any other error may pass by itself,
+such as an error of the database, or of a worker of an older release during an upgrade."""
 
 log = structlog.get_logger()
 
@@ -47,30 +57,36 @@ class ScheduleStarter:
 
     async def start_next(self, tx: Transaction, now_us: int) -> int:
         """Handle the schedule that has been due longest; return 1, or 0 if none is due. A schedule whose job is refused
-        is paused, with the code of the error."""
+        is paused, with the code of the error. After any other error it is delayed, so that it does not hold back the
+        schedules that are due after it."""
         schedule = await self._store.lock_due(tx, now_us)
         if schedule is None:
             return 0
         try:
             async with tx.savepoint():
                 await self._run(tx, schedule, now_us)
-        except TooManyJobs:
-            log.warning("schedule.delayed", schedule=schedule.id, reason=TooManyJobs.code)
-            await self._store.replace(tx, replace(schedule, due_at_us=now_us + FULL_WAIT_US))
         except DomainError as error:
-            if error.status >= SERVER_ERROR:
-                raise  # the database, not the request: the schedule stays due
-            await self._pause(tx, schedule, error, now_us)
+            if error.code in PAUSING:
+                await self._pause(tx, schedule, error, now_us)
+            else:
+                log.warning("schedule.delayed", schedule=schedule.id, reason=error.code)
+                await self._store.replace(tx, replace(schedule, due_at_us=now_us + DELAY_US))
         return 1
 
     async def _run(self, tx: Transaction, schedule: Schedule, now_us: int) -> None:
         timetable = Timetable.read(schedule.cron, schedule.time_zone)
         passed = timetable.passed(schedule.next_at_us, now_us - START_DELAY_US)
+        due_at_us = passed.next_us + START_DELAY_US
+        moved = replace(schedule, next_at_us=passed.next_us, due_at_us=due_at_us, updated_at_us=now_us)
+        if await self._store.has_run(tx, schedule.id, passed.latest_us):
+            # The clock was ahead when the time was handled, and was corrected since.
+            await self._store.replace(tx, moved)
+            return
         last = await self._last_job(tx, schedule)
         if last is not None and last.is_open:
-            changed, outcome = schedule, Outcome.BUSY
+            changed, outcome = moved, Outcome.BUSY
         else:
-            changed, outcome = await self._start(tx, schedule, last, passed), Outcome.STARTED
+            changed, outcome = await self._start(tx, moved, last, passed), Outcome.STARTED
         has_window = outcome is Outcome.STARTED and changed.until_us is not None
         run = Run(
             schedule_id=schedule.id,
@@ -83,11 +99,8 @@ class ScheduleStarter:
             missed=passed.missed,
             recorded_at_us=now_us,
         )
-        assert await self._store.add_run(tx, run), "the schedule is locked, and its times only grow"
-        due_at_us = passed.next_us + START_DELAY_US
-        await self._store.replace(
-            tx, replace(changed, next_at_us=passed.next_us, due_at_us=due_at_us, updated_at_us=now_us)
-        )
+        assert await self._store.add_run(tx, run), "the schedule is locked, and the time has no run"
+        await self._store.replace(tx, changed)
 
     async def _last_job(self, tx: Transaction, schedule: Schedule) -> Job | None:
         if schedule.job_id is None:

@@ -54,10 +54,10 @@ class ScheduleStore:
         stopped = statement.where(_one.paused_at_us.is_not(None), _one.pause_reason != REQUESTED)
         return int((await tx.execute(stopped)).scalar())
 
-    async def earliest_due_us(self, tx: Transaction) -> int | None:
-        """Return the time at which the schedule was due that has been due longest; it may be in the future. None: no
-        schedule is active."""
-        found = (await tx.execute(select(func.min(_one.due_at_us)).where(_one.due_at_us.is_not(None)))).scalar()
+    async def earliest_next_us(self, tx: Transaction) -> int | None:
+        """Return the earliest time of the active schedules that was not handled yet; it may be in the future. None: no
+        schedule is active. Not by `due_at_us`, which grows with each attempt that is delayed."""
+        found = (await tx.execute(select(func.min(_one.next_at_us)).where(_one.due_at_us.is_not(None)))).scalar()
         return None if found is None else int(found)
 
     async def lock_due(self, tx: Transaction, now_us: int) -> Schedule | None:
@@ -74,6 +74,11 @@ class ScheduleStore:
     async def remove(self, tx: Transaction, schedule_id: str) -> None:
         await tx.execute(delete(job_schedule_runs).where(_run.schedule_id == schedule_id))
         await tx.execute(delete(job_schedules).where(_one.id == schedule_id))
+
+    async def has_run(self, tx: Transaction, schedule_id: str, at_us: int) -> bool:
+        """Return whether a time of a schedule was handled already."""
+        statement = select(_run.at_us).where(_run.schedule_id == schedule_id, _run.at_us == at_us)
+        return (await tx.execute(statement)).scalar() is not None
 
     async def add_run(self, tx: Transaction, run: Run) -> bool:
         """Add a run, and delete the ones beyond `RUNS_KEPT`. Return False if the time has a run already."""

@@ -9,8 +9,12 @@ import pytest
 from cloud.access.apps import Wanted as WantedApp
 from cloud.clinical.epcr import Epcr
 from cloud.clinical.nemsis import REGISTRY
+from cloud.foundation.db import DatabaseUnavailable, Transaction
+from cloud.foundation.errors import DomainError
 from cloud.foundation.findings import Level
-from cloud.work.jobs import JobStatus
+from cloud.foundation.viewer import Actor
+from cloud.work.jobs import Job, JobService, JobStatus, Wanted
+from cloud.work.jobs.errors import JobUnknown
 from cloud.work.schedules import SCHEDULE, Window, schedule_findings
 from tests.builders.schedule_desk import READ, SCOPES, ScheduleDesk
 
@@ -196,6 +200,53 @@ async def test_full_queue_delays_a_time_and_loses_none(desk: ScheduleDesk, monke
     assert await desk.start_due("2026-03-25T02:01:59Z") == 0
     assert await desk.start_due("2026-03-25T02:02:00Z") == 1
     assert await desk.windows(schedule) == [("24 12:00", "25 02:00")]
+
+
+@pytest.mark.parametrize("error", [DatabaseUnavailable, JobUnknown])
+async def test_schedule_that_fails_is_delayed_and_holds_back_no_other(
+    desk: ScheduleDesk, monkeypatch: pytest.MonkeyPatch, error: type[DomainError]
+) -> None:
+    await desk.register("app_other", *SCOPES)
+    failing, other = await desk.add(), await desk.add(client_id="app_other")
+    enqueue = JobService.enqueue
+
+    async def fail_for_north(service: JobService, tx: Transaction, actor: Actor, wanted: Wanted) -> Job:
+        if actor.client_id == "app_north":
+            raise error
+        return await enqueue(service, tx, actor, wanted)
+
+    monkeypatch.setattr(JobService, "enqueue", fail_for_north)
+    assert await desk.start_due("2026-03-25T02:01:00Z") == 2
+    assert [len(await desk.runs(one)) for one in (failing, other)] == [0, 1]
+    monkeypatch.undo()
+    assert await desk.start_due("2026-03-25T02:02:00Z") == 1
+    assert await desk.windows(failing) == [("24 12:00", "25 02:00")]
+
+
+async def test_time_that_has_a_run_starts_nothing(desk: ScheduleDesk) -> None:
+    """The clock was a day ahead, and is corrected."""
+    schedule = await desk.add(window=Window.NONE)
+    await desk.start_due("2026-03-26T02:01:00Z")
+    await desk.end_job()
+    desk.move_to("2026-03-25T12:00:00Z")
+    await desk.schedules.pause(desk.home.operator, schedule.id)
+    await desk.schedules.resume(desk.home.operator, schedule.id)
+    assert await desk.start_due("2026-03-26T02:01:00Z") == 1
+    assert (len(await desk.jobs()), len(await desk.runs(schedule))) == (1, 1)
+    await desk.start_due("2026-03-27T02:01:00Z")
+    assert (len(await desk.jobs()), len(await desk.runs(schedule))) == (2, 2)
+
+
+async def test_doctor_reports_a_schedule_that_a_full_queue_holds_back(
+    desk: ScheduleDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.add()
+    await desk.rows.enqueue(tenant_id="tnt_north")
+    monkeypatch.setattr("cloud.work.jobs.service.QUEUED_MAX", 1)
+    for minute in range(1, 13):
+        assert await desk.start_due(f"2026-03-25T02:{minute:02}:00Z") == 1
+    (finding,) = await schedule_findings(desk.database, desk.clock)
+    assert (finding.level, "12 minutes" in finding.sentence) == (Level.WARNING, True)
 
 
 async def test_doctor_reports_a_schedule_that_no_worker_serves(desk: ScheduleDesk) -> None:
