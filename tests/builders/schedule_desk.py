@@ -31,8 +31,10 @@ DAILY = NewSchedule(
     payload={"data": "encounters", "format": "ndjson"},
     cron="0 3 * * *",
     time_zone="Europe/Warsaw",
+    delay_hours=0,
 )
-"""Every day at 3:00 in Warsaw, which is an hour ahead of UTC. The clock begins on 2026-03-24, 12:00 UTC."""
+"""Every day at 3:00 in Warsaw, which is an hour ahead of UTC, with windows that end then. The clock begins on
+2026-03-24, 12:00 UTC."""
 
 
 class ScheduleDesk:

@@ -15,7 +15,7 @@ from cloud.partners.administration.admin_pages import AdminPages, Visit, done
 from cloud.partners.administration.schedule_words import reason_key
 from cloud.partners.administration.schemas import ScheduleForm
 from cloud.work.exports import PUBLIC_FORMATS, ExportData
-from cloud.work.schedules import NewSchedule, may_have_schedules, schedules_of
+from cloud.work.schedules import DELAY_HOURS_MAX, HOUR_US, NewSchedule, may_have_schedules, schedules_of
 
 SCHEDULES = "/admin/schedules"
 KIND = "export.bulk"
@@ -55,6 +55,7 @@ class SchedulePages:
                 payload={"data": form.data, "format": form.format},
                 cron=form.cron,
                 time_zone=form.time_zone.strip(),
+                delay_hours=form.delay_hours,
                 secrecy_level=form.secrecy_level,
                 callback_url=form.callback_url.strip() or None,
             )
@@ -93,6 +94,7 @@ class SchedulePages:
             "schedule.html",
             error=error,
             schedule=schedule,
+            delay_hours=None if schedule.since_us is None else schedule.delay_us // HOUR_US,
             app_name=None if app is None else app.name,
             runs=runs[:RUNS],
             reason=reason_key(schedule.pause_reason),
@@ -107,6 +109,7 @@ class SchedulePages:
             apps=[app for app in await self._apps.list(visit.actor) if may_have_schedules(app)],
             all_data=list(ExportData),
             formats=PUBLIC_FORMATS,
+            delay_hours_max=DELAY_HOURS_MAX,
             levels=[level.word for level in SecrecyLevel if level <= visit.actor.clearance],
         )
 

@@ -46,8 +46,16 @@ SCHEDULE_WORDS: Final = {
     "schedule.format": ("Format of the file", "Format pliku"),
     "schedule.window": ("Exported up to", "Wyeksportowano do"),
     "schedule.window.hint": (
-        "Each export has the encounters that were created since the last successful one, the first since now.",
-        "Każdy eksport obejmuje interwencje utworzone od poprzedniego udanego eksportu, a pierwszy od teraz.",
+        "Each export continues where the last successful one ended, by the time at which encounters were created.",
+        "Każdy eksport zaczyna się tam, gdzie skończył się poprzedni udany, według czasu utworzenia interwencji.",
+    ),
+    "schedule.delay": ("Delay in hours", "Opóźnienie w godzinach"),
+    "schedule.delay.hint": (
+        "An export has the encounters that were created up to this long before its time. Data that arrive after the "
+        "export of their encounter are in no later export, so choose a delay after which encounters are complete.",
+        "Eksport obejmuje interwencje utworzone najpóźniej na tyle godzin przed jego terminem. Danych, które nadejdą "
+        "po eksporcie swojej interwencji, nie obejmie żaden późniejszy eksport, więc wybierz opóźnienie, po którym "
+        "interwencje są kompletne.",
     ),
     "schedule.callback": ("Call-back address (optional)", "Adres wywołania zwrotnego (opcjonalny)"),
     "schedule.callback.hint": (

@@ -14,6 +14,7 @@ from cloud.foundation.http import Cursor, Query
 from cloud.partners.webhooks import DeliveryStatus
 from cloud.work.exports import ExportData, ExportFormat
 from cloud.work.jobs import JobStatus
+from cloud.work.schedules import DELAY_HOURS, DELAY_HOURS_MAX
 
 CHOSEN = "on"
 _TRACE = re.compile(r"[0-9a-f]{32}")
@@ -147,6 +148,7 @@ class ScheduleForm(AdminForm):
     format: str = Field(default=ExportFormat.NDJSON.value, max_length=40)
     cron: str = Field(default="0 3 * * *", max_length=200)
     time_zone: str = Field(default="Europe/Warsaw", max_length=64)
+    delay_hours: int = Field(default=DELAY_HOURS, ge=0, le=DELAY_HOURS_MAX)
     callback_url: str = Field(default="", max_length=URL_LENGTH_MAX)
     secrecy_level: str = Field(default="standard", max_length=20)
 

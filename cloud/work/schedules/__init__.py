@@ -7,7 +7,7 @@ from cloud.foundation.slice import IdKind, Scope, Slice, lazy_exports
 # mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.work.schedules.findings import schedule_findings
-    from cloud.work.schedules.model import NewSchedule, Run, Schedule, Window
+    from cloud.work.schedules.model import DELAY_HOURS, DELAY_HOURS_MAX, HOUR_US, NewSchedule, Run, Schedule, Window
     from cloud.work.schedules.rights import may_have_schedules
     from cloud.work.schedules.service import schedules_of
 else:

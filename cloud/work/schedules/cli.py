@@ -11,7 +11,7 @@ import typer
 from cloud.foundation.command import AsJson, TenantOption, Workplace, print_json, print_one, print_rows, run
 from cloud.foundation.moments import read_moment, write_moment
 from cloud.work.jobs import CALLBACKS, job_commands
-from cloud.work.schedules.model import NewSchedule, Schedule, Window
+from cloud.work.schedules.model import DELAY_HOURS, NewSchedule, Schedule, Window
 from cloud.work.schedules.service import Schedules
 from cloud.work.schedules.showing import shown, shown_run
 
@@ -51,9 +51,17 @@ def add_schedule(
         Window,
         typer.Option("--window", help="since_last: each run continues where the last one ended. none: as the payload."),
     ] = Window.SINCE_LAST,
+    delay_hours: Annotated[
+        int | None,
+        typer.Option(
+            "--delay", metavar="HOURS", help=f"A window ends this long before its job. Default: {DELAY_HOURS} hours."
+        ),
+    ] = None,
     since: Annotated[
         str | None,
-        typer.Option("--since", help="Begin of the first window, such as 2026-03-24T00:00:00Z. Default: now."),
+        typer.Option(
+            "--since", help="Begin of the first window, such as 2026-03-24T00:00:00Z. Default: now, less the delay."
+        ),
     ] = None,
     callback_url: Annotated[
         str | None, typer.Option("--callback-url", help="Gets a signed message at the end of each job.")
@@ -73,6 +81,7 @@ def add_schedule(
             cron=cron,
             time_zone=time_zone,
             window=window,
+            delay_hours=delay_hours,
             since_us=None if since is None else read_moment(since),
             secrecy_level=level,
             callback_url=callback_url,

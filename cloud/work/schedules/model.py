@@ -6,16 +6,23 @@ from enum import StrEnum
 from cloud.foundation.viewer import SecrecyLevel
 
 START_DELAY_US = 60_000_000
-"""Time from a time of the schedule to its job. A window ends at the time of the schedule, and an encounter that was
-created just before it is committed by then: a transaction waits 10 s for a connection and takes 30 s at most. The rest
-is for clocks of processes that differ."""
+"""Time from a time of the schedule to its job. A window without a delay ends at the time of the schedule, and an
+encounter that was created just before it is committed by then: a transaction waits 10 s for a connection and takes 30 s
+at most. The rest is for clocks of processes that differ."""
+HOUR_US = 3_600_000_000
+DELAY_HOURS = 24
+"""The delay of windows if none is requested. A window has the encounters that were created in it, with their data up to
+the job, so the data must be complete by then: a mission takes hours, and so may the time of a vehicle without a
+network."""
+DELAY_HOURS_MAX = 720
+"""Longest delay of windows. Hardly any data of an encounter arrive after a month."""
 REQUESTED = "requested"
 """The reason of a pause that a person has requested. Any other reason is the code of an error."""
 
 
 class Window(StrEnum):
-    """The time range of the job of a run. `since_last`: from the end of the last exported range to the time of the run.
-    `none`: that of the payload, the same in each run."""
+    """The time range of the job of a run. `since_last`: from the end of the last exported range to the time of the run,
+    less the delay. `none`: that of the payload, the same in each run."""
 
     SINCE_LAST = "since_last"
     NONE = "none"
@@ -30,9 +37,9 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSchedule:
-    """A requested schedule. `payload` is the payload of its jobs as JSON. `since_us` is the begin of the first window;
-    None: now. `id`: for a form that
-    may be sent twice; None: generate one."""
+    """A requested schedule. `payload` is the payload of its jobs as JSON. Windows end `delay_hours` before the time of
+    the run; None: `DELAY_HOURS` with windows. `since_us` is the begin of the first window; None: now, less the delay.
+    `id`: for a form that may be sent twice; None: generate one."""
 
     id: str | None = None
     client_id: str
@@ -42,6 +49,7 @@ class NewSchedule:
     cron: str
     time_zone: str
     window: Window = Window.SINCE_LAST
+    delay_hours: int | None = None
     since_us: int | None = None
     secrecy_level: str = "standard"
     callback_url: str | None = field(default=None, repr=False)
@@ -51,8 +59,8 @@ class NewSchedule:
 class Schedule:
     """A schedule. `since_us` is the time up to which everything is exported, and `until_us` the end of the window of
     the last job, `job_id`: when that job has succeeded, everything up to `until_us` is exported too. Both are None
-    without windows. `next_at_us` is the next time of the schedule. `due_at_us` is the time at which the next job is
-    started, None during a pause."""
+    without windows. A window ends `delay_us` before the time of its run. `next_at_us` is the next time of the schedule.
+    `due_at_us` is the time at which the next job is started, None during a pause."""
 
     id: str
     tenant_id: str
@@ -65,6 +73,7 @@ class Schedule:
     callback_url: str | None = field(repr=False)
     cron: str
     time_zone: str
+    delay_us: int
     since_us: int | None
     until_us: int | None = None
     job_id: str | None = None

@@ -27,7 +27,7 @@ from cloud.work.schedules.model import REQUESTED, START_DELAY_US, NewSchedule, R
 from cloud.work.schedules.rights import check_rights
 from cloud.work.schedules.store import RUNS_KEPT, ScheduleStore
 from cloud.work.schedules.timetable import Timetable
-from cloud.work.schedules.windows import first_since_us, with_window
+from cloud.work.schedules.windows import first_window, with_window
 
 SCHEDULES_MAX = 100
 """Schedules of a tenant: with the shortest interval, 400 jobs an hour."""
@@ -55,9 +55,9 @@ class Schedules:
         of a request for a job."""
         now_us = self._clock.now_us()
         timetable = Timetable.read(new.cron, new.time_zone)
-        since_us, next_us = first_since_us(new, now_us), timetable.next_us(now_us)
+        (since_us, delay_us), next_us = first_window(new, now_us), timetable.next_us(now_us)
         # The payload of the first job, since it may be malformed with a window only.
-        payload = with_window(new.kind, new.payload, since_us, next_us)
+        payload = with_window(new.kind, new.payload, since_us, next_us - delay_us)
         async with self._database.read() as tx:
             scopes = (await self._find_app(tx, actor, new.client_id)).usable_scopes
         wanted = read_wanted(new.kind, payload, new.secrecy_level, new.callback_url, scopes=scopes)
@@ -83,6 +83,7 @@ class Schedules:
                 callback_url=wanted.callback_url,
                 cron=timetable.cron,
                 time_zone=new.time_zone,
+                delay_us=delay_us,
                 since_us=since_us,
                 next_at_us=next_us,
                 due_at_us=next_us + START_DELAY_US,
@@ -138,7 +139,7 @@ class Schedules:
                 return found
             app = await self._find_app(tx, actor, found.client_id)
             next_us = Timetable.read(found.cron, found.time_zone).next_us(now_us)
-            payload = with_window(found.kind, orjson.loads(found.payload), found.since_us, next_us)
+            payload = with_window(found.kind, orjson.loads(found.payload), found.since_us, next_us - found.delay_us)
             scopes, level = app.usable_scopes, found.secrecy_level.word
             wanted = read_wanted(found.kind, payload, level, found.callback_url, scopes=scopes)
             check_rights(app, wanted.kind.scopes.of(wanted.payload), wanted.secrecy_level)

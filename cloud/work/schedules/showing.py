@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 
 from cloud.foundation.moments import write_moment
-from cloud.work.schedules.model import Run, Schedule, Window
+from cloud.work.schedules.model import HOUR_US, Run, Schedule, Window
 
 
 def shown(schedule: Schedule) -> dict[str, Any]:
@@ -23,6 +23,7 @@ def shown(schedule: Schedule) -> dict[str, Any]:
         "cron": schedule.cron,
         "time_zone": schedule.time_zone,
         "window": Window.NONE if schedule.since_us is None else Window.SINCE_LAST,
+        "delay_hours": None if schedule.since_us is None else schedule.delay_us // HOUR_US,
         "next_at": None if schedule.due_at_us is None else write_moment(schedule.next_at_us),
         "paused_at": write_moment(schedule.paused_at_us),
         "pause_reason": schedule.pause_reason,

@@ -3,6 +3,7 @@
 The lock of a schedule, its job, the record of the run and the next time are one transaction. So each time of a schedule
 starts one job at most, however many workers run and whenever they are killed: the time of a killed worker is still due.
 
+A window ends some hours before the time of its job (`delay_us`), so that the data of its encounters have arrived.
 Successive windows neither overlap nor leave a gap. A window begins where the last successful job ended, so it also has
 what a failed or cancelled job, a pause or an outage has left out. To know that, a run waits for the job before it: if
 that has not ended, the time is skipped. After an outage, only the latest missed time starts a job; the others are
@@ -115,8 +116,9 @@ class ScheduleStarter:
             raise AppRemoved
         has_ended_well = last is not None and last.status is JobStatus.SUCCEEDED
         since_us = schedule.until_us if has_ended_well else schedule.since_us
-        until_us = None if since_us is None else passed.latest_us
-        payload = with_window(schedule.kind, orjson.loads(schedule.payload), since_us, passed.latest_us)
+        end_us = passed.latest_us - schedule.delay_us
+        until_us = None if since_us is None else end_us
+        payload = with_window(schedule.kind, orjson.loads(schedule.payload), since_us, end_us)
         level = schedule.secrecy_level.word
         # Nothing is concealed here, so that a lost scope is the reason of the pause, and not a malformed payload.
         wanted = read_wanted(schedule.kind, payload, level, schedule.callback_url, scopes=ENTITLED)

@@ -18,6 +18,7 @@ job_schedules = Table(
     Column("callback_url", Text),
     Column("cron", Text, nullable=False),
     Column("time_zone", Text, nullable=False),
+    Column("delay_us", BigInteger, nullable=False),
     Column("since_us", BigInteger),  # null: without windows
     Column("until_us", BigInteger),
     Column("job_id", Text),  # the last job; null before the first one

@@ -42,6 +42,7 @@ async def test_administrator_adds_pauses_resumes_and_removes_a_schedule(world_on
         page = (await it.ada.get(f"{one}?done=schedule_added")).text
         assert "The schedule is added." in page
         assert "No time has come yet." in page
+        assert "Delay in hours 24" in page
         assert "15 13 * * * Europe/Warsaw" in (await it.ada.get(LIST)).text
         await it.send(one, f"{one}/pause")
         assert "paused by a person" in (await it.ada.get(one)).text

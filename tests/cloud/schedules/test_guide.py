@@ -66,6 +66,7 @@ def test_commands_of_the_guide_add_show_pause_resume_and_remove_a_schedule(shell
     document = json.loads(shell.run(*add, "--since", "2026-03-01T00:00:00Z", "--json"))
     shown = json.loads(shell.run("jobs", "schedule", "show", document["id"], *TENANT, "--json"))
     assert shown == {**document, "runs": []}
+    assert shown["delay_hours"] == 24
     assert shown["payload"] == {"data": "encounters", "format": "ndjson"}
     assert "Jobs of tenants" in shell.run("jobs", "--help")
 

@@ -49,6 +49,10 @@ INVALID: tuple[tuple[dict[str, Any], type[Exception]], ...] = (
     ({"payload": {"data": "encounters", "format": "csv", "until": "2026-03-24T00:00:00Z"}}, WindowMalformed),
     ({"since_us": NOON_US + 1}, WindowMalformed),
     ({"since_us": NOON_US - 1, "window": Window.NONE}, WindowMalformed),
+    ({"since_us": NOON_US - 1, "delay_hours": 1}, WindowMalformed),
+    ({"delay_hours": -1}, WindowMalformed),
+    ({"delay_hours": 721}, WindowMalformed),
+    ({"delay_hours": 1, "window": Window.NONE}, WindowMalformed),
     ({"secrecy_level": "secret"}, ClearanceExceeded),
 )
 

@@ -130,6 +130,29 @@ async def test_exports_of_successive_nights_have_each_encounter_once(desk: Sched
     assert (await desk.find(schedule)).due_at_us is not None
 
 
+async def test_windows_end_a_day_before_their_jobs_by_default(desk: ScheduleDesk) -> None:
+    schedule = await desk.add(delay_hours=None)
+    for day in (25, 26):
+        await desk.start_due(f"2026-03-{day}T02:01:00Z")
+        await desk.end_job()
+    await desk.schedules.pause(desk.home.operator, schedule.id)
+    await desk.schedules.resume(desk.home.operator, schedule.id)
+    assert await desk.windows(schedule) == [("23 12:00", "24 02:00"), ("24 02:00", "25 02:00")]
+
+
+async def test_encounter_that_has_just_begun_is_exported_after_the_delay(desk: ScheduleDesk) -> None:
+    epcr = Epcr(desk.database, desk.clock, desk.parts.ids)
+    await desk.add(delay_hours=24)
+    desk.move_to("2026-03-25T01:50:00Z")
+    where = {"organization_id": desk.home.organization.id, "vehicle_id": desk.home.vehicle.id}
+    await epcr.begin(desk.home.operator, **where, id="enc_running")
+    for night in (25, 26):
+        await desk.start_due(f"2026-03-{night}T02:01:00Z")
+        await desk.work()
+    first, second = [await desk.file(job) for job in await desk.jobs()]
+    assert ["enc_running" in file for file in (first, second)] == [False, True]
+
+
 async def remove_app(desk: ScheduleDesk) -> None:
     await desk.apps.remove(desk.home.operator, "app_north")
 

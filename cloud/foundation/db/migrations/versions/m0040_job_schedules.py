@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("callback_url", sa.Text()),
         sa.Column("cron", sa.Text(), nullable=False),
         sa.Column("time_zone", sa.Text(), nullable=False),
+        sa.Column("delay_us", sa.BigInteger(), nullable=False),
         sa.Column("since_us", sa.BigInteger()),
         sa.Column("until_us", sa.BigInteger()),
         sa.Column("job_id", sa.Text()),
