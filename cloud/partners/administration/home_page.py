@@ -50,6 +50,7 @@ class HomePage:
             visit,
             "home.html",
             stopped=await self._schedules.list_stopped(viewer, count=NOTICES),
+            failed=await self._schedules.list_failing(viewer, count=NOTICES),
             failing=await self._webhooks.list_failing(viewer, count=NOTICES),
             old_secrets=[(app, live[0]) for app, live in apps if _is_due_for_rotation(app, live, now_us)][:NOTICES],
             key_since_us=signs_since_us if signs_since_us and now_us - signs_since_us > KEY_OLD_US else None,

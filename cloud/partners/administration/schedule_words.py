@@ -26,6 +26,7 @@ SCHEDULE_WORDS: Final = {
     "schedule.active": ("active", "aktywny"),
     "schedule.paused": ("paused", "wstrzymany"),
     "schedule.stopped": ("stopped", "zatrzymany"),
+    "schedule.failing": ("failing", "błędy"),
     "schedule.times": ("Times", "Terminy"),
     "schedule.cron": ("Times, as in cron", "Terminy, jak w cronie"),
     "schedule.cron.hint": (
@@ -109,6 +110,7 @@ SCHEDULE_WORDS: Final = {
     "schedule.reason.other": ("The service has refused the job.", "Usługa odrzuciła zadanie."),
     "home.schedule": ("The schedule", "Harmonogram"),
     "home.schedule.stopped": ("no longer runs; stopped", "nie działa; zatrzymano"),
+    "home.schedule.failing": ("starts jobs that fail", "uruchamia zadania, które się nie udają"),
     "done.schedule_added": ("The schedule is added.", "Harmonogram został dodany."),
     "done.schedule_paused": ("The schedule is paused.", "Harmonogram został wstrzymany."),
     "done.schedule_resumed": ("The schedule is active.", "Harmonogram jest aktywny."),

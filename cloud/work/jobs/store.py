@@ -4,7 +4,7 @@ A cancellation and a worker's result are both conditional changes of the same ro
 cancellation also increases the fencing token, after which the worker can store nothing.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +70,11 @@ class JobStore:
     async def find(self, tx: Transaction, viewer: Viewer, job_id: str) -> Job | None:
         """Return a job, or None if there is none that the viewer may see."""
         return await _JOBS.first(tx, _JOBS.select().where(_jobs.id == job_id, *visible(jobs, viewer)))
+
+    async def statuses(self, tx: Transaction, job_ids: Collection[str]) -> Mapping[str, JobStatus]:
+        """Return the statuses of jobs, by their ids."""
+        rows = await tx.execute(select(_jobs.id, _jobs.status).where(_jobs.id.in_(list(job_ids))))
+        return {row.id: JobStatus(row.status) for row in rows}
 
     async def payload(self, tx: Transaction, viewer: Viewer, job_id: str) -> str:
         """Return the payload of a job that the viewer may see, as JSON text."""

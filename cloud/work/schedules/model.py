@@ -60,7 +60,8 @@ class Schedule:
     """A schedule. `since_us` is the time up to which everything is exported, and `until_us` the end of the window of
     the last job, `job_id`: when that job has succeeded, everything up to `until_us` is exported too. Both are None
     without windows. A window ends `delay_us` before the time of its run. `next_at_us` is the next time of the schedule.
-    `due_at_us` is the time at which the next job is started, None during a pause."""
+    `due_at_us` is the time at which the next job is started, None during a pause. `failures` is the number of jobs in a
+    row that failed before the job `job_id`."""
 
     id: str
     tenant_id: str
@@ -77,6 +78,7 @@ class Schedule:
     since_us: int | None
     until_us: int | None = None
     job_id: str | None = None
+    failures: int = 0
     next_at_us: int
     due_at_us: int | None
     paused_at_us: int | None = None

@@ -23,6 +23,7 @@ from cloud.work.schedules.errors import (
     ScheduleUnknown,
     TooManySchedules,
 )
+from cloud.work.schedules.failing import find_failing
 from cloud.work.schedules.model import REQUESTED, START_DELAY_US, NewSchedule, Run, Schedule
 from cloud.work.schedules.rights import check_rights
 from cloud.work.schedules.store import RUNS_KEPT, ScheduleStore
@@ -106,6 +107,11 @@ class Schedules:
         """Return at most `count` schedules that the service has paused, the last paused first."""
         async with self._database.read() as tx:
             return await self._store.list_stopped(tx, viewer, count)
+
+    async def list_failing(self, viewer: Viewer, *, count: int) -> Sequence[Schedule]:
+        """Return at most `count` schedules whose last jobs have failed (`find_failing`)."""
+        async with self._database.read() as tx:
+            return await find_failing(tx, viewer, count)
 
     async def find(self, viewer: Viewer, schedule_id: str) -> tuple[Schedule, Sequence[Run]]:
         """Return a schedule and its latest runs, newest first. Raises `ScheduleUnknown`."""

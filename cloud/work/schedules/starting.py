@@ -24,6 +24,7 @@ from cloud.foundation.http import BodyMalformed
 from cloud.foundation.viewer import Actor, Viewer
 from cloud.work.jobs import Job, JobService, JobStatus, JobStore, read_wanted
 from cloud.work.schedules.errors import AppRemoved, ScheduleNotEntitled, ScopesMissing, WindowMalformed
+from cloud.work.schedules.failing import count_failed
 from cloud.work.schedules.model import START_DELAY_US, Outcome, Run, Schedule
 from cloud.work.schedules.rights import check_rights
 from cloud.work.schedules.store import ScheduleStore
@@ -124,7 +125,8 @@ class ScheduleStarter:
         wanted = read_wanted(schedule.kind, payload, level, schedule.callback_url, scopes=ENTITLED)
         check_rights(app, wanted.kind.scopes.of(wanted.payload), wanted.secrecy_level)
         job = await self._jobs.enqueue(tx, _actor(schedule, app), wanted)
-        return replace(schedule, since_us=since_us, until_us=until_us, job_id=job.id)
+        failures = count_failed(schedule, None if last is None else last.status)
+        return replace(schedule, since_us=since_us, until_us=until_us, job_id=job.id, failures=failures)
 
     async def _pause(self, tx: Transaction, schedule: Schedule, error: DomainError, now_us: int) -> None:
         log.warning("schedule.paused", schedule=schedule.id, reason=error.code)

@@ -48,6 +48,15 @@ class ScheduleStore:
         )
         return await _SCHEDULES.all(tx, statement.order_by(_one.paused_at_us.desc()).limit(limit))
 
+    async def list_failed(
+        self, tx: Transaction, viewer: Viewer | None, failures: int, limit: int
+    ) -> Sequence[Schedule]:
+        """Return the active schedules before whose last job at least so many jobs in a row failed, those that the
+        viewer may see or those of all tenants, in the order of their ids."""
+        seen = () if viewer is None else visible(job_schedules, viewer)
+        statement = _SCHEDULES.select().where(*seen, _one.due_at_us.is_not(None), _one.failures >= failures)
+        return await _SCHEDULES.all(tx, statement.order_by(_one.id).limit(limit))
+
     async def count_stopped(self, tx: Transaction) -> int:
         """Return the number of schedules of all tenants that the service has paused."""
         statement = select(func.count()).select_from(job_schedules)

@@ -22,6 +22,7 @@ job_schedules = Table(
     Column("since_us", BigInteger),  # null: without windows
     Column("until_us", BigInteger),
     Column("job_id", Text),  # the last job; null before the first one
+    Column("failures", Integer, nullable=False),
     Column("next_at_us", BigInteger, nullable=False),
     Column("due_at_us", BigInteger),  # null: paused
     Column("paused_at_us", BigInteger),

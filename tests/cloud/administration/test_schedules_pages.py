@@ -1,9 +1,12 @@
 """The schedule pages let an administrator add, pause, resume and remove the schedules of entitled apps."""
 
+from sqlalchemy import update
+
 from cloud.access.apps import Apps
 from cloud.work.jobs import service_of
 from cloud.work.schedules import SCHEDULE
 from cloud.work.schedules.starting import ScheduleStarter
+from cloud.work.schedules.tables import job_schedules
 from tests.builders.administration_desk import Office, office, parts_of
 from tests.builders.auth_world import AuthWorld
 
@@ -68,6 +71,16 @@ async def test_stopped_schedule_is_on_the_first_page_with_its_reason_on_its_own(
         assert "The app was removed." in page
         refused = await it.send(one, f"{one}/resume")
         assert "App not found." in refused.text
+
+
+async def test_schedule_whose_jobs_fail_is_on_the_first_page(world: AuthWorld) -> None:
+    async with office(world) as it:
+        await entitle(world)
+        await add(it)
+        assert "starts jobs that fail" not in (await it.ada.get("/admin")).text
+        async with world.database.transaction() as tx:
+            await tx.execute(update(job_schedules).values(failures=3))
+        assert "Nightly export starts jobs that fail" in (await it.ada.get("/admin")).text
 
 
 async def test_refused_form_keeps_its_fields_and_a_form_sent_twice_adds_one_schedule(world: AuthWorld) -> None:

@@ -272,6 +272,24 @@ async def test_doctor_reports_a_schedule_that_a_full_queue_holds_back(
     assert (finding.level, "12 minutes" in finding.sentence) == (Level.WARNING, True)
 
 
+async def test_schedule_is_reported_from_its_third_failed_job_until_one_succeeds(desk: ScheduleDesk) -> None:
+    schedule = await desk.add()
+    reported = []
+    failed, succeeded, cancelled = JobStatus.FAILED, JobStatus.SUCCEEDED, JobStatus.CANCELLED
+    ends = (failed, succeeded, failed, failed, cancelled, failed, succeeded, failed)
+    for day, end in enumerate(ends, 1):
+        await desk.start_due(f"2026-04-{day:02}T01:01:00Z")
+        if end is cancelled:
+            await desk.rows.cancel((await desk.jobs())[-1].id, "tnt_north")
+        else:
+            await desk.end_job(end)
+        (finding,) = await schedule_findings(desk.database, desk.clock)
+        found = await desk.schedules.list_failing(desk.home.viewer, count=5)
+        assert ("have failed" in finding.sentence) is (schedule.id in finding.sentence) is bool(found)
+        reported.append(bool(found))
+    assert reported == [False, False, False, False, False, True, False, False]
+
+
 async def test_doctor_reports_a_schedule_that_no_worker_serves(desk: ScheduleDesk) -> None:
     await desk.add()
 

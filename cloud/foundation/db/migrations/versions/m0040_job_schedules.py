@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.Column("since_us", sa.BigInteger()),
         sa.Column("until_us", sa.BigInteger()),
         sa.Column("job_id", sa.Text()),
+        sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("next_at_us", sa.BigInteger(), nullable=False),
         sa.Column("due_at_us", sa.BigInteger()),
         sa.Column("paused_at_us", sa.BigInteger()),
