@@ -133,6 +133,7 @@ _ours = (
         _renewed.among(_jobs.id, _renewed.c("id")),
         _jobs.id == _renewed.c("id"),
         _jobs.lease_token == _renewed.c("lease_token"),
+        _jobs.lease_until_us.is_not(None),  # not a job that was settled since the worker listed its leases
     )
     .order_by(_jobs.id)
     .with_for_update(of=jobs)

@@ -103,6 +103,8 @@ class JobWorker:
         self._claiming_long = 0  # those of them that jobs with long steps may fill
         self._ended: list[Settlement] = []
         self._due: list[DueTenant] = []  # of the last query, without those that had fewer jobs than their share
+        self._turns = 0
+        self._passed: dict[str, int] = {}  # tenants of which only jobs with long steps were due, with the turn
         self._queried_s = -QUERY_S
         self._looked_s = -IDLE_S
         self._draining = False
@@ -157,14 +159,18 @@ class JobWorker:
     async def _turn(self, steps: asyncio.TaskGroup) -> None:
         """Settle the ended jobs and claim due ones, until no slot is free or no job is due."""
         self._changed.clear()
+        self._turns += 1
         try:
             now_s = self._clock.monotonic_s()
             if now_s - self._looked_s >= IDLE_S:
                 self._looked_s = now_s
                 await self._sweep()
                 await self._stop_cancelled()
-            while await self._write(steps, await self._divide()) and self._due:
-                continue
+            while True:
+                counts = await self._divide()
+                begun = await self._write(steps, counts)
+                if not self._due or not (begun or counts):
+                    return
         except DomainError as error:
             log.warning("jobs.interrupted", code=error.code)
 
@@ -194,12 +200,30 @@ class JobWorker:
             now_us = self._clock.now_us()
             self._due = [one for one in (DueTenant(*row) for row in rows) if one.due_at_us <= now_us]
             self._queried_s = now_s
+            due = {one.tenant_id for one in self._due}
+            self._passed = {tenant_id: turn for tenant_id, turn in self._passed.items() if tenant_id in due}
+        if self._passed and self._long_free() > 0:
+            self._passed.clear()
         free, counts = self._slots - len(self._running) - self._claiming.total(), dict[str, int]()
         if free > 0:
             here = self._claiming + Counter(slot.leased.tenant_id for slot in self._running.values())
-            counts = dict(self._shares.divide(self._due, here, min(free, self._batch)))
-        self.starving = {one.tenant_id for one in self._due if not one.running and one.tenant_id not in counts}
+            for due in self._in_turn():
+                counts = counts or dict(self._shares.divide(due, here, min(free, self._batch)))
+        self.starving = {
+            one.tenant_id
+            for one in self._due
+            if not one.running and one.tenant_id not in counts and one.tenant_id not in self._passed
+        }
         return counts
+
+    def _in_turn(self) -> Sequence[Sequence[DueTenant]]:
+        """Return the due tenants in the order in which they may get slots: first those that were not passed over, then
+        those that were not in this turn. A tenant is passed over when only its jobs with long steps are due and no slot
+        for these is free, so that it does not keep another tenant's short job waiting."""
+        if not self._passed:
+            return (self._due,)
+        first = [one for one in self._due if one.tenant_id not in self._passed]
+        return first, [one for one in self._due if self._passed.get(one.tenant_id, self._turns) < self._turns]
 
     async def _write(self, steps: asyncio.TaskGroup | None, counts: dict[str, int]) -> int:
         """Settle the ended jobs, and claim and begin `counts[tenant_id]` jobs of each tenant, in one transaction.
@@ -250,12 +274,11 @@ class JobWorker:
         self._shares.note(begun)
         for one in self._due:
             one.running += begun[one.tenant_id]
-        self.starving_long = {one.tenant_id for one in self._due if one.tenant_id in parts.short and not one.running}
-        self._due = [
-            one
-            for one in self._due
-            if begun[one.tenant_id] >= counts.get(one.tenant_id, 0) or one.tenant_id in parts.short
-        ]
+        fewer = {tenant_id for tenant_id, count in counts.items() if begun[tenant_id] < count}
+        self._passed.update(dict.fromkeys(fewer & parts.short.keys(), self._turns))
+        waiting_long = parts.short.keys() | self._passed.keys()
+        self.starving_long = {one.tenant_id for one in self._due if one.tenant_id in waiting_long and not one.running}
+        self._due = [one for one in self._due if one.tenant_id not in fewer or one.tenant_id in parts.short]
 
     def _begin(self, steps: asyncio.TaskGroup, slot: _Slot) -> None:
         """Run a claimed job. If an earlier claim of it still runs here, its lease has expired, as after a pause of the
@@ -264,6 +287,13 @@ class JobWorker:
             expired.end(_Stop.LOST)
         self._running[slot.leased.id] = slot
         slot.task = steps.create_task(self._run(slot), name=f"job {slot.leased.id}")
+        # Not at the end of `_run`, which never begins if the job is cancelled before its task has had its turn.
+        slot.task.add_done_callback(lambda _: self._leave(slot))
+
+    def _leave(self, slot: _Slot) -> None:
+        if self._running.get(slot.leased.id) is slot:  # and not the slot of a later claim
+            del self._running[slot.leased.id]
+        self._changed.set()
 
     async def _run(self, slot: _Slot) -> None:
         settlement = None
@@ -276,10 +306,6 @@ class JobWorker:
                 settlement = release(slot.leased, slot.leased.created_at_us)
         except DomainError as error:
             log.warning("jobs.interrupted", code=error.code)  # the lease ends, and a worker claims the job again
-        finally:
-            if self._running.get(slot.leased.id) is slot:  # and not the slot of a later claim
-                del self._running[slot.leased.id]
-            self._changed.set()
         if settlement is not None:
             self._ended.append(settlement)
 

@@ -1,9 +1,12 @@
 """A cancelled job stops in its step and runs no other, whichever way its worker learns of it."""
 
+from typing import Any
+
 import pytest
 
 from cloud.work.jobs import JobStatus
 from cloud.work.jobs.execution import LEASE_US
+from cloud.work.jobs.worker import JobWorker
 from tests.builders.job_story import JobStory
 from tests.builders.job_works import Gated, Lingering, running
 from tests.harness.eventually import eventually
@@ -39,6 +42,23 @@ async def test_renewal_stops_a_job_that_was_cancelled_by_another_process(story: 
         worker.signal("")
         await eventually(lambda: [job.id for job in story.ended] == [other_id])
     assert [one for one in await story.counted() if one.startswith(job_id)] == []
+
+
+async def test_job_cancelled_before_its_task_begins_leaves_its_slot(story: JobStory, monkeypatch: pytest.MonkeyPatch):
+    begin = JobWorker._begin
+
+    def cancelled_at_once(worker: JobWorker, steps: Any, slot: Any) -> None:
+        begin(worker, steps, slot)
+        if slot.leased.id == job_id:
+            worker.signal(job_id)  # as when the claim and the cancellation have one commit
+
+    monkeypatch.setattr(JobWorker, "_begin", cancelled_at_once)
+    worker = story.another_worker(slots=1)
+    (job_id,) = await story.count_up_to(1)
+    async with running(worker):
+        (other_id,) = await story.count_up_to(1)
+        worker.signal("")
+        await eventually(lambda: [job.id for job in story.ended] == [other_id])
 
 
 async def test_worker_notices_a_cancellation_without_a_signal(story: JobStory):

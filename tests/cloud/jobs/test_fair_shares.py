@@ -62,6 +62,26 @@ async def test_job_is_claimed_at_once_beside_the_long_steps_of_several_tenants(s
 
 
 @pytest.mark.contract("S-147")
+async def test_short_job_is_claimed_at_once_while_other_tenants_wait_with_long_ones(story: JobStory):
+    work = Gated(story)
+    worker = story.another_worker(work, slots=4)
+    for tenant_id in ("tnt_a", "tnt_b", "tnt_c"):
+        await story.count_up_to(1, kind=LONG_KIND, tenant_id=tenant_id)
+    async with running(worker):
+        await eventually(lambda: len(work.begun) == 3)
+        for tenant_id in ("tnt_d", "tnt_e"):
+            await story.count_up_to(1, kind=LONG_KIND, tenant_id=tenant_id)
+        worker.signal("")
+        await eventually(lambda: worker.starving_long == {"tnt_d", "tnt_e"})
+        (job_id,) = await story.count_up_to(1, tenant_id="tnt_f")
+        worker.signal("")
+        await eventually(lambda: len(work.begun) == 4)
+        assert (await story.find(job_id, "tnt_f")).status is JobStatus.RUNNING
+        work.gate.set()
+        await eventually(lambda: len(story.ended) == 6)
+
+
+@pytest.mark.contract("S-147")
 async def test_job_with_long_steps_gives_up_its_slot_after_a_step_to_one_of_another_tenant(story: JobStory):
     work = Gated(story)
     worker = story.another_worker(work, slots=2)

@@ -4,6 +4,7 @@ import pytest
 
 from cloud.work.jobs import JobStatus
 from cloud.work.jobs.execution import ATTEMPTS_MAX, LEASE_US
+from cloud.work.jobs.lease_store import Settlement
 from tests.builders.job_story import JobStory
 from tests.builders.job_works import Gated, Lingering, running
 from tests.harness.eventually import eventually
@@ -54,3 +55,14 @@ async def test_worker_claims_its_expired_job_again_before_the_old_step_has_ended
         worker.signal("")
         await eventually(lambda: len(story.ended) == 2)
     assert await story.counted() == [f"{one}/{what}" for one in (job_id, other_id) for what in (1, "end")]
+
+
+async def test_renewal_of_a_job_that_was_settled_meanwhile_gives_it_no_lease(story: JobStory):
+    await story.count_up_to(1)
+    leased = await story.claim_one()
+    async with story.database.transaction() as tx:
+        await story.leases.settle(tx, [Settlement(leased, JobStatus.SUCCEEDED)], story.clock.now_us())
+        renewed = await story.leases.renew(tx, [leased], now_us=story.clock.now_us(), lease_us=LEASE_US)
+    assert renewed == set()
+    story.clock.advance(us=2 * LEASE_US)
+    assert await story.sweep() == 0
