@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from cloud.work.jobs.keeping import ResultAbandoned, ResultKeeper
     from cloud.work.jobs.kind import (
         SCOPES,
-        Admission,
         Advance,
         Effect,
         Finish,

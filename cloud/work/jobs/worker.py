@@ -207,8 +207,8 @@ class JobWorker:
         free, counts = self._slots - len(self._running) - self._claiming.total(), dict[str, int]()
         if free > 0:
             here = self._claiming + Counter(slot.leased.tenant_id for slot in self._running.values())
-            for due in self._in_turn():
-                counts = counts or dict(self._shares.divide(due, here, min(free, self._batch)))
+            for some in self._in_turn():
+                counts = counts or dict(self._shares.divide(some, here, min(free, self._batch)))
         self.starving = {
             one.tenant_id
             for one in self._due
