@@ -219,7 +219,7 @@ class JobWorker:
     def _in_turn(self) -> Sequence[Sequence[DueTenant]]:
         """Return the due tenants in the order in which they may get slots: first those that were not passed over, then
         those that were not in this turn. A tenant is passed over when only its jobs with long steps are due and no slot
-        for these is free, so that it does not keep another tenant's short job waiting."""
+        for these is free, so that it does not delay a short job of another tenant."""
         if not self._passed:
             return (self._due,)
         first = [one for one in self._due if one.tenant_id not in self._passed]
