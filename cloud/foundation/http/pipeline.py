@@ -161,9 +161,10 @@ class Pipeline:
             raise TookTooLong from None
         if endpoint.authenticates_client and response.status == 401:
             self._admission.count_wrong_secret(request)
-        if isinstance(response, Streamed):
+        response = conditional(response, request.method, checked.if_none_match)
+        if isinstance(response, Streamed) and request.method != "HEAD":  # the responses that take a stream
             self._streams.check_room(response.tenant_id)
-        return conditional(response, request.method, checked.if_none_match)
+        return response
 
     def _respond_to_preflight(self, exchange: _Exchange, methods: Mapping[str, Endpoint]) -> Response:
         """Respond to a CORS preflight for a public document. Raises `MethodNotAllowed` for any other request, and

@@ -16,6 +16,7 @@ from cloud.foundation.db import Transaction
 from cloud.foundation.housekeeping import Chore
 from cloud.foundation.jobs import Jobs
 from cloud.foundation.process import Process
+from cloud.foundation.retention import DAY_US
 from cloud.foundation.viewer import Actor
 from cloud.work.exports.schemas import ExportFormat
 from cloud.work.jobs import JobStore
@@ -24,6 +25,10 @@ ERASURES_MAX = 1_000
 """Erasures of a turn, the latest ones. An operator requests each of them, and some weeks have few."""
 ENTRIES_AT_ONCE = 500
 """Audit entries of one encounter that are read at once."""
+
+CLOCKS_APART_US = DAY_US
+"""Time by which an erasure or a reading may seem older than the job that it concerns: their times come from different
+machines, and an erasure has the time at which its transaction began."""
 
 _erased = erased_encounters.c
 
@@ -41,7 +46,7 @@ class ErasedReports:
         if not live:
             return 0
         tenants = {job.tenant_id for job in live}
-        since_us = min(job.created_at_us for job in live)
+        since_us = min(job.created_at_us for job in live) - CLOCKS_APART_US
         statement = (
             select(_erased.tenant_id, _erased.encounter_id)
             .where(_erased.tenant_id.in_(sorted(tenants)), _erased.requested_at_us >= since_us)
@@ -52,11 +57,11 @@ class ErasedReports:
         for row in await tx.execute(statement):
             async for entry in self._readings(tx, row.tenant_id, row.encounter_id, since_us):
                 read.add(str(entry.metadata.get("job")))
-        found = [job for job in live if job.id in read]
-        await self._jobs.expire_results(tx, [job.id for job in found], now_us)
-        for job in found:
-            await self._audit.record(tx, Actor.operator(job.tenant_id), "export.expired", job.id)
-        return len(found)
+        expired = await self._jobs.expire_results(tx, [job.id for job in live if job.id in read], now_us)
+        for job in live:
+            if job.id in expired:  # and not by another worker meanwhile
+                await self._audit.record(tx, Actor.operator(job.tenant_id), "export.expired", job.id)
+        return len(expired)
 
     async def _readings(
         self, tx: Transaction, tenant_id: str, encounter_id: str, since_us: int

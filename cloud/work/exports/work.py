@@ -135,9 +135,7 @@ class ExportWork:
     ) -> None:
         is_first, at_bytes = not upload.mark.parts, upload.mark.size_bytes
         data, detail = await self._encode(lambda: part.encoded(first=is_first, at_bytes=at_bytes))
-        if upload.mark.size_bytes + len(data) > JOINED_BYTES_MAX or len(upload.mark.parts) >= PARTS_MAX:
-            sentence = "The file would be larger than 16 GiB or 4,000 parts. Export a shorter time or fewer codes."
-            raise JobFailure("export_too_large", sentence)
+        _check_size(upload.mark, len(data))
         await upload.add(data)
         if detail is not None:
             details = self._upload(objects, job, state.details)
@@ -153,6 +151,7 @@ class ExportWork:
         at_bytes = upload.mark.size_bytes
         end = await self._encode(lambda: format_.end(read, at_bytes=at_bytes))
         if end:
+            _check_size(upload.mark, len(end))
             await upload.add(end)
         stored = await upload.finish(format_.download)
         state.parts = upload.mark.document()
@@ -227,3 +226,10 @@ class ExportWork:
     async def _discard_parts(self, objects: ObjectStore, job: Job) -> None:
         for mark in job.state.marks():
             await ResultUpload(objects, self._ids, self._clock, job.actor.tenant_id, mark).discard()
+
+
+def _check_size(mark: UploadMark, more_bytes: int) -> None:
+    """Raise `JobFailure` if a file of these parts would exceed its limit with one more part."""
+    if mark.size_bytes + more_bytes > JOINED_BYTES_MAX or len(mark.parts) >= PARTS_MAX:
+        sentence = "The file would be larger than 16 GiB or 4,000 parts. Export a shorter time or fewer codes."
+        raise JobFailure("export_too_large", sentence)

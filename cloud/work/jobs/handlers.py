@@ -103,6 +103,7 @@ class JobHandlers:
             result = await self._results.find(tx, job.id)
         if result is None or job.result_expires_at_us <= self._parts.clock.now_us():
             raise ResultExpired(members={"expired_at": write_moment(job.result_expires_at_us)})
+        await self._jobs.note_fetched(request.actor, job)
         link = await self._links.link_to(result)
         suffix = result.download.file_name.partition(".")[2]
         document = {

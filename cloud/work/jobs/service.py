@@ -228,6 +228,11 @@ class JobService:
         except (ValidationError, DomainError):
             raise JobWithoutResult from None
 
+    async def note_fetched(self, actor: Actor, job: Job) -> None:
+        """Record that the actor gets the address of a job's result, which may have data of patients."""
+        async with self._database.transaction() as tx:
+            await self._audit.record(tx, actor, "job.result", job.id, metadata={"kind": job.kind})
+
     async def page(self, viewer: Viewer, search: JobSearch, count: int) -> JobRows:
         """Return at most `count` of the wanted jobs, newest first, and the number of all that match the filters."""
         async with self._database.read() as tx:

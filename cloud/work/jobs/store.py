@@ -88,10 +88,12 @@ class JobStore:
         )
         return await _JOBS.all(tx, statement)
 
-    async def expire_results(self, tx: Transaction, job_ids: Sequence[str], now_us: int) -> None:
-        """Let the results of these jobs expire now, before their retention is over."""
+    async def expire_results(self, tx: Transaction, job_ids: Sequence[str], now_us: int) -> set[str]:
+        """Let the results of these jobs expire now, before their retention is over. Return the ids of the jobs whose
+        result this call has ended."""
         live = (_jobs.id.in_(job_ids), *_has_result(now_us))
-        await tx.execute(update(jobs).where(*live).values(result_expires_at_us=now_us))
+        ended = update(jobs).where(*live).values(result_expires_at_us=now_us).returning(_jobs.id)
+        return {row.id for row in await tx.execute(ended)}
 
     async def page(self, tx: Transaction, viewer: Viewer, search: JobSearch, limit: int) -> Sequence[Job]:
         """Return at most `limit` of the wanted jobs, newest first."""

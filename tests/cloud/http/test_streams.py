@@ -134,6 +134,7 @@ async def test_last_streams_are_for_tenants_without_one(monkeypatch: pytest.Monk
         await begin("tnt_south")
         for tenant in ("tnt_north", "tnt_south", "tnt_west"):
             assert (await get(served, tenant=tenant)).json()["code"] == "too_many_streams"
+        assert (await get(served, "HEAD")).status_code == 200  # it takes no stream
         free.set()
 
 

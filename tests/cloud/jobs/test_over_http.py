@@ -186,6 +186,7 @@ async def test_result_is_downloaded_by_its_signed_address_until_it_expires(desk:
     await desk.succeed(await desk.run(), b'{"graph":1}')
     result = (await desk.get(f"{JOBS}/{job_id}/result")).json()
     assert result["id"] == job_id
+    assert [entry.object for entry in await _trail(desk, "job.result")] == [job_id]
     assert result["result_ref"] == f"r2://argus-jobs/results/{job_id}.json"
     address = urlsplit(result["signed_url"])
     downloaded = await desk.client.get(f"{address.path}?{address.query}")
