@@ -88,6 +88,18 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FailedSchedule:
+    """What identifies a schedule whose jobs fail. A report needs no more, and so does not depend on values of other
+    columns that only a newer release can read. `failures` of its jobs in a row failed before the job `job_id`."""
+
+    id: str
+    tenant_id: str
+    name: str
+    job_id: str | None
+    failures: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """The outcome of a time of a schedule. `missed` is the number of times before it for which no job was started,
     since no worker ran. `job_id`, `since_us` and `until_us` are None if no job was started, the latter two also without

@@ -24,7 +24,7 @@ from cloud.work.schedules.errors import (
     TooManySchedules,
 )
 from cloud.work.schedules.failing import find_failing
-from cloud.work.schedules.model import REQUESTED, START_DELAY_US, NewSchedule, Run, Schedule
+from cloud.work.schedules.model import REQUESTED, START_DELAY_US, FailedSchedule, NewSchedule, Run, Schedule
 from cloud.work.schedules.rights import check_rights
 from cloud.work.schedules.store import RUNS_KEPT, ScheduleStore
 from cloud.work.schedules.timetable import Timetable
@@ -108,7 +108,7 @@ class Schedules:
         async with self._database.read() as tx:
             return await self._store.list_stopped(tx, viewer, count)
 
-    async def list_failing(self, viewer: Viewer, *, count: int) -> Sequence[Schedule]:
+    async def list_failing(self, viewer: Viewer, *, count: int) -> Sequence[FailedSchedule]:
         """Return at most `count` schedules whose last jobs have failed (`find_failing`)."""
         async with self._database.read() as tx:
             return await find_failing(tx, viewer, count)

@@ -125,7 +125,7 @@ class ScheduleStarter:
         wanted = read_wanted(schedule.kind, payload, level, schedule.callback_url, scopes=ENTITLED)
         check_rights(app, wanted.kind.scopes.of(wanted.payload), wanted.secrecy_level)
         job = await self._jobs.enqueue(tx, _actor(schedule, app), wanted)
-        failures = count_failed(schedule, None if last is None else last.status)
+        failures = count_failed(schedule.failures, None if last is None else last.status)
         return replace(schedule, since_us=since_us, until_us=until_us, job_id=job.id, failures=failures)
 
     async def _pause(self, tx: Transaction, schedule: Schedule, error: DomainError, now_us: int) -> None:

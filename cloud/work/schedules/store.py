@@ -6,13 +6,14 @@ from sqlalchemy import delete, func, select, update
 
 from cloud.foundation.db import Records, Transaction
 from cloud.foundation.viewer import Viewer, visible
-from cloud.work.schedules.model import REQUESTED, Run, Schedule
+from cloud.work.schedules.model import REQUESTED, FailedSchedule, Run, Schedule
 from cloud.work.schedules.tables import job_schedule_runs, job_schedules
 
 RUNS_KEPT = 100
 """Runs of a schedule that are kept: three months of a daily one. The jobs themselves stay."""
 
 _SCHEDULES = Records(Schedule, job_schedules)
+_FAILED = Records(FailedSchedule, job_schedules)
 _RUNS = Records(Run, job_schedule_runs)
 _one = job_schedules.c
 _run = job_schedule_runs.c
@@ -50,12 +51,12 @@ class ScheduleStore:
 
     async def list_failed(
         self, tx: Transaction, viewer: Viewer | None, failures: int, limit: int
-    ) -> Sequence[Schedule]:
+    ) -> Sequence[FailedSchedule]:
         """Return the active schedules before whose last job at least so many jobs in a row failed, those that the
         viewer may see or those of all tenants, in the order of their ids."""
         seen = () if viewer is None else visible(job_schedules, viewer)
-        statement = _SCHEDULES.select().where(*seen, _one.due_at_us.is_not(None), _one.failures >= failures)
-        return await _SCHEDULES.all(tx, statement.order_by(_one.id).limit(limit))
+        statement = _FAILED.select().where(*seen, _one.due_at_us.is_not(None), _one.failures >= failures)
+        return await _FAILED.all(tx, statement.order_by(_one.id).limit(limit))
 
     async def count_stopped(self, tx: Transaction) -> int:
         """Return the number of schedules of all tenants that the service has paused."""
