@@ -45,6 +45,9 @@ the interval `IDLE_S`, such a tenant waits for two and a half seconds at most, a
 DRAIN_S = 12.0
 """Time for the current steps at a stop of the process. The process ends the loops after 20 s, and the rest of that time
 suffices to write the settlements."""
+PASSED_S = 1.0
+"""Time for which a tenant is passed over that has only jobs with long steps, when no slot for these is free. So it does
+not delay a short job of another tenant, and a short job that it enqueues itself has its turn soon."""
 DUE_TENANTS_MAX = 10_000
 """Tenants that one query returns."""
 QUERY_S = 0.05
@@ -103,8 +106,7 @@ class JobWorker:
         self._claiming_long = 0  # those of them that jobs with long steps may fill
         self._ended: list[Settlement] = []
         self._due: list[DueTenant] = []  # of the last query, without those that had fewer jobs than their share
-        self._turns = 0
-        self._passed: dict[str, int] = {}  # tenants of which only jobs with long steps were due, with the turn
+        self._passed: dict[str, float] = {}  # the times until which tenants are passed over
         self._queried_s = -QUERY_S
         self._looked_s = -IDLE_S
         self._draining = False
@@ -159,7 +161,6 @@ class JobWorker:
     async def _turn(self, steps: asyncio.TaskGroup) -> None:
         """Settle the ended jobs and claim due ones, until no slot is free or no job is due."""
         self._changed.clear()
-        self._turns += 1
         try:
             now_s = self._clock.monotonic_s()
             if now_s - self._looked_s >= IDLE_S:
@@ -200,30 +201,19 @@ class JobWorker:
             now_us = self._clock.now_us()
             self._due = [one for one in (DueTenant(*row) for row in rows) if one.due_at_us <= now_us]
             self._queried_s = now_s
-            due = {one.tenant_id for one in self._due}
-            self._passed = {tenant_id: turn for tenant_id, turn in self._passed.items() if tenant_id in due}
-        if self._passed and self._long_free() > 0:
-            self._passed.clear()
+        if self._passed:
+            self._passed = {} if self._long_free() > 0 else {one: s for one, s in self._passed.items() if s > now_s}
         free, counts = self._slots - len(self._running) - self._claiming.total(), dict[str, int]()
         if free > 0:
             here = self._claiming + Counter(slot.leased.tenant_id for slot in self._running.values())
-            for some in self._in_turn():
-                counts = counts or dict(self._shares.divide(some, here, min(free, self._batch)))
+            due = [one for one in self._due if one.tenant_id not in self._passed]
+            counts = dict(self._shares.divide(due, here, min(free, self._batch)))
         self.starving = {
             one.tenant_id
             for one in self._due
             if not one.running and one.tenant_id not in counts and one.tenant_id not in self._passed
         }
         return counts
-
-    def _in_turn(self) -> Sequence[Sequence[DueTenant]]:
-        """Return the due tenants in the order in which they may get slots: first those that were not passed over, then
-        those that were not in this turn. A tenant is passed over when only its jobs with long steps are due and no slot
-        for these is free, so that it does not delay a short job of another tenant."""
-        if not self._passed:
-            return (self._due,)
-        first = [one for one in self._due if one.tenant_id not in self._passed]
-        return first, [one for one in self._due if self._passed.get(one.tenant_id, self._turns) < self._turns]
 
     async def _write(self, steps: asyncio.TaskGroup | None, counts: dict[str, int]) -> int:
         """Settle the ended jobs, and claim and begin `counts[tenant_id]` jobs of each tenant, in one transaction.
@@ -275,7 +265,8 @@ class JobWorker:
         for one in self._due:
             one.running += begun[one.tenant_id]
         fewer = {tenant_id for tenant_id, count in counts.items() if begun[tenant_id] < count}
-        self._passed.update(dict.fromkeys(fewer & parts.short.keys(), self._turns))
+        until_s = self._clock.monotonic_s() + PASSED_S
+        self._passed.update(dict.fromkeys(fewer & parts.short.keys(), until_s))
         waiting_long = parts.short.keys() | self._passed.keys()
         self.starving_long = {one.tenant_id for one in self._due if one.tenant_id in waiting_long and not one.running}
         self._due = [one for one in self._due if one.tenant_id not in fewer or one.tenant_id in parts.short]

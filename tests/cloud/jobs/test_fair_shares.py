@@ -82,6 +82,29 @@ async def test_short_job_is_claimed_at_once_while_other_tenants_wait_with_long_o
 
 
 @pytest.mark.contract("S-147")
+async def test_short_job_of_a_tenant_that_waits_with_a_long_one_has_its_turn_beside_a_long_queue(story: JobStory):
+    work = Gated(story)
+    worker = story.another_worker(work, slots=2)
+    await story.count_up_to(1, kind=LONG_KIND, tenant_id="tnt_a")
+    async with running(worker):
+        await eventually(lambda: len(work.begun) == 1)
+        await story.count_up_to(1, kind=LONG_KIND, tenant_id="tnt_b")
+        worker.signal("")
+        await eventually(lambda: worker.starving_long == {"tnt_b"})
+        await story.count_up_to(3, count=5, tenant_id="tnt_c")
+        worker.signal("")
+        await eventually(lambda: len(work.begun) == 2)
+        (job_id,) = await story.count_up_to(1, tenant_id="tnt_b")
+        story.clock.advance(us=2_000_000)
+        worker.signal("")
+        await eventually(lambda: worker.starving == {"tnt_b"})
+        work.gate.set()
+        await eventually(lambda: len(story.ended) == 8)
+    order = [job.id for job in story.ended]
+    assert order.index(job_id) < 4
+
+
+@pytest.mark.contract("S-147")
 async def test_job_with_long_steps_gives_up_its_slot_after_a_step_to_one_of_another_tenant(story: JobStory):
     work = Gated(story)
     worker = story.another_worker(work, slots=2)
