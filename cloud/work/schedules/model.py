@@ -89,8 +89,8 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedSchedule:
-    """What identifies a schedule whose jobs fail. A report needs no more, and so does not depend on values of other
-    columns that only a newer release can read. `failures` of its jobs in a row failed before the job `job_id`."""
+    """A schedule before whose last job `job_id` some jobs in a row failed (`failures`). A report needs no more columns,
+    and so does not depend on values of others that only a newer release can read."""
 
     id: str
     tenant_id: str
