@@ -134,7 +134,10 @@ class RunningDemo:
         return [json.loads(line) for line in text.splitlines()]
 
     async def _argus_cloud(self, *words: str) -> str:
-        return await asyncio.to_thread(argus_cloud, self.state_dir / "cloud.toml", *words, "--json")
+        try:
+            return await asyncio.to_thread(argus_cloud, self.state_dir / "cloud.toml", *words, "--json")
+        except AssertionError as error:
+            raise DemoFailed(str(error)) from None
 
 
 async def run(*argv: str, within_s: float = QUESTION_S) -> str:
