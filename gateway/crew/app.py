@@ -6,7 +6,7 @@ states that the monitor's own screen is primary.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -200,6 +200,13 @@ class CrewApp:
         response.del_cookie(COOKIE, path="/")
         raise response
 
+    def events(self, wanted: Sequence[str]) -> AsyncIterator[bytes]:
+        """Yield the encoded events of one page without end. `wanted`: ids of the waveforms that the tablet showed last.
+
+        A test overrides it to count what a page has to receive.
+        """
+        return live_events(self._live, lambda: asdict(self._status()), self._clock, wanted)
+
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         if self._open_pages >= PAGES_MAX:
             raise web.HTTPServiceUnavailable(text="Too many pages are open. Close one of them.")
@@ -208,7 +215,7 @@ class CrewApp:
         try:
             await response.prepare(request)
             wanted = request.query.getall("wave", [])[:STRIPS_MAX]
-            async for message in live_events(self._live, lambda: asdict(self._status()), self._clock, wanted):
+            async for message in self.events(wanted):
                 async with asyncio.timeout(WRITE_S):
                     await response.write(message)
         except (ConnectionResetError, TimeoutError):

@@ -5,7 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
+
+EXPECTED_WITHIN_MS = 60_000
+"""Limit for a state of a page that never comes. Playwright's 5 s would let the load of the machine decide a test."""
+expect.set_options(timeout=EXPECTED_WITHIN_MS)
 
 TABLET = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}

@@ -1,8 +1,9 @@
 """The crew page's server on a free port, without the rest of the gateway."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from playwright.async_api import Page
 
@@ -16,6 +17,35 @@ from tests.harness.moved_clock import MovedClock
 PIN = "204060"
 STORE_KEY = b"k" * 32
 ALL_SENT = CrewStatus(online=True, backlog=0, acknowledged=7, store_ok=True, recording=True, gaps=0, set_aside=0)
+
+
+class SentEvents:
+    """The number of events that the gateway has sent on the newest live stream, so that a test can wait until the page
+    has handled them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._streams = 0
+
+    async def counted(self, stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Yield the messages of `stream`. Its events are counted from 0 until a newer stream begins."""
+        self._streams += 1
+        number, self.count = self._streams, 0
+        async for message in stream:
+            if number == self._streams:
+                self.count += message.count(b"\n\n")
+            yield message
+
+
+class CountedCrewApp(CrewApp):
+    """The crew page's server, which counts the events that it sends in `sent`."""
+
+    def __init__(self, sent: SentEvents, **options: Any) -> None:
+        super().__init__(**options)
+        self._sent = sent
+
+    def events(self, wanted: Sequence[str]) -> AsyncIterator[bytes]:
+        return self._sent.counted(super().events(wanted))
 
 
 async def enter_pin(page: Page, url: str) -> None:
@@ -34,13 +64,15 @@ async def crew_app(
     status: CrewStatus | Callable[[], CrewStatus] = ALL_SENT,
     clock: SystemClock | MovedClock | None = None,
     host_names: frozenset[str] = frozenset(),
+    sent: SentEvents | None = None,
 ) -> AsyncIterator[str]:
     """Serve the crew page; yield its address.
 
     Without `feed` the page has no values; `status` is the gateway state that it shows. `host_names` are the accepted
-    values of the Host header besides the machine's own names.
+    values of the Host header besides the machine's own names. `sent` counts the events of the live stream.
     """
-    app = CrewApp(
+    app = CountedCrewApp(
+        sent or SentEvents(),
         live=feed or LiveFeed(),
         status=status if callable(status) else lambda: status,
         pin=CrewPin(PIN),

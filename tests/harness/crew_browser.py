@@ -1,17 +1,49 @@
 """A signed-in crew page in Chromium, for which the gateway's clock and the tablet's clock are moved together."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
-from playwright.async_api import Browser, Error, Locator, Page, expect
+from playwright.async_api import Browser, Locator, Page, expect
 
 from gateway.crew import CrewStatus
 from gateway.crew.stream import COLLECT_S
 from gateway.live import LiveFeed
 from tests.harness.browser import TABLET
-from tests.harness.crew_app import ALL_SENT, PIN, crew_app
+from tests.harness.crew_app import ALL_SENT, PIN, SentEvents, crew_app
 from tests.harness.moved_clock import MovedClock
+
+TABLET_STARTS_AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+"""The tablet's time of day when the page is opened; its clock stands still from here on."""
+HANDLED_WITHIN_S = 60.0
+"""Limit for a page that does not handle a message at all; a loaded machine needs a second."""
+
+# Counts the events of the newest live stream. The listeners are called before those of the page, but in the same task
+# of the browser: a script that runs later finds the page as the event has left it. A stream that has failed receives
+# nothing until it is open again: its number is -1. `eventsHandled(count)` waits for a change while the number is not
+# `count`.
+_COUNT_EVENTS = """() => {
+  const Original = window.EventSource;
+  let newest = null, handled = 0, waiting = [];
+  const set = (number) => { handled = number; for (const done of waiting.splice(0)) done(handled); };
+  window.EventSource = class extends Original {
+    constructor(...given) {
+      super(...given);
+      newest = this;
+      set(0);
+      const on = (name, number) => this.addEventListener(name, () => { if (this === newest) set(number()); });
+      for (const name of ["picture", "changes", "status"]) on(name, () => handled + 1);
+      on("open", () => 0);
+      on("error", () => -1);
+    }
+  };
+  window.eventsHandled = (count) => new Promise((done) => {
+    if (handled === count || handled === -1) done(handled); else waiting.push(done);
+  });
+}"""
+_FAILED = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +53,7 @@ class OpenPage:
     page: Page
     feed: LiveFeed
     clock: MovedClock
+    sent: SentEvents
 
     @property
     def now_s(self) -> float:
@@ -40,14 +73,25 @@ class OpenPage:
     async def pass_time(self, seconds: float, *, each_second: Callable[[float], None] = lambda now_s: None) -> None:
         """Move the clocks of the gateway and the tablet, one message interval at a time.
 
-        `each_second` is called once a second with the gateway's time, so that a test can add the values that devices
-        send.
+        The page handles the message of an interval before the tablet's clock moves, however long the machine takes for
+        it. `each_second` is called once a second with the gateway's time, so that a test can add the values that
+        devices send.
         """
         for step in range(round(seconds / COLLECT_S)):
             if step % round(1 / COLLECT_S) == 0:
                 each_second(self.now_s)
+            sent = self.sent.count
             await self.clock.advance(COLLECT_S)
+            if self.sent.count != sent:
+                await self.handle_events()
             await self.page.clock.run_for(round(COLLECT_S * 1000))
+
+    async def handle_events(self) -> None:
+        """Wait until the page has handled every event that the gateway has sent on the newest live stream."""
+        async with asyncio.timeout(HANDLED_WITHIN_S):
+            handled = None
+            while handled not in (self.sent.count, _FAILED):
+                handled = await self.page.evaluate("count => window.eventsHandled(count)", self.sent.count)
 
     async def sleep_tablet(self, seconds: float) -> None:
         """Move the gateway's clock and the tablet's time of day; the tablet's monotonic clock stands still, as in a
@@ -83,35 +127,29 @@ async def open_page(
     status: CrewStatus | Callable[[], CrewStatus] = ALL_SENT,
 ) -> AsyncIterator[OpenPage]:
     """Open a signed-in crew page whose feed `fill` has filled; after the block, check that the page raised no error."""
-    clock, feed = MovedClock(), LiveFeed()
+    clock, feed, sent = MovedClock(), LiveFeed(), SentEvents()
     fill(feed, clock.monotonic_s())
-    async with crew_app(feed, status=status, clock=clock) as url:
+    async with crew_app(feed, status=status, clock=clock, sent=sent) as url:
         context = await browser.new_context(viewport=viewport, color_scheme="dark")  # type: ignore[arg-type]
         try:
             page = await context.new_page()
             complaints: list[str] = []
             page.on("pageerror", lambda error: complaints.append(str(error)))
-            await page.clock.install()
+            await page.add_init_script(f"({_COUNT_EVENTS})()")
+            await stop_time(page)
             # Without the keypad, which `test_crew_page` examines: its page costs as much as the live page.
             await context.request.post(f"{url}/sign-in", form={"pin": PIN}, max_redirects=0)
             await page.goto(url)
             await expect(page.locator("#link")).not_to_have_text("Connecting …")
-            await stop_time(page)
-            yield OpenPage(page=page, feed=feed, clock=clock)
+            opened = OpenPage(page=page, feed=feed, clock=clock, sent=sent)
+            await opened.handle_events()
+            yield opened
             assert complaints == []
         finally:
             await context.close()
 
 
 async def stop_time(page: Page) -> None:
-    """Stop the tablet's clock at the next possible moment.
-
-    Playwright can stop the clock only at a future time. On a loaded machine that time may have passed before the page
-    receives the call: Playwright then raises an error, although the clock has stopped. A second call with a new time
-    succeeds, since the clock stands still.
-    """
-    moment = "(Date.now() + 100) / 1000"
-    try:
-        await page.clock.pause_at(await page.evaluate(moment))
-    except Error:
-        await page.clock.pause_at(await page.evaluate(moment))
+    """Stop the tablet's clock before the page is opened, so that no time passes while it loads."""
+    await page.clock.install(time=TABLET_STARTS_AT)
+    await page.clock.pause_at(TABLET_STARTS_AT + timedelta(hours=1))

@@ -15,6 +15,7 @@ from gateway.transports.clock import SystemClock
 from tests.builders.crew_live import CUFF, OXIMETER, ecg, filled_feed, live_device, report_all, spo2
 from tests.harness.browser import PHONE, TABLET
 from tests.harness.crew_app import ALL_SENT, PIN, crew_app, enter_pin
+from tests.harness.crew_browser import open_page, stop_time
 from tests.harness.moved_clock import MovedClock
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -132,37 +133,34 @@ async def test_crew_page_shows_a_waveform_and_each_value_with_its_source_and_age
 
 
 @pytest.mark.browser
-async def test_new_reading_replaces_the_previous_reading_on_the_crew_page(new_page: NewPage):
-    clock = SystemClock()
-    feed = filled_feed(now_s=clock.monotonic_s())
-    async with crew_app(feed, clock=clock) as url:
-        page = await new_page(TABLET)
-        await enter_pin(page, url)
-        saturation = page.locator("article", has_text="SpO₂")
+async def test_new_reading_replaces_the_previous_reading_on_the_crew_page(browser: Browser):
+    async with open_page(browser, lambda feed, now_s: report_all(feed, now_s=now_s)) as opened:
+        saturation = opened.page.locator("article", has_text="SpO₂")
         await expect(saturation).to_contain_text("97")
-        now_s = clock.monotonic_s()
-        feed.observed(live_device(OXIMETER, last_s=now_s), [spo2(88.0, received_s=now_s, status=0x4000)], 0)
+        reported = [spo2(88.0, received_s=opened.now_s, status=0x4000)]
+        opened.feed.observed(live_device(OXIMETER, last_s=opened.now_s), reported, 0)
+        await opened.pass_time(0.25)
         await expect(saturation).to_contain_text("88")
         await expect(saturation).to_contain_text("questionable")
-        now_s = clock.monotonic_s()
-        feed.observed(live_device(OXIMETER, last_s=now_s), [spo2(91.0, received_s=now_s - 34.0)], 0)
+        reported = [spo2(91.0, received_s=opened.now_s - 33.5)]
+        opened.feed.observed(live_device(OXIMETER, last_s=opened.now_s), reported, 0)
+        await opened.pass_time(0.25)
         await expect(saturation).to_contain_text("old: 34 s ago")
-        feed.device(live_device(CUFF, connected=False))
-        await expect(page.locator("#devices li", has_text=CUFF.model)).to_contain_text("disconnected")
-        await expect(page.locator("article:not(.stale)", has_text="NIBP")).to_contain_text("4 min ago")
+        opened.feed.device(live_device(CUFF, connected=False))
+        await opened.pass_time(0.25)
+        await expect(opened.page.locator("#devices li", has_text=CUFF.model)).to_contain_text("disconnected")
+        await expect(opened.page.locator("article:not(.stale)", has_text="NIBP")).to_contain_text("4 min ago")
 
 
 @pytest.mark.browser
 async def test_crew_page_shows_every_value_as_stale_when_it_loses_the_connection_to_the_gateway(new_page: NewPage):
-    clock = SystemClock()
+    clock = MovedClock()
     page = await new_page(TABLET)
-    feed = filled_feed(now_s=clock.monotonic_s())
-    async with crew_app(feed, clock=clock) as url:
-        await page.clock.install()
+    await stop_time(page)
+    async with crew_app(filled_feed(now_s=clock.monotonic_s()), clock=clock) as url:
         await enter_pin(page, url)
-        report_all(feed, now_s=clock.monotonic_s())  # opening the page may take as long as values stay current
         await expect(page.locator("#link")).to_have_text("Live")
-    await page.clock.fast_forward(20_000)
+    await page.clock.run_for(20_000)
     await expect(page.locator("#link")).to_contain_text("No contact with the gateway")
     assert await page.locator("article:not(.stale)").count() == 0
 
