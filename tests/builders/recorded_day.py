@@ -1,18 +1,20 @@
-"""A day of a twelve-lead ECG in packed objects of a quarter of an hour, written without its samples.
+"""A day of a twelve-lead ECG in packed objects of a quarter of an hour, written without its envelopes.
 
 The objects have valid indexes, and in the place of each run some bytes that are no envelopes: who reads them fails.
 """
 
+import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 from cloud.clinical.observations.tables import observation_sources
-from cloud.clinical.waveforms import Run, SourceSpan, WaveformIndex, WaveformObject
-from cloud.clinical.waveforms.packed_object import PackedIndex, PackedRun, encode_header, encode_object
-from cloud.clinical.waveforms.summary import ChannelSummary, Extremes
+from cloud.clinical.waveforms import ChannelKey, Run, SourceSpan, WaveformIndex, WaveformObject
+from cloud.clinical.waveforms.packed_object import PackedRun, encode_header, encode_object
+from cloud.clinical.waveforms.summarising import summarise
 from cloud.clinical.waveforms.tables import waveform_runs
 from cloud.foundation.objects import LocalObjects
 from protocols.ieee11073.nomenclature.code import Code
-from protocols.observation import SampleArray, SampleFormat
+from protocols.observation import Channel, SampleArray, SampleFormat
 from tests.builders.ingest_cloud import TENANT, CloudUnderTest
 from tests.builders.ingest_gateway import NOW_US, OXIMETER, GatewayInVehicle
 from tests.builders.waveforms import waves
@@ -23,7 +25,7 @@ QUARTERS_A_DAY = 96
 LEADS = 12
 RUNS = 4
 """Runs of an object: a run has at most 256 batches, of a second each."""
-SCALE = SampleArray(format=SampleFormat.I16, period_s=0.002, slope=0.00125, offset=0.0)
+SCALE = SampleArray(format=SampleFormat.I16, period_s=0.5, slope=0.00125, offset=0.0)
 _NOT_ENVELOPES = b"\0" * 64
 
 
@@ -69,8 +71,8 @@ async def record_day(
                 )
             )
             at += len(entry)
-        summaries = [_summary(gateway.gateway, lead, begin_s) for lead in range(LEADS)]
-        data = encode_object(header, entries, PackedIndex(runs=packed_runs, summaries=summaries, summarised=True))
+        summary = summarise([_blocks(gateway.gateway, begin_s)])
+        data = encode_object(header, entries, packed_runs, summary)
         name = f"waveforms/{TENANT}/20270115/{quarter:04}"
         stored = await cloud.objects.put(name, data)
         places[name] = at
@@ -118,20 +120,13 @@ def _span(source_id: int, begin_s: int) -> SourceSpan:
     )
 
 
-def _summary(gateway: str, lead: int, begin_s: int) -> ChannelSummary:
-    first = NOW_US // SECOND_US + begin_s
-    seconds = range(first, first + QUARTER_S)
-    least = [-(number % 1_000) for number in range(begin_s, begin_s + QUARTER_S)]
-    minutes = range(first // 60, (first + QUARTER_S) // 60)
-    assert first % 60 == 0, "the day begins with a minute"
-    return ChannelSummary(
-        gateway=gateway,
-        system_id=OXIMETER.system_id,
-        handle=20 + lead,
-        person=None,
-        type=Code(2, 256 + lead),
-        unit=Code(4, 4274),
-        array=SCALE,
-        seconds=Extremes(seconds, least, [lead] * QUARTER_S),
-        minutes=Extremes(minutes, [min(least[at : at + 60]) for at in range(0, QUARTER_S, 60)], [lead] * 15),
-    )
+def _blocks(gateway: str, begin_s: int) -> Iterator[tuple[ChannelKey, int, bytes]]:
+    """Yield a block of each lead, with two samples in each second: the least and the greatest."""
+    for lead in range(LEADS):
+        channel = Channel(handle=20 + lead, type=Code(2, 256 + lead), unit=Code(4, 4274), array=SCALE)
+        samples = [each for number in range(begin_s, begin_s + QUARTER_S) for each in (-(number % 1_000), lead)]
+        yield (
+            ChannelKey(gateway, OXIMETER, channel),
+            NOW_US + begin_s * SECOND_US,
+            struct.pack(f">{len(samples)}h", *samples),
+        )

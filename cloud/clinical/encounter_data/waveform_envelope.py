@@ -179,7 +179,7 @@ class WaveformEnvelope:
     ) -> None:
         device_ids = {source.source_id: source.device_id for source in opened.sources}
         for source_id, summarising in summaries.items():
-            for summary in summarising.summaries():
+            for summary in summarising.end().channels():
                 envelope.add(summary, device_ids[source_id], _intervals(opened, wanted, source_id))
 
 

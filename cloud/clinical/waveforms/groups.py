@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from cloud.clinical.waveforms.entries import encode_entry, encode_group
 from cloud.clinical.waveforms.packed_object import (
     VERSION_WITH_GROUPS,
-    PackedIndex,
     PackedRun,
     decode_object,
     encode_header,
     encode_object,
 )
+from cloud.clinical.waveforms.summarising import summarise
 from cloud.foundation.objects import ObjectDamaged
 
 
@@ -59,8 +59,7 @@ def pack_groups(tenant_id: str, packed_at_us: int, runs: Sequence[RunToPack]) ->
         for run, (position, size_bytes) in zip(runs, places, strict=True)
     ]
     envelopes = [one for run in runs for one in run.envelopes]
-    index = PackedIndex(runs=packed, summaries=(), summarised=True)
-    data = encode_object(header, groups, index, envelopes=len(envelopes))
+    data = encode_object(header, groups, packed, summarise(()), envelopes=len(envelopes))
     if decode_object(data).envelopes != envelopes:
         raise ObjectDamaged("(A packed object does not hold the envelopes of which it was made.)")
     return PackedGroups(data, places)

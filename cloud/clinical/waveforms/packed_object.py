@@ -28,7 +28,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from cloud.clinical.waveforms.entries import ENTRIES_MAX, entries_of
-from cloud.clinical.waveforms.summary import ChannelSummary, read_summaries, write_summaries
+from cloud.clinical.waveforms.summarising import Summarising, Summary
+from cloud.clinical.waveforms.summary import ChannelSummary, read_summaries
 from cloud.foundation.objects import ObjectDamaged
 from protocols.errors import RemoteProtocolError
 from protocols.provenance.hash_chain import HASH_BYTES
@@ -111,16 +112,23 @@ def encode_header(tenant_id: str, packed_at_us: int, *, version: int = VERSION) 
 
 
 def encode_object(
-    header: bytes, entries: Sequence[bytes], index: PackedIndex, *, envelopes: int | None = None
+    header: bytes,
+    entries: Sequence[bytes],
+    runs: Sequence[PackedRun],
+    summary: Summary,
+    *,
+    envelopes: int | None = None,
 ) -> bytes:
-    """Return a whole object. `entries` are in the order of `index.runs`, and the positions of the runs count from the
-    beginning of `header`. `envelopes` is their number if the entries are groups. The summaries are left out if the
-    object would exceed its limit."""
+    """Return a whole object. `entries` are in the order of `runs`, and the positions of the runs count from the
+    beginning of `header`. `envelopes` is their number if the entries are groups. The summary is left out if the object
+    would exceed its limit."""
     count = len(entries) if envelopes is None else envelopes
     body = b"".join((header, *entries))
-    packed_index = _encode_index(index)
+    packed_index = _encode_index(runs, summary)
     if len(body) + len(packed_index) + TRAILER_BYTES > PACKED_BYTES_MAX:
-        packed_index = _encode_index(replace(index, summaries=(), summarised=False))
+        without = Summarising()
+        without.leave_out()
+        packed_index = _encode_index(runs, without.end())
     packed = b"".join((body, packed_index, struct.pack("<II", len(body), count)))
     data = b"".join((packed, hashlib.sha256(packed).digest(), _END))
     assert len(data) <= PACKED_BYTES_MAX, "the limits of the entries keep an object below its limit"
@@ -168,16 +176,16 @@ def decode_index(packed: bytes, *, seconds: bool = True) -> PackedIndex:
     return PackedIndex(runs=runs, summaries=summaries, summarised=summarised)
 
 
-def _encode_index(index: PackedIndex) -> bytes:
+def _encode_index(runs: Sequence[PackedRun], summary: Summary) -> bytes:
     writer = WireWriter()
-    writer.varint(len(index.runs))
-    for run in index.runs:
+    writer.varint(len(runs))
+    for run in runs:
         writer.text(run.gateway, limit_bytes=IDENTIFIER_LENGTH_MAX)
         writer.text(run.epoch, limit_bytes=IDENTIFIER_LENGTH_MAX)
         for number in (run.sequence, run.batches, run.position, run.size_bytes):
             writer.varint(number)
-    writer.u8(index.summarised)
-    write_summaries(writer, index.summaries)
+    writer.u8(summary.complete)
+    summary.write(writer)
     return zlib.compress(writer.take(), 1)
 
 

@@ -4,18 +4,17 @@ The envelopes of a lane stand together, in the order of their sequence numbers, 
 batches by one range. An object that would exceed its limits is closed, and the next one begun.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from cloud.clinical.waveforms.entries import ENTRIES_MAX, encode_entry
 from cloud.clinical.waveforms.packed_object import (
     ENTRIES_BYTES_MAX,
-    PackedIndex,
     PackedRun,
     encode_header,
     encode_object,
 )
-from cloud.clinical.waveforms.summary import ChannelKey, summarise
+from cloud.clinical.waveforms.summarising import Blocks, summarise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +26,7 @@ class BatchToPack:
     epoch: str
     sequence: int
     envelope: bytes
-    observations: Iterable[tuple[ChannelKey, int, bytes]] | None
+    observations: Blocks | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +75,5 @@ def _pack(tenant_id: str, packed_at_us: int, batches: Sequence[BatchToPack]) -> 
                 )
             )
         at += len(entry)
-    summary = summarise(block for one in batches for block in one.observations or ())
-    index = PackedIndex(
-        runs=runs,
-        summaries=summary.summaries(),
-        summarised=summary.complete and all(one.observations is not None for one in batches),
-    )
-    return Packing(encode_object(header, entries, index), batches, places)
+    summary = summarise(one.observations for one in batches)
+    return Packing(encode_object(header, entries, runs, summary), batches, places)

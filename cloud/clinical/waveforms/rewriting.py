@@ -5,14 +5,13 @@ chain of its lane still verifies from the objects alone. The index and the summa
 envelopes that are left. The time of packing stays, since it decides which former key may verify an envelope.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cloud.clinical.waveforms.entries import encode_entry, entries_of
 from cloud.clinical.waveforms.packed_object import (
     TRAILER_BYTES,
     VERSION_WITH_ERASED,
-    PackedIndex,
     PackedRun,
     decode_object,
     encode_header,
@@ -20,13 +19,10 @@ from cloud.clinical.waveforms.packed_object import (
     erased_envelope,
     index_range,
 )
-from cloud.clinical.waveforms.summary import ChannelKey, summarise
+from cloud.clinical.waveforms.summarising import Blocks, summarise
 from cloud.foundation.objects import ObjectDamaged
 from protocols.errors import RemoteProtocolError
 from protocols.uplink.envelope import Batch, decode_envelope
-
-Blocks = Iterable[tuple[ChannelKey, int, bytes]]
-"""Blocks of samples: channel, time of the first sample in µs, samples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +65,8 @@ def rewrite_object(
                 kept.append((envelope.batch, at, len(copied)))
         entries.append(copied)
         at += len(copied)
-    blocks = [blocks_of(batch) for batch, _, _ in kept]
-    summary = summarise(block for one in blocks if one is not None for block in one)
-    index = PackedIndex(
-        runs=_runs(kept),
-        summaries=summary.summaries(),
-        summarised=summary.complete and all(one is not None for one in blocks),
-    )
-    return RewrittenObject(encode_object(header, entries, index), moved, erased)
+    summary = summarise(blocks_of(batch) for batch, _, _ in kept)
+    return RewrittenObject(encode_object(header, entries, _runs(kept), summary), moved, erased)
 
 
 def _runs(kept: Sequence[tuple[Batch, int, int]]) -> list[PackedRun]:

@@ -25,6 +25,7 @@ from cloud.clinical.waveforms.packed_object import (
     index_range,
 )
 from cloud.clinical.waveforms.rewriting import rewrite_object
+from cloud.clinical.waveforms.summarising import summarise
 from cloud.foundation.objects import ObjectDamaged
 from protocols.uplink.envelope import encode_envelope
 from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle
@@ -104,11 +105,11 @@ def test_groups_beyond_the_limit_of_a_range_are_refused_before_more_are_decompre
 
 
 def test_group_in_an_earlier_version_is_reported_as_damaged() -> None:
-    index = decode_object(pack_groups("ten_test", NOW_US, [run(1, ENVELOPES)]).data).index
+    runs = decode_object(pack_groups("ten_test", NOW_US, [run(1, ENVELOPES)]).data).index.runs
     header = encode_header("ten_test", NOW_US)
     group = encode_group([encode_entry(one) for one in ENVELOPES])
     with pytest.raises(ObjectDamaged, match="a group in version 1"):
-        decode_object(encode_object(header, [group], index, envelopes=len(ENVELOPES)))
+        decode_object(encode_object(header, [group], runs, summarise([]), envelopes=len(ENVELOPES)))
 
 
 def test_object_of_numerics_is_not_rewritten() -> None:

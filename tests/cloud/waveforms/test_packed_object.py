@@ -21,7 +21,7 @@ from cloud.clinical.waveforms.packed_object import (
     index_range,
 )
 from cloud.clinical.waveforms.packing import BatchToPack, Packing, pack
-from cloud.clinical.waveforms.summary import ChannelKey
+from cloud.clinical.waveforms.summarising import ChannelKey
 from cloud.foundation.objects import ObjectDamaged
 from tests.builders.ingest_gateway import NOW_US, OXIMETER, PLETH
 

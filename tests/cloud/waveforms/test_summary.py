@@ -1,18 +1,13 @@
 """The summary has the least and greatest sample of each second and minute, within bounds of work and size."""
 
+import random
 import struct
 from dataclasses import replace
 
-from cloud.clinical.waveforms.summary import (
-    BUCKETS_MAX,
-    CHANNELS_MAX,
-    ChannelKey,
-    ChannelSummary,
-    read_summaries,
-    summarise,
-    write_summaries,
-)
+from cloud.clinical.waveforms.summarising import SAMPLES_BYTES_MAX, Blocks, ChannelKey, Summary, summarise
+from cloud.clinical.waveforms.summary import BUCKETS_MAX, CHANNELS_MAX, ChannelSummary, read_summaries
 from protocols.observation import Channel, SampleArray, SampleFormat
+from protocols.observation_record import integers_of
 from protocols.uplink.wire import WireReader, WireWriter
 from tests.builders.ingest_gateway import OXIMETER, PLETH
 
@@ -25,10 +20,14 @@ def scaled(form: SampleFormat = SampleFormat.I16, period_s: float = 0.25) -> Cha
     return ChannelKey("gw_1", OXIMETER, replace(PLETH, array=array))
 
 
+def of(blocks: Blocks) -> Summary:
+    return summarise([blocks])
+
+
 def only(key: ChannelKey, at_us: int, samples: bytes) -> ChannelSummary:
-    summary = summarise([(key, at_us, samples)])
+    summary = of([(key, at_us, samples)])
     assert summary.complete
-    (one,) = summary.summaries()
+    (one,) = summary.channels()
     return one
 
 
@@ -42,7 +41,7 @@ def test_samples_belong_to_the_second_in_which_they_were_taken() -> None:
 
 def test_blocks_of_one_second_are_joined() -> None:
     blocks = [(KEY, 5 * SECOND_US, struct.pack(">h", value)) for value in (4, -9, 6)]
-    (one,) = summarise(blocks).summaries()
+    (one,) = of(blocks).channels()
     assert (one.seconds.numbers, one.seconds.least, one.seconds.greatest) == ([5], [-9], [6])
 
 
@@ -64,24 +63,67 @@ def test_samples_before_1970_and_without_a_period_have_a_second() -> None:
 
 
 def test_small_block_with_samples_far_apart_stops_at_the_limit() -> None:
-    summary = summarise([(scaled(SampleFormat.I8, 1000.0), 0, bytes(500_000))])
+    summary = of([(scaled(SampleFormat.I8, 1000.0), 0, bytes(500_000))])
     assert not summary.complete
-    (one,) = summary.summaries()
+    (one,) = summary.channels()
     assert len(one.seconds.numbers) == BUCKETS_MAX // 2
 
 
 def test_times_beyond_64_bits_and_too_many_channels_are_left_out() -> None:
-    assert not summarise([(scaled(period_s=1e300), 0, bytes(4))]).complete
+    assert not of([(scaled(period_s=1e300), 0, bytes(4))]).complete
     channels = [
         (ChannelKey("gw_1", OXIMETER, Channel(handle=number, type=PLETH.type, array=PLETH.array)), 0, bytes(2))
         for number in range(CHANNELS_MAX + 1)
     ]
-    summary = summarise(channels)
-    assert (summary.complete, len(summary.summaries())) == (False, CHANNELS_MAX)
+    summary = of(channels)
+    assert (summary.complete, len(summary.channels())) == (False, CHANNELS_MAX)
+
+
+def test_block_that_is_left_out_gives_no_samples_to_the_one_before_it() -> None:
+    far = (KEY, (1 << 63) - 1, struct.pack(">2h", 900, -900))
+    summary = of([(KEY, 0, struct.pack(">h", 1)), far, (KEY, SECOND_US, struct.pack(">h", 2))])
+    (one,) = summary.channels()
+    assert (summary.complete, one.seconds.least, one.seconds.greatest) == (False, [1, 2], [1, 2])
+
+
+def test_batch_that_was_not_decoded_makes_a_summary_incomplete() -> None:
+    assert not summarise([None, [(KEY, 0, bytes(2))]]).complete
+    assert summarise([]).complete
+
+
+def test_samples_beyond_the_limit_of_one_comparison_are_joined_with_those_before() -> None:
+    key = scaled(SampleFormat.I8, 0.0)
+    blocks = [(key, 0, bytes(SAMPLES_BYTES_MAX)), (key, 0, struct.pack(">2b", -5, 7)), (key, SECOND_US, bytes(1))]
+    (one,) = of(blocks).channels()
+    assert (one.seconds.numbers, one.seconds.least, one.seconds.greatest) == ([0, 1], [-5, 0], [7, 0])
+
+
+def test_extremes_are_those_of_a_loop_over_the_samples() -> None:
+    chance = random.Random(6)
+    blocks: list[tuple[ChannelKey, int, bytes]] = []
+    expected: dict[tuple[ChannelKey, int], tuple[int, int]] = {}
+    keys = [scaled(form, period_s) for form in SampleFormat for period_s in (0.002, 0.3, 1.0, 2.5)]
+    for key in chance.choices(keys, k=200):
+        scale = key.channel.array
+        assert scale is not None
+        samples = chance.randbytes(scale.format.width_bytes * chance.randrange(1, 40) + chance.randrange(2))
+        at_us = chance.randrange(-3 * SECOND_US, 90 * SECOND_US)
+        blocks.append((key, at_us, samples))
+        for number, value in enumerate(integers_of(samples, scale.format)):
+            bucket = key, (at_us + round(number * scale.period_s * SECOND_US)) // SECOND_US
+            least, greatest = expected.get(bucket, (value, value))
+            expected[bucket] = min(least, value), max(greatest, value)
+    summary = of(blocks)
+    found = {
+        (key, number): (least, greatest)
+        for key, one in zip(summary.keys, summary.channels(), strict=True)
+        for number, least, greatest in zip(one.seconds.numbers, one.seconds.least, one.seconds.greatest, strict=True)
+    }
+    assert found == expected
 
 
 def test_summary_is_read_as_it_was_written() -> None:
-    summaries = summarise([(KEY, 7 * SECOND_US, bytes(4)), (scaled(), 0, bytes(6))]).summaries()
+    summary = of([(KEY, 7 * SECOND_US, bytes(4)), (scaled(), 0, bytes(60)), (scaled(SampleFormat.U8), 0, b"")])
     writer = WireWriter()
-    write_summaries(writer, summaries)
-    assert read_summaries(WireReader(writer.take(), clause="test")) == summaries
+    summary.write(writer)
+    assert read_summaries(WireReader(writer.take(), clause="test")) == summary.channels()
