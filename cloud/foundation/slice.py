@@ -53,6 +53,8 @@ class Slice:
     """Tuple of `foundation.retention.Kind`: the kinds of data that are deleted after a period."""
     job_kinds: str | None = None
     """Tuple of `cloud.work.jobs.JobKind`: the kinds of job that tenants enqueue and workers run."""
+    data_schemas: str | None = None
+    """Tuple of `foundation.http.DataSchema`: the schemas of the objects that the slice's routes return."""
     events: str | None = None
     """Tuple of `EventType`, in the order in which integrators see them."""
     scopes: tuple[Scope, ...] = ()

@@ -7,10 +7,14 @@ transaction.
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Literal
 
 from sqlalchemy import ColumnElement, Table
 
 from cloud.foundation.trace import TraceContext
+
+SecrecyWord = Literal["standard", "restricted", "confidential", "secret", "top_secret"]
+"""The name of a level of secrecy in the contract."""
 
 
 class SecrecyLevel(IntEnum):
@@ -26,6 +30,11 @@ class SecrecyLevel(IntEnum):
     def word(self) -> str:
         """The level's name in the contract: `standard` … `top_secret`."""
         return self.name.lower()
+
+    @classmethod
+    def of(cls, word: SecrecyWord) -> "SecrecyLevel":
+        """Return the level with this name in the contract."""
+        return cls[word.upper()]
 
 
 @dataclass(frozen=True, slots=True)

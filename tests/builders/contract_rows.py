@@ -31,7 +31,11 @@ PRODUCTION = {
 }
 """The addresses of the hosts in the API contract."""
 
-SCOPES = {"argus:devices:read": "List devices", "argus:devices:write": "Enrol devices"}
+SCOPES = {
+    "argus:devices:read": "List devices",
+    "argus:devices:write": "Enrol devices",
+    "argus:discovery:read": "List schemas",
+}
 
 
 class Gadget(BaseModel):

@@ -40,8 +40,9 @@ EXCERPTS: dict[str, dict[str, Any]] = {
 of the contract's excerpt comes with the jobs, and the resources of a bundle have different fields."""
 FROM_VEHICLES = frozenset({"listEncounterObservations", "listEncounterWaveforms", "listEncounterTimeline"})
 """Operations whose items come from vehicles, and so are absent here or have other fields: their schema is compared."""
-WITHOUT_EXAMPLE = frozenset({"authorize", "cancelJob"})
-"""Operations of the contract that return a page instead of a document, or a document only to a repetition."""
+WITHOUT_EXAMPLE = frozenset({"authorize", "cancelJob", "getDataSchema"})
+"""Operations of the contract that return a page instead of a document, a document only to a repetition, or a document
+whose form is that of JSON Schema."""
 
 
 @cache

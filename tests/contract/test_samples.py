@@ -42,6 +42,8 @@ FIRST_SURFACE = {
     ("POST", "/api/v1/devices/{deviceId}/observations"),
     ("GET", "/.well-known/openapi.json"),
     ("GET", "/.well-known/openapi.yaml"),
+    ("GET", "/.well-known/api-catalog"),
+    ("GET", "/v1/discovery/data-schemas"),
     ("POST", "/v1/jobs"),
     ("GET", "/v1/jobs"),
     ("GET", "/v1/jobs/{id}"),

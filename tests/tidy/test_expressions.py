@@ -18,6 +18,7 @@ OWN_TEXT = {
     "cloud/partners/discovery/contract.py:_NUMBER_OF_YAML_12": "our OpenAPI document",
     "cloud/partners/discovery/openapi.py:_PARAMETER": "our route templates",
     "cloud/partners/discovery/openapi.py:re.findall": "our route templates",
+    "cloud/foundation/http/data_schema.py:_ID": "our schema ids",
     "cloud/foundation/http/query.py:re.findall": "the values of an enumeration, as pydantic lists them",
     "cloud/foundation/http/route.py:_PATH": "our route templates",
     "cloud/foundation/http/table.py:_PARAMETER": "our route templates",

@@ -67,11 +67,6 @@ SLICE = Slice(
             "argus:profiles:read",
         ),
         Scope("argus:provenance:read", "Read provenance records and evidence", "Odczyt zapisów pochodzenia i dowodów"),
-        Scope(
-            "argus:discovery:read",
-            "Read the data schemas of what the token can reach",
-            "Odczyt schematów danych dostępnych dla tokenu",
-        ),
     ),
     tags={"Apps": "Register integration apps, list the available scopes and govern apps."},
     tables="tables",

@@ -42,6 +42,7 @@ else:
 
 SLICE = Slice(
     package=__name__,
+    data_schemas="schemas:DATA_SCHEMAS",
     ids={"device": IdKind("device", "devices", ("id", "system_id"))},
     events="event_types:EVENTS",
     scopes=(

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cloud.clinical.devices.model import DeviceClass, DeviceStatus
 from cloud.clinical.devices.service import TEXT_LENGTH_MAX
-from cloud.foundation.http import Paged
+from cloud.foundation.http import DataSchema, Paged
 
 Label = Annotated[str, Field(min_length=1, max_length=TEXT_LENGTH_MAX)]
 IdText = Annotated[str, Field(min_length=1, max_length=64, pattern="^[A-Za-z0-9_-]+$")]
@@ -142,3 +142,13 @@ class EnrolledDevice(BaseModel):
     description: Annotated[
         DeviceDescription | None, Field(description="How the device describes itself; null until it does.")
     ] = None
+
+
+DATA_SCHEMAS = (
+    DataSchema(
+        id="argus.device.v1",
+        title="Device",
+        model=EnrolledDevice,
+        operations=("GET /api/v1/devices", "POST /api/v1/devices/enrol"),
+    ),
+)

@@ -16,4 +16,4 @@ if TYPE_CHECKING:
 else:
     __getattr__ = lazy_exports(__name__)
 
-SLICE = Slice(package=__name__, routes=("routes:routes",))
+SLICE = Slice(package=__name__, data_schemas="schemas:DATA_SCHEMAS", routes=("routes:routes",))

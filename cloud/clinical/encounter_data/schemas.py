@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from cloud.clinical.encounter_data.intervals import INTERVAL_S_MAX
-from cloud.foundation.http import Cursor, MomentText, Paged, Query, limit_up_to, whole_up_to
+from cloud.foundation.http import Cursor, DataSchema, MomentText, Paged, Query, limit_up_to, whole_up_to
 
 OBSERVATIONS_MAX = 1_000
 """Rows of a page of observations: about half a megabyte, which is written in a few milliseconds."""
@@ -227,3 +227,25 @@ class TimelineEntry(_Shown):
     fields: Annotated[
         dict[str, str | int | float | bool | None], Field(description="Facts about an event in the vehicle.")
     ] = {}
+
+
+DATA_SCHEMAS = (
+    DataSchema(
+        id="argus.observation.v1",
+        title="Observation of an encounter",
+        model=EncounterObservation | ObservationInterval,
+        operations=("GET /api/v1/epcr/encounters/{encounterId}/observations",),
+    ),
+    DataSchema(
+        id="argus.waveform.v1",
+        title="Waveform of an encounter",
+        model=WaveformBlock | WaveformRange,
+        operations=("GET /api/v1/epcr/encounters/{encounterId}/waveforms",),
+    ),
+    DataSchema(
+        id="argus.timeline-entry.v1",
+        title="Timeline entry of an encounter",
+        model=TimelineEntry,
+        operations=("GET /api/v1/epcr/encounters/{encounterId}/timeline",),
+    ),
+)

@@ -44,6 +44,7 @@ IDENTIFIED = "argus:epcr:identified"
 
 SLICE = Slice(
     package=__name__,
+    data_schemas="schemas:DATA_SCHEMAS",
     ids={"encounter": IdKind("encounter", "encounters")},
     events="event_types:EVENTS",
     scopes=(

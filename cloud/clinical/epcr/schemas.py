@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cloud.clinical.epcr.model import CareModel
 from cloud.clinical.epcr.service import CAD_INCIDENT_LENGTH_MAX, CREW_MAX
-from cloud.foundation.http import Query
+from cloud.foundation.http import DataSchema, Query
 from protocols.epcr.encounter import EncounterStatus
 
 IdText = Annotated[str, Field(min_length=1, max_length=64, pattern="^[A-Za-z0-9_-]+$")]
@@ -74,3 +74,13 @@ class EncounterPartnerSummary(BaseModel):
         int, Field(ge=0, description="Number of observations, counted up to 10000, at most once a second.")
     ] = 0
     created_at: Annotated[str | None, Field(description="Creation time, UTC.")] = None
+
+
+DATA_SCHEMAS = (
+    DataSchema(
+        id="argus.encounter-summary.v1",
+        title="Encounter summary",
+        model=EncounterPartnerSummary,
+        operations=("GET /api/v1/epcr/encounters/{encounterId}",),
+    ),
+)

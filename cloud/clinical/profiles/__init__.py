@@ -17,6 +17,7 @@ else:
 
 SLICE = Slice(
     package=__name__,
+    data_schemas="schemas:DATA_SCHEMAS",
     ids={"profile": IdKind("profile", "profiles")},
     tags={"Profiles": "People, organisations and wallets, and what lists state about them."},
     tables="tables",

@@ -16,7 +16,7 @@ class ProfileHandlers:
         self._profiles = Profiles(parts.database, parts.clock, parts.ids)
 
     async def read(self, request: Request) -> Response:
-        profile, enrichment = await self._profiles.read(request.viewer, request.path["profileId"])
+        profile, enrichment = await self._profiles.read(request.viewer, request.path["id"])
         last = None if enrichment is None else read_document(enrichment)
         response = Json({**shown(profile), "enrichment": last})
         response.etag = strong_etag(response.body)
@@ -27,7 +27,7 @@ class ProfileHandlers:
         assert isinstance(wanted, EnrichmentRequest)
         return await self._profiles.enrich(
             request.actor,
-            request.path["profileId"],
+            request.path["id"],
             wanted.connectors,
             request.idempotent_reply,
             lambda enrichment: Json(read_document(enrichment)),

@@ -51,7 +51,7 @@ def routes(parts: Parts) -> tuple[Route, ...]:
     return (
         Route(
             method="GET",
-            path="/v1/profiles/{profileId}",
+            path="/v1/profiles/{id}",
             handler=h.read,
             host=Host.API,
             scopes=PROFILES_READ,
@@ -67,7 +67,7 @@ def routes(parts: Parts) -> tuple[Route, ...]:
         ),
         Route(
             method="POST",
-            path="/v1/profiles/{profileId}/enrich",
+            path="/v1/profiles/{id}/enrich",
             handler=h.enrich,
             host=Host.API,
             scopes=PROFILES_WRITE,

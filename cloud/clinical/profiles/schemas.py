@@ -6,7 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from cloud.clinical.profiles.connectors import Status
 from cloud.clinical.profiles.model import ProfileKind
+from cloud.foundation.http import DataSchema
 from cloud.foundation.readable import hidden_character
+from cloud.foundation.viewer import SecrecyWord
 from protocols.sanctions.dates import read_birth_date
 
 NAMES_MAX = 32
@@ -31,7 +33,7 @@ class ProfileLine(BaseModel):
     countries: Annotated[tuple[Text, ...], Field(max_length=16)] = ()
     asset: Text | None = None
     address: Text | None = None
-    secrecy_level: Literal["standard", "restricted", "confidential", "secret", "top_secret"] = "standard"
+    secrecy_level: SecrecyWord = "standard"
 
     @field_validator("reference", "asset", "address")
     @classmethod
@@ -127,3 +129,13 @@ class ProfileShown(BaseModel):
     created_at: Annotated[str, Field(description="Creation time, UTC.")]
     updated_at: Annotated[str, Field(description="Time of the last change, UTC.")]
     enrichment: Annotated[ProfileEnrichment | None, Field(description="The last enrichment; null before the first.")]
+
+
+DATA_SCHEMAS = (
+    DataSchema(
+        id="argus.profile.v1",
+        title="Profile",
+        model=ProfileShown,
+        operations=("GET /v1/profiles/{id}", "POST /v1/profiles/{id}/enrich"),
+    ),
+)

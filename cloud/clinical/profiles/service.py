@@ -136,7 +136,7 @@ class Profiles:
             countries=wanted.countries,
             asset=wanted.asset,
             address=wanted.address,
-            secrecy_level=SecrecyLevel[wanted.secrecy_level.upper()],
+            secrecy_level=SecrecyLevel.of(wanted.secrecy_level),
             created_at_us=now_us,
             updated_at_us=now_us,
         )

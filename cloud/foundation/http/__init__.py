@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from cloud.foundation.http.admission import Admission, Quotas
     from cloud.foundation.http.aiohttp_internals import listening_server
     from cloud.foundation.http.cursors import Cursors
+    from cloud.foundation.http.data_schema import DataSchema
     from cloud.foundation.http.errors import (
         BodyMalformed,
         IdempotencyKeyInFlight,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
         ANY_TOKEN,
         CLIENT_AUTHENTICATED,
         PUBLIC,
+        TOKEN_OPTIONAL,
         Access,
         Audience,
         BodyKind,
@@ -65,7 +67,7 @@ if TYPE_CHECKING:
     from cloud.foundation.http.server import ACCEPTED_S, SHUTDOWN_S, EdgeServer, connections_allowed
     from cloud.foundation.http.settings import HostSection, HostsSection, HttpSection, bases_of
     from cloud.foundation.http.shared_rates import SharedLimiter
-    from cloud.foundation.http.site import HostRouter, Site, is_loopback
+    from cloud.foundation.http.site import DEPRECATIONS_PATH, HostRouter, Site, is_loopback
     from cloud.foundation.http.spans import Spans
     from cloud.foundation.http.strict_json import read_json
     from cloud.foundation.http.tables import idempotency_keys

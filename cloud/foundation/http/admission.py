@@ -107,7 +107,7 @@ class Admission:
         """
         caller: Caller | None = None
         key: Hashable
-        if endpoint.needs_token:
+        if endpoint.needs_token or (endpoint.takes_token and "Authorization" in request.headers):
             caller = await self._verify_caller(request, endpoint)
             key = caller.viewer.tenant_id, caller.client_id
         else:

@@ -33,6 +33,7 @@ class Access(StrEnum):
     """The way in which callers of a route authenticate."""
 
     PUBLIC = "public"
+    OPTIONAL = "optional"  # public, and a caller with a token may see more
     CLIENT = "client"  # the handler authenticates the client itself, as RFC 6749 requires
     TOKEN = "token"  # noqa: S105  a word, not a secret
 
@@ -54,6 +55,7 @@ class Scopes:
 
 
 PUBLIC = Scopes(Access.PUBLIC)
+TOKEN_OPTIONAL = Scopes(Access.OPTIONAL)
 CLIENT_AUTHENTICATED = Scopes(Access.CLIENT)
 ANY_TOKEN = Scopes(Access.TOKEN)
 
@@ -158,7 +160,7 @@ class Route:
             raise ValueError(f"{self.method} is not a method that a row can have; HEAD follows from GET")
         if _PATH.fullmatch(self.path) is None or "*" in self.path.rstrip("}*"):
             raise ValueError(f"{self.path!r} is not a path of segments and {{parameters}}")
-        if self.open_to_browsers and self.scopes is not PUBLIC:
+        if self.open_to_browsers and self.scopes not in (PUBLIC, TOKEN_OPTIONAL):
             raise ValueError(f"{self.path} needs a caller; only public documents are open to browsers")
         if self.sunset_on and not (self.deprecated_on and self.deprecated_on <= self.sunset_on):
             raise ValueError(f"{self.path} ends before it is deprecated")

@@ -17,6 +17,8 @@ from cloud.foundation.http.table import RouteTable
 from cloud.foundation.http.wire import constant_headers
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+DEPRECATIONS_PATH = "/.well-known/deprecations.json"
+"""The document of all deprecated routes, on the api host."""
 _BROWSERS = (
     "Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: ETag, X-Argus-Trace-ID, X-Argus-Span-ID\r\n"
 )
@@ -33,6 +35,7 @@ class Endpoint:
     scope: str
     sunset_us: int | None
     needs_token: bool
+    takes_token: bool
     authenticates_client: bool
 
     @property
@@ -59,11 +62,13 @@ class Site:
         secure, sandbox = self.base.startswith("https:"), host is Host.SANDBOX
         self.constant = constant_headers(secure=secure, sandbox=sandbox)
         self.authorities = authorities_of(self.base)
-        rows = [route for route in routes if host in route.hosts]
-        self.table: RouteTable[Endpoint] = RouteTable(
-            self._endpoint(route, constant_headers(secure=secure, sandbox=sandbox, more=_row_headers(route, self.base)))
-            for route in rows
-        )
+        matrix = self.types_at + DEPRECATIONS_PATH
+
+        def endpoint(route: Route) -> Endpoint:
+            more = _row_headers(route, self.base, matrix)
+            return self._endpoint(route, constant_headers(secure=secure, sandbox=sandbox, more=more))
+
+        self.table: RouteTable[Endpoint] = RouteTable(endpoint(route) for route in routes if host in route.hosts)
 
     def _endpoint(self, route: Route, constant: str) -> Endpoint:
         scopes = route.scopes
@@ -74,6 +79,7 @@ class Site:
             scope=" ".join(sorted(scopes.names)),
             sunset_us=None if route.sunset_on is None else _unix(route.sunset_on) * 1_000_000,
             needs_token=scopes.access is Access.TOKEN,
+            takes_token=scopes.access is Access.OPTIONAL,
             authenticates_client=scopes.access is Access.CLIENT,
         )
 
@@ -82,13 +88,16 @@ def _unix(day: object) -> int:
     return int(datetime.fromisoformat(f"{day}T00:00:00").replace(tzinfo=UTC).timestamp())
 
 
-def _row_headers(route: Route, base: str) -> str:
-    """Return a route's constant header lines: CORS, deprecation, sunset (RFC 9745, RFC 8594, contract matrix A-143)."""
+def _row_headers(route: Route, base: str, matrix: str) -> str:
+    """Return a route's constant header lines: CORS, deprecation, sunset (RFC 9745, RFC 8594, contract matrix A-143).
+    `matrix` is the address of the document that explains them."""
     lines = _BROWSERS if route.open_to_browsers else ""
     if route.deprecated_on is not None:
         lines += f"Deprecation: @{_unix(route.deprecated_on)}\r\n"
+        lines += f'Link: <{matrix}>; rel="deprecation"; type="application/json"\r\n'
         if route.sunset_on is not None:
             lines += f"Sunset: {formatdate(_unix(route.sunset_on), usegmt=True)}\r\n"
+            lines += f'Link: <{matrix}>; rel="sunset"; type="application/json"\r\n'
         if route.successor is not None:
             lines += f'Link: <{base}{route.successor}>; rel="successor-version"\r\n'
     return lines

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from cloud.foundation.slice import Slice, lazy_exports
+from cloud.foundation.slice import Scope, Slice, lazy_exports
 
 # mypy: implicit-reexport
 if TYPE_CHECKING:
@@ -14,5 +14,15 @@ else:
     __getattr__ = lazy_exports(__name__)
 
 SLICE = Slice(
-    package=__name__, tags={"Discovery": "Machine-readable documents about this API."}, routes=("routes:routes",)
+    package=__name__,
+    scopes=(
+        Scope(
+            "argus:discovery:read",
+            "Read the data schemas of what the token can reach",
+            "Odczyt schematów danych dostępnych dla tokenu",
+        ),
+    ),
+    tags={"Discovery": "Machine-readable documents about this API."},
+    settings={"discovery": "settings:DiscoverySection"},
+    routes=("routes:routes",),
 )

@@ -12,12 +12,13 @@ from typing import Any
 from cloud.foundation.http import Access, Bases, Host, Route
 from cloud.foundation.slice import declared
 from cloud.partners.discovery import shared_parts
+from cloud.partners.discovery.openapi_schemas import Schemas
 from cloud.partners.discovery.public_contract_filter import is_public
-from cloud.partners.discovery.schemas import Schemas
 
 _PARAMETER = re.compile(r"\{([A-Za-z_]+)\}")
 _AUTH_MODES = {
     Access.PUBLIC: "Public",
+    Access.OPTIONAL: "Public",
     Access.CLIENT: "OAuth auth code or client credentials",
     Access.TOKEN: "Bearer token",
 }
@@ -178,6 +179,8 @@ def _security(row: Route) -> list[dict[str, list[str]]]:
     match row.scopes.access:
         case Access.PUBLIC:
             return []
+        case Access.OPTIONAL:
+            return [{}, {"oauth2": []}]
         case Access.CLIENT:
             # Basic, or the same credentials in the form (RFC 6749 §2.3.1).
             return [{"clientBasic": []}, {}]

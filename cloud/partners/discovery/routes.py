@@ -1,9 +1,12 @@
-"""Well-known documents about this interface (RFC 8615)."""
+"""Well-known documents about this interface (RFC 8615), and the list of data schemas."""
 
+from functools import partial
 from typing import Any
 
-from cloud.foundation.http import PUBLIC, Handler, Host, Parts, RateClass, Route
-from cloud.partners.discovery.handlers import DiscoveryHandlers
+from cloud.foundation.http import PUBLIC, TOKEN_OPTIONAL, Host, Parts, RateClass, Route, Scopes
+from cloud.partners.discovery import api_catalog, data_schemas, deprecations
+from cloud.partners.discovery.handlers import READ, DiscoveryHandlers
+from cloud.partners.discovery.schemas import DataSchemaList, SchemaQuery
 
 _RESPONSES = {200: "The document.", 304: "Not modified."}
 _EXAMPLE = {
@@ -11,32 +14,103 @@ _EXAMPLE = {
     "info": {"title": "Argus External API", "version": "2026.4.0"},
     "paths": {"/v1/jobs": {"...": "..."}},
 }
+_HOSTS = {
+    Host.AUTH: "https://auth.knogin.com",
+    Host.API: "https://api.knogin.com",
+    Host.SANDBOX: "https://sandbox-api.knogin.com",
+    Host.DOCS: "https://knogin.com",
+}
+_LISTED = {
+    "tenant_id": "tnt_123",
+    "schemas": [
+        {
+            "id": "argus.profile.v1",
+            "title": "Profile",
+            "secrecy_level": "standard",
+            "operations": ["GET /v1/profiles/{id}", "POST /v1/profiles/{id}/enrich"],
+            "schema_url": "https://api.knogin.com/.well-known/schemas/argus.profile.v1.json",
+        }
+    ],
+    "federated_sources": [],
+}
+# The sandbox host has them too, because its well-known documents are public as well.
+_document = partial(
+    Route,
+    method="GET",
+    host=(Host.API, Host.SANDBOX),
+    scopes=PUBLIC,
+    rate_class=RateClass.PUBLIC,
+    open_to_browsers=True,
+    response=dict[str, Any],
+    responses=_RESPONSES,
+    tag="Discovery",
+)
 
 
 def routes(parts: Parts) -> tuple[Route, ...]:
-    """Return the routes. The sandbox host has them too, because its well-known documents are public as well."""
-    handlers = parts.shared(DiscoveryHandlers.of)
-
-    def row(form: str, handler: Handler, description: str) -> Route:
-        return Route(
-            method="GET",
-            path=f"/.well-known/openapi.{form.lower()}",
-            handler=handler,
-            host=(Host.API, Host.SANDBOX),
-            scopes=PUBLIC,
-            rate_class=RateClass.PUBLIC,
-            open_to_browsers=True,
-            response=dict[str, Any],
-            response_media_type=f"application/{form.lower()}",
-            responses=_RESPONSES,
-            operation_id=f"getOpenApi{form.capitalize()}",
-            summary=f"Fetch the OpenAPI well-known descriptor ({form})",
-            description=description,
-            tag="Discovery",
-            response_example=_EXAMPLE,
-        )
-
+    """Return the routes."""
+    h = parts.shared(DiscoveryHandlers.of)
+    openapi = partial(_document, response_example=_EXAMPLE)
     return (
-        row("JSON", handlers.as_json, "This document. The YAML form has the same content."),
-        row("YAML", handlers.as_yaml, "The same content as the JSON form."),
+        openapi(
+            path="/.well-known/openapi.json",
+            handler=h.as_json,
+            operation_id="getOpenApiJson",
+            summary="Fetch the OpenAPI well-known descriptor (JSON)",
+            description="This document. The YAML form has the same content.",
+        ),
+        openapi(
+            path="/.well-known/openapi.yaml",
+            handler=h.as_yaml,
+            response_media_type="application/yaml",
+            operation_id="getOpenApiYaml",
+            summary="Fetch the OpenAPI well-known descriptor (YAML)",
+            description="The same content as the JSON form.",
+        ),
+        _document(
+            path=api_catalog.PATH,
+            handler=h.api_catalog,
+            response_media_type="application/linkset+json",
+            operation_id="getApiCatalog",
+            summary="Fetch the API catalog link-set",
+            description="Links to the documents about this API and to its endpoints (RFC 9727). The response also has "
+            'the header `Link` with `rel="api-catalog"`.',
+            response_example=api_catalog.link_set(_HOSTS, strict=False),
+        ),
+        _document(
+            path=deprecations.PATH,
+            handler=h.deprecations,
+            in_contract=False,
+            operation_id="getDeprecations",
+            summary="List the deprecated operations",
+            description="Each deprecated operation with the day from which it is deprecated, the day from which it "
+            "responds with 410, and its successor.",
+        ),
+        _document(
+            path=data_schemas.PATH,
+            handler=h.data_schema,
+            scopes=TOKEN_OPTIONAL,
+            response_media_type="application/schema+json",
+            responses={**_RESPONSES, 404: "No such schema, or one above the clearance of the caller."},
+            operation_id="getDataSchema",
+            summary="Fetch a data schema",
+            description="A JSON Schema (draft 2020-12) that refers to no other document. A schema of the level "
+            f"`standard` is public; any other needs a token with the scope `{READ}` and the clearance.",
+        ),
+        Route(
+            method="GET",
+            path="/v1/discovery/data-schemas",
+            handler=h.data_schemas,
+            host=Host.API,
+            scopes=Scopes.any_of(READ),
+            query=SchemaQuery,
+            response=DataSchemaList,
+            responses={200: "The schemas."},
+            operation_id="listDataSchemas",
+            summary="List visible data schemas for the caller",
+            description="The JSON Schemas of the objects that the caller's tenant, organisation and clearance can "
+            "reach. Each call is recorded in the audit trail.",
+            tag="Discovery",
+            response_example=_LISTED,
+        ),
     )

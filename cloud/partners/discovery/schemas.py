@@ -1,62 +1,52 @@
-"""JSON Schemas of the bodies, queries and responses of routes, collected once so that each model is one component.
+"""Query and response of the list of data schemas."""
 
-pydantic generates the schemas; this module only collects and names them. If two models in different modules have the
-same name, pydantic adds their module paths to the names, which would make these paths public. Such a name raises
-ValueError when the document is built.
-"""
+from typing import Annotated
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from pydantic import BaseModel, ConfigDict, Field
 
-from pydantic import TypeAdapter
-from pydantic.json_schema import GenerateJsonSchema
-from pydantic.json_schema import JsonSchemaMode as Mode
-
-from cloud.foundation.http import Route
-
-REFERENCE = "#/components/schemas/{model}"
-
-Role = Literal["body", "query", "response"]
+from cloud.foundation.http import Query
+from cloud.foundation.viewer import SecrecyWord
 
 
-class _Untitled(GenerateJsonSchema):
-    """Generator of schemas whose fields have no title, which would only repeat the field's name."""
+class SchemaQuery(Query):
+    """Filters of the list of data schemas."""
 
-    def field_title_should_be_set(self, schema: Any) -> bool:
-        return False
+    include_federated: Annotated[
+        bool, Field(description="Also list sources of other installations, reached through approved channels.")
+    ] = False
+    secrecy_max: Annotated[
+        SecrecyWord | None,
+        Field(description="Only schemas up to this level. Default, and most: the clearance of the caller."),
+    ] = None
 
 
-class Schemas:
-    """The schemas of the given routes: `of(row, role)` returns one of them, and `components` has the shared models."""
+class _Shown(BaseModel):
+    model_config = ConfigDict(frozen=True)
 
-    def __init__(self, rows: Sequence[Route]) -> None:
-        inputs: list[tuple[tuple[int, Role], Mode, TypeAdapter[Any]]] = []
-        for number, row in enumerate(rows):
-            if row.body is not None:
-                inputs.append(((number, "body"), "validation", TypeAdapter(row.body)))
-            if row.query is not None:
-                inputs.append(((number, "query"), "validation", TypeAdapter(row.query)))
-            if row.response is not None:
-                # Validation mode for responses too: a field with a default may be absent, so the contract promises
-                # only the required fields.
-                inputs.append(((number, "response"), "validation", TypeAdapter(row.response)))
-        found, shared = TypeAdapter.json_schemas(inputs, ref_template=REFERENCE, schema_generator=_Untitled)
-        self.components: Mapping[str, Any] = shared.get("$defs", {})
-        lengthened = sorted(name for name in self.components if "__" in name)
-        if lengthened:
-            raise ValueError(f"two models have the same name, give one another: {', '.join(lengthened)}")
-        self._places = {key: schema for (key, _), schema in found.items()}
-        self._numbers = {id(row): number for number, row in enumerate(rows)}
 
-    def of(self, row: Route, role: Role) -> dict[str, Any]:
-        """Return the schema of a route's body, query or response; most often a reference to a component."""
-        schema: dict[str, Any] = self._places[self._numbers[id(row)], role]
-        return schema
+class DataSchemaShown(_Shown):
+    """A data schema in the list."""
 
-    def resolved(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the component that `schema` refers to, or `schema` itself if it is not a reference."""
-        reference = schema.get("$ref")
-        if reference is None:
-            return schema
-        component: Mapping[str, Any] = self.components[reference.rpartition("/")[2]]
-        return component
+    id: Annotated[str, Field(description="The id, which ends with the version.")]
+    title: Annotated[str, Field(description="The name of such an object.")]
+    secrecy_level: Annotated[SecrecyWord, Field(description="The clearance that a reader of the schema needs.")]
+    operations: Annotated[list[str], Field(description="The operations that return or change such an object.")]
+    schema_url: Annotated[str, Field(description="The address of the JSON Schema. It can be kept for offline use.")]
+
+
+class FederatedSourceShown(_Shown):
+    """A source of another installation."""
+
+    source_id: Annotated[str, Field(description="The id of the source.")]
+    name: Annotated[str, Field(description="The name of the source.")]
+    channel: Annotated[str, Field(description="The Communities of Interest channel.")]
+    secrecy_level: Annotated[SecrecyWord, Field(description="The clearance that a viewer of the source needs.")]
+    schemas: Annotated[list[DataSchemaShown], Field(description="The schemas that the source offers.")]
+
+
+class DataSchemaList(_Shown):
+    """The data schemas that exist for the caller."""
+
+    tenant_id: Annotated[str, Field(description="The tenant of the token.")]
+    schemas: Annotated[list[DataSchemaShown], Field(description="The schemas of this installation.")]
+    federated_sources: Annotated[list[FederatedSourceShown], Field(description="Sources of other installations.")]

@@ -73,6 +73,8 @@ class DocsHandlers:
                 {"href": f"{api}/.well-known/openapi.json", "type": "application/json"},
                 {"href": f"{api}/.well-known/openapi.yaml", "type": "application/yaml"},
             ],
+            "catalogue": f"{api}/.well-known/api-catalog",
+            "deprecations": f"{api}/.well-known/deprecations.json",
             "keys": f"{self._bases[Host.AUTH]}/.well-known/jwks.json",
             "problems": f"{api}/problems",
             "events": f"{self._bases[Host.DOCS]}/api/docs/events",

@@ -31,6 +31,7 @@ else:
 
 SLICE = Slice(
     package=__name__,
+    data_schemas="schemas:DATA_SCHEMAS",
     tables="tables",
     jobs="running:jobs",
     settings={"jobs": "settings:JobsSection"},

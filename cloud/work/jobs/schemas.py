@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 from cloud.foundation.egress import URL_LENGTH_MAX
-from cloud.foundation.http import Paged
+from cloud.foundation.http import DataSchema, Paged
 from cloud.foundation.viewer import SecrecyLevel
 from cloud.work.jobs.kind import AnyKind, job_kinds
 from cloud.work.jobs.model import JobStatus
@@ -148,3 +148,13 @@ class JobResultShown(_Response):
     signed_url: str = Field(
         repr=False, description="Address of the result for some minutes. It suffices to read the result."
     )
+
+
+DATA_SCHEMAS = (
+    DataSchema(
+        id="argus.job.v1",
+        title="Job",
+        model=JobShown,
+        operations=("GET /v1/jobs/{id}", "DELETE /v1/jobs/{id}"),
+    ),
+)

@@ -175,7 +175,12 @@ async def test_deprecated_route_announces_its_sunset_date_and_returns_410_after_
         assert told.status == 200
         assert told.headers["Deprecation"] == f"@{int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())}"
         assert told.headers["Sunset"] == "Mon, 01 Mar 2027 00:00:00 GMT"
-        assert told.headers["Link"] == '<https://api.example.org/document>; rel="successor-version"'
+        matrix = "https://api.example.org/.well-known/deprecations.json"
+        assert told.headers.getall("Link") == [
+            f'<{matrix}>; rel="deprecation"; type="application/json"',
+            f'<{matrix}>; rel="sunset"; type="application/json"',
+            '<https://api.example.org/document>; rel="successor-version"',
+        ]
         assert "Deprecation" not in (await client.ask("/document")).headers
         clock.advance(us=int(datetime(2027, 3, 1, tzinfo=UTC).timestamp() * 1e6) - clock.now_us())
         assert (await client.ask("/old")).status == 410

@@ -25,4 +25,4 @@ def import_profile(cloud: RunningCloud, app: str) -> str:
     return profile_id
 
 
-MAKERS = {"profileId": import_profile}
+MAKERS = {"/v1/profiles/{id}": import_profile}
