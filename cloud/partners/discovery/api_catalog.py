@@ -19,7 +19,7 @@ VERIFY_KEYS = "provenance-verify-keys"
 
 
 def catalogue_link(bases: Bases) -> str:
-    """Return the Link header that RFC 9727 section 2 asks for in the response to a HEAD request."""
+    """Return the Link header that the response to a HEAD request should have (RFC 9727 section 2)."""
     return f'<{bases[Host.API]}{PATH}>; rel="api-catalog"'
 
 

@@ -50,23 +50,33 @@ _document = partial(
 def routes(parts: Parts) -> tuple[Route, ...]:
     """Return the routes."""
     h = parts.shared(DiscoveryHandlers.of)
-    openapi = partial(_document, response_example=_EXAMPLE)
+    return (*_openapi(h), *_found_by_tools(h), *_data_schemas(h))
+
+
+def _openapi(h: DiscoveryHandlers) -> tuple[Route, ...]:
     return (
-        openapi(
+        _document(
             path="/.well-known/openapi.json",
             handler=h.as_json,
             operation_id="getOpenApiJson",
             summary="Fetch the OpenAPI well-known descriptor (JSON)",
             description="This document. The YAML form has the same content.",
+            response_example=_EXAMPLE,
         ),
-        openapi(
+        _document(
             path="/.well-known/openapi.yaml",
             handler=h.as_yaml,
             response_media_type="application/yaml",
             operation_id="getOpenApiYaml",
             summary="Fetch the OpenAPI well-known descriptor (YAML)",
             description="The same content as the JSON form.",
+            response_example=_EXAMPLE,
         ),
+    )
+
+
+def _found_by_tools(h: DiscoveryHandlers) -> tuple[Route, ...]:
+    return (
         _document(
             path=api_catalog.PATH,
             handler=h.api_catalog,
@@ -86,6 +96,11 @@ def routes(parts: Parts) -> tuple[Route, ...]:
             description="Each deprecated operation with the day from which it is deprecated, the day from which it "
             "responds with 410, and its successor.",
         ),
+    )
+
+
+def _data_schemas(h: DiscoveryHandlers) -> tuple[Route, ...]:
+    return (
         _document(
             path=data_schemas.PATH,
             handler=h.data_schema,
