@@ -44,11 +44,12 @@ class ProfileEnricher:
         self._audit = Audit(clock)
 
     async def compare(
-        self, actor: Actor, job_id: str, profile_id: str, connectors: Sequence[str] | None, since_us: int
+        self, actor: Actor, turn_id: str, profile_id: str, connectors: Sequence[str] | None, since_us: int
     ) -> EnrichedProfile:
-        """Compare one profile by these connectors (None: all for its kind). The time of its enrichment is
-        the time from which the result holds: the latest of `since_us`, the last change of the profile, and the import
-        of the searched lists. A profile that the caller may not see is as unknown as an absent one."""
+        """Compare one profile by these connectors (None: all for its kind). `turn_id` is the id of the job, or another
+        one each time that the job begins again, so that the enrichments of two turns differ. The time of an enrichment
+        is the time from which the result holds: the latest of `since_us`, the last change of the profile, and the
+        import of the searched lists. A profile that the caller may not see is as unknown as an absent one."""
         async with self._database.read() as tx:
             profile = await self._store.find(tx, actor, profile_id)
             if profile is None:
@@ -58,7 +59,7 @@ class ProfileEnricher:
             except ConnectorNotForKind as error:
                 return EnrichedProfile(profile_id, error=error)
         at_us = max(since_us, compared.valid_since_us)
-        enrichment = compared.enrichment(derived_id("enr", at_us, job_id, profile_id), at_us)
+        enrichment = compared.enrichment(derived_id("enr", at_us, turn_id, profile_id), at_us)
         return EnrichedProfile(profile_id, compared, enrichment)
 
     async def store(self, tx: Transaction, actor: Actor, job_id: str, results: Sequence[EnrichedProfile]) -> None:

@@ -30,7 +30,8 @@ REFER_US = ORPHAN_US - 3_600_000_000
 """Age up to which a transaction may refer to an object that has no row yet. A transaction, and a sweep that has read
 the rows before it, take less than the hour between the two ages. Most results are committed within minutes."""
 UPLOAD_US = 3 * ORPHAN_US
-"""Age at which an upload is given up: no job runs for days, and one that does begins again."""
+"""Age at which an upload is given up: no job runs for days. An export, an analysis of a graph and a bulk enrichment
+whose parts were removed begin again, a limited number of times. An import completes its upload in one step."""
 UNFINISHED_US = 24 * 3_600_000_000
 """Time without a write after which a temporary file is removed. A part is written within seconds, so its process has
 ended."""

@@ -13,7 +13,7 @@ the same name, since the token is random.
 
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cloud.foundation.clock import Clock
@@ -29,10 +29,11 @@ memory twice."""
 
 @dataclass(frozen=True, slots=True)
 class UploadMark:
-    """The progress of an upload: its name, and its parts."""
+    """The progress of an upload: its name, its parts, and how often it was restarted since parts were lost."""
 
     name: str
     parts: tuple[StoredObject, ...] = ()
+    restarts: int = 0
 
     @property
     def size_bytes(self) -> int:
@@ -43,6 +44,7 @@ class UploadMark:
         return {
             "name": self.name,
             "parts": [[part.name.removeprefix(self.name), part.size_bytes, part.sha256.hex()] for part in self.parts],
+            "restarts": self.restarts,
         }
 
     @classmethod
@@ -53,7 +55,7 @@ class UploadMark:
             StoredObject(f"{name}{end}", int(size_bytes), bytes.fromhex(sha256))
             for end, size_bytes, sha256 in document["parts"]
         )
-        return cls(name, tuple(parts))
+        return cls(name, tuple(parts), int(document.get("restarts", 0)))  # marks of the release before have none
 
 
 class ResultUpload:
@@ -66,13 +68,13 @@ class ResultUpload:
         self._ids = ids
         self._clock = clock
         self._tenant_id = tenant_id
-        self.mark = mark or UploadMark(f"{UPLOADS}/{tenant_id}/{ids.new('')}")
+        self.mark = mark or UploadMark(self._new_name())
 
     async def add(self, data: bytes) -> None:
         """Store the next part. When the call returns, the part is durable, and `mark` has it."""
         name = f"{self.mark.name}.{len(self.mark.parts):05}-{uuid.uuid4().hex[:8]}"
         part = await self._objects.put(name, data)
-        self.mark = UploadMark(self.mark.name, (*self.mark.parts, part))
+        self.mark = replace(self.mark, parts=(*self.mark.parts, part))
 
     async def finish(self, download: Download) -> StoredObject:
         """Join the parts to one object. Raises `ObjectMissing` or `ObjectDamaged` when a part cannot be read: the
@@ -88,6 +90,14 @@ class ResultUpload:
             await remove_all(self._objects, mine)
             if len(mine) < len(page):
                 return
+
+    async def restart(self) -> None:
+        """Remove the parts, and begin again under a new name, since the sweep looks at the time in the name."""
+        await self.discard()
+        self.mark = UploadMark(self._new_name(), restarts=self.mark.restarts + 1)
+
+    def _new_name(self) -> str:
+        return f"{UPLOADS}/{self._tenant_id}/{self._ids.new('')}"
 
 
 async def remove_all(objects: ObjectStore, names: Iterable[str]) -> None:

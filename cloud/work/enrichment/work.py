@@ -14,19 +14,10 @@ import orjson
 
 from cloud.clinical.profiles import EnrichedProfile, ProfileEnricher
 from cloud.foundation.db import Transaction
-from cloud.foundation.objects import (
-    Download,
-    ObjectDamaged,
-    ObjectMissing,
-    ObjectStore,
-    ResultUpload,
-    StoredObject,
-    UploadMark,
-    object_store_of,
-)
+from cloud.foundation.objects import Download, StoredObject
 from cloud.foundation.process import Process
 from cloud.work.enrichment.schemas import Counts, EnrichmentPayload, EnrichmentState
-from cloud.work.jobs import Advance, Finish, JobFailure, ResultKeeper, RunningJob
+from cloud.work.jobs import Advance, FileLost, Finish, RunningJob, files_of
 
 STEP_PROFILES = 50
 """Profiles of one step: some tenths of a second, and at most 5 MB of results, if all have the most hits."""
@@ -41,41 +32,46 @@ class EnrichmentWork:
     """Makes the steps of jobs of the kind `intelligence.enrich.bulk`."""
 
     def __init__(self, process: Process) -> None:
-        self._process = process
+        self._clock = process.clock
         self._enricher = ProfileEnricher(process.database, process.clock)
-        self._keeper = ResultKeeper(process.database, process.clock)
-        self._opened = object_store_of(process.settings)
+        self._files = process.shared(files_of)
 
     async def step(self, job: Job) -> Advance[EnrichmentState] | Finish:
-        """Begin, or enrich some profiles, or join the parts of the result, or finish. Raises `JobFailure`, and
-        `DomainError` when the database or the object store is not available or a profile was changed meanwhile."""
+        """Begin, or enrich some profiles, or join the parts of the result, or finish. Begin again when parts were lost:
+        the profiles are then compared with the lists as they are now, and the earlier enrichments stay as well. Raises
+        `JobFailure`, and `DomainError` when the database or the object store is not available or a profile was changed
+        meanwhile."""
         state = job.state
         if state.began_us is None:
             # The name of the upload is stored before its first part, so that a part of a killed worker is found.
-            begun = {"began_us": self._process.clock.now_us(), "result": self._upload(job).mark.document()}
-            return Advance(state.model_copy(update=begun), 0)
+            result = state.result or self._files.begin(job)
+            return Advance(EnrichmentState(began_us=self._clock.now_us(), result=result), 0)
         if state.done < len(job.payload.unique_ids):
             return await self._enrich(job, state.began_us)
-        return await (self._join(job) if state.joined is None else self._finish(job, *state.joined))
+        try:
+            return await (self._join(job) if state.joined is None else self._finish(job, state.joined))
+        except FileLost:
+            (result,) = await self._files.restart(job, [state.result])
+            return Advance(EnrichmentState(result=result), 0)
 
     async def discard(self, job: Job) -> None:
         """Remove the parts of the result, and the file. The stored enrichments of the profiles stay."""
-        await self._upload(job).discard()
-        if job.state.joined is not None:
-            await self._objects.remove(job.state.joined[0])
+        joined = None if job.state.joined is None else _stored(job.state.joined)
+        await self._files.discard(job, [job.state.result], joined)
 
     async def _enrich(self, job: Job, began_us: int) -> Advance[EnrichmentState]:
         state, ids = job.state, job.payload.unique_ids
+        upload = self._files.upload(job, state.result)
+        turn_id = f"{job.id}-{upload.mark.restarts}" if upload.mark.restarts else job.id
         results: list[EnrichedProfile] = []
         names = 0
         for profile_id in ids[state.done : state.done + STEP_PROFILES]:
-            found = await self._enricher.compare(job.actor, job.id, profile_id, job.payload.connectors, began_us)
+            found = await self._enricher.compare(job.actor, turn_id, profile_id, job.payload.connectors, began_us)
             results.append(found)
             names += found.names
             if names >= STEP_NAMES:
                 break
             await asyncio.sleep(0)  # so that other tasks have their turn
-        upload = self._upload(job)
         lines = [_line(one) for one in results]
         await upload.add((b'{"results":[\n' if state.done == 0 else b",\n") + b",\n".join(lines))
 
@@ -89,30 +85,19 @@ class EnrichmentWork:
     async def _join(self, job: Job) -> Advance[EnrichmentState]:
         """Join the parts to one file. They are removed in the next step, since this one may be interrupted and then
         needs them again."""
-        upload = self._upload(job)
+        upload = self._files.upload(job, job.state.result)
         await upload.add(b'\n],\n"counts":' + orjson.dumps(_shown_counts(job)) + b"}\n")
-        try:
-            stored = await upload.finish(FILE)
-        except (ObjectMissing, ObjectDamaged):
-            sentence = "Parts of the result were lost. The enrichments are stored at the profiles; start a new job."
-            raise JobFailure("enrichment_parts_lost", sentence, retryable=True) from None
+        stored = await self._files.join(upload, FILE)
         joined = stored.name, stored.size_bytes, stored.sha256.hex()
         return Advance(job.state.model_copy(update={"joined": joined}), 99)
 
-    async def _finish(self, job: Job, name: str, size_bytes: int, sha256: str) -> Finish:
-        await self._upload(job).discard()
-        return await self._keeper.finish(job, StoredObject(name, size_bytes, bytes.fromhex(sha256)), FILE)
+    async def _finish(self, job: Job, joined: tuple[str, int, str]) -> Finish:
+        return await self._files.finish(job, _stored(joined), FILE, [job.state.result])
 
-    def _upload(self, job: Job) -> ResultUpload:
-        process, mark = self._process, job.state.result
-        known = None if mark is None else UploadMark.of(mark)
-        return ResultUpload(self._objects, process.ids, process.clock, job.actor.tenant_id, known)
 
-    @property
-    def _objects(self) -> ObjectStore:
-        if self._opened is None:
-            raise JobFailure("results_unavailable", "The installation has no store for results.")
-        return self._opened
+def _stored(joined: tuple[str, int, str]) -> StoredObject:
+    name, size_bytes, sha256 = joined
+    return StoredObject(name, size_bytes, bytes.fromhex(sha256))
 
 
 def _line(one: EnrichedProfile) -> bytes:

@@ -11,7 +11,7 @@ from cloud.clinical.nemsis import REGISTRY
 from cloud.clinical.observations import Place
 from cloud.foundation.http import MomentText
 from cloud.foundation.moments import read_moment
-from cloud.foundation.objects import StoredObject, UploadMark
+from cloud.foundation.objects import StoredObject
 from cloud.work.jobs import SCOPES
 
 IdText = Annotated[str, Field(min_length=1, max_length=64, pattern="^[A-Za-z0-9_-]+$")]
@@ -123,13 +123,13 @@ class ExportState(BaseModel):
     parts: dict[str, Any] | None = None
     details: dict[str, Any] | None = None
     joined: JoinedFile | None = None
-    restarts: int = 0
 
     @property
     def progress_pct(self) -> int:
         """The part of the encounters that are done, in percent."""
         return 0 if self.before_us is None else min(99, 100 * self.encounters_done // max(1, self.encounters))
 
-    def marks(self) -> list[UploadMark]:
-        """Return the marks of the uploads that have begun."""
-        return [UploadMark.of(mark) for mark in (self.parts, self.details) if mark is not None]
+    @property
+    def marks(self) -> tuple[dict[str, Any] | None, ...]:
+        """The marks of both uploads."""
+        return self.parts, self.details

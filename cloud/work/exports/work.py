@@ -18,18 +18,14 @@ from cloud.clinical.observations import Place
 from cloud.foundation.db import Transaction
 from cloud.foundation.objects import (
     JOINED_BYTES_MAX,
-    ObjectDamaged,
-    ObjectMissing,
-    ObjectStore,
     ResultUpload,
     UploadMark,
-    object_store_of,
 )
 from cloud.foundation.process import Process
 from cloud.work.exports.formats import FileFormat, Part, format_of
 from cloud.work.exports.schemas import ExportPayload, ExportState, JoinedFile
 from cloud.work.exports.sources import Rows, source_of
-from cloud.work.jobs import Advance, Finish, JobFailure, ResultAbandoned, ResultKeeper, RunningJob
+from cloud.work.jobs import Advance, FileLost, Finish, JobFailure, RunningJob, files_of
 
 PAGE_ENCOUNTERS = 100
 """Encounters that are read at once."""
@@ -37,8 +33,6 @@ PART_PAGES_MAX = 1_000
 """Pages after which a part ends although it is not full: some seconds of work in which little was found."""
 PARTS_MAX = 4_000
 """Parts of a file. Their marks take 800 kB of the job's state at most, of the mebibyte that it may have."""
-RESTARTS_MAX = 2
-"""Times that an export begins again since a part of its file was lost. A store that loses more is not usable."""
 
 Encoded = TypeVar("Encoded")
 
@@ -52,10 +46,8 @@ class ExportWork:
         self._process = process
         self._database = process.database
         self._clock = process.clock
-        self._ids = process.ids
-        self._objects = object_store_of(process.settings)
         self._encounters = Encounters()
-        self._keeper = ResultKeeper(process.database, process.clock)
+        self._files = process.shared(files_of)
         self._audit = Audit(process.clock)
         self._reports = ReportExport(process.database, process.clock)
         # One thread for all exports: glibc keeps what a thread frees for this thread, and asyncio's own threads would
@@ -65,33 +57,25 @@ class ExportWork:
     async def step(self, job: Job) -> Advance[ExportState] | Finish:
         """Begin the export, write a part of its file, complete the file, or refer to the complete file. Raises
         `JobFailure`, and `DomainError` when the database or the object store is not available."""
-        objects, state = self._objects, job.state
-        if objects is None:
-            raise JobFailure("object_store_missing", "This installation has no object store for results.")
+        state = job.state
         if state.before_us is None:
-            return await self._begin(objects, job)
+            return await self._begin(job)
         if state.joined is not None:
-            return await self._finish(objects, job, state.joined)
-        return await self._write_part(objects, job)
+            return await self._finish(job, state.joined)
+        return await self._write_part(job)
 
     async def discard(self, job: Job) -> None:
         """Remove the parts of the file, and the file if no result names it."""
-        objects, state = self._objects, job.state
-        if objects is None:
-            return
-        await self._discard_parts(objects, job)
-        if state.joined is not None:
-            await objects.remove(state.joined.object_name)
+        joined = job.state.joined
+        await self._files.discard(job, job.state.marks, None if joined is None else joined.stored())
 
-    async def _begin(self, objects: ObjectStore, job: Job) -> Advance[ExportState]:
+    async def _begin(self, job: Job) -> Advance[ExportState]:
         before_us = self._clock.now_us()
         async with self._database.read() as tx:
             count = await self._encounters.count(tx, job.actor, job.payload.encounters(before_us))
         # The names of the uploads are stored before their first part, so that a part of a killed worker is found.
-        parts, details = (self._upload(objects, job, None).mark.document() for _ in range(2))
-        state = ExportState(
-            before_us=before_us, encounters=count, parts=parts, details=details, restarts=job.state.restarts
-        )
+        parts, details = (mark or self._files.begin(job) for mark in job.state.marks)
+        state = ExportState(before_us=before_us, encounters=count, parts=parts, details=details)
 
         async def record(tx: Transaction) -> None:
             metadata = {"data": job.payload.data, "format": job.payload.format, "encounters": count}
@@ -99,10 +83,10 @@ class ExportWork:
 
         return Advance(state, 0, record)
 
-    async def _write_part(self, objects: ObjectStore, job: Job) -> Advance[ExportState]:
+    async def _write_part(self, job: Job) -> Advance[ExportState]:
         state = job.state
         format_ = format_of(job.payload.format, job.payload.data)
-        upload = self._upload(objects, job, state.parts)
+        upload = self._files.upload(job, state.parts)
         part, rows, pages, ended = format_.part(), 0, 0, True
         identified: list[str] = []
         state = state.model_copy()
@@ -117,43 +101,39 @@ class ExportWork:
                     break
                 await asyncio.sleep(0)  # so that a cancellation has its turn
         if not part.is_empty:
-            await self._add_part(objects, job, upload, state, part)
+            await self._add_part(job, upload, state, part)
             state.parts, state.rows = upload.mark.document(), state.rows + rows
         if ended:
             try:
-                await self._join(objects, job, upload, state, format_)
-            except (ObjectMissing, ObjectDamaged):
-                return await self._restart(objects, job)
+                await self._join(job, upload, state, format_)
+            except FileLost:
+                return await self._restart(job)
 
         async def record(tx: Transaction) -> None:
             await self._reports.record_job_reads(tx, job.actor, identified, job.id)
 
         return Advance(state, state.progress_pct, record if identified else None)
 
-    async def _add_part(
-        self, objects: ObjectStore, job: Job, upload: ResultUpload, state: ExportState, part: Part
-    ) -> None:
+    async def _add_part(self, job: Job, upload: ResultUpload, state: ExportState, part: Part) -> None:
         is_first, at_bytes = not upload.mark.parts, upload.mark.size_bytes
         data, detail = await self._encode(lambda: part.encoded(first=is_first, at_bytes=at_bytes))
         _check_size(upload.mark, len(data))
         await upload.add(data)
         if detail is not None:
-            details = self._upload(objects, job, state.details)
+            details = self._files.upload(job, state.details)
             await details.add(detail)
             state.details = details.mark.document()
 
-    async def _join(
-        self, objects: ObjectStore, job: Job, upload: ResultUpload, state: ExportState, format_: FileFormat
-    ) -> None:
-        """Write the end of the file, and join its parts. Raises `ObjectMissing`."""
-        details = self._upload(objects, job, state.details).mark.parts
-        read = [await objects.read(one) for one in details]
+    async def _join(self, job: Job, upload: ResultUpload, state: ExportState, format_: FileFormat) -> None:
+        """Write the end of the file, and join its parts. Raises `FileLost`."""
+        details = self._files.upload(job, state.details).mark.parts
+        read = [await self._files.read(one) for one in details]
         at_bytes = upload.mark.size_bytes
         end = await self._encode(lambda: format_.end(read, at_bytes=at_bytes))
         if end:
             _check_size(upload.mark, len(end))
             await upload.add(end)
-        stored = await upload.finish(format_.download)
+        stored = await self._files.join(upload, format_.download)
         state.parts = upload.mark.document()
         state.joined = JoinedFile(object_name=stored.name, size_bytes=stored.size_bytes, sha256=stored.sha256.hex())
 
@@ -162,16 +142,12 @@ class ExportWork:
         wait."""
         return await asyncio.get_running_loop().run_in_executor(self._encoder, work)
 
-    async def _restart(self, objects: ObjectStore, job: Job) -> Advance[ExportState]:
+    async def _restart(self, job: Job) -> Advance[ExportState]:
         """Begin again, since the parts or the file of an export that did not run for days were removed."""
-        state = job.state
-        await self._discard_parts(objects, job)
-        if state.restarts >= RESTARTS_MAX:
-            raise JobFailure("export_parts_lost", "Parts of the file were lost repeatedly.", retryable=True)
-        return Advance(ExportState(restarts=state.restarts + 1), 0)
+        parts, details = await self._files.restart(job, job.state.marks)
+        return Advance(ExportState(parts=parts, details=details), 0)
 
-    async def _finish(self, objects: ObjectStore, job: Job, joined: JoinedFile) -> Advance[ExportState] | Finish:
-        await self._discard_parts(objects, job)
+    async def _finish(self, job: Job, joined: JoinedFile) -> Advance[ExportState] | Finish:
         stored = joined.stored()
         download = format_of(job.payload.format, job.payload.data).download
 
@@ -180,10 +156,9 @@ class ExportWork:
             await self._audit.record(tx, job.actor, "export.finished", job.id, metadata=metadata)
 
         try:
-            return await self._keeper.finish(job, stored, download, record)
-        except ResultAbandoned:
-            await objects.remove(stored.name)
-            return await self._restart(objects, job)
+            return await self._files.finish(job, stored, download, job.state.marks, record)
+        except FileLost:
+            return await self._restart(job)
 
     async def _pages(self, job: Job, state: ExportState, format_: FileFormat) -> AsyncGenerator[Rows, None]:
         """Yield the rows behind the position of `state`, a page at a time. When a page is yielded, `state` has the
@@ -218,14 +193,6 @@ class ExportWork:
                 yield encounter
             if len(found) < count:
                 return
-
-    def _upload(self, objects: ObjectStore, job: Job, mark: dict[str, object] | None) -> ResultUpload:
-        known = None if mark is None else UploadMark.of(mark)
-        return ResultUpload(objects, self._ids, self._clock, job.actor.tenant_id, known)
-
-    async def _discard_parts(self, objects: ObjectStore, job: Job) -> None:
-        for mark in job.state.marks():
-            await ResultUpload(objects, self._ids, self._clock, job.actor.tenant_id, mark).discard()
 
 
 def _check_size(mark: UploadMark, more_bytes: int) -> None:

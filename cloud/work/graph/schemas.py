@@ -122,3 +122,8 @@ class GraphState(BaseModel):
     """Number of finished analyses."""
     joined: tuple[str, int, str] | None = None
     """Name, size and SHA-256 of the object with the whole result; None before the parts are joined."""
+
+    @property
+    def marks(self) -> tuple[dict[str, Any] | None, ...]:
+        """The marks of both uploads."""
+        return self.snapshot, self.result

@@ -13,17 +13,14 @@ from cloud.foundation.moments import read_moment
 from cloud.foundation.objects import (
     PART_BYTES,
     Download,
-    ObjectStore,
-    ResultUpload,
     StoredObject,
     UploadMark,
-    object_store_of,
 )
 from cloud.foundation.process import Process
 from cloud.work.graph.process import analyse
 from cloud.work.graph.schemas import GraphPayload, GraphState, NodeGroup
 from cloud.work.graph.store import GraphPage, GraphStore, Span
-from cloud.work.jobs import Advance, Finish, JobFailure, ResultAbandoned, ResultKeeper, RunningJob
+from cloud.work.jobs import Advance, FileLost, Finish, JobFailure, RunningJob, files_of
 
 OWNERS_MAX = 100_000
 """Encounters of one graph, and profiles of one graph. The encounters have 150 000 nodes and 700 000 edges with crews
@@ -51,29 +48,31 @@ class GraphWork:
     def __init__(self, process: Process) -> None:
         self._process = process
         self._store = GraphStore()
-        self._keeper = ResultKeeper(process.database, process.clock)
-        self._opened = object_store_of(process.settings)
+        self._files = process.shared(files_of)
 
     async def step(self, job: GraphJob) -> Advance[GraphState] | Finish:
-        """Name the uploads, or read some pages of the graph, or make one analysis, or finish."""
+        """Name the uploads, or read some pages of the graph, or make one analysis, or finish. Begin again, with the
+        graph as it is now, when parts were lost."""
         if job.state.snapshot is None:
             # Stored before the first part, so that every part of an interrupted step is found by its name.
-            marks = {"snapshot": self._upload(job).mark.document(), "result": self._upload(job).mark.document()}
-            return Advance(job.state.model_copy(update=marks), 0)
+            return Advance(GraphState(snapshot=self._files.begin(job), result=self._files.begin(job)), 0)
         if not job.state.is_read:
             return await self._read(job)
-        if job.state.done < len(job.payload.analyses):
-            return await self._analyse(job)
-        return await (self._join(job) if job.state.joined is None else self._finish(job))
+        try:
+            if job.state.done < len(job.payload.analyses):
+                return await self._analyse(job)
+            return await (self._join(job) if job.state.joined is None else self._finish(job, job.state.joined))
+        except FileLost:
+            snapshot, result = await self._files.restart(job, job.state.marks)
+            return Advance(GraphState(snapshot=snapshot, result=result), 0)
 
     async def discard(self, job: GraphJob) -> None:
         """Remove the parts of the graph and of the result."""
-        await self._remove_parts(job)
-        if job.state.joined is not None:
-            await self._objects.remove(job.state.joined[0])
+        joined = None if job.state.joined is None else _stored(job.state.joined)
+        await self._files.discard(job, job.state.marks, joined)
 
     async def _read(self, job: GraphJob) -> Advance[GraphState]:
-        read, upload, lines = job.state, self._upload(job, job.state.snapshot), bytearray()
+        read, upload, lines = job.state, self._files.upload(job, job.state.snapshot), bytearray()
         for _ in range(PAGES_MAX):
             page = await self._page(job, read)
             lines += "".join(f"{line}\n" for line in page.lines).encode()
@@ -101,7 +100,7 @@ class GraphWork:
     async def _analyse(self, job: GraphJob) -> Advance[GraphState]:
         state, payload = job.state, job.payload
         assert state.snapshot is not None, "the graph was read"
-        upload = self._upload(job, state.result)
+        upload = self._files.upload(job, state.result)
         snapshot = UploadMark.of(state.snapshot)
         if state.done == 0:
             await upload.add(b'{"graph":' + await self._whole({"analysis": "counts"}, snapshot))
@@ -119,27 +118,14 @@ class GraphWork:
     async def _join(self, job: GraphJob) -> Advance[GraphState]:
         """Join the parts of the result to one object. The parts are removed in the next step, since this one may be
         interrupted and then needs them again."""
-        upload = self._upload(job, job.state.result)
+        upload = self._files.upload(job, job.state.result)
         await upload.add(b"}")
-        stored = await upload.finish(JSON)
+        stored = await self._files.join(upload, JSON)
         joined = stored.name, stored.size_bytes, stored.sha256.hex()
         return Advance(job.state.model_copy(update={"joined": joined}), 99)
 
-    async def _finish(self, job: GraphJob) -> Advance[GraphState] | Finish:
-        assert job.state.joined is not None, "the parts were joined"
-        await self._remove_parts(job)
-        name, size_bytes, sha256 = job.state.joined
-        stored = StoredObject(name, size_bytes, bytes.fromhex(sha256))
-        try:
-            return await self._keeper.finish(job, stored, JSON)
-        except ResultAbandoned:  # begin again, with the graph as it is now
-            await self._objects.remove(name)
-            return Advance(GraphState(), 0)
-
-    async def _remove_parts(self, job: GraphJob) -> None:
-        for mark in (job.state.snapshot, job.state.result):
-            if mark is not None:
-                await self._upload(job, mark).discard()
+    async def _finish(self, job: GraphJob, joined: tuple[str, int, str]) -> Finish:
+        return await self._files.finish(job, _stored(joined), JSON, job.state.marks)
 
     async def _whole(self, request: dict[str, Any], snapshot: UploadMark) -> bytes:
         async with aclosing(analyse(request, self._lines(snapshot), PART_BYTES)) as chunks:
@@ -147,18 +133,12 @@ class GraphWork:
 
     async def _lines(self, snapshot: UploadMark) -> AsyncIterator[bytes]:
         for part in snapshot.parts:
-            yield await self._objects.read(part)
+            yield await self._files.read(part)
 
-    def _upload(self, job: GraphJob, mark: dict[str, Any] | None = None) -> ResultUpload:
-        process = self._process
-        found = None if mark is None else UploadMark.of(mark)
-        return ResultUpload(self._objects, process.ids, process.clock, job.actor.tenant_id, found)
 
-    @property
-    def _objects(self) -> ObjectStore:
-        if self._opened is None:
-            raise JobFailure("results_unavailable", "The installation has no store for results.")
-        return self._opened
+def _stored(joined: tuple[str, int, str]) -> StoredObject:
+    name, size_bytes, sha256 = joined
+    return StoredObject(name, size_bytes, bytes.fromhex(sha256))
 
 
 def _behind(page: GraphPage, read: GraphState, payload: GraphPayload) -> GraphState:

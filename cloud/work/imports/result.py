@@ -4,10 +4,10 @@ from typing import Any
 
 import orjson
 
-from cloud.foundation.objects import Download, ObjectStore, ResultUpload
+from cloud.foundation.objects import Download
 from cloud.foundation.process import Process
 from cloud.work.imports.schemas import ImportPayload, ImportState
-from cloud.work.jobs import Effect, Finish, ResultKeeper, RunningJob
+from cloud.work.jobs import Effect, Finish, RunningJob, files_of
 
 JSON = Download("application/json", "import.json")
 
@@ -16,18 +16,15 @@ class ResultWriter:
     """Stores the results of imports."""
 
     def __init__(self, process: Process) -> None:
-        self._ids = process.ids
-        self._clock = process.clock
-        self._keeper = ResultKeeper(process.database, process.clock)
+        self._files = process.shared(files_of)
 
-    async def finish(self, objects: ObjectStore, job: RunningJob[ImportPayload, ImportState], effect: Effect) -> Finish:
+    async def finish(self, job: RunningJob[ImportPayload, ImportState], effect: Effect) -> Finish:
         """Return the outcome with which an import succeeds. `effect` is made in the same transaction. If the process is
         killed before, the stored document has no row, and the sweep of results removes it."""
-        upload = ResultUpload(objects, self._ids, self._clock, job.actor.tenant_id)
+        upload = self._files.upload(job, None)
         await upload.add(orjson.dumps(document(job.payload, job.state)))
-        stored = await upload.finish(JSON)
-        await upload.discard()
-        return await self._keeper.finish(job, stored, JSON, effect)
+        stored = await self._files.join(upload, JSON)
+        return await self._files.finish(job, stored, JSON, [upload.mark.document()], effect)
 
 
 def document(payload: ImportPayload, state: ImportState) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from cloud.foundation.objects import (
     ObjectMissing,
     ObjectStore,
     StoredObject,
-    object_store_of,
     stored_piece,
 )
 from cloud.foundation.process import Process
@@ -38,7 +37,7 @@ from cloud.work.imports.result import ResultWriter
 from cloud.work.imports.rows import ROW_MALFORMED, RowStore, Stored, malformed, refusal, row_stores
 from cloud.work.imports.sanctions import SanctionsImport
 from cloud.work.imports.schemas import ImportData, ImportFormat, ImportPayload, ImportState, RowError
-from cloud.work.jobs import Advance, Finish, JobFailure, RunningJob
+from cloud.work.jobs import Advance, Finish, JobFailure, RunningJob, files_of
 
 CHUNK_ROWS = 100
 """Lines of one transaction: about 100 ms on SQLite for devices, of which each has five to seven statements."""
@@ -68,7 +67,7 @@ class ImportWork:
     """The work of the kind `import.bulk`."""
 
     def __init__(self, process: Process) -> None:
-        self._opened = object_store_of(process.settings)
+        self._files = process.shared(files_of)
         self._stores = row_stores(process)
         self._sanctions = SanctionsImport(process)
         self._writer = ResultWriter(process)
@@ -76,7 +75,7 @@ class ImportWork:
 
     async def step(self, job: Job) -> Advance[ImportState] | Finish:
         """Examine a piece, import a chunk or a list, or finish. Raises `JobFailure`."""
-        objects, payload, state = self._objects, job.payload, job.state
+        objects, payload, state = self._files.objects, job.payload, job.state
         pieces = _pieces(job)
         if state.examined < len(pieces):
             return await self._examine(objects, job, pieces[state.examined])
@@ -93,7 +92,7 @@ class ImportWork:
         if job.state.staged is not None:
             await self._sanctions.discard(job.state.staged)
         for piece in _pieces(job):
-            await self._objects.remove(piece.name)
+            await self._files.objects.remove(piece.name)
 
     async def _examine(self, objects: ObjectStore, job: Job, piece: StoredObject) -> Advance[ImportState]:
         state = job.state
@@ -175,13 +174,7 @@ class ImportWork:
             metadata = {"data": job.payload.data.value, **state.counts}
             await self._audit.record(tx, job.actor, "import.finished", job.id, metadata=metadata)
 
-        return await self._writer.finish(objects, job, record)
-
-    @property
-    def _objects(self) -> ObjectStore:
-        if self._opened is None:
-            raise JobFailure("results_unavailable", "The installation has no store for files and results.")
-        return self._opened
+        return await self._writer.finish(job, record)
 
 
 def _pieces(job: Job) -> list[StoredObject]:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from cloud.work.jobs.backlog import job_findings
     from cloud.work.jobs.callbacks import CALLBACKS, Callback, CallbackSender, callbacks_of
     from cloud.work.jobs.cli import job_commands
-    from cloud.work.jobs.keeping import ResultAbandoned, ResultKeeper
+    from cloud.work.jobs.files import FileLost, JobFiles, files_of
     from cloud.work.jobs.kind import (
         SCOPES,
         Advance,

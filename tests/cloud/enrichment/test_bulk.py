@@ -13,9 +13,11 @@ from cloud.clinical.profiles.schemas import ProfileEnrichment
 from cloud.clinical.profiles.service import read_document
 from cloud.foundation.db import Database
 from cloud.foundation.moments import write_moment
+from cloud.foundation.objects import ResultSweeper
+from cloud.foundation.objects.sweeping import UPLOAD_US
 from cloud.foundation.viewer import Actor, SecrecyLevel
 from cloud.work.enrichment import work
-from cloud.work.enrichment.schemas import PROFILES_MAX, EnrichmentPayload
+from cloud.work.enrichment.schemas import PROFILES_MAX, EnrichmentPayload, EnrichmentState
 from cloud.work.enrichment.work import EnrichmentWork
 from cloud.work.jobs import Finish, JobFailure
 from protocols.sanctions.entry import ListedWallet
@@ -170,29 +172,38 @@ async def test_cancelled_job_whose_file_is_complete_leaves_no_file(listed_desk: 
     assert await desk.stored("uploads") == await desk.stored("results") == []
 
 
-async def test_job_that_was_interrupted_for_a_day_before_its_end_fails_and_may_be_started_again(
-    listed_desk: EnrichmentDesk,
-) -> None:
+@pytest.mark.parametrize("steps", [2, 3], ids=["before its parts are joined", "before its end"])
+async def test_job_that_did_not_run_for_days_enriches_again(listed_desk: EnrichmentDesk, steps: int) -> None:
     desk = listed_desk
-    job: Any = desk.job(await desk.store(person(1)))
-    for _ in range(3):
+    (id,) = await desk.store(person(1))
+    job: Any = desk.job([id])
+    for _ in range(steps):
         job = await desk.step(job)
-    desk.clock.advance(us=24 * 3_600_000_000)
-    with pytest.raises(JobFailure) as failure:
-        await desk.step(job)
-    assert (failure.value.error.code, failure.value.error.retryable) == ("result_abandoned", True)
+    desk.clock.advance(us=UPLOAD_US + 1_000)
+    await ResultSweeper(desk.database, desk.objects, desk.clock).remove_orphans()
+    resumed_us = desk.clock.now_us()
+    job = await desk.step(job)
+    assert job.state == EnrichmentState(result=job.state.result)
+    found = await desk.document(job)
+    assert found["counts"]["enriched"] == 1
+    assert [one["enrichment"]["enriched_at"] for one in found["results"]] == [write_moment(resumed_us)]
+    assert [entry.object for entry in await desk.trail()] == [id, id]
 
 
-async def test_job_whose_parts_were_lost_fails_and_names_what_is_stored(listed_desk: EnrichmentDesk) -> None:
+async def test_job_whose_parts_are_lost_repeatedly_fails(listed_desk: EnrichmentDesk) -> None:
     desk = listed_desk
     job: Any = desk.job(await desk.store(person(1)))
-    for _ in range(2):
-        job = await desk.step(job)
-    for name in await desk.stored("uploads"):
-        await desk.objects.remove(name)
+
+    async def lose_each_part() -> None:
+        stepped = job
+        while True:
+            stepped = await desk.step(stepped)
+            for name in await desk.stored("uploads"):
+                await desk.objects.remove(name)
+
     with pytest.raises(JobFailure) as failure:
-        await desk.step(job)
-    assert (failure.value.error.code, failure.value.error.retryable) == ("enrichment_parts_lost", True)
+        await lose_each_part()
+    assert (failure.value.error.code, failure.value.error.retryable) == ("result_parts_lost", True)
 
 
 @pytest.mark.contract("A-073")

@@ -1,7 +1,7 @@
 """A job `graph.compute` reads what its caller may see, resumes after each step, and leaves nothing behind."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,9 @@ from cloud.clinical.profiles import ProfileEnricher
 from cloud.clinical.profiles.service import Profiles
 from cloud.foundation.db import Database
 from cloud.foundation.ids import UlidIds
-from cloud.foundation.objects import LocalObjects, ObjectStore, Results, object_store_of
-from cloud.foundation.objects.sweeping import REFER_US
+from cloud.foundation.objects import LocalObjects, Results, ResultSweeper
+from cloud.foundation.objects.sweeping import REFER_US, UPLOAD_US
 from cloud.foundation.process import Process
-from cloud.foundation.settings import Settings
 from cloud.foundation.viewer import Actor, SecrecyLevel
 from cloud.settings import MODEL
 from cloud.supplies import make_process
@@ -243,19 +242,6 @@ async def test_interrupted_job_continues_with_the_same_graph_and_removes_its_par
     assert await story.stored("uploads") == []
 
 
-async def test_object_store_is_opened_once(story: GraphStory, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened: list[Settings] = []
-
-    def watched(settings: Settings) -> ObjectStore | None:
-        opened.append(settings)
-        return object_store_of(settings)
-
-    monkeypatch.setattr("cloud.work.graph.work.object_store_of", watched)
-    story.work = GraphWork(story.process)
-    await story.run(story.job(analyses=["components", "centrality"]))
-    assert len(opened) == 1
-
-
 async def test_cancelled_job_leaves_no_parts(story: GraphStory) -> None:
     job = story.job()
     while job.state.joined is None:
@@ -277,9 +263,43 @@ async def test_job_that_did_not_run_for_a_day_before_its_end_begins_again(story:
         job, _ = await story.step(job)
     clock.advance(us=REFER_US)
     job, _ = await story.step(job)
-    assert job.state == GraphState()
+    assert job.state == GraphState(snapshot=job.state.snapshot, result=job.state.result)
     assert await story.stored("results") == []
     assert names(await story.run(job)) == {"encounter/enc_north", "vehicle/veh_north"}
+
+
+@pytest.mark.parametrize(
+    "is_stopped",
+    [lambda state: state.is_read, lambda state: state.done == 1],
+    ids=["before its analyses", "before its parts are joined"],
+)
+async def test_job_that_did_not_run_for_days_reads_the_graph_again(
+    story: GraphStory, is_stopped: Callable[[GraphState], bool]
+) -> None:
+    clock, job = story.process.clock, story.job()
+    assert isinstance(clock, HandClock)
+    while not is_stopped(job.state):
+        job, _ = await story.step(job)
+    clock.advance(us=UPLOAD_US + 1_000)
+    await ResultSweeper(story.process.database, story.objects, clock).remove_orphans()
+    new = await story.dispatch(story.north, "cad_new")
+    job, _ = await story.step(job)
+    assert job.state == GraphState(snapshot=job.state.snapshot, result=job.state.result)
+    assert f"encounter/{new}" in names(await story.run(job))
+    assert await story.stored("uploads") == []
+
+
+async def test_job_whose_graph_is_lost_repeatedly_fails(story: GraphStory) -> None:
+    async def lose_each_part() -> None:
+        job = story.job()
+        while True:
+            job, _ = await story.step(job)
+            for name in await story.stored("uploads"):
+                await story.objects.remove(name)
+
+    with pytest.raises(JobFailure) as failure:
+        await lose_each_part()
+    assert (failure.value.error.code, failure.value.error.retryable) == ("result_parts_lost", True)
 
 
 async def test_graph_beyond_the_limit_fails_with_advice(story: GraphStory, monkeypatch: pytest.MonkeyPatch) -> None:
