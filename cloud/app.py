@@ -8,6 +8,7 @@ the event relay finishes its current event. At the deadline the rest is cancelle
 import asyncio
 import signal
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -15,6 +16,7 @@ import structlog
 from cloud.foundation.checks import Check, StoppingCheck
 from cloud.foundation.clock import Clock, SystemClock
 from cloud.foundation.db import open_database, refresh_statistics
+from cloud.foundation.errors import DomainError
 from cloud.foundation.housekeeping import WATCHES_EVERY_S, Chore, Housekeeping
 from cloud.foundation.http import HostsSection
 from cloud.foundation.ids import UlidIds
@@ -23,6 +25,7 @@ from cloud.foundation.observability import Heartbeat, Metrics, MetricsSection, M
 from cloud.foundation.process import Process, Role
 from cloud.foundation.settings import Settings, SettingsUnusable
 from cloud.foundation.steps import StepRunner
+from cloud.foundation.tracing import Spans, spans_of
 from cloud.slices import SLICES
 from cloud.supplies import make_process
 from cloud.surface import Surface, make_surface
@@ -35,10 +38,11 @@ STOP_S_MAX = 20.0
 
 @dataclass(frozen=True)
 class Running:
-    """The background loops of a process, its HTTP surface (None without the api role), and its metrics server (None
-    without `[metrics]`)."""
+    """The background loops of a process, its HTTP surface (None without the api role), its metrics server (None without
+    `[metrics]`), and the recorder of its spans."""
 
     loops: Sequence[Loop]
+    spans: Spans
     surface: Surface | None
     metrics: MetricsServer | None
 
@@ -70,7 +74,7 @@ def build(process: Process, checks: list[Check], stopping: asyncio.Event, heartb
     section = settings.find(MetricsSection)
     samplers = [("event loop", heartbeat.sample), *(sampler for one in jobs for sampler in one.samplers)]
     figures = None if section is None else MetricsServer(metrics, section.listen, samplers)
-    return Running(loops, surface, figures)
+    return Running(loops, process.shared(spans_of), surface, figures)
 
 
 def jobs_of(process: Process) -> Sequence[Jobs]:
@@ -110,27 +114,29 @@ async def _serve(
             if surface is not None:
                 await surface.tokens.start()
                 await surface.server.start()
-            await _run(running.loops, surface, stopping)
+            await _run(running, stopping)
             log.info("cloud.stopped")
         finally:
             if surface is not None:
                 await surface.server.stop()
             if running.metrics is not None:
                 await running.metrics.stop()
+            with suppress(DomainError):  # the database is lost, and with it the last spans
+                await running.spans.flush()
     finally:
         await database.close()
 
 
-async def _run(loops: Sequence[Loop], surface: Surface | None, stopping: asyncio.Event) -> None:
+async def _run(parts: Running, stopping: asyncio.Event) -> None:
     """Run the loops and the HTTP surface until a stop is requested, then give the loops `STOP_S_MAX` to finish. A loop
     that fails ends the process, and systemd restarts it."""
+    surface = parts.surface
     async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(loop.run(stopping), name=loop.name) for loop in loops]
+        running = [tasks.create_task(loop.run(stopping), name=loop.name) for loop in parts.loops]
         finishing = asyncio.Event()  # set after the response to the last request
-        if surface is not None:
-            running.append(tasks.create_task(surface.spans.run(finishing), name="spans"))
-            if surface.limits is not None:
-                running.append(tasks.create_task(surface.limits.run(finishing), name="limits"))
+        running.append(tasks.create_task(parts.spans.run(finishing), name="spans"))
+        if surface is not None and surface.limits is not None:
+            running.append(tasks.create_task(surface.limits.run(finishing), name="limits"))
         log.info("cloud.started", parts=[task.get_name() for task in running])
         notify("READY=1")
         await stopping.wait()
@@ -139,8 +145,7 @@ async def _run(loops: Sequence[Loop], surface: Surface | None, stopping: asyncio
         if surface is not None:
             await surface.server.stop()
         finishing.set()
-        if running:
-            _, late = await asyncio.wait(running, timeout=STOP_S_MAX)
-            for task in late:
-                log.warning("cloud.part_cancelled", part=task.get_name())
-                task.cancel()
+        _, late = await asyncio.wait(running, timeout=STOP_S_MAX)
+        for task in late:
+            log.warning("cloud.part_cancelled", part=task.get_name())
+            task.cancel()

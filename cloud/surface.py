@@ -32,7 +32,6 @@ from cloud.foundation.http import (
     Route,
     SharedLimiter,
     Site,
-    Spans,
     TokenVerifier,
     bases_of,
 )
@@ -41,6 +40,7 @@ from cloud.foundation.master_key import MasterKeyAbsent
 from cloud.foundation.process import Process
 from cloud.foundation.settings import Address, Settings, SettingsUnusable
 from cloud.foundation.slice import Slice
+from cloud.foundation.tracing import Spans, spans_of
 from cloud.hosts import HostServer
 from cloud.partners.discovery import DiscoveryHandlers
 from cloud.slices import SLICES
@@ -51,12 +51,11 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Surface:
-    """The HTTP surface of one process. The process must start `tokens` before `server`, and run the loops of `spans`
-    and `limits`. `limits` is None on SQLite, where only one process serves requests."""
+    """The HTTP surface of one process. The process must start `tokens` before `server`, and run the loop of `limits`,
+    which is None on SQLite, where only one process serves requests."""
 
     rows: tuple[Route, ...]
     server: HostServer
-    spans: Spans
     tokens: TokenSurface
     limits: SharedLimiter | None
 
@@ -89,13 +88,13 @@ def make_surface(process: Process, observer: Observer | None = None) -> Surface:
     settings, database, clock = process.settings, process.database, process.clock
     parts = parts_of(process, _cursor_secret(process))
     rows, tokens = collect_rows(parts), parts.shared(tokens_of)
-    spans = Spans(database)
+    spans = parts.shared(spans_of)
     # A SQLite file has one process that serves it; a PostgreSQL database may have several, which share their limits.
     limits = SharedLimiter(clock, database) if database.dialect == "postgresql" else None
     section = settings.section(HttpSection)
     make_pipeline = PipelineFactory(section, parts.bases, clock, tokens.verifier, spans, observer, limits)
     sites = [(Site(host, rows, parts.bases), listen_of(settings, host)) for host in Host]
-    return Surface(rows, HostServer(sites, make_pipeline), spans, tokens, limits)
+    return Surface(rows, HostServer(sites, make_pipeline), tokens, limits)
 
 
 class PipelineFactory:

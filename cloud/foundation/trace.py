@@ -1,13 +1,21 @@
-"""The trace of a request (W3C Trace Context level 1; contract matrix C-012, C-147, A-007, A-008).
+"""The trace of a request (W3C Trace Context level 1; contract matrix C-012, C-147, A-007, A-008), and its spans.
 
 A valid `traceparent` header continues the caller's trace, even with the sampled flag off. A missing or invalid header
 begins a new trace and is never an error. `tracestate` is not read.
+
+A `LocalRoot` collects the spans within one request, event, webhook attempt or job, such as those of the database. They
+are recorded together at its end, by `cloud.foundation.tracing`, when the tenant is known.
 """
 
 import os
 import re
+import time
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from cloud.foundation.errors import DomainError
 
 # Version 00 has exactly these fields; a later version may have more after a hyphen. Lower case only, ff is forbidden.
 _TRACEPARENT = re.compile(
@@ -52,8 +60,100 @@ class _RandomStock:
 
 _random = _RandomStock()
 
-CURRENT: ContextVar[TraceContext | None] = ContextVar("argus_trace", default=None)
-"""The trace of the request that is being handled, for log lines."""
+INNER_SPANS_MAX = 64
+"""Spans within a local root. A request has fewer than ten; a job with thousands of steps has those of its beginning."""
+
+
+class InnerSpan(NamedTuple):
+    """A span within a local root. Its parent is the root. The times are offsets from the beginning of the root."""
+
+    span_id: str
+    name: str
+    kind: str
+    began_us: int
+    ended_us: int
+    status: str
+    attributes: Mapping[str, Any] | None
+
+
+class LocalRoot:
+    """The span with which a trace begins or continues in this process, and the spans within it: a request, the delivery
+    of an event, an attempt of a webhook, or a job. `began_us` is the time of its beginning."""
+
+    __slots__ = ("_began_ns", "began_us", "context", "inner", "omitted")
+
+    def __init__(self, context: TraceContext, began_us: int) -> None:
+        self.context = context
+        self.began_us = began_us
+        self.inner: list[InnerSpan] = []
+        self.omitted = 0
+        """Spans beyond `INNER_SPANS_MAX`, which are only counted."""
+        self._began_ns = time.perf_counter_ns()
+
+    def add(
+        self,
+        name: str,
+        kind: str,
+        began_ns: int,
+        error: BaseException | None = None,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Add a span that ends now. `began_ns` is its beginning by `time.perf_counter_ns`, and `error` what ended it.
+        An error of the client, such as a resource that is not found, leaves its status `ok`."""
+        if len(self.inner) >= INNER_SPANS_MAX:
+            self.omitted += 1
+            return
+        failed = error is not None and not (isinstance(error, DomainError) and error.status < 500)
+        self.inner.append(
+            InnerSpan(
+                _random.hex(_SPAN_BYTES),
+                name,
+                kind,
+                (began_ns - self._began_ns) // 1000,
+                (time.perf_counter_ns() - self._began_ns) // 1000,
+                "error" if failed else "ok",
+                attributes,
+            )
+        )
+
+
+CURRENT: ContextVar[LocalRoot | None] = ContextVar("argus_trace", default=None)
+"""The local root of the work that is being done; None outside of a trace."""
+
+
+class SpanTimer:
+    """Adds the time of a `with` block to the current local root, as a span. Outside of a trace it does nothing."""
+
+    __slots__ = ("_attributes", "_began_ns", "_kind", "_name", "_root")
+
+    def __init__(self, name: str, kind: str = "internal", attributes: Mapping[str, Any] | None = None) -> None:
+        self._name = name
+        self._kind = kind
+        self._attributes = attributes
+
+    def __enter__(self) -> None:
+        root = self._root = CURRENT.get()
+        if root is not None:
+            self._began_ns = time.perf_counter_ns()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if self._root is not None:
+            self._root.add(self._name, self._kind, self._began_ns, error, self._attributes)
+
+
+def current_context() -> TraceContext | None:
+    """Return the trace of the work that is being done; None outside of a trace."""
+    root = CURRENT.get()
+    return None if root is None else root.context
+
+
+def continued(traceparent: str | None) -> str:
+    """Return the `traceparent` for work that this work causes: of the current span or, outside of a trace,
+    `traceparent`. If that is missing too, begin a new trace."""
+    context = current_context()
+    if context is not None:
+        return context.traceparent
+    return traceparent or begin_trace().traceparent
 
 
 def begin_trace(traceparent: str | None = None) -> TraceContext:

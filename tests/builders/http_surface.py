@@ -13,8 +13,8 @@ from cloud.foundation.http.observer import Observer
 from cloud.foundation.http.rates import RateLimiter
 from cloud.foundation.http.settings import HttpSection
 from cloud.foundation.http.site import Site
-from cloud.foundation.http.spans import Spans
 from cloud.foundation.settings import Address
+from cloud.foundation.tracing import Spans
 from cloud.foundation.viewer import SecrecyLevel, Viewer
 from cloud.hosts import HostServer
 from cloud.surface import PipelineFactory

@@ -15,7 +15,8 @@ from cloud.foundation.db import Database, Transaction
 from cloud.foundation.errors import DomainError
 from cloud.foundation.events.tables import outbox_events
 from cloud.foundation.housekeeping import EVERY_S, Chore, Housekeeping
-from cloud.foundation.http.tables import idempotency_keys, rate_buckets, spans
+from cloud.foundation.http.tables import idempotency_keys, rate_buckets
+from cloud.foundation.tracing.tables import spans
 from tests.builders.ingest_cloud import StoppedClock
 from tests.builders.ingest_gateway import NOW_US
 from tests.builders.parts import chores
@@ -121,7 +122,7 @@ async def test_housekeeping_run_deletes_every_expired_row_in_chunks(
 
 
 async def test_oldest_trace_spans_over_the_row_limit_are_deleted(database: Database, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("cloud.foundation.http.jobs.SPANS_MAX", 2_500)
+    monkeypatch.setattr("cloud.foundation.tracing.jobs.SPANS_MAX", 2_500)
     async with database.transaction() as tx:
         rows = [span_row(number, NOW_US) for number in range(5_000)]
         names = [column.name for column in spans.columns if column.name in rows[0]]

@@ -49,6 +49,7 @@ FIRST_SURFACE = {
     ("GET", "/v1/jobs/{id}"),
     ("DELETE", "/v1/jobs/{id}"),
     ("GET", "/v1/jobs/{id}/result"),
+    ("GET", "/v1/observability/traces/{trace_id}"),
 }
 """The least that must be there."""
 
@@ -59,6 +60,8 @@ ADDED = {
     ("GET", "/api/v1/epcr/encounters/{encounterId}/timeline"),
 }
 """Operations that are added to the contract (`docs/deviations.md`)."""
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+"""The trace of the samples."""
 JOB = "01HFXY..."
 """The id of the job in the samples."""
 
@@ -77,6 +80,7 @@ def replaced(cloud: RunningCloud) -> dict[str, str]:
     with cloud.client("north") as client:
         device = client.post(
             "/api/v1/devices/enrol",
+            headers={"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"},
             json={
                 "serial_number": "SN-0001",
                 "device_class": "defib",

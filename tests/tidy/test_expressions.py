@@ -61,6 +61,7 @@ UNTRUSTED = {
     "cloud/foundation/http/table.py:_DOTTED": "request targets",
     "cloud/foundation/http/table.py:_IDENTIFIER": "request targets",
     "cloud/foundation/trace.py:_TRACEPARENT": "HTTP heads",
+    "cloud/partners/tracing/handlers.py:_TRACE_ID": "request targets",
     "cloud/access/identity/schemas.py:_NEXT": "form fields",
     "cloud/access/identity/second_factor.py:_SECRET": "form fields",
     "cloud/foundation/ids.py:SHAPE": "ids in requests, tokens and forms",

@@ -53,6 +53,10 @@ class Database(Protocol):
         has none: return at once."""
         ...
 
+    async def count_listeners(self, channel: str) -> int:
+        """Return the number of connections that `listen` to a channel now, in all processes. SQLite has none."""
+        ...
+
     async def empty_log(self) -> bool:
         """Move everything from SQLite's log to the database file, and empty the log. Return False if a transaction or
         another process uses the log at this moment. PostgreSQL recycles its log itself."""

@@ -21,10 +21,11 @@ from cloud.foundation.db.errors import (
     ValueRefused,
 )
 from cloud.foundation.db.postgresql_failures import DRIVER_ERRORS, commit_failure
-from cloud.foundation.db.postgresql_listener import Listener
+from cloud.foundation.db.postgresql_listener import LISTENERS, Listener
 from cloud.foundation.db.postgresql_pool import ConnectionPool, connect
 from cloud.foundation.db.postgresql_transaction import PostgresqlTransaction, our_errors
 from cloud.foundation.db.prepared import DialectName, Prepared, Values
+from cloud.foundation.trace import SpanTimer
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -39,6 +40,8 @@ UNDO_S_MAX = 1.0
 CHANGING = "BEGIN READ WRITE"
 # With repeatable read, all reads in the block see one snapshot, as with SQLite's readers.
 READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+# Attributes of a span: the text of a statement is none, since it may have values.
+_SPAN = {"db.system.name": "postgresql"}
 _CORE = CoreStatements()
 """The compiled statements of all databases of this process, since a text depends on the structure of its statement
 alone."""
@@ -126,18 +129,18 @@ class PostgresqlDatabase:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[PostgresqlTransaction]:
-        with self.damage:
+        with SpanTimer("db.transaction", "client", _SPAN), self.damage:
             async with self._begun(CHANGING) as tx:
                 yield tx
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[PostgresqlTransaction]:
-        with self.damage:
+        with SpanTimer("db.read", "client", _SPAN), self.damage:
             async with self._begun(READING) as tx:
                 yield tx
 
     async def peek(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
-        with self.damage:
+        with SpanTimer("db.peek", "client", _SPAN), self.damage:
             async with self._peeking:
                 return await self._peeked_again(statement, values)
 
@@ -181,6 +184,9 @@ class PostgresqlDatabase:
 
     async def listen(self, channel: str, on_notification: Callable[[str], None]) -> None:
         await Listener(self._address, channel, on_notification).run()
+
+    async def count_listeners(self, channel: str) -> int:
+        return int((await self.peek(LISTENERS, {"channel": channel}))[0][0])
 
     async def empty_log(self) -> bool:
         return True

@@ -18,6 +18,7 @@ from cloud.foundation.db.sqlite_connection import BUSY_TIMEOUT_S, SqliteThread, 
 from cloud.foundation.db.sqlite_failures import DRIVER_ERRORS, translated
 from cloud.foundation.db.sqlite_writer import SqliteWriter
 from cloud.foundation.db.transaction import Parameters, Rows
+from cloud.foundation.trace import SpanTimer
 
 Result = TypeVar("Result")
 Job = Callable[[], Result]
@@ -31,6 +32,8 @@ PEEK_STEP = 1_000
 PEEK_STEPS_MAX = 100
 # A read that gets no free connection within this time fails with an error.
 READER_WAIT_S_MAX = 10.0
+# Attributes of a span: the text of a statement is none, since it may have values.
+_SPAN = {"db.system.name": "sqlite"}
 
 
 def execute_core(connection: Connection, statement: Executable, parameters: Parameters) -> Rows:
@@ -187,7 +190,7 @@ class SqliteDatabase:
         return self._steps > PEEK_STEPS_MAX
 
     async def peek(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
-        with self.damage:
+        with SpanTimer("db.peek", "client", _SPAN), self.damage:
             return await self._peeked(statement, values)
 
     async def _peeked(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
@@ -207,7 +210,7 @@ class SqliteDatabase:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[SqliteTransaction]:
-        with self.damage:
+        with SpanTimer("db.transaction", "client", _SPAN), self.damage:
             async with self.writer.member() as member:
                 yield SqliteTransaction(
                     self._writer_thread, partial(self.writer.step, member), partial(self.writer.later, member)
@@ -215,17 +218,18 @@ class SqliteDatabase:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[SqliteTransaction]:
-        try:
-            async with asyncio.timeout(READER_WAIT_S_MAX):
-                thread = await self._idle.get()
-        except TimeoutError:
-            raise DatabaseUnavailable("(all readers are busy)") from None
-        try:
-            with self.damage:
-                yield SqliteTransaction(thread, partial(_read_step, thread))
-        finally:
-            thread.submit(partial(_end_read, thread))
-            self._idle.put_nowait(thread)
+        with SpanTimer("db.read", "client", _SPAN):
+            try:
+                async with asyncio.timeout(READER_WAIT_S_MAX):
+                    thread = await self._idle.get()
+            except TimeoutError:
+                raise DatabaseUnavailable("(all readers are busy)") from None
+            try:
+                with self.damage:
+                    yield SqliteTransaction(thread, partial(_read_step, thread))
+            finally:
+                thread.submit(partial(_end_read, thread))
+                self._idle.put_nowait(thread)
 
     async def run_alone(self, statement: str) -> None:
         with self.damage:
@@ -235,6 +239,9 @@ class SqliteDatabase:
 
     async def listen(self, channel: str, on_notification: Callable[[str], None]) -> None:
         return
+
+    async def count_listeners(self, channel: str) -> int:
+        return 0
 
     async def empty_log(self) -> bool:
         await self.writer.drain()

@@ -41,10 +41,10 @@ from cloud.foundation.http.request import Caller, Request
 from cloud.foundation.http.response import Response, Streamed
 from cloud.foundation.http.route import RateClass
 from cloud.foundation.http.site import Endpoint, HostRouter, Site, allowed_methods
-from cloud.foundation.http.spans import Span, Spans
 from cloud.foundation.http.streaming import Streams
 from cloud.foundation.http.wire import NO_HOST_HEADERS, Reply, render
-from cloud.foundation.trace import CURRENT, TraceContext, begin_trace
+from cloud.foundation.trace import CURRENT, LocalRoot, TraceContext, begin_trace
+from cloud.foundation.tracing import Spans
 
 log = structlog.get_logger()
 
@@ -113,7 +113,8 @@ class Pipeline:
         """Return the response to a request, also for every error. Only a cancellation is raised."""
         began_s, began_us = time.perf_counter(), self._clock.now_us()
         exchange = _Exchange(request, self.router)
-        CURRENT.set(exchange.trace)
+        root = None if self._spans is None else LocalRoot(exchange.trace, began_us)
+        CURRENT.set(root)
         self.observer.request_began(exchange.host)
         try:
             response = await self._respond(exchange)
@@ -123,7 +124,9 @@ class Pipeline:
         endpoint = exchange.endpoint
         path = None if endpoint is None else endpoint.route.path
         self.observer.request_ended(exchange.host, request.method, path, response.status, time.perf_counter() - began_s)
-        self._record_span(exchange, response.status, began_us)
+        CURRENT.set(None)
+        if root is not None:
+            self._record_span(exchange, response.status, root)
         return reply
 
     async def _respond(self, exchange: _Exchange) -> Response:
@@ -274,13 +277,13 @@ class Pipeline:
             return self._streams.reply(rendered, response, request.connection, close=close, chunked=chunked)
         return Reply(rendered, request.connection, close=close)
 
-    def _record_span(self, exchange: _Exchange, status: int, began_us: int) -> None:
-        """Record a request's span in the tenant of the caller. A request without a tenant gets no span, since no caller
-        could find the span."""
+    def _record_span(self, exchange: _Exchange, status: int, root: LocalRoot) -> None:
+        """Record a request's span, with those within it, in the tenant of the caller. A request without a tenant gets
+        no span, since no caller could find the span."""
         caller, endpoint = exchange.caller, exchange.endpoint
         if caller is None or endpoint is None or self._spans is None:
             return
-        trace, route = exchange.trace, endpoint.route
+        route = endpoint.route
         attributes = {
             "http.request.method": exchange.request.method,
             "http.route": route.path,
@@ -289,20 +292,8 @@ class Pipeline:
         }
         if exchange.error is not None:
             attributes["error.type"] = exchange.error.code
-        self._spans.record(
-            Span(
-                caller.viewer.tenant_id,
-                trace.trace_id,
-                trace.span_id,
-                trace.parent_span_id,
-                route.name,
-                "server",
-                began_us,
-                self._clock.now_us(),
-                "error" if status >= 500 else "ok",
-                attributes,
-            )
-        )
+        failed = status >= 500
+        self._spans.end(root, self._clock, caller.viewer.tenant_id, route.name, "server", attributes, failed=failed)
 
 
 def _split_absolute(target: str, authority: str) -> tuple[str, str]:

@@ -1,8 +1,8 @@
-"""The tables of the HTTP layer: idempotency keys of the last 24 h, spans of requests, and shared rate limits."""
+"""The tables of the HTTP layer: idempotency keys of the last 24 h, and shared rate limits."""
 
 from sqlalchemy import DDL, BigInteger, Column, Float, Index, Integer, LargeBinary, Table, Text, event
 
-from cloud.foundation.db import metadata, row_number
+from cloud.foundation.db import metadata
 
 idempotency_keys = Table(
     "idempotency_keys",
@@ -16,24 +16,6 @@ idempotency_keys = Table(
     Column("body", LargeBinary),
     Column("expires_at_us", BigInteger, nullable=False),
     Index(None, "expires_at_us"),
-)
-
-spans = Table(
-    "spans",
-    metadata,
-    Column("id", row_number(), primary_key=True),
-    Column("tenant_id", Text, nullable=False),
-    Column("trace_id", Text, nullable=False),
-    Column("span_id", Text, nullable=False),
-    Column("parent_span_id", Text),
-    Column("name", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("started_at_us", BigInteger, nullable=False),
-    Column("ended_at_us", BigInteger, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("attributes", Text, nullable=False),
-    Index(None, "tenant_id", "trace_id"),
-    Index(None, "ended_at_us"),
 )
 
 rate_buckets = Table(

@@ -79,6 +79,10 @@ JOBS_WAITING = Figure("argus_jobs_waiting", Kind.GAUGE, (), "Jobs that no worker
 JOBS_RUNNING = Figure("argus_jobs_running", Kind.GAUGE, (), "Jobs that workers run now.")
 JOB_LATE_SECONDS = Figure("argus_job_late_seconds", Kind.GAUGE, (), "For how long the job due longest has been due.")
 
+SPANS_DROPPED = Figure(
+    "argus_spans_dropped", Kind.GAUGE, (), "Spans dropped before they were stored, for lack of room, since the start."
+)
+
 STEPS_PENDING = Figure("argus_background_steps_pending", Kind.GAUGE, (), "Background steps that have not ended.")
 STEPS_FAILING = Figure(
     "argus_background_steps_failing", Kind.GAUGE, (), "Pending background steps whose last attempt failed."

@@ -104,6 +104,7 @@ async def test_migration_waits_for_a_used_table_only_for_a_short_time_and_tries_
             "DROP TABLE nemsis_agencies",
             "DROP TABLE erased_intervals, erased_encounters, erased_object_walks",
             "ALTER TABLE observations DROP COLUMN day",
+            "ALTER TABLE spans DROP COLUMN inner_spans",
             "DROP TABLE device_descriptions",
             "ALTER TABLE devices DROP COLUMN power_status, DROP COLUMN battery_remaining_min,"
             " DROP COLUMN description, DROP COLUMN described_at_us",

@@ -36,7 +36,7 @@ PUBLIC = frozenset((
     "replay_under_way",
     "replay_unknown", "request_not_supported", "request_timeout", "result_expired", "revocation_unavailable",
     "server_error", "service_tokens_disabled", "system_id_taken", "temporarily_unavailable", "tenant_mismatch",
-    "tenant_streams_taken",
+    "tenant_streams_taken", "trace_id_malformed", "trace_unknown", "traces_unreachable",
     "token_missing", "too_many_callback_addresses", "too_many_jobs", "too_many_streams", "too_many_tests",
     "too_many_uploads", "too_many_webhooks", "took_too_long",
     "transaction_too_slow", "unauthorized_client", "unavailable", "unit_code_malformed", "unit_code_mismatch",

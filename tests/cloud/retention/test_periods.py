@@ -18,10 +18,10 @@ from cloud.access.retention.jobs import Expiry, lag_sampler
 from cloud.access.retention.storage import DAYS_KEPT, StorageDay, StorageRecord, project
 from cloud.access.tenancy import Tenancy, TenantUnknown
 from cloud.foundation.db import Database
-from cloud.foundation.http.tables import spans
 from cloud.foundation.ids import UlidIds
 from cloud.foundation.observability import RETENTION_LAG_SECONDS, Metrics
 from cloud.foundation.retention import DAY_US, Amount, HoldScope, Kind, kinds
+from cloud.foundation.tracing.tables import spans
 from cloud.foundation.viewer import Actor
 from cloud.slices import SLICES
 from tests.builders.ingest_cloud import StoppedClock

@@ -1,0 +1,51 @@
+"""The retention of spans, their metric, and the loops that write and export them."""
+
+from sqlalchemy import func, select
+
+from cloud.foundation.db import Transaction, delete_chunk
+from cloud.foundation.jobs import Jobs, Loop
+from cloud.foundation.observability import SPANS_DROPPED, Metrics
+from cloud.foundation.process import Process
+from cloud.foundation.retention import AgedRows, Kind, Terms
+from cloud.foundation.tracing.peers import peers_of
+from cloud.foundation.tracing.spans import spans_of
+from cloud.foundation.tracing.tables import spans
+
+SPANS_MAX = 2_000_000
+"""Greatest number of stored spans with those within them, whatever their age: about a day of 20 requests a second, and
+2 GB."""
+
+
+class SpanRows(AgedRows):
+    """The sweep of spans: those past their period, then the oldest ones in excess of `SPANS_MAX`."""
+
+    def __init__(self) -> None:
+        super().__init__(spans, spans.c.ended_at_us)
+
+    async def delete_chunk(self, tx: Transaction, terms: Terms, now_us: int) -> int:
+        expired = await super().delete_chunk(tx, terms, now_us)
+        newest = (await tx.execute(select(func.max(spans.c.id)))).scalar()
+        if expired or newest is None:
+            return expired
+        return await delete_chunk(tx, spans, spans.c.id <= newest - SPANS_MAX, oldest=spans.c.id)
+
+
+KINDS = (
+    Kind(
+        name="spans",
+        meaning=f"spans of requests, events, deliveries, jobs and batches, and never more than {SPANS_MAX} of all "
+        "tenants",
+        default_days=3,
+        is_evidence=False,
+        sweep=SpanRows,
+    ),
+)
+
+
+def jobs(process: Process) -> Jobs:
+    recorder = process.shared(spans_of)
+
+    async def sample(metrics: Metrics) -> None:
+        metrics.set(SPANS_DROPPED, recorder.dropped)
+
+    return Jobs(loops=[Loop("span requests", process.shared(peers_of).run)], samplers=[("spans", sample)])
