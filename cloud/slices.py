@@ -44,6 +44,7 @@ PACKAGES = (
     "cloud.work.imports",
     "cloud.partners.webhooks",
     "cloud.partners.tracing",
+    "cloud.partners.graphql",
     "cloud.partners.administration",
     "cloud.partners.discovery",
     "cloud.partners.docs",

@@ -55,6 +55,8 @@ class Slice:
     """Tuple of `cloud.work.jobs.JobKind`: the kinds of job that tenants enqueue and workers run."""
     data_schemas: str | None = None
     """Tuple of `foundation.http.DataSchema`: the schemas of the objects that the slice's routes return."""
+    graph: str | None = None
+    """`foundation.graphql_fields.GraphFields`: the root fields of the slice in the GraphQL schema."""
     events: str | None = None
     """Tuple of `EventType`, in the order in which integrators see them."""
     scopes: tuple[Scope, ...] = ()

@@ -21,6 +21,7 @@ from cloud.clinical.fhir import routes as fhir_routes
 from cloud.clinical.observations import routes as observations_routes
 from cloud.clinical.profiles import routes as profiles_routes
 from cloud.foundation.db import Database
+from cloud.partners.graphql import routes as graphql_routes
 from tests.builders.cloud_people import HandClock, Household, household
 from tests.builders.http_surface import BASES, KnownTokens, caller, surface
 from tests.builders.parts import make_parts
@@ -96,6 +97,7 @@ async def api(database: Database, sections: Mapping[str, Mapping[str, Any]] | No
         *encounter_data_routes.routes(parts),
         *mission_routes.routes(parts),
         *profiles_routes.routes(parts),
+        *graphql_routes.routes(parts),
     )
     async with (
         surface(*rows, tokens=KnownTokens(CALLERS)) as served,

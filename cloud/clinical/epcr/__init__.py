@@ -68,6 +68,7 @@ SLICE = Slice(
     ),
     tags={"ePCR": "Electronic patient care records: encounters as partners see them."},
     tables="tables",
+    graph="graph:GRAPH",
     routes=("list_routes:routes", "routes:routes", "mission_routes:routes"),
     # The group `epcr` is declared by `cloud.clinical.nemsis`, which adds its commands to `record_commands`.
     commands={"crew": "crew_cli:crew", "encounters": "cli:encounters"},

@@ -13,13 +13,13 @@ from cloud.foundation.http.strict_json import read_json
 
 def read_body(raw: bytes, headers: CIMultiDictProxy[str], route: Route) -> tuple[dict[str, Any] | None, Any]:
     """Return the body as the document that was sent and as an instance of the route's model. For an empty body, if the
-    route allows it, and for a body of bytes, the document and the instance are None. Raises `MediaTypeUnsupported`,
-    `BodyMalformed`."""
+    route allows it, and for a body that the handler reads itself, the document and the instance are None. Raises
+    `MediaTypeUnsupported`, `BodyMalformed`."""
     if not raw and route.body_optional:
         return None, None  # some clients send a Content-Type without a body: it is not checked
     _check_media_type(headers.get("Content-Type"), headers.get("Content-Encoding"), route.body_kind)
     model = route.body
-    if model is None:
+    if model is None or route.body_as_sent:
         return None, None
     document = read_json(raw) if route.body_kind is BodyKind.JSON else _form(raw)
     return document, _validated(model, document, route.body_kind)

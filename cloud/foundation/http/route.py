@@ -112,6 +112,8 @@ class Route:
     body: type[BaseModel] | None = None
     """Model of the body. None: a body is not read (and an empty one is ignored), unless `body_kind` is `BYTES`."""
     body_kind: BodyKind = BodyKind.JSON
+    body_as_sent: bool = False
+    """If true, the handler reads `raw_body` itself, after the check of the media type, and `body` only documents it."""
     body_optional: bool = False
     """If true, the request may have no body; `request.body` is then None."""
     body_bytes_max: int | None = None
@@ -166,6 +168,8 @@ class Route:
             raise ValueError(f"{self.path} ends before it is deprecated")
         if self.body_kind is BodyKind.BYTES and (self.body is not None or self.idempotent):
             raise ValueError(f"{self.path} reads bytes, which have neither a model nor a fingerprint")
+        if self.body_as_sent and (self.body is None or self.idempotent):
+            raise ValueError(f"{self.path} reads its body itself: document it, and make no fingerprint of it")
         if self.concealed and self.in_contract:
             raise ValueError(f"{self.path} is concealed, and so not part of the public contract")
         if self.idempotent and self.method == "GET":

@@ -1,0 +1,39 @@
+"""The GraphQL transport. Its operations are not described in public documents (contract matrix C-099, A-139)."""
+
+from cloud.foundation.http import ANY_TOKEN, Host, Parts, Route
+from cloud.partners.graphql.document import DOCUMENT_BYTES_MAX
+from cloud.partners.graphql.handlers import RESPONSE_TYPE, GraphqlHandlers
+from cloud.partners.graphql.schemas import GraphqlRequest, GraphqlResponse
+
+
+def routes(parts: Parts) -> tuple[Route, ...]:
+    h = GraphqlHandlers(parts)
+    return (
+        Route(
+            method="POST",
+            path="/graphql",
+            handler=h.execute,
+            host=Host.API,
+            scopes=ANY_TOKEN,
+            body=GraphqlRequest,
+            body_as_sent=True,
+            body_bytes_max=DOCUMENT_BYTES_MAX,
+            response=GraphqlResponse,
+            other_forms={RESPONSE_TYPE: {"$ref": "#/components/schemas/GraphqlResponse"}},
+            responses={
+                200: "The operation was executed. `errors` lists the fields that failed.",
+                400: "The request, the document or a variable is invalid.",
+                403: "The app may not send this operation, or the token lacks a scope of one of its fields.",
+                422: "A variable is invalid, for clients that accept the GraphQL media type.",
+                503: "The operation took longer than 10 seconds.",
+            },
+            operation_id="executeGraphql",
+            summary="Use the shared GraphQL transport",
+            description="Executes one operation of the operation bundles that the app was given. Send the text of the "
+            "document in `query`, or its id in `documentId`. Other documents, introspection and arrays of operations "
+            "are refused.",
+            tag="GraphQL",
+            request_example={"query": "<approved GraphQL document>", "variables": {}},
+            response_example={"data": {"result": "Returned for your approved operation bundle"}},
+        ),
+    )

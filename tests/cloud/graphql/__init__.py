@@ -1,0 +1,1 @@
+"""GraphQL: the transport, the limits of documents, and operation bundles."""

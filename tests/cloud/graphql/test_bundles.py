@@ -1,0 +1,96 @@
+"""Operators register operation bundles and grant them to apps."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cloud.access.apps import AppUnknown
+from cloud.foundation.viewer import Actor
+from cloud.partners.graphql.errors import BundleInUse, BundleMalformed, BundleUnknown
+from tests.builders.api_surface import Api
+from tests.builders.cloud_settings import settings_file
+from tests.builders.graphql_bundles import ENCOUNTER, bundles, code_of, send
+from tests.harness.cloud_command import argus_cloud
+
+MINE = {"id": "enc_north"}
+OPERATOR = Actor.operator("tnt_north")
+CARE_MODEL = "query Care($id: ID!) { encounter(id: $id) { careModel } }"
+
+
+@pytest.mark.contract("C-101", "A-092")
+async def test_document_that_cannot_be_executed_is_not_registered(here: Api) -> None:
+    for text in (
+        "{ __schema { types { name } } }",
+        '{ __type(name: "Query") { name } }',
+        "{ unknownField }",
+        "query A { __typename } query B { __typename }",
+        "fragment F on Query { __typename }",
+        "subscription { a }",
+        "{" + " ".join(f"a{n}: __typename" for n in range(31)) + "}",
+        "{ broken",
+    ):
+        with pytest.raises(BundleMalformed, match="Document 1"):
+            await bundles(here).register("other", 1, [text])
+
+
+async def test_bundle_with_a_malformed_name_version_or_size_is_refused(here: Api) -> None:
+    for name, version, count in (("Bad Name", 1, 1), ("a", 0, 1), ("a", 1, 0), ("a", 1, 101)):
+        with pytest.raises(BundleMalformed):
+            await bundles(here).register(name, version, ["{ __typename }"] * count)
+
+
+async def test_registered_version_never_changes(here: Api) -> None:
+    desk = bundles(here)
+    again = await desk.register("dispatch", 1, [f"# the same\n{ENCOUNTER}", "{ __typename }"])
+    assert len(again) == 2
+    with pytest.raises(BundleMalformed, match="new version"):
+        await desk.register("dispatch", 1, [CARE_MODEL])
+    with pytest.raises(BundleMalformed, match="equal"):
+        await desk.register("dispatch", 2, [CARE_MODEL, f"{CARE_MODEL} # again"])
+
+
+async def test_app_uses_two_versions_until_one_is_revoked(here: Api) -> None:
+    desk = bundles(here)
+    await desk.register("dispatch", 2, [CARE_MODEL])
+    assert code_of(await send(here, CARE_MODEL, MINE)) == (403, "OPERATION_NOT_APPROVED")
+    for _ in range(2):
+        await desk.grant(OPERATOR, "app_north", "dispatch", 2)
+    assert (await send(here, CARE_MODEL, MINE)).status_code == 200
+    assert (await send(here, ENCOUNTER, MINE)).status_code == 200
+    with pytest.raises(BundleInUse):
+        await desk.remove("dispatch", 1)
+    await desk.revoke(OPERATOR, "app_north", "dispatch", 1)
+    assert code_of(await send(here, ENCOUNTER, MINE)) == (403, "OPERATION_NOT_APPROVED")
+    await desk.remove("dispatch", 1)
+    assert [(one.name, one.version, one.documents, one.apps) for one in await desk.list()] == [("dispatch", 2, 1, 1)]
+
+
+async def test_grant_needs_an_app_of_the_tenant_and_a_version(here: Api) -> None:
+    desk = bundles(here)
+    with pytest.raises(AppUnknown):
+        await desk.grant(Actor.operator("tnt_south"), "app_north", "dispatch", 1)
+    with pytest.raises(AppUnknown):
+        await desk.revoke(Actor.operator("tnt_south"), "app_north", "dispatch", 1)
+    with pytest.raises(BundleUnknown):
+        await desk.grant(OPERATOR, "app_north", "dispatch", 9)
+    with pytest.raises(BundleUnknown):
+        await desk.show("other", 1)
+
+
+def test_console_registers_grants_and_shows_a_bundle(two_tenants: Path, tmp_path: Path) -> None:
+    config = settings_file(two_tenants)
+    (tmp_path / "encounter.graphql").write_text(ENCOUNTER)
+    whose = ["--tenant", "tnt_1"]
+    argus_cloud(config, "apps", "add", *whose, "--name", "CAD", "--id", "app_cad", "--scope", "argus:epcr:read")
+    added = json.loads(
+        argus_cloud(config, "bundles", "add", "cad", "--version", "1", str(tmp_path / "encounter.graphql"), "--json")
+    )
+    argus_cloud(config, "bundles", "grant", "app_cad", "cad", "--version", "1", *whose)
+    shown = json.loads(argus_cloud(config, "bundles", "show", "cad", "--version", "1", "--json"))
+    assert shown["apps"] == [{"tenant_id": "tnt_1", "client_id": "app_cad"}]
+    assert [one["document_id"] for one in shown["documents"]] == [one["document_id"] for one in added]
+    assert "app_cad" in argus_cloud(config, "bundles", "show", "cad", "--version", "1")
+    argus_cloud(config, "bundles", "revoke", "app_cad", "cad", "--version", "1", *whose)
+    argus_cloud(config, "bundles", "remove", "cad", "--version", "1")
+    assert json.loads(argus_cloud(config, "bundles", "list", "--json")) == []
