@@ -10,7 +10,7 @@ from typing import Any
 from cloud.foundation.errors import DomainError, PrivateError
 
 
-class GraphqlMalformed(DomainError, code="bad_request"):
+class GraphqlMalformed(DomainError, code="invalid_graphql_request"):
     """The body is not a GraphQL request. Send a JSON object with `query` or `documentId`, and with `variables`."""
 
 

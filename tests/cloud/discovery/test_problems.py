@@ -45,6 +45,9 @@ PUBLIC = frozenset((
     "url_malformed", "value_not_finite", "value_refused", "vehicle_unknown", "webhook_disabled",
     "webhook_host_not_allowed", "webhook_secret_malformed", "webhook_unknown", "whole_tenant_required",
     "wrong_environment",
+    # GraphQL: `extensions.code` is the code in capitals.
+    "bad_user_input", "batching_disabled", "document_too_complex", "forbidden", "graphql_parse_failed",
+    "invalid_graphql_request", "operation_not_approved", "operation_timeout",
 ))
 # fmt: on
 """Add a new error of the API here; one that only the console, the log or a page shows is a `PrivateError`."""

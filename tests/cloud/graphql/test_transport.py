@@ -133,7 +133,7 @@ async def test_malformed_request_is_refused(here: Api) -> None:
         b'{"query": "{ __typename }", "documentId": "sha256:0"}',
         b'{"query": "{ __typename }", "extensions": {"persistedQuery": {"sha256Hash": "0"}}}',
     ):
-        assert code_of(await here.post("/graphql", body)) == (400, "BAD_REQUEST"), body
+        assert code_of(await here.post("/graphql", body)) == (400, "INVALID_GRAPHQL_REQUEST"), body
 
 
 @pytest.mark.contract("S-116")
