@@ -1,6 +1,6 @@
 """Find the plan of a request's document among the documents that its app may send.
 
-What is not approved is refused with one error, whether the document exists for other apps or for nobody (contract
+What is not approved is refused with one error, whether the document exists for other apps or not at all (contract
 matrix A-088, S-112). Only approved documents enter the caches, so that a client cannot displace them.
 """
 

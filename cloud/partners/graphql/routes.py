@@ -30,8 +30,8 @@ def routes(parts: Parts) -> tuple[Route, ...]:
             operation_id="executeGraphql",
             summary="Use the shared GraphQL transport",
             description="Executes one operation of the operation bundles that the app was given. Send the text of the "
-            "document in `query`, or its id in `documentId`. Other documents, introspection and arrays of operations "
-            "are refused.",
+            "document in `query`, or its id in `documentId`. Other documents, and arrays of operations, are "
+            "refused.",
             tag="GraphQL",
             request_example={"query": "<approved GraphQL document>", "variables": {}},
             response_example={"data": {"result": "Returned for your approved operation bundle"}},
