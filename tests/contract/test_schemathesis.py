@@ -19,6 +19,7 @@ PATIENCE_S = 120.0
 # Facts beyond a schema: whether an object exists, is in the right state and version, or means something.
 APP_CREATED = ("post", "/v1/platform/apps")
 JOB_STARTED = ("post", "/v1/jobs")
+OPERATION_EXECUTED = ("post", "/graphql")
 _EXPECTED = ["2xx", "3xx", "401", "403", "404", "409", "412", "422", "429"]
 # Refusals beside those that Schemathesis knows: too large a body, target or head.
 _REFUSED = ["400", "401", "403", "404", "405", "409", "413", "414", "415", "422", "429", "431"]
@@ -28,8 +29,8 @@ def configuration(document: dict[str, Any]) -> str:
     """Return the configuration file of Schemathesis.
 
     It permits the status 400 for values that match the schema where no schema can state which values are valid. Those
-    are cursors, client ids, a webhook's address or secret, redirect URIs, and the payload of a job, which depends on
-    its kind.
+    are cursors, client ids, a webhook's address or secret, redirect URIs, the payload of a job, which depends on its
+    kind, and GraphQL documents.
     """
     lines = [
         # No text of ours may hold a NUL (PostgreSQL has none), which JSON Schema states only with a pattern.
@@ -46,6 +47,7 @@ def configuration(document: dict[str, Any]) -> str:
             names_url = (path.startswith("/v1/webhooks") and method in ("post", "put")) or (method, path) in (
                 APP_CREATED,
                 JOB_STARTED,
+                OPERATION_EXECUTED,
             )
             if names_url or not {"cursor", "client_id"}.isdisjoint(names):
                 lines += [

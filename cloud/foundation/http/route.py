@@ -127,6 +127,8 @@ class Route:
     response_media_type: str = "application/json"
     other_forms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Media type → JSON Schema of further forms of the body of a success, which `Accept` or the query selects."""
+    error_forms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Media type → JSON Schema of further forms of the body of an error, beside the problem document."""
     responses: Mapping[int, str] = field(default_factory=dict)
     """Status → its meaning here, in a sentence."""
     operation_id: str = ""

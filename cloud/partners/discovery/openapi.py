@@ -258,7 +258,7 @@ def _responses(row: Route, schemas: Schemas) -> dict[str, Any]:
         responses[str(status)] = _success(row, status, text, schemas)
     described = {status: text for status, text in row.responses.items() if status >= 400}
     for status in sorted({*described, *_possible_refusals(row)}):
-        own = row.oauth_errors or row.refusal_page is not None
+        own = row.oauth_errors or row.refusal_page is not None or bool(row.error_forms)
         if own or status in described or status not in shared_parts.REFUSALS:
             text = described.get(status) or shared_parts.REFUSALS[status]
             responses[str(status)] = _refusal(status, text, row)
@@ -320,4 +320,7 @@ def _refusal(status: int, text: str, row: Route | None = None) -> dict[str, Any]
         return {"description": text, "headers": headers, "content": {"text/html": {"schema": {"type": "string"}}}}
     oauth = row is not None and row.oauth_errors
     kind, schema = ("application/json", "OAuthError") if oauth else ("application/problem+json", "Problem")
-    return {"description": text, "headers": headers, "content": {kind: {"schema": _part("schemas", schema)}}}
+    content: dict[str, Any] = {kind: {"schema": _part("schemas", schema)}}
+    if row is not None:
+        content |= {media_type: {"schema": dict(form)} for media_type, form in row.error_forms.items()}
+    return {"description": text, "headers": headers, "content": content}

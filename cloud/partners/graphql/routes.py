@@ -2,8 +2,10 @@
 
 from cloud.foundation.http import ANY_TOKEN, Host, Parts, Route
 from cloud.partners.graphql.document import DOCUMENT_BYTES_MAX
-from cloud.partners.graphql.handlers import RESPONSE_TYPE, GraphqlHandlers
+from cloud.partners.graphql.handlers import JSON_TYPE, RESPONSE_TYPE, GraphqlHandlers
 from cloud.partners.graphql.schemas import GraphqlRequest, GraphqlResponse
+
+_FORM = {"$ref": "#/components/schemas/GraphqlResponse"}
 
 
 def routes(parts: Parts) -> tuple[Route, ...]:
@@ -19,7 +21,8 @@ def routes(parts: Parts) -> tuple[Route, ...]:
             body_as_sent=True,
             body_bytes_max=DOCUMENT_BYTES_MAX,
             response=GraphqlResponse,
-            other_forms={RESPONSE_TYPE: {"$ref": "#/components/schemas/GraphqlResponse"}},
+            other_forms={RESPONSE_TYPE: _FORM},
+            error_forms={JSON_TYPE: _FORM, RESPONSE_TYPE: _FORM},
             responses={
                 200: "The operation was executed. `errors` lists the fields that failed.",
                 400: "The request, the document or a variable is invalid.",
