@@ -45,6 +45,7 @@ PACKAGES = (
     "cloud.partners.webhooks",
     "cloud.partners.tracing",
     "cloud.partners.graphql",
+    "cloud.partners.telephony",
     "cloud.partners.administration",
     "cloud.partners.discovery",
     "cloud.partners.docs",

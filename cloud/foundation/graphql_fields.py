@@ -23,6 +23,7 @@ from graphql import (
 from cloud.foundation.errors import DomainError
 from cloud.foundation.http import Caller, OrganizationRequired, Parts
 from cloud.foundation.moments import MomentMalformed, read_moment, write_moment
+from cloud.foundation.viewer import Actor
 
 SCOPES = "scopes"
 """Key in the extensions of a field: the scopes of which the caller needs one."""
@@ -34,9 +35,10 @@ class ArgumentInvalid(DomainError, code="bad_user_input", status=422):
 
 @dataclass(frozen=True, slots=True)
 class GraphContext:
-    """The caller of an operation, and the parts of the process that executes it."""
+    """The caller of an operation, also as the actor of a change, and the parts of the process that executes it."""
 
     caller: Caller
+    actor: Actor
     parts: Parts
 
     def require_organization(self) -> None:

@@ -44,6 +44,20 @@ OPERATORS_TEXT = {
 }
 
 UNTRUSTED = {
+    "cloud/partners/telephony/carriers.py:_ACCOUNT_NUMBER": "GraphQL arguments",
+    "cloud/partners/telephony/carriers.py:_ACCOUNT_SID": "GraphQL arguments",
+    "cloud/partners/telephony/carriers.py:_ADDRESS": "GraphQL arguments",
+    "cloud/partners/telephony/carriers.py:_API_KEY": "GraphQL arguments",
+    "cloud/partners/telephony/carriers.py:_AUTH_ID": "GraphQL arguments",
+    "cloud/partners/telephony/carriers.py:_HEX_TOKEN": "GraphQL arguments",
+    "cloud/partners/telephony/carriers.py:_HOST": "GraphQL arguments",
+    "cloud/partners/telephony/carriers.py:_PORT": "GraphQL arguments",
+    "cloud/partners/telephony/carriers.py:_PRINTABLE": "GraphQL arguments",
+    "cloud/partners/telephony/carriers.py:_PROTOCOL": "GraphQL arguments",
+    "cloud/partners/telephony/carriers.py:_TRUNK": "GraphQL arguments",
+    "cloud/partners/telephony/numbers.py:_E164": "GraphQL arguments",
+    "cloud/partners/telephony/sip.py:_PARAMETER": "responses of SIP gateways",
+    "cloud/partners/telephony/sip.py:_STATUS_LINE": "responses of SIP gateways",
     "cloud/partners/administration/app_pages.py:_CLIENT_ID": "form fields",
     "cloud/partners/administration/schedule_pages.py:_ID": "form fields",
     "cloud/partners/administration/schemas.py:_BACK": "form fields",

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from cloud.foundation.egress.client import Egress, Failure, FailureReason, Response
     from cloud.foundation.egress.errors import UrlBlocked, UrlMalformed
     from cloud.foundation.egress.resolver import NameUnresolved, Resolver
-    from cloud.foundation.egress.settings import EgressSection
+    from cloud.foundation.egress.settings import allow_list
     from cloud.foundation.egress.target import URL_LENGTH_MAX, AllowList, Target, read_target
 else:
     __getattr__ = lazy_exports(__name__)

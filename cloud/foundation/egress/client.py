@@ -38,6 +38,7 @@ TARGETS_KEPT = 4096
 CONNECT_S_MAX = 10.0
 USER_AGENT = "Argus/1"
 
+Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Judge = Callable[[IPv4Address | IPv6Address], bool]
 
 
@@ -141,6 +142,38 @@ class Egress:
             return Failure(_reason(error))
         read, complete = await _read(response, deadline_s)
         return Response(response.status, response.headers, read, complete)
+
+    async def open_stream(self, host: str, port: int, *, tls: bool) -> Stream | Failure:
+        """Open a TCP or TLS connection for another protocol than HTTP, under the rules of a URL. `host` is a name or an
+        address, an IPv6 address in brackets. The caller closes the writer and limits the time of its exchange."""
+        try:
+            target = read_target(f"https://{host}:{port}/", self._allowed)
+            async with asyncio.timeout(CONNECT_S_MAX):
+                address = await self._address_of(target)
+                return await asyncio.open_connection(
+                    address,
+                    port,
+                    ssl=self._tls if tls else None,
+                    server_hostname=target.host if tls else None,
+                    limit=READ_OCTETS,
+                )
+        except (UrlBlocked, UrlMalformed):
+            return Failure(FailureReason.BLOCKED_ADDRESS)
+        except TimeoutError:
+            return Failure(FailureReason.TIMEOUT)
+        except ConnectionRefusedError:
+            return Failure(FailureReason.CONNECT_FAILURE)
+        except (NameUnresolved, OSError) as error:
+            return Failure(_reason(error))
+
+    async def _address_of(self, target: Target) -> str:
+        """Return an address of a target. Raises `NameUnresolved`, and `_AddressRefused` if one is not public."""
+        if read_address(target.host) is not None:
+            return target.host  # `read_target` has checked it
+        addresses = await self._resolver.resolve(target.host, target.port)
+        if not target.permitted and not self._all_public(addresses):
+            raise _AddressRefused
+        return addresses[0]
 
     async def close(self) -> None:
         """Close all connections, and the resolver if this client created it."""

@@ -40,7 +40,7 @@ class GraphqlHandlers:
             check_scopes(plan, request.verified.scopes)
             variables = wanted.variables or {}
             check_variables(plan, variables)
-            context = GraphContext(request.verified, self._parts)
+            context = GraphContext(request.verified, request.actor, self._parts)
             return _reply(await run_plan(plan, context, variables, trace_id), 200, media_type)
         except PrivateError:
             raise

@@ -4,7 +4,7 @@ import random
 
 from cloud.access.audit import Audit
 from cloud.foundation.clock import Clock
-from cloud.foundation.egress import AllowList, Egress, EgressSection, Target
+from cloud.foundation.egress import Egress, Target, allow_list
 from cloud.foundation.events import Outbox, Subscribers
 from cloud.foundation.housekeeping import Chore
 from cloud.foundation.http import Parts
@@ -21,12 +21,6 @@ from cloud.partners.webhooks.log import ReplayQueue
 from cloud.partners.webhooks.service import Judge
 from cloud.partners.webhooks.settling import Settling
 from cloud.partners.webhooks.worker import DeliveryWorker
-
-
-def allow_list(settings: Settings) -> AllowList:
-    """Return the host and port pairs that the settings allow webhooks to call. Without this list, the address check
-    could refuse these addresses."""
-    return AllowList([(pair.host, pair.port) for pair in settings.section(EgressSection).allow])
 
 
 def make_judge(settings: Settings) -> Judge:
