@@ -70,6 +70,8 @@ async def test_serve_command_limited_to_the_worker_starts_no_http_host(config: P
             "erasures",
             "results",
             "packed numerics",
+            "span requests",
+            "spans",
         }
         served.process.send_signal(signal.SIGINT)
         async with asyncio.timeout(10):
