@@ -32,6 +32,7 @@ from protocols.observation_record import ObservationRecord
 from protocols.uplink.events import GatewayEvent, decode_event
 from protocols.uplink.lanes import Lane
 from tests.builders.buffer_store import QUICK, new_store, opened, whole_lane
+from tests.harness.eventually import eventually
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,16 @@ class Sessions:
 
     async def events(self) -> list[GatewayEvent]:
         return [decode_event(batch.payload) for batch in await whole_lane(self.buffer, Lane.EVENT)]
+
+    async def event(self, name: str) -> GatewayEvent:
+        """Wait until the store has an event of that name; return the latest."""
+
+        async def found() -> GatewayEvent | None:
+            return next((each for each in reversed(await self.events()) if each.name == name), None)
+
+        event = await eventually(found, what=f"the event {name} is durable")
+        assert event is not None
+        return event
 
     async def event_names(self) -> list[str]:
         return [event.name for event in await self.events()]

@@ -193,5 +193,5 @@ async def test_housekeeping_stops_between_two_runs_when_the_stop_event_is_set(da
     running = asyncio.create_task(Housekeeping(database, StoppedClock(), [Chore("only", once)]).run(stopping))
     await done.wait()
     stopping.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await running

@@ -1,10 +1,11 @@
 """Schemathesis generates valid and invalid requests from the OpenAPI document and finds no fault in the responses.
 
-The number of requests is limited: a fixed seed, a few examples of each operation, and the boundary values of every
-parameter and field.
+The number of requests is limited: a fixed seed, a few examples of each operation (more in `make soak`), and the
+boundary values of every parameter and field.
 """
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +15,8 @@ import pytest
 
 from tests.harness.running_cloud import RunningCloud
 
-EXAMPLES_MAX = 15
-PATIENCE_S = 120.0
+EXAMPLES_MAX = 15 if os.environ.get("ARGUS_SOAK") == "1" else 5
+PATIENCE_S = 280.0
 # Facts beyond a schema: whether an object exists, is in the right state and version, or means something.
 APP_CREATED = ("post", "/v1/platform/apps")
 JOB_STARTED = ("post", "/v1/jobs")

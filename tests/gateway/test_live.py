@@ -54,12 +54,12 @@ async def test_live_feed_subscriber_receives_each_update_after_subscribing():
     feed.observed(live_device(), [spo2(95.0, received_s=1.0)], 0)
     with feed.subscribe() as updates:
         feed.observed(live_device(), [spo2(96.0, received_s=2.0)], 0)
-        first = await asyncio.wait_for(anext(updates), 1)
+        first = await asyncio.wait_for(anext(updates), 30)
         assert [each.value for each in first.observations] == [96.0]
         waiting = asyncio.ensure_future(anext(updates))
         await asyncio.sleep(0)
         feed.device(live_device(connected=False))
-        assert not (await asyncio.wait_for(waiting, 1)).device.connected
+        assert not (await asyncio.wait_for(waiting, 30)).device.connected
 
 
 async def test_slow_live_feed_subscriber_loses_the_oldest_updates_and_receives_the_number_of_lost_updates():

@@ -30,7 +30,7 @@ def argus_cloud(config: Path, *words: str) -> str:
         outcome = executor.submit(CliRunner().invoke, app, ["--config", str(config), *words]).result()
     if outcome.exception is not None and not isinstance(outcome.exception, SystemExit):
         raise outcome.exception
-    assert outcome.exit_code == 0, f"argus-cloud {shlex.join(words)}: {outcome.stderr[-3000:]}"
+    assert outcome.exit_code == 0, f"argus-cloud {shlex.join(words)}: {outcome.output[-6000:]}"
     return outcome.stdout
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from simulators.ble.control import ControlRefused
 
 _REPLY_BYTES_MAX = 1 << 20
-_REPLY_S = 5.0
+_REPLY_S = 30.0
 
 
 async def request(control: Path, question: str, **details: Any) -> dict[str, Any]:

@@ -145,7 +145,7 @@ class RunningCloud:
     def _is_up(self, host: str) -> bool:
         try:
             url = f"{self.urls[host]}/health/live"
-            return httpx.get(url, trust_env=False, verify=PLAIN, timeout=2).status_code == 200
+            return httpx.get(url, trust_env=False, verify=PLAIN, timeout=10).status_code == 200
         except httpx.HTTPError:
             return False
 

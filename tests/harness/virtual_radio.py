@@ -204,7 +204,7 @@ async def find(backend: VirtualRadio, address: str) -> BLEDevice:
     scanner = backend.scanner(found)
     await scanner.start()
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return await heard
     finally:
         await scanner.stop()
@@ -222,7 +222,7 @@ class Losses:
         self._came.set()
 
     async def first(self) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await self._came.wait()
 
 

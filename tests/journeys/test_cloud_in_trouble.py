@@ -37,6 +37,8 @@ BATCHES = 300
 READINGS = (97.0625, 96.0625, 95.0625)
 """Values that appear in a log for no other reason."""
 ROLES = ("api", "worker", "ingest", "ingest")
+STOP_S = 4.5
+"""Below every time limit of ingest: an end that comes from one of those is too late."""
 KILLS = 5 if os.environ.get("ARGUS_SOAK") == "1" else 1
 
 
@@ -115,25 +117,23 @@ async def test_cloud_roles_in_separate_processes_share_one_database_and_stop_on_
         assert (await get(f"http://{api.address('api')}/health/ready"))[0] == 200
         for served in (first, worker, api):
             served.process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 assert await served.process.wait() == 0
             assert served.events()[-1] == "cloud.stopped"
     await assert_held_once(database_url, BATCHES, nothing_else=True)
 
 
-async def test_ingest_stops_within_3_seconds_while_the_broker_is_frozen(
-    tmp_path: Path, migrated_sqlite: Path, broker: Broker
-):
+async def test_ingest_stops_without_waiting_for_a_frozen_broker(tmp_path: Path, migrated_sqlite: Path, broker: Broker):
     config = ingesting_settings(tmp_path, f"sqlite:///{shutil.copy(migrated_sqlite, tmp_path / 'cloud.db')}", broker)
     async with serving(config, "--only", "ingest") as served:
         await eventually(lambda: "ingest.broker_connected" in served.events())
         broker.freeze()
         served.process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(STOP_S):
             assert await served.process.wait() == 0
     async with serving(config, "--only", "ingest") as served:
         served.process.send_signal(signal.SIGTERM)  # while it waits for the frozen broker
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(STOP_S):
             assert await served.process.wait() == 0
     assert "ingest.broker_connected" not in served.events()
 

@@ -113,7 +113,7 @@ async def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Interrupted:
     )
     await eventually((state / "set-up-begun").exists, within_s=30)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: every foreground process gets it
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         _, output = await process.communicate()
     return Interrupted(state, process.returncode, output.decode(), (state / "set-up-complete").exists())
 

@@ -87,7 +87,14 @@ GROUPS = {
     "fhir": Group((stories("tests/contract/test_fhir_bundles.py"),)),
     "buffer": Group((stories("tests/gateway/buffer"),)),
     "cloud": Group(
-        (stories("tests/journeys/test_cloud_in_trouble.py", "tests/contract/test_isolation.py", "tests/cloud/db"),)
+        (
+            stories(
+                "tests/journeys/test_cloud_in_trouble.py",
+                "tests/contract/test_isolation.py",
+                "tests/contract/test_schemathesis.py",
+                "tests/cloud/db",
+            ),
+        )
     ),
 }
 """The groups by name. Each takes at most 15 minutes; `make soak ONLY=NAME` runs one."""

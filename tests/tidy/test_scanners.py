@@ -219,12 +219,12 @@ SCANNERS: dict[str, tuple[int, Scan]] = {
     "frames, escapes": (2_000, on_bytes(lambda data: Unframer(64_512).feed(data), b"\x7e", b"\x7d\x5e", b"\x7e")),
     "frame, a byte at a time": (4_000, in_pieces(lambda _: Unframer(64_512).feed, b"\x7e", b"a")),
     # Lists of sanctions and of labels of wallets.
-    "XML list, entries": (200, on_pieces(read_ofac_xml, b"<sdnList>", LISTED, b"</sdnList>")),
-    "XML list, names": (500, on_pieces(read_ofac_xml, b"<sdnList><sdnEntry>", b"<aka/>", b"</sdnEntry></sdnList>")),
-    "XML list, one tag": (1_000, on_pieces(read_un_xml, b"<CONSOLIDATED_LIST a='", b"&#65;", b"'/>")),
+    "XML list, entries": (60, on_pieces(read_ofac_xml, b"<sdnList>", LISTED, b"</sdnList>")),
+    "XML list, names": (200, on_pieces(read_ofac_xml, b"<sdnList><sdnEntry>", b"<aka/>", b"</sdnEntry></sdnList>")),
+    "XML list, one tag": (400, on_pieces(read_un_xml, b"<CONSOLIDATED_LIST a='", b"&#65;", b"'/>")),
     "XML list, one text": (2_000, on_pieces(read_eu_xml, b"<export>", b"a", b"</export>")),
-    "CSV list, rows": (100, on_pieces(read_ofac_csv, b"", LISTED_ROW, b"")),
-    "CSV list, one line": (2_000, on_pieces(read_ofac_csv, b'1,"x",-0-,A,,,,,,,,"', b"a;", b'"')),
+    "CSV list, rows": (40, on_pieces(read_ofac_csv, b"", LISTED_ROW, b"")),
+    "CSV list, one line": (1_000, on_pieces(read_ofac_csv, b'1,"x",-0-,A,,,,,,,,"', b"a;", b'"')),
     "CSV list, one field": (500, on_pieces(read_wallet_labels, b'"', b'"",\n', b'"')),
     # Files.
     "WFDB header, comments": (1_000, on_text(lambda text: parse_header(text, "r.hea"), "r 0\n", "# a\n")),

@@ -106,6 +106,8 @@ class JobWorker:
         self._claiming_long = 0  # those of them that jobs with long steps may fill
         self._ended: list[Settlement] = []
         self._due: list[DueTenant] = []  # of the last query, without those that had fewer jobs than their share
+        # A signal leaves the list as it is: a claim that runs meanwhile notes by it which of its tenants starve.
+        self._due_is_old = False
         self._passed: dict[str, float] = {}  # the times until which tenants are passed over
         self._queried_s = -QUERY_S
         self._looked_s = -IDLE_S
@@ -139,7 +141,7 @@ class JobWorker:
     def signal(self, cancelled: str) -> None:
         """Stop the job with this id if it runs here; for an empty text, look for due jobs."""
         if not cancelled:
-            self._due.clear()
+            self._due_is_old = True
             self._changed.set()
         elif (slot := self._running.get(cancelled)) is not None:
             slot.end(_Stop.LOST)
@@ -150,7 +152,7 @@ class JobWorker:
         claimed = 0
         while True:
             await self._sweep()
-            self._due.clear()
+            self._due_is_old = True
             async with asyncio.TaskGroup() as steps:
                 begun = await self._write(steps, await self._divide())
             await self._write(None, {})
@@ -196,7 +198,8 @@ class JobWorker:
         """Return the number of jobs to claim of each tenant, and note which tenants starve. The tenants come from the
         last query, unless it was too long ago or has none left."""
         now_s = self._clock.monotonic_s()
-        if not self._due or now_s - self._queried_s >= QUERY_S:
+        if self._due_is_old or not self._due or now_s - self._queried_s >= QUERY_S:
+            self._due_is_old = False
             rows = await self._database.peek(DUE_TENANTS, {"most": DUE_TENANTS_MAX})
             now_us = self._clock.now_us()
             self._due = [one for one in (DueTenant(*row) for row in rows) if one.due_at_us <= now_us]

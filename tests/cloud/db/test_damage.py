@@ -26,7 +26,7 @@ from cloud.slices import load_tables
 from tests.builders.cloud_filled import fill, parts_of
 from tests.builders.cloud_settings import settings_file
 
-PLACES = 400 if os.environ.get("ARGUS_SOAK") else 20
+PLACES = 400 if os.environ.get("ARGUS_SOAK") else 10
 SEED = 20260324
 
 

@@ -101,7 +101,7 @@ async def test_transaction_group_is_committed_when_its_last_pending_transaction_
     await asyncio.sleep(0)
     go.set()
     waiting.cancel()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await working
     assert await count(sqlite) >= 1
 

@@ -194,7 +194,7 @@ async def test_outbox_relay_stops_when_its_stop_event_is_set(database: Database)
 
     await eventually(handed_on)
     stopping.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await running
 
 

@@ -104,7 +104,7 @@ async def test_unfinished_request_head_gets_408_and_a_silent_connection_is_close
     async with surface(route(), hosts=(Host.API,)) as served:
         slow_ones = await connect(served.at(), GET + b"X-Slow: ", 3)
         silent = await connect(served.at(), b"", 3)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             for reader in slow_ones:
                 answer = await reader.read()
                 assert answer.startswith(b"HTTP/1.1 408 ")

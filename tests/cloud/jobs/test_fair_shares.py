@@ -4,6 +4,7 @@ import pytest
 
 from cloud.work.jobs import JobStatus
 from tests.builders.counting_jobs import KIND, LONG_KIND
+from tests.builders.job_rows import new_job
 from tests.builders.job_story import JobStory
 from tests.builders.job_works import Gated, running
 from tests.harness.eventually import eventually
@@ -52,10 +53,15 @@ async def test_job_is_claimed_at_once_beside_the_long_steps_of_several_tenants(s
         await story.count_up_to(1, count=2, kind=LONG_KIND, tenant_id=tenant_id)
     async with running(worker):
         await eventually(lambda: len(work.begun) == 3)  # a slot is left to jobs with short steps
-        ids = [await story.count_up_to(1, kind=kind, tenant_id="tnt_d") for kind in (LONG_KIND, KIND)]
+        # In one transaction: between two, the worker could find the first alone and pass over the tenant for a second.
+        both = [
+            new_job(f"job_d_{kind}", kind=kind, tenant_id="tnt_d", payload='{"until":1}') for kind in (LONG_KIND, KIND)
+        ]
+        async with story.database.transaction() as tx:
+            await story.store.enqueue(tx, both, story.clock.now_us())
         worker.signal("")
         await eventually(lambda: len(work.begun) == 4)
-        statuses = [(await story.find(job_id, "tnt_d")).status for (job_id,) in ids]
+        statuses = [(await story.find(job.id, "tnt_d")).status for job in both]
         assert statuses == [JobStatus.QUEUED, JobStatus.RUNNING]
         work.gate.set()
         await eventually(lambda: len(story.ended) == 8)

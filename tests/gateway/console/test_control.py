@@ -61,7 +61,7 @@ async def test_invalid_control_request_does_not_affect_the_next_request(tmp_path
         reader, writer = await asyncio.open_unix_connection(path)
         writer.write(request_line)
         writer.write_eof()
-        await asyncio.wait_for(reader.read(), 2)
+        await asyncio.wait_for(reader.read(), 30)
         writer.close()
         assert await query(path, "status") == {"running": True}
 
@@ -86,7 +86,7 @@ async def test_capture_client_of_one_link_receives_no_traffic_of_other_links(tmp
         assert await anext(lines) == {"listening": True}
         taps.trace("tcp:b", 2, "received", b"\x01", 1.0)
         taps.trace("tcp:a", 1, "received", b"\xe2\x00", 2.0)
-        line = await asyncio.wait_for(anext(lines), 2)
+        line = await asyncio.wait_for(anext(lines), 30)
         assert (line["link"], line["conn"], line["hex"]) == ("tcp:a", 1, "e200")
         await lines.aclose()
 

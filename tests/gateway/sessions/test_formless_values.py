@@ -51,7 +51,8 @@ async def test_unencodable_live_value_is_counted_in_a_gap_record_and_other_value
         assert [row.value for row in await gateway.stored()] == [36.6, 36.7]
         gaps = [each.gap for each in await gateway.buffer.gaps()]
         assert [(gap.why, gap.observations) for gap in gaps] == [(GapReason.NOT_STORED, 1)]
-        (event,) = [each for each in await gateway.events() if each.name == "store.no_form"]
+        event = await gateway.event("store.no_form")
+        assert (await gateway.event_names()).count("store.no_form") == 1
         assert event.fields == {"observations": 1, "kept": False, "why": "a value has no form"}
 
 

@@ -129,7 +129,7 @@ async def test_fork_watch_reports_no_rival_gateway_when_none_appears_within_the_
     await clock.advance(99.0)
     assert not alone.done()
     await clock.advance(1.5)
-    await asyncio.wait_for(alone, 1)
+    await asyncio.wait_for(alone, 30)
 
 
 async def test_mqtt_session_takeover_is_treated_as_a_rival_gateway_for_an_hour() -> None:

@@ -348,7 +348,7 @@ async def test_uplink_ends_with_the_buffer_closed_error_when_the_store_is_closed
         await gateway.buffer.close()
         async with AckingCloud(broker, gateway.identity.public_key).serving():
             with pytest.raises(BufferClosed):
-                await asyncio.wait_for(running, 5)
+                await asyncio.wait_for(running, 30)
 
 
 async def test_median_time_from_commit_to_ack_is_below_500_milliseconds(broker, gateway, cloud):

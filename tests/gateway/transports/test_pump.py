@@ -46,7 +46,7 @@ class Store:
 
 async def read_exactly(link: Link, size: int) -> bytes:
     data = b""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while len(data) < size:
             data += await link.receive()
     return data

@@ -181,7 +181,7 @@ async def test_received_values_are_stored_when_the_supervisor_stops_its_sessions
         await served(gateway, supervisor, *peers[:2])
         beat(peers[0], 70)
         await supervisor.release_all()
-        await asyncio.wait_for(gateway.running[0], 5)
+        await asyncio.wait_for(gateway.running[0], 30)
         assert supervisor.sessions == []
         assert await gateway.values() == [70.0]
         report = gateway.context.histories.find(system_id(1).hex())

@@ -147,7 +147,7 @@ async def test_pending_passkey_entry_does_not_delay_the_connection_of_another_de
         task = await pairing(it)
         await it.clock.settle()
         it.radio.device(CUFF)
-        link = await asyncio.wait_for(it.central.connect(CUFF), 5)  # without any time passing
+        link = await asyncio.wait_for(it.central.connect(CUFF), 30)  # without any time passing
         assert not link.ended.is_set()
         assert not task.done()
         task.cancel()

@@ -56,7 +56,7 @@ async def running(**options: float) -> AsyncIterator[BleCentral]:
 
 
 async def octets(link: BleConnection) -> list[bytes]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         return [each.octets for each in await link.arrivals()]
 
 
