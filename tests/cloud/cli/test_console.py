@@ -136,6 +136,14 @@ def test_tenants_command_does_not_import_the_modules_of_other_commands(console: 
     assert loaded.isdisjoint({"alembic", "aiohttp", "cloud.partners.webhooks.service", "cloud.access.tokens.minting"})
 
 
+def test_script_without_the_packages_of_the_cloud_names_the_extra_to_install() -> None:
+    started = "import sys; sys.modules['sqlalchemy'] = None; from cloud.entry import main; main()"
+    done = subprocess.run([sys.executable, "-c", started], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "sqlalchemy" in done.stderr
+    assert "the extra `cloud`" in done.stderr
+
+
 def test_error_for_a_missing_database_or_setting_states_how_to_create_it(tmp_path: Path) -> None:
     console = Console(settings_file(tmp_path, more=""))
     for command in (("tenants", "list"), ("serve",), ("migrate",)):
