@@ -187,14 +187,16 @@ class PostgresqlCluster:
             self.administer("ALTER SYSTEM RESET fsync", "SELECT pg_reload_conf()")
 
     @contextmanager
-    def database(self, *, template: str = TEMPLATE) -> Iterator[str]:
-        """Yield the URL of a database for one test; it is migrated unless `template` is `template0`."""
-        name = self._clean.pop() if self._clean and template == TEMPLATE else self._create(template)
+    def database(self, *, template: str = TEMPLATE, is_new: bool = False) -> Iterator[str]:
+        """Yield the URL of a database for one test; it is migrated unless `template` is `template0`. `is_new`: no other
+        test uses it, before or after, so the pages of deleted rows do not change the planner's costs."""
+        is_shared = template == TEMPLATE and not is_new
+        name = self._clean.pop() if self._clean and is_shared else self._create(template)
         try:
             yield self.url(name)
         finally:
             self._uses[name] += 1
-            if template == TEMPLATE and self._uses[name] < USES_MAX and self._emptied(name):
+            if is_shared and self._uses[name] < USES_MAX and self._emptied(name):
                 self._clean.append(name)
             else:
                 self.administer(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")

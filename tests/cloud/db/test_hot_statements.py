@@ -34,7 +34,7 @@ UNINDEXED = Prepared(select(observations.c.sequence).where(observations.c.number
 @pytest.fixture(scope="module")
 def large_url(postgresql: PostgresqlCluster) -> Iterator[str]:
     """Yield the address of a database in which every growing table has many rows."""
-    with postgresql.database() as url:
+    with postgresql.database(is_new=True) as url:
         address = read_address(url)
         assert isinstance(address, PostgresqlAddress)
         postgresql.administer(*filling_statements(), database=str(address.url.database))
