@@ -52,6 +52,11 @@ class EncounterBundle:
         self._patient = PatientEntry(self._ids, record)
         self._encounter = EncounterEntry(self._ids, record.audience, facts)
 
+    @property
+    def record_values(self) -> int:
+        """The number of values of the care record, also of those that may not leave."""
+        return len(self._record.fields) + self._record.withheld
+
     def part(
         self,
         *,

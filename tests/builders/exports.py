@@ -17,7 +17,8 @@ from tests.builders.parts import make_parts
 
 
 class ExportDesk:
-    """Exports from one cloud, whose objects are in `folder`. `clock` is past all encounters of the tests."""
+    """Exports from one cloud, whose objects are in `folder`. `clock` is past all encounters of the tests. `steps` and
+    `states` are those of the last export."""
 
     def __init__(self, cloud: CloudUnderTest, folder: Path) -> None:
         self.cloud = cloud
@@ -30,6 +31,7 @@ class ExportDesk:
             sections={"objects_dir": str(folder)},  # type: ignore[dict-item]
         )
         self.steps = 0
+        self.states: list[ExportState] = []
         self.results: list[Result] = []
 
     def work(self) -> ExportWork:
@@ -42,6 +44,7 @@ class ExportDesk:
         """Run an export to its end; return the file. The worker is killed in the steps `killed_before`, after their
         work and before their state is stored, and another one repeats the step."""
         self.cloud.clock.at_us += 1
+        self.states.clear()
         job = self.job(payload, actor=actor)
         for number in range(10_000):
             self.steps = number + 1
@@ -54,6 +57,7 @@ class ExportDesk:
                 async with self.cloud.database.transaction() as tx:
                     await outcome.effect(tx)
             state = ExportState.model_validate_json(outcome.state.model_dump_json())
+            self.states.append(state)
             job = RunningJob(job.id, job.actor, job.payload, state, job.lease_token + 1)
         raise AssertionError("the export does not end")
 

@@ -1,10 +1,10 @@
 """A process whose children run one export as a job and are killed, each at another kind of step.
 
-    python -m tests.harness.export_victim DATABASE_URL OBJECTS PAYLOAD whole|killed
+    python -m tests.harness.export_victim DATABASE_URL OBJECTS PAYLOAD
 
 Every kind in `KINDS` is a place in an export: the step of the job, and what the worker does in it. A child is killed in
 place of that. The next one has a clock that is set forward by more than a lease, claims the job and continues. At last
-a child completes the job. With `whole`, the first child does. A child is a fork, which needs no new start of Python.
+a child completes the job. A child is a fork, which needs no new start of Python.
 
 It prints the id of the job and the kinds at which children were killed, as JSON.
 """
@@ -173,11 +173,11 @@ def run_child(url: str, objects: str, ahead_us: int, killed_at: tuple[str, str] 
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def main(url: str, objects: str, payload: str, course: str) -> dict[str, Any]:
+def main(url: str, objects: str, payload: str) -> dict[str, Any]:
     killed = []
     job_id, numbers = UlidIds(SystemClock()).new("job"), itertools.count()
     asyncio.run(enqueue(url, job_id, payload))
-    for kind in KINDS if course == "killed" else ():
+    for kind in KINDS:
         status = run_child(url, objects, next(numbers) * 2 * LEASE_US, kind)
         assert status in (0, -signal.SIGKILL), f"a child ended with {status}"
         if status:
@@ -187,4 +187,4 @@ def main(url: str, objects: str, payload: str, course: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(*sys.argv[1:5])))
+    print(json.dumps(main(*sys.argv[1:4])))

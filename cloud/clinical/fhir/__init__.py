@@ -7,7 +7,7 @@ from cloud.foundation.slice import Slice, lazy_exports
 # mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.clinical.fhir.handlers import FhirHandlers
-    from cloud.clinical.fhir.resources import EncounterResources
+    from cloud.clinical.fhir.resources import EncounterResources, ResourcePage
     from cloud.clinical.fhir.service import Bundles
     from cloud.clinical.fhir.waveform_resources import WaveformResources
 else:

@@ -4,11 +4,12 @@ The resources are those of the bundles for partners, with the same ids. The obse
 encounter in pages, so that they can be read from any place on.
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 
 from cloud.clinical.devices import Devices
-from cloud.clinical.encounter_data import EncounterObservations, Page, RowPage, Wanted
+from cloud.clinical.encounter_data import EncounterObservations, RowPage, Wanted
 from cloud.clinical.epcr import Encounter, VisibleRecords
 from cloud.clinical.fhir.encounter_devices import EncounterDevice, EncounterDevices
 from cloud.clinical.fhir.service import device_facts, encounter_facts
@@ -34,6 +35,17 @@ _LANE, _SEQUENCE, _CHANNEL, _STATUS = 0, 1, 4, 11
 """Columns of an `EncounterRow`."""
 
 
+@dataclass(frozen=True, slots=True)
+class ResourcePage:
+    """Resources of a page as JSON lines, and the place after which the next one begins (None on the last page).
+    `record_values` is the number of values of the care record if it was read for this page, which it is for the first
+    one."""
+
+    lines: Sequence[str]
+    next: Place | None
+    record_values: int | None
+
+
 class EncounterResources:
     """Reads encounters as resources for partners."""
 
@@ -52,26 +64,29 @@ class EncounterResources:
 
     async def observations(
         self, viewer: Viewer, encounter: Encounter, wanted: Wanted, *, after: Place | None, limit: int
-    ) -> AsyncGenerator[Page, None]:
+    ) -> AsyncGenerator[ResourcePage, None]:
         """Yield the observations after a place (None: from the first) in pages of at most `limit`, each resource that
         they refer to before the first of them. The caller must have checked that the viewer may see the encounter.
         Raises `EncounterUnknown`, `CareRecordTooLarge`, `MasterKeyAbsent`."""
-        part, devices = await self.begin(viewer, encounter)
+        part, devices, read = await self.begin(viewer, encounter)
+        values: int | None = read
         added = _Observations(part, devices)
         pages = self._observations.row_pages(viewer, encounter.id, wanted, after=after, limit=limit)
         async with aclosing(pages):
             async for page in pages:
                 added.add(page)
-                yield Page(part.take(), page.next)
+                yield ResourcePage(part.take(), page.next, values)
+                values = None
 
-    async def begin(self, viewer: Viewer, encounter: Encounter) -> tuple[BundlePart, dict[str, EncounterDevice]]:
-        """Return a part with the patient and the encounter, to which observations are added, and the devices of the
-        encounter by id. The caller must have checked that the viewer may see the encounter. Raises
-        `CareRecordTooLarge`, `MasterKeyAbsent`."""
-        part = (await self._bundle(encounter)).part(is_first=False, as_lines=True)
+    async def begin(self, viewer: Viewer, encounter: Encounter) -> tuple[BundlePart, dict[str, EncounterDevice], int]:
+        """Return a part with the patient and the encounter, to which observations are added, the devices of the
+        encounter by id, and the number of values of its care record. The caller must have checked that the viewer may
+        see the encounter. Raises `CareRecordTooLarge`, `MasterKeyAbsent`."""
+        bundle = await self._bundle(encounter)
+        part = bundle.part(is_first=False, as_lines=True)
         async with self._database.read() as tx:
             found = await self._devices_of.read(tx, viewer, encounter)
-        return part, {one.device.id: one for one in found}
+        return part, {one.device.id: one for one in found}, bundle.record_values
 
     async def _bundle(self, encounter: Encounter) -> EncounterBundle:
         async with self._database.read() as tx:

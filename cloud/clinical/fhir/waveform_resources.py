@@ -8,9 +8,9 @@ on.
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from cloud.clinical.encounter_data import Block, EncounterObservations, Page, RowPage, Wanted, WaveformBlocks
+from cloud.clinical.encounter_data import Block, EncounterObservations, RowPage, Wanted, WaveformBlocks
 from cloud.clinical.epcr import Encounter
-from cloud.clinical.fhir.resources import EncounterResources, record_of
+from cloud.clinical.fhir.resources import EncounterResources, ResourcePage, record_of
 from cloud.clinical.fhir.service import device_facts
 from cloud.clinical.observations import EncounterWalks, Place, ReceivedBatches
 from cloud.foundation.db import Database
@@ -34,11 +34,12 @@ class WaveformResources:
 
     async def pages(
         self, viewer: Viewer, encounter: Encounter, wanted: Wanted, *, after: Place | None, limit: int
-    ) -> AsyncGenerator[Page, None]:
+    ) -> AsyncGenerator[ResourcePage, None]:
         """Yield the blocks after a place (None: from the first) in pages of at most `limit` samples, or of one block
         with more; each resource that they refer to before the first of them. Raises `EncounterUnknown`,
         `CareRecordTooLarge`, `MasterKeyAbsent`, `ObjectMissing`, `ObjectDamaged`, `ObjectStoreUnavailable`."""
-        part, devices = await self._resources.begin(viewer, encounter)
+        part, devices, read = await self._resources.begin(viewer, encounter)
+        values: int | None = read
         async with self._database.read() as tx:
             opened = await self._blocks.open(tx, viewer, encounter.id, wanted)
         records = _Records(self._observations, opened.rows)
@@ -48,8 +49,8 @@ class WaveformResources:
             async for block in found:
                 samples = len(block.data) // block.scale.format.width_bytes
                 if count and count + samples > limit:
-                    yield Page(part.take(), last)
-                    count = 0
+                    yield ResourcePage(part.take(), last, values)
+                    count, values = 0, None
                 last, count = block.place, count + samples
                 device = devices.get(block.channel.device_id)
                 if device is None:  # it was assigned since the devices were read: the next export has it
@@ -59,7 +60,7 @@ class WaveformResources:
                 if (about := facts.get(key)) is None:
                     about = facts[key] = device_facts(device, record.device)
                 part.add(record, about)
-        yield Page(part.take(), None)
+        yield ResourcePage(part.take(), None, values)
 
 
 class _Records:

@@ -49,10 +49,12 @@ PROBLEMS_MAX = 100
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """An encounter and its report. The document of a report with problems is empty."""
+    """An encounter and its report. The document of a report with problems is empty. `record_values` is the number of
+    values of the care record, also of those that were replaced."""
 
     encounter: Encounter
     exported: Exported
+    record_values: int
 
     @property
     def incomplete(self) -> ReportIncomplete | None:
@@ -126,7 +128,8 @@ class _Gathered:
 def _write(gathered: _Gathered) -> Report:
     encounter = gathered.encounter
     supplied = _supplied(encounter, gathered.agency, gathered.vehicle)
-    return Report(encounter, export_record(current_record(gathered.history), supplied))
+    exported = export_record(current_record(gathered.history), supplied)
+    return Report(encounter, exported, len(gathered.history))
 
 
 def _supplied(encounter: Encounter, agency: Agency, vehicle: Vehicle | None) -> Supplied:

@@ -35,6 +35,11 @@ class Database(Protocol):
         """Run a block of reads that all see the same snapshot of the data. The database refuses changes."""
         ...
 
+    def for_long_reads(self) -> "Database":
+        """Return this database for reads that go through many rows once, such as those of an export. On SQLite their
+        `read` uses connections with a small cache, so that memory does not grow with the number of rows."""
+        ...
+
     async def peek(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
         """Return the rows of one fast query by key, without the cost of a transaction. On SQLite, a query of more than
         a few milliseconds is stopped and runs again on another thread. Raises `DatabaseUnavailable`, and `ValueRefused`

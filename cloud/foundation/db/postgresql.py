@@ -139,6 +139,9 @@ class PostgresqlDatabase:
             async with self._begun(READING) as tx:
                 yield tx
 
+    def for_long_reads(self) -> "PostgresqlDatabase":
+        return self  # the server caches, and a connection has no memory of the rows that it returned
+
     async def peek(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
         with SpanTimer("db.peek", "client", _SPAN), self.damage:
             async with self._peeking:

@@ -1,9 +1,8 @@
 """SQLite: one writer and a few readers, each with its own connection, and every commit durable (`synchronous=FULL`)."""
 
-import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import lru_cache, partial
 from itertools import chain
 from pathlib import Path
@@ -12,10 +11,11 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Executable, Table, insert, text
 
 from cloud.foundation.db.damage import DamageNotes
-from cloud.foundation.db.errors import DatabaseUnavailable
+from cloud.foundation.db.database import Database
 from cloud.foundation.db.prepared import DialectName, Prepared, Values, compiled
 from cloud.foundation.db.sqlite_connection import BUSY_TIMEOUT_S, SqliteThread, connect
 from cloud.foundation.db.sqlite_failures import DRIVER_ERRORS, translated
+from cloud.foundation.db.sqlite_readers import LONG_CACHE_KB, LONG_READERS, LongReads, SqliteReaders
 from cloud.foundation.db.sqlite_writer import SqliteWriter
 from cloud.foundation.db.transaction import Parameters, Rows
 from cloud.foundation.trace import SpanTimer
@@ -23,15 +23,12 @@ from cloud.foundation.trace import SpanTimer
 Result = TypeVar("Result")
 Job = Callable[[], Result]
 
-READERS = 3
 # Parameters of one statement: SQLite allows 32 766, and a text of more than some hundred kilobytes brings no gain.
 PARAMETERS_MAX = 16_384
 # A query on the event loop may take PEEK_STEPS_MAX steps of PEEK_STEP instructions of SQLite, a few milliseconds.
 # A query that needs more runs on a reader's thread.
 PEEK_STEP = 1_000
 PEEK_STEPS_MAX = 100
-# A read that gets no free connection within this time fails with an error.
-READER_WAIT_S_MAX = 10.0
 # Attributes of a span: the text of a statement is none, since it may have values.
 _SPAN = {"db.system.name": "sqlite"}
 
@@ -170,17 +167,15 @@ class SqliteDatabase:
         self.damage = DamageNotes(str(path))
         self._writer_thread = SqliteThread(path, read_only=False, name="sqlite-writer")
         self.writer = SqliteWriter(self._writer_thread)
-        self._reader_threads = [SqliteThread(path, read_only=True, name=f"sqlite-reader-{n}") for n in range(READERS)]
-        self._idle: asyncio.LifoQueue[SqliteThread] = asyncio.LifoQueue()
+        self._readers = SqliteReaders(path)
+        self._long_readers = SqliteReaders(path, count=LONG_READERS, cache_kb=LONG_CACHE_KB, name="long-reader")
         self._near: sqlite3.Connection | None = None  # for `peek`: used on the event loop's own thread
         self._steps = 0
 
     async def open(self) -> None:
         """Open the connections of the writer and the readers. Raises sqlite3.Error."""
         await self._writer_thread.open()
-        for reader in self._reader_threads:
-            await reader.open()
-            self._idle.put_nowait(reader)
+        await self._readers.open()
         self._near = connect(self.path, read_only=True)
         self._near.execute("PRAGMA busy_timeout=0")  # a wait would block the event loop; `peek` uses a reader instead
         self._near.set_progress_handler(self._one_step, PEEK_STEP)
@@ -217,19 +212,20 @@ class SqliteDatabase:
                 )
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[SqliteTransaction]:
+    async def _read(self, readers: SqliteReaders) -> AsyncIterator[SqliteTransaction]:
         with SpanTimer("db.read", "client", _SPAN):
-            try:
-                async with asyncio.timeout(READER_WAIT_S_MAX):
-                    thread = await self._idle.get()
-            except TimeoutError:
-                raise DatabaseUnavailable("(all readers are busy)") from None
+            thread = await readers.take()
             try:
                 with self.damage:
                     yield SqliteTransaction(thread, partial(_read_step, thread))
             finally:
-                thread.submit(partial(_end_read, thread))
-                self._idle.put_nowait(thread)
+                readers.give_back(thread)
+
+    def read(self) -> AbstractAsyncContextManager[SqliteTransaction]:
+        return self._read(self._readers)
+
+    def for_long_reads(self) -> Database:
+        return LongReads(self, partial(self._read, self._long_readers))
 
     async def run_alone(self, statement: str) -> None:
         with self.damage:
@@ -245,19 +241,10 @@ class SqliteDatabase:
 
     async def empty_log(self) -> bool:
         await self.writer.drain()
-        await self._end_reads()
+        for readers in (self._readers, self._long_readers):
+            await readers.end_reads()
         with self.damage:
             return await self._writer_thread.run(self._empty_log)
-
-    async def _end_reads(self) -> None:
-        """Wait until the threads of reads that have ended have also released their snapshots."""
-        idle = [self._idle.get_nowait() for _ in range(self._idle.qsize())]
-        try:
-            for thread in idle:
-                await thread.run(partial(_end_read, thread))
-        finally:
-            for thread in idle:
-                self._idle.put_nowait(thread)
 
     def _empty_log(self) -> bool:
         raw = self._writer_thread.raw
@@ -274,8 +261,8 @@ class SqliteDatabase:
         if near is not None:
             near.close()
         await self.writer.drain()
-        for thread in (*self._reader_threads, self._writer_thread):
-            await thread.close()
+        for connections in (self._readers, self._long_readers, self._writer_thread):
+            await connections.close()
 
 
 def _read_step(thread: SqliteThread, job: Job[Result]) -> Result:
@@ -283,8 +270,3 @@ def _read_step(thread: SqliteThread, job: Job[Result]) -> Result:
     if not thread.raw.in_transaction:
         thread.raw.execute("BEGIN")
     return job()
-
-
-def _end_read(thread: SqliteThread) -> None:
-    if thread.raw.in_transaction:
-        thread.raw.execute("ROLLBACK")

@@ -32,13 +32,15 @@ _PRAGMAS = (
     "PRAGMA foreign_keys=ON",  # SQLite's default is OFF, for compatibility with its versions before 2009
     "PRAGMA synchronous=FULL",  # acknowledged changes survive a power cut
     "PRAGMA temp_store=MEMORY",  # sorting writes nothing to the disk, so fsync is not delayed
-    "PRAGMA cache_size=-16000",  # 16 MB: the working set of a day
     "PRAGMA journal_size_limit=67108864",  # space of a large WAL is returned to the disk
 )
 _WRITER_PRAGMAS = (
     "PRAGMA secure_delete=ON",  # what is erased is not left in free pages; the default of Debian's SQLite already
 )
 _READER_PRAGMAS = ("PRAGMA query_only=ON",)
+
+CACHE_KB = 16_000
+"""Cache of a connection: the working set of a day."""
 
 PAGE_BYTES = 2048
 """Size of a page in new files. Files of earlier releases keep theirs, 4096 bytes.
@@ -53,7 +55,7 @@ LOG_BYTES = 16 << 20
 writer than with SQLite's thousand pages, and a page that changes all the time is written back once for many commits."""
 
 
-def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+def connect(path: Path, *, read_only: bool = False, cache_kb: int = CACHE_KB) -> sqlite3.Connection:
     """Open an existing file with our settings and manual transactions. Raises sqlite3.OperationalError if the file is
     absent."""
     address = f"file:{quote(str(path.absolute()))}?mode=rw"
@@ -63,6 +65,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     try:
         for pragma in (*_PRAGMAS, *(_READER_PRAGMAS if read_only else _WRITER_PRAGMAS)):
             connection.execute(pragma)
+        connection.execute(f"PRAGMA cache_size=-{cache_kb}")
         if not read_only:
             (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
             connection.execute(f"PRAGMA wal_autocheckpoint={LOG_BYTES // page_bytes}")
@@ -90,16 +93,21 @@ class SqliteThread:
     """A SQLite connection (`raw`), SQLAlchemy's view of it (`core`), and the thread that alone uses them. A plain queue
     instead of an executor makes a switch of threads four times cheaper."""
 
-    def __init__(self, path: Path, *, read_only: bool, name: str) -> None:
+    def __init__(self, path: Path, *, read_only: bool, name: str, cache_kb: int = CACHE_KB) -> None:
         self._jobs: SimpleQueue[tuple[Job, asyncio.Future[Any] | None] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
-        self._open = partial(connect, path, read_only=read_only)
+        self._open = partial(connect, path, read_only=read_only, cache_kb=cache_kb)
         self.raw: sqlite3.Connection
         self.core: Connection
 
+    @property
+    def is_open(self) -> bool:
+        return hasattr(self, "core")
+
     async def open(self) -> None:
         """Start the thread and open the connection. Raises sqlite3.Error when the file is absent or damaged."""
-        self._thread.start()
+        if not self._thread.is_alive():
+            self._thread.start()
         await self.run(self._connect)
 
     def _connect(self) -> None:
@@ -138,7 +146,7 @@ class SqliteThread:
             self._jobs.put(None)
 
     def _disconnect(self) -> None:
-        if hasattr(self, "core"):
+        if self.is_open:
             self.core.close()
             self.raw.close()
 

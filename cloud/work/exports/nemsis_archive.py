@@ -29,7 +29,7 @@ from cloud.work.exports.zip_archive import Member, directory_of, member_of
 from protocols.nemsis.export import Sender, document_of
 
 ENCOUNTERS_MAX = 200
-"""Encounters of a part: about a second to read and export their records."""
+"""Encounters of a part. Those of usual records are fewer, since the step that reads them ends (`PART_WORK_MAX`)."""
 LINES_MAX = 60_000
 """Lines of the reports of a part, at which it is full. An element has a line at least, and our import, like that of
 others, limits the elements of a document (100,000), of which the largest published report has about 1,000."""

@@ -20,10 +20,11 @@ from cloud.clinical.encounter_data import (
     WaveformBlocks,
     WaveformSamples,
 )
-from cloud.clinical.epcr import CareRecordTooLarge, Encounter, VisibleRecords, listed_document
-from cloud.clinical.fhir import EncounterResources, WaveformResources
+from cloud.clinical.epcr import CHANGES_READ_MAX, CareRecordTooLarge, Encounter, VisibleRecords, listed_document
+from cloud.clinical.fhir import EncounterResources, ResourcePage, WaveformResources
 from cloud.clinical.nemsis import AgencyMissing, ReportExport
 from cloud.clinical.observations import RECEIVED_BATCHES, Place
+from cloud.foundation.db import Database
 from cloud.foundation.http import NotFound
 from cloud.foundation.objects import object_store_of
 from cloud.foundation.process import Process
@@ -39,16 +40,32 @@ PAGE_SAMPLES = 250_000
 """Samples of a page: 1 MB as text, and some seconds of a vehicle."""
 
 
+PAGE_WORK = 20
+"""Work of a page behind which the encounter goes on: as many rows as it may have, or a search through many rows."""
+RECORD_WORK = 3
+"""Work of an encounter with its care record, whose values take `VALUE_WORK` each: four reads, and two resources."""
+VALUE_WORK = 0.03
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """A page of an export: `count` rows as JSON lines or as the columns of a table, and the place behind which the next
     page of the encounter begins (None: the encounter has no more). `identified` is the id of the encounter if the page
-    has the identity of its patient, so that the reading is recorded."""
+    has the identity of its patient, so that the reading is recorded. `record_values` is the number of values of the
+    care record that were read for the page (None: it was not read)."""
 
     page: Any
     count: int
     next: Place | None
     identified: str | None = None
+    record_values: int | None = None
+
+    @property
+    def work(self) -> float:
+        """The processor time of the page, about a millisecond for each unit. It is estimated from counts: a part must
+        end at the same row when it is made again, on another machine."""
+        record = 0.0 if self.record_values is None else RECORD_WORK + VALUE_WORK * self.record_values
+        return record + (1 if self.next is None else PAGE_WORK)
 
 
 class Source(Protocol):
@@ -136,7 +153,7 @@ class ResourcePages(Protocol):
 
     def __call__(
         self, viewer: Viewer, encounter: Encounter, wanted: Wanted, *, after: Place | None, limit: int
-    ) -> AsyncGenerator[Page, None]: ...
+    ) -> AsyncGenerator[ResourcePage, None]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +168,7 @@ class MeasurementResourceSource:
         found = self.read(viewer, encounter, self.wanted, after=after, limit=self.limit)
         async with aclosing(found):
             async for page in found:
-                yield Rows(page.lines, len(page.lines), page.next)
+                yield Rows(page.lines, len(page.lines), page.next, record_values=page.record_values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,22 +184,25 @@ class ReportSource:
             raise JobFailure("organization_required", "The app needs an organisation to read reports.")
         try:
             report = await self.export.read_for_job(viewer, encounter.id)
-        except (AgencyMissing, CareRecordTooLarge) as error:
+        except AgencyMissing as error:
             yield Rows(Refused(encounter, error), 1, None)
+            return
+        except CareRecordTooLarge as error:
+            yield Rows(Refused(encounter, error), 1, None, record_values=CHANGES_READ_MAX)
             return
         except NotFound:
             sentence = "The tenant is not entitled to records with the identity of patients."
             raise JobFailure("insufficient_scope", sentence) from None
         incomplete = report.incomplete
         page = report if incomplete is None else Refused(encounter, incomplete)
-        yield Rows(page, 1, None, identified=encounter.id)
+        yield Rows(page, 1, None, identified=encounter.id, record_values=report.record_values)
 
 
-def source_of(process: Process, payload: ExportPayload, *, is_table: bool) -> Source:
-    """Return the source of the data that a payload selects, as lines or as columns of a table."""
+def source_of(process: Process, database: Database, payload: ExportPayload, *, is_table: bool) -> Source:
+    """Return the source of the data that a payload selects, as lines or as columns of a table. It reads `database`."""
     codes = None if payload.mdc_codes is None else frozenset(payload.mdc_codes)
     wanted = Wanted(device_id=payload.device_id, codes=codes)
-    database, received = process.database, process.supplies[RECEIVED_BATCHES]
+    received = process.supplies[RECEIVED_BATCHES]
     objects = object_store_of(process.settings)
     if payload.format is ExportFormat.NEMSIS:
         return ReportSource(ReportExport(database, process.clock))

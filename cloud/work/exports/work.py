@@ -29,8 +29,9 @@ from cloud.work.jobs import Advance, FileLost, Finish, JobFailure, RunningJob, f
 
 PAGE_ENCOUNTERS = 100
 """Encounters that are read at once."""
-PART_PAGES_MAX = 1_000
-"""Pages after which a part ends although it is not full: some seconds of work in which little was found."""
+PART_WORK_MAX = 1_000.0
+"""Work (`Rows.work`) after which a part ends although it is not full: about a second in which little was found. So the
+jobs of other tenants have their turn, and little is repeated after a kill."""
 PARTS_MAX = 4_000
 """Parts of a file. Their marks take 800 kB of the job's state at most, of the mebibyte that it may have."""
 
@@ -44,7 +45,7 @@ class ExportWork:
 
     def __init__(self, process: Process) -> None:
         self._process = process
-        self._database = process.database
+        self._database = process.database.for_long_reads()
         self._clock = process.clock
         self._encounters = Encounters()
         self._files = process.shared(files_of)
@@ -87,16 +88,16 @@ class ExportWork:
         state = job.state
         format_ = format_of(job.payload.format, job.payload.data)
         upload = self._files.upload(job, state.parts)
-        part, rows, pages, ended = format_.part(), 0, 0, True
+        part, rows, work, ended = format_.part(), 0, 0.0, True
         identified: list[str] = []
         state = state.model_copy()
         async with aclosing(self._pages(job, state, format_)) as found:
             async for each in found:
                 part.add(each.page)
-                rows, pages = rows + each.count, pages + 1
+                rows, work = rows + each.count, work + each.work
                 if each.identified is not None:
                     identified.append(each.identified)
-                if part.is_full or pages >= PART_PAGES_MAX:
+                if part.is_full or work >= PART_WORK_MAX:
                     ended = False
                     break
                 await asyncio.sleep(0)  # so that a cancellation has its turn
@@ -163,7 +164,7 @@ class ExportWork:
     async def _pages(self, job: Job, state: ExportState, format_: FileFormat) -> AsyncGenerator[Rows, None]:
         """Yield the rows behind the position of `state`, a page at a time. When a page is yielded, `state` has the
         position behind it."""
-        source = source_of(self._process, job.payload, is_table=format_.is_table)
+        source = source_of(self._process, self._database, job.payload, is_table=format_.is_table)
         begin = state.position
         async with aclosing(self._following(job, state)) as encounters:
             async for encounter in encounters:

@@ -4,14 +4,16 @@ databases.
 
 import asyncio
 import threading
+from contextlib import AsyncExitStack
 from functools import partial
 
 import pytest
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, select, text
 
 from cloud.access.tenancy.tables import tenants
 from cloud.foundation.db import ConstraintViolated, Database, Prepared, Transaction, insert
 from cloud.foundation.db.sqlite import SqliteDatabase
+from cloud.foundation.db.sqlite_readers import LONG_CACHE_KB, READERS
 
 ADD = insert(tenants).values(id=bindparam("id"), name=bindparam("name"), created_at_us=bindparam("at"))
 COUNT = select(func.count()).select_from(tenants)
@@ -106,7 +108,7 @@ async def test_log_is_emptied_after_a_read_whose_thread_is_slow_to_end_it(databa
         await tx.execute(ADD, {"id": "tnt_1", "name": "North", "at": 1})
     async with database.read() as tx:
         await tx.execute(COUNT)
-        for thread in database._reader_threads:
+        for thread in database._readers._threads:
             thread.submit(partial(go_on.wait, 60))
     emptying = asyncio.ensure_future(database.empty_log())
     for _ in range(10):  # enough turns of the event loop to submit a checkpoint too early
@@ -151,3 +153,34 @@ async def test_upsert_statement_inserts_or_updates_on_sqlite_and_postgresql(data
         await tx.execute(changed)
     async with database.read() as tx:
         assert (await tx.execute(select(tenants.c.name))).scalar() == "new"
+
+
+async def test_long_read_sees_one_snapshot_and_refuses_changes(database: Database) -> None:
+    long_reads = database.for_long_reads()
+    async with database.transaction() as tx:
+        await tx.execute(ADD, {"id": "tnt_1", "name": "North", "at": 1})
+    async with long_reads.read() as tx:
+        assert (await tx.execute(COUNT)).scalar() == 1
+        async with database.transaction() as change:
+            await change.execute(ADD, {"id": "tnt_2", "name": "South", "at": 1})
+        assert (await tx.execute(COUNT)).scalar() == 1
+    assert await count(long_reads) == 2
+    with pytest.raises(Exception, match=r"readonly|read-only"):
+        async with long_reads.read() as tx:
+            await tx.execute(ADD, {"id": "tnt_3", "name": "East", "at": 1})
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_long_reads_have_a_small_cache_and_leave_the_readers_of_requests_alone(database: Database) -> None:
+    assert isinstance(database, SqliteDatabase)
+    long_reads = database.for_long_reads()
+    async with database.transaction() as tx:
+        await tx.execute(ADD, {"id": "tnt_1", "name": "North", "at": 1})
+    async with AsyncExitStack() as requests:
+        for _ in range(READERS):
+            await requests.enter_async_context(database.read())
+        async with long_reads.read() as tx:
+            assert (await tx.execute(text("PRAGMA cache_size"))).scalar() == -LONG_CACHE_KB
+            await tx.execute(COUNT)
+            assert not await database.empty_log()
+    assert await database.empty_log()

@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import threading
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -11,16 +13,19 @@ import pytest
 from pydantic import ValidationError
 
 from cloud.clinical.encounter_data.observation_lines import moment
+from cloud.clinical.epcr import Epcr
+from cloud.foundation.db.sqlite import SqliteDatabase
 from cloud.foundation.objects import UploadMark
 from cloud.foundation.objects.sweeping import REFER_US
 from cloud.foundation.viewer import Actor, SecrecyLevel
 from cloud.work.exports import formats, parquet, work
 from cloud.work.exports.schemas import ExportPayload, ExportState
+from cloud.work.exports.sources import Rows
 from cloud.work.jobs import Advance, JobFailure
 from cloud.work.jobs.files import RESTARTS_MAX
 from tests.builders.encounter_reading import assigned, blocks, observations
 from tests.builders.exports import ExportDesk, digest, references, with_types
-from tests.builders.ingest_cloud import ORGANIZATION, TENANT
+from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, TENANT
 from tests.builders.ingest_gateway import NOW_US, OXIMETER, GatewayInVehicle
 from tests.builders.ingest_kinds import CUFF, every_kind
 from tests.builders.minute_rows import compact, seconds
@@ -221,6 +226,60 @@ async def test_row_groups_and_the_end_of_a_parquet_file_are_made_beside_the_even
     await desk.run({**OBSERVATIONS, "format": "parquet"})
     assert all(threads.values())
     assert threading.get_ident() not in threads["encoded"] | threads["end"]
+
+
+@pytest.mark.parametrize(
+    ("data", "form", "encounters_max"),
+    [
+        ("observations", "ndjson", 20),
+        ("observations", "parquet", 20),
+        ("observations", "fhir_ndjson", 5),
+        ("waveforms", "fhir_ndjson", 5),
+    ],
+)
+async def test_step_ends_after_a_number_of_encounters_without_measurements(
+    desk: ExportDesk, monkeypatch: pytest.MonkeyPatch, data: str, form: str, encounters_max: int
+) -> None:
+    epcr = Epcr(desk.cloud.database, desk.cloud.clock, desk.cloud.ids)
+    for _ in range(21):
+        await epcr.begin(OPERATOR, organization_id=ORGANIZATION)
+    payload = {"data": data, "format": form}
+    whole = await desk.run(payload)
+    monkeypatch.setattr(work, "PART_WORK_MAX", 20)
+    assert digest(await desk.run(payload, killed_before=frozenset(range(3)))) == digest(whole)
+    done = [state.encounters_done for state in desk.states]
+    assert max(after - before for before, after in pairwise(done)) == encounters_max
+    assert done[-1] == 21
+
+
+def test_work_of_a_page_grows_with_its_care_record_and_is_larger_within_an_encounter() -> None:
+    def per_step(page: Rows) -> int:
+        return round(work.PART_WORK_MAX / page.work)
+
+    assert per_step(Rows([], 0, None)) == 1_000
+    assert per_step(Rows([], 0, None, record_values=0)) == 250
+    assert 50 <= per_step(Rows([], 0, None, record_values=400)) <= 80
+    assert per_step(Rows([], 0, (1, 0, 0, 0))) == 50
+
+
+async def test_export_reads_its_rows_through_the_connections_for_long_reads(
+    desk: ExportDesk, gateway: GatewayInVehicle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await two_encounters(desk, gateway)
+    desk.cloud.clock.at_us += 1
+    job = desk.job(OBSERVATIONS)
+    exporting = desk.work()
+
+    def read() -> Any:
+        raise AssertionError("an export must not displace what requests have in their caches")
+
+    if isinstance(desk.cloud.database, SqliteDatabase):
+        monkeypatch.setattr(desk.cloud.database, "read", read)
+    while job.state.joined is None:
+        outcome = await exporting.step(job)
+        assert isinstance(outcome, Advance)
+        job = replace(job, state=outcome.state)
+    assert job.state.rows > 200
 
 
 async def test_cancelled_export_leaves_no_object(

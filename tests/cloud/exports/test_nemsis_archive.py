@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from cloud.clinical.nemsis import REGISTRY
 from cloud.clinical.nemsis.export import ReportExport
 from cloud.foundation.http import BodyMalformed
 from cloud.foundation.viewer import Actor, SecrecyLevel
-from cloud.work.exports import nemsis_archive
+from cloud.work.exports import nemsis_archive, work
 from cloud.work.exports.schemas import ExportPayload
 from cloud.work.jobs import Advance, JobFailure, job_kinds
 from cloud.work.jobs.service import read_wanted
@@ -113,6 +114,17 @@ async def test_archive_whose_workers_are_killed_has_the_same_bytes_and_each_read
     assert [row.object for row in read] == encounters[:4] * 2  # nothing was read of the record without an agency
     assert [jobs.count(job) for job in dict.fromkeys(jobs)] == [4, 4]
     assert {json.loads(row.metadata)["purpose_of_use"] for row in read} == {"PUBHLTH"}
+
+
+async def test_step_ends_after_a_number_of_values_in_the_care_records(
+    registry: ExportDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await five_encounters(registry)
+    monkeypatch.setattr(work, "PART_WORK_MAX", 8)
+    await registry.run(PAYLOAD)
+    done = [state.encounters_done for state in registry.states]
+    assert done[-1] == 5
+    assert max(after - before for before, after in pairwise(done)) == 2
 
 
 async def test_archive_of_nothing_has_a_summary(registry: ExportDesk) -> None:
