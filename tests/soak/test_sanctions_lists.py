@@ -20,7 +20,7 @@ from cloud.access.audit.tables import audit_entries
 from cloud.clinical.profiles import profile_enrichments
 from cloud.clinical.profiles.service import Profiles
 from cloud.foundation.clock import SystemClock
-from cloud.foundation.db import migrate, open_database
+from cloud.foundation.db import Database
 from cloud.foundation.ids import UlidIds
 from cloud.foundation.objects import LocalObjects, Results
 from cloud.work.jobs import JobStatus
@@ -32,7 +32,10 @@ from tests.builders.large_lists import EU, OFAC, OFAC_100_MB, OFAC_CSV, UN, Larg
 from tests.builders.sanctions_lists import listed, ofac_xml
 from tests.builders.screening import Office, open_office
 from tests.harness.cloud_process import serving
+from tests.harness.databases import database, database_url, migrated_sqlite, postgresql
 from tests.harness.eventually import eventually
+
+__all__ = ["database", "database_url", "migrated_sqlite", "postgresql"]
 
 pytestmark = pytest.mark.skipif("ARGUS_SOAK" not in os.environ, reason="runs with make soak")
 
@@ -62,13 +65,12 @@ main()
 
 
 class Console:
-    """The console of an installation with one tenant, on a SQLite database in a folder."""
+    """The console of an installation with one tenant, whose settings and objects are in a folder."""
 
-    def __init__(self, folder: Path) -> None:
-        self.url = f"sqlite:///{folder / 'cloud.db'}"
+    def __init__(self, folder: Path, url: str) -> None:
         self.config = folder / "cloud.toml"
         self.objects = folder / "objects"
-        self.config.write_text(f'database_url = "{self.url}"\nobjects_dir = "{self.objects}"\n')
+        self.config.write_text(f'database_url = "{url}"\nobjects_dir = "{self.objects}"\n')
 
     def import_list(self, format: str, path: Path, *options: str) -> dict[str, Any]:
         """Import a list; return the document that the command prints, with `cpu_s`, `elapsed_s` and `memory_mb` of its
@@ -95,20 +97,15 @@ class Console:
 
 
 async def test_lists_of_the_published_sizes_are_imported_in_bounded_time_and_memory_and_searched_in_milliseconds(
-    tmp_path: Path,
+    database: Database, database_url: str, tmp_path: Path
 ) -> None:
-    console = Console(tmp_path)
-    await migrate(console.url, create=True)
-    database = await open_database(console.url)
-    try:
-        office = await open_office(database)
-        smallest = tmp_path / "smallest.xml"
-        smallest.write_bytes(ofac_xml([listed("SYN-1", "Examplo Testovich")]))
-        idle = console.import_list("ofac-xml", smallest)
-        lists = [_import(console, size, tmp_path, idle["memory_mb"]) for size in SIZES]
-        await _search(office, [lists[0], *lists[3:]])
-    finally:
-        await database.close()
+    console = Console(tmp_path, database_url)
+    office = await open_office(database)
+    smallest = tmp_path / "smallest.xml"
+    smallest.write_bytes(ofac_xml([listed("SYN-1", "Examplo Testovich")]))
+    idle = console.import_list("ofac-xml", smallest)
+    lists = [_import(console, size, tmp_path, idle["memory_mb"]) for size in SIZES]
+    await _search(office, [lists[0], *lists[3:]])
 
 
 def _import(console: Console, size: ListSize, folder: Path, idle_mb: float) -> LargeList:
@@ -151,41 +148,36 @@ async def _search(office: Office, lists: list[LargeList]) -> None:
 
 
 async def test_ten_thousand_profiles_are_enriched_once_each_in_bounded_memory_whatever_is_killed(
-    tmp_path: Path,
+    database: Database, database_url: str, tmp_path: Path
 ) -> None:
-    console = Console(tmp_path)
-    await migrate(console.url, create=True)
-    database = await open_database(console.url)
-    try:
-        office = await open_office(database)
-        lists = [large_list(size, tmp_path) for size in (OFAC, UN)]
-        for one in lists:
-            console.import_list(one.size.format, one.path)
-        ids = await _profiles(office, lists)
-        rows = JobRows(database, HandClock(SystemClock().now_us()))
-        small = await _run_job(console, rows, "job_small", ids[:1], kills=0)
-        whole = await _run_job(console, rows, "job_whole", ids[:2_000], kills=0)
-        killed = await _run_job(console, rows, "job_killed", [*ids[1:], "p1"], kills=KILLS)
-        print(
-            f"enrichment of 2,000 profiles: {whole['cpu_s'] - small['cpu_s']:.1f} s of CPU, "
-            f"{whole['memory_mb'] - small['memory_mb']:.0f} MB above {small['memory_mb']:.0f} MB; "
-            f"of {PROFILES} profiles with {KILLS} kills: {killed['memory_mb'] - small['memory_mb']:.0f} MB"
-        )
-        assert max(whole["memory_mb"], killed["memory_mb"]) - small["memory_mb"] <= JOB_MEMORY_MB_MAX
-        results = killed["document"]["results"]
-        assert [one["profile_id"] for one in results] == [*ids[1:], "p1"]
-        assert killed["document"]["counts"]["enriched"] == PROFILES - 1
-        c = profile_enrichments.c
-        async with database.read() as tx:
-            of_job = select(audit_entries.c.metadata).where(audit_entries.c.metadata.contains('"job_killed"'))
-            audited = [json.loads(row.metadata)["enrichment_id"] for row in await tx.execute(of_job)]
-            stored = {row.id: row.document for row in await tx.execute(select(c.id, c.document))}
-        shown = {one["enrichment"]["id"]: one["enrichment"] for one in results if one["enrichment"] is not None}
-        assert sorted(audited) == sorted(shown)
-        assert len(stored) == 1 + 2_000 + PROFILES - 1
-        assert all(json.loads(stored[id]) == document for id, document in shown.items())
-    finally:
-        await database.close()
+    console = Console(tmp_path, database_url)
+    office = await open_office(database)
+    lists = [large_list(size, tmp_path) for size in (OFAC, UN)]
+    for one in lists:
+        console.import_list(one.size.format, one.path)
+    ids = await _profiles(office, lists)
+    rows = JobRows(database, HandClock(SystemClock().now_us()))
+    small = await _run_job(console, rows, "job_small", ids[:1], kills=0)
+    whole = await _run_job(console, rows, "job_whole", ids[:2_000], kills=0)
+    killed = await _run_job(console, rows, "job_killed", [*ids[1:], "p1"], kills=KILLS)
+    print(
+        f"enrichment of 2,000 profiles: {whole['cpu_s'] - small['cpu_s']:.1f} s of CPU, "
+        f"{whole['memory_mb'] - small['memory_mb']:.0f} MB above {small['memory_mb']:.0f} MB; "
+        f"of {PROFILES} profiles with {KILLS} kills: {killed['memory_mb'] - small['memory_mb']:.0f} MB"
+    )
+    assert max(whole["memory_mb"], killed["memory_mb"]) - small["memory_mb"] <= JOB_MEMORY_MB_MAX
+    results = killed["document"]["results"]
+    assert [one["profile_id"] for one in results] == [*ids[1:], "p1"]
+    assert killed["document"]["counts"]["enriched"] == PROFILES - 1
+    c = profile_enrichments.c
+    async with database.read() as tx:
+        of_job = select(audit_entries.c.metadata).where(audit_entries.c.metadata.contains('"job_killed"'))
+        audited = [json.loads(row.metadata)["enrichment_id"] for row in await tx.execute(of_job)]
+        stored = {row.id: row.document for row in await tx.execute(select(c.id, c.document))}
+    shown = {one["enrichment"]["id"]: one["enrichment"] for one in results if one["enrichment"] is not None}
+    assert sorted(audited) == sorted(shown)
+    assert len(stored) == 1 + 2_000 + PROFILES - 1
+    assert all(json.loads(stored[id]) == document for id, document in shown.items())
 
 
 async def _profiles(office: Office, lists: list[LargeList]) -> list[str]:
