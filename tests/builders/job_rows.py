@@ -79,6 +79,12 @@ class JobRows:
             text: str | None = (await tx.execute(select(jobs.c.state).where(jobs.c.id == job_id))).scalar()
         return text
 
+    async def payload_of(self, job_id: str) -> str | None:
+        """Return the stored payload of a job."""
+        async with self.database.read() as tx:
+            text: str | None = (await tx.execute(select(jobs.c.payload).where(jobs.c.id == job_id))).scalar()
+        return text
+
     async def sweep(self) -> int:
         async with self.database.transaction() as tx:
             return await self.leases.sweep(tx, self.clock.now_us())

@@ -8,7 +8,7 @@ from cloud.foundation.process import Process, Role
 from cloud.work.jobs.backlog import jobs_sampler
 from cloud.work.jobs.ending import ends_of
 from cloud.work.jobs.execution import JobExecutor
-from cloud.work.jobs.expiry import ResultExpiry
+from cloud.work.jobs.expiry import PayloadExpiry, ResultExpiry
 from cloud.work.jobs.kind import AnyKind, JobWork, job_kinds
 from cloud.work.jobs.settings import JobsSection
 from cloud.work.jobs.signals import bell_of
@@ -42,6 +42,9 @@ def jobs(process: Process) -> Jobs:
         loops.append(Loop("jobs", process.shared(worker_of).run))
     return Jobs(
         loops=loops,
-        chores=[Chore("job_results", ResultExpiry().delete_chunk)],
+        chores=[
+            Chore("job_results", ResultExpiry().delete_chunk),
+            Chore("job_payloads", PayloadExpiry(process.settings.section(JobsSection).result_days).delete_chunk),
+        ],
         samplers=[("jobs", jobs_sampler(process.database, process.clock))],
     )

@@ -8,6 +8,9 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text
 
 from cloud.foundation.db import metadata, partial_index
 
+NO_PAYLOAD = "{}"
+"""The payload of a job whose payload was deleted. It is not null, so that the release before can read the row."""
+
 jobs = Table(
     "jobs",
     metadata,
@@ -17,7 +20,7 @@ jobs = Table(
     Column("client_id", Text),  # null: the operator enqueued it at the console
     Column("subject", Text, nullable=False),
     Column("kind", Text, nullable=False),
-    Column("payload", Text, nullable=False),
+    Column("payload", Text, nullable=False),  # NO_PAYLOAD when it was deleted
     Column("secrecy_level", Integer, nullable=False),  # the job reads no data above this level
     Column("callback_url", Text),
     Column("trace_id", Text, nullable=False),
@@ -43,5 +46,10 @@ jobs = Table(
     Index("ix_jobs_tenant_id_created_at_us", "tenant_id", "created_at_us", "id"),
     partial_index("ix_jobs_due", "tenant_id", "due_at_us", "id", where="due_at_us IS NOT NULL"),
     partial_index("ix_jobs_leased", "tenant_id", "lease_until_us", where="lease_until_us IS NOT NULL"),
+    partial_index(
+        "ix_jobs_ended_with_payload",
+        "completed_at_us",
+        where=f"completed_at_us IS NOT NULL AND result_object IS NULL AND payload <> '{NO_PAYLOAD}'",
+    ),
     partial_index("ix_jobs_result_expires", "result_expires_at_us", where="result_object IS NOT NULL"),
 )

@@ -19,6 +19,7 @@ from cloud.foundation.events.tables import outbox_events
 from cloud.foundation.ids import UlidIds
 from cloud.foundation.viewer import Actor
 from cloud.partners.webhooks.tables import webhook_attempts, webhook_deliveries, webhook_replays, webhook_subscriptions
+from cloud.work.jobs.tables import NO_PAYLOAD, jobs
 from tests.builders.ingest_cloud import StoppedClock
 from tests.builders.ingest_gateway import NOW_US
 from tests.builders.parts import chores
@@ -104,6 +105,26 @@ async def test_outbox_backlog_query_does_not_read_delivered_events(database: Dat
     few = {"ix_outbox_events_due", "ix_outbox_events_pending", "ix_outbox_events_parked"}
     steps = [step for plan in recorder.plans for step in plan.steps]
     assert {step.index for step in steps} <= few, recorder.plans
+
+
+def job_row(number: int, payload: str) -> dict[str, Any]:
+    fixed = {"tenant_id": "ten_1", "subject": "app_1", "kind": "test.count", "secrecy_level": 0, "trace_id": ""}
+    ended = {"status": "failed", "progress_pct": 0, "lease_token": 1, "attempts": 1, "completed_at_us": NOW_US + number}
+    times = {"created_at_us": NOW_US, "updated_at_us": NOW_US}
+    return {"id": f"job_{number}", "payload": payload, **fixed, **ended, **times}
+
+
+async def test_payloads_of_ended_jobs_are_found_by_an_index(database: Database):
+    clock = StoppedClock(NOW_US + 31 * DAY_US)
+    async with database.transaction() as tx:
+        await append(tx, jobs, [job_row(number, NO_PAYLOAD if number % 5_000 else '{"n":1}') for number in range(MANY)])
+    await analyze(database)
+    async with database.transaction() as tx:
+        recorder = PlanRecorder(tx)
+        (chore,) = [one for one in chores(database, clock) if one.name == "job_payloads"]
+        assert await chore.work(recorder, clock.now_us()) == 4
+    assert recorder.plans[0].condition("ix_jobs_ended_with_payload")
+    assert [plan for plan in recorder.plans if "jobs" in plan.read_whole()] == []
 
 
 @pytest.mark.finding("cloud-7")

@@ -4,9 +4,11 @@ import pytest
 
 from cloud.foundation.db import Database
 from cloud.foundation.objects import Download, Result, Results, StoredObject
-from cloud.work.jobs import JobStatus
+from cloud.work.jobs import JobError, JobStatus, expiry
 from cloud.work.jobs.execution import RETRY_FIRST_US
 from cloud.work.jobs.store import CLEANUP_DELAY_US
+from cloud.work.jobs.tables import NO_PAYLOAD
+from tests.builders.job_rows import JobRows
 from tests.builders.job_story import JobStory
 from tests.builders.job_works import Gated, Undiscardable
 from tests.builders.parts import sweep_once
@@ -57,6 +59,7 @@ async def test_job_that_fails_or_is_cancelled_after_a_step_is_cleaned_up_once(st
 @pytest.mark.contract("C-171", "S-145")
 async def test_result_is_released_when_its_retention_is_over_and_the_record_of_the_job_stays(story: JobStory):
     (job_id,) = await story.count_up_to(1)
+    assert await story.payload_of(job_id) != NO_PAYLOAD
     await story.worker.step()
     expires_at_us = story.clock.now_us() + 30 * DAY_US
     object_name = f"results/{job_id}.json"
@@ -70,6 +73,36 @@ async def test_result_is_released_when_its_retention_is_over_and_the_record_of_t
     assert await sweep_once(story.database, story.clock, "job_results") == 1
     job = await story.find(job_id)
     assert (job.status, job.result, job.result_expires_at_us) == (JobStatus.SUCCEEDED, None, expires_at_us)
+    assert await story.payload_of(job_id) == NO_PAYLOAD
     async with story.database.read() as tx:
         assert await Results().unused(tx, 10) == [object_name]
     assert await sweep_once(story.database, story.clock, "job_results") == 0
+
+
+async def test_payload_of_an_ended_job_is_deleted_with_its_retention_and_that_of_an_open_job_stays(database: Database):
+    rows = JobRows(database)
+    names = '{"profile_ids":["examplo_1"]}'
+    succeeded, failed, cancelled, awaiting_clean_up, queued = await rows.enqueue(5, payload=names)
+    claimed = {job.id: job for job in await rows.claim(4)}
+    await rows.settle(claimed[succeeded])
+    await rows.settle(claimed[failed], JobStatus.FAILED, error=JobError("lost", "Lost.", False))
+    await rows.cancel(cancelled)
+    await rows.save(claimed[awaiting_clean_up])
+    await rows.cancel(awaiting_clean_up)
+    rows.clock.advance(us=30 * DAY_US - 1)
+    assert await sweep_once(database, rows.clock, "job_payloads") == 0
+    rows.clock.advance(us=1)
+    assert await sweep_once(database, rows.clock, "job_payloads") == 3
+    assert await sweep_once(database, rows.clock, "job_payloads") == 0
+    kept = [await rows.payload_of(id) for id in (succeeded, failed, cancelled, awaiting_clean_up, queued)]
+    assert kept == [NO_PAYLOAD, NO_PAYLOAD, NO_PAYLOAD, names, names]
+    assert (await rows.find(failed)).error == JobError("lost", "Lost.", False)
+
+
+async def test_payloads_are_deleted_some_at_a_time(database: Database, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(expiry, "PAYLOADS_AT_ONCE", 2)
+    rows = JobRows(database)
+    for job_id in await rows.enqueue(3, payload='{"n":1}'):
+        await rows.cancel(job_id)
+    rows.clock.advance(us=30 * DAY_US)
+    assert [await sweep_once(database, rows.clock, "job_payloads") for _ in range(3)] == [2, 1, 0]

@@ -12,6 +12,7 @@ from cloud.access.audit import Audit
 from cloud.work.jobs.tables import jobs
 from tests.builders.contract_samples import sample, shape_faults
 from tests.builders.job_desk import BODY, RETENTION_US, JobDesk
+from tests.builders.parts import sweep_once
 
 JOBS = "/v1/jobs"
 LATER = "2026-03-24T13:00:00Z"
@@ -217,6 +218,8 @@ async def test_expired_result_is_gone_and_the_job_stays(desk: JobDesk) -> None:
     gone = await desk.get(f"{JOBS}/{job_id}/result")
     assert (gone.status_code, gone.json()["code"]) == (410, "result_expired")
     assert gone.json()["expired_at"] == "2026-04-23T12:00:00.000000Z"
+    assert await sweep_once(desk.database, desk.clock, "job_results") == 1
+    assert (await desk.get(f"{JOBS}/{job_id}/result")).json()["code"] == "result_expired", "without its payload"
     assert (await desk.get(f"{JOBS}/{job_id}")).json()["status"] == "succeeded"
 
 
