@@ -28,7 +28,7 @@ from cloud.work.schedules.model import REQUESTED, START_DELAY_US, FailedSchedule
 from cloud.work.schedules.rights import check_rights
 from cloud.work.schedules.store import RUNS_KEPT, ScheduleStore
 from cloud.work.schedules.timetable import Timetable
-from cloud.work.schedules.windows import first_window, with_window
+from cloud.work.schedules.windows import first_time, first_window, with_window
 
 SCHEDULES_MAX = 100
 """Schedules of a tenant: with the shortest interval, 400 jobs an hour."""
@@ -144,7 +144,8 @@ class Schedules:
             if found.due_at_us is not None:
                 return found
             app = await self._find_app(tx, actor, found.client_id)
-            next_us = Timetable.read(found.cron, found.time_zone).next_us(now_us)
+            timetable = Timetable.read(found.cron, found.time_zone)
+            next_us = first_time(timetable, now_us, found.since_us, found.delay_us)
             payload = with_window(found.kind, orjson.loads(found.payload), found.since_us, next_us - found.delay_us)
             scopes, level = app.usable_scopes, found.secrecy_level.word
             wanted = read_wanted(found.kind, payload, level, found.callback_url, scopes=scopes)

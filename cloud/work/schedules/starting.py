@@ -29,7 +29,7 @@ from cloud.work.schedules.model import START_DELAY_US, Outcome, Run, Schedule
 from cloud.work.schedules.rights import check_rights
 from cloud.work.schedules.store import ScheduleStore
 from cloud.work.schedules.timetable import Passed, Timetable
-from cloud.work.schedules.windows import with_window
+from cloud.work.schedules.windows import first_time, with_window
 
 DELAY_US = 60_000_000
 """Time after which a run is tried again whose job could not be started, as when the tenant's queue of jobs is full."""
@@ -78,15 +78,21 @@ class ScheduleStarter:
     async def _run(self, tx: Transaction, schedule: Schedule, now_us: int) -> None:
         timetable = Timetable.read(schedule.cron, schedule.time_zone)
         passed = timetable.passed(schedule.next_at_us, now_us - START_DELAY_US)
-        due_at_us = passed.next_us + START_DELAY_US
-        moved = replace(schedule, next_at_us=passed.next_us, due_at_us=due_at_us, updated_at_us=now_us)
+        moved = _moved(schedule, passed.next_us, now_us)
         if await self._store.has_run(tx, schedule.id, passed.latest_us):
             # The clock was ahead when the time was handled, and was corrected since.
             await self._store.replace(tx, moved)
             return
         last = await self._last_job(tx, schedule)
+        since_us = _since_us(schedule, last)
         if last is not None and last.is_open:
             changed, outcome = moved, Outcome.BUSY
+        elif since_us is not None and passed.latest_us - schedule.delay_us <= since_us:
+            # The clock was ahead when the last window ended, and was corrected since: that time is not exported twice.
+            next_us = first_time(timetable, passed.latest_us, since_us, schedule.delay_us)
+            log.warning("schedule.delayed", schedule=schedule.id, reason="clock_was_ahead")
+            await self._store.replace(tx, _moved(schedule, next_us, now_us))
+            return
         else:
             changed, outcome = await self._start(tx, moved, last, passed), Outcome.STARTED
         has_window = outcome is Outcome.STARTED and changed.until_us is not None
@@ -115,8 +121,7 @@ class ScheduleStarter:
         app = await self._apps.find(tx, schedule.client_id)
         if app is None or app.tenant_id != schedule.tenant_id:
             raise AppRemoved
-        has_ended_well = last is not None and last.status is JobStatus.SUCCEEDED
-        since_us = schedule.until_us if has_ended_well else schedule.since_us
+        since_us = _since_us(schedule, last)
         end_us = passed.latest_us - schedule.delay_us
         until_us = None if since_us is None else end_us
         payload = with_window(schedule.kind, orjson.loads(schedule.payload), since_us, end_us)
@@ -136,6 +141,17 @@ class ScheduleStarter:
         )
         actor = Actor(schedule.tenant_id, schedule.organization_id, schedule.secrecy_level, subject=schedule.id)
         await self._audit.record(tx, actor, "schedule.pause", schedule.id, metadata={"reason": error.code})
+
+
+def _moved(schedule: Schedule, next_us: int, now_us: int) -> Schedule:
+    """Return a schedule with its next time."""
+    return replace(schedule, next_at_us=next_us, due_at_us=next_us + START_DELAY_US, updated_at_us=now_us)
+
+
+def _since_us(schedule: Schedule, last: Job | None) -> int | None:
+    """Return the begin of the next window, None without windows. `last` is the last job."""
+    has_ended_well = last is not None and last.status is JobStatus.SUCCEEDED
+    return schedule.until_us if has_ended_well else schedule.since_us
 
 
 def _actor(schedule: Schedule, app: App) -> Actor:

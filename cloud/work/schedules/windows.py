@@ -7,6 +7,7 @@ from cloud.foundation.moments import write_moment
 from cloud.work.jobs import job_kinds
 from cloud.work.schedules.errors import KindNotScheduled, WindowMalformed
 from cloud.work.schedules.model import DELAY_HOURS, DELAY_HOURS_MAX, HOUR_US, NewSchedule, Window
+from cloud.work.schedules.timetable import Timetable
 
 
 def first_window(new: NewSchedule, now_us: int) -> tuple[int | None, int]:
@@ -33,6 +34,12 @@ def first_window(new: NewSchedule, now_us: int) -> tuple[int | None, int]:
             f"The first window begins at {write_moment(latest_us)} at the latest, which is now less the delay."
         )
     return latest_us if new.since_us is None else new.since_us, delay_hours * HOUR_US
+
+
+def first_time(timetable: Timetable, after_us: int, since_us: int | None, delay_us: int) -> int:
+    """Return the first time after `after_us` with a window that begins at `since_us` and is not empty. `since_us` is
+    later than now if a window ended while the clock was ahead; None: without windows."""
+    return timetable.next_us(after_us if since_us is None else max(after_us, since_us + delay_us))
 
 
 def with_window(kind: str, payload: Mapping[str, Any], since_us: int | None, until_us: int) -> dict[str, Any]:

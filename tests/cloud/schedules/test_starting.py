@@ -130,6 +130,26 @@ async def test_exports_of_successive_nights_have_each_encounter_once(desk: Sched
     assert (await desk.find(schedule)).due_at_us is not None
 
 
+@pytest.mark.parametrize("nights", [1, 2], ids=["behind its last job", "behind its last exported window"])
+async def test_schedule_resumed_after_the_clock_was_ahead_waits_for_the_end_of_its_last_window(
+    desk: ScheduleDesk, nights: int
+) -> None:
+    schedule = await desk.add()
+    for night in range(nights):
+        await desk.start_due(f"2026-04-{25 + night}T01:01:00Z")
+        await desk.end_job()
+    desk.move_to("2026-03-25T12:00:00Z")
+    await desk.schedules.pause(desk.home.operator, schedule.id)
+    await desk.schedules.resume(desk.home.operator, schedule.id)
+    for day in (26, 27):
+        await desk.start_due(f"2026-03-{day}T02:01:00Z")
+    assert (await desk.find(schedule)).pause_reason is None
+    assert len(await desk.jobs()) == nights
+    await desk.start_due(f"2026-04-{25 + nights}T01:01:00Z")
+    windows = [("24 12:00", "25 01:00"), ("25 01:00", "26 01:00"), ("26 01:00", "27 01:00")]
+    assert await desk.windows(schedule) == windows[: nights + 1]
+
+
 async def test_windows_end_a_day_before_their_jobs_by_default(desk: ScheduleDesk) -> None:
     schedule = await desk.add(delay_hours=None)
     for day in (25, 26):
