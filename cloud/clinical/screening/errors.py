@@ -31,5 +31,6 @@ class ListEmpty(PrivateError, code="list_empty"):
 
 
 class ListShrunk(PrivateError, code="list_shrunk"):
-    """The list has less than half the entries of the one of this name that was imported before, so it may be
-    incomplete, and was not put into use. If it is right, import it with --accept-smaller."""
+    """The list has less than half the entries of the largest one of this name that was imported since --accept-smaller
+    was given last, so it may be incomplete, and was not put into use. If it is right, import it with
+    --accept-smaller."""

@@ -59,8 +59,9 @@ STAGED_MAX = 20
 """Lists of a tenant that are not searched yet: three whole jobs whose worker is killed at each attempt. The largest
 list has about 150 MB of rows."""
 SHARE_LEAST = 0.5
-"""Share of the entries of the edition before below which a list may be an incomplete download. The publishers have
-never removed as many at once."""
+"""Share of the entries below which a list may be an incomplete download. The publishers have never removed as many at
+once. A list is compared with the largest edition since the operator last confirmed a size, and not only with the
+edition before: otherwise several imports could empty a list in steps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,10 +204,12 @@ class ListImport:
         # Of two imports of a list at once, the later one waits here, and replaces the list of the earlier one.
         await TenancyStore().lock_tenant(tx, actor.tenant_id)
         before = await self._store.current_named(tx, actor, staged.name)
+        size = largest = staged.entries + staged.wallets
         if before is not None:
-            kept = before.entries + before.wallets
-            if not accept_smaller and staged.entries + staged.wallets < kept * SHARE_LEAST:
-                raise ListShrunk(f"({staged.entries + staged.wallets} instead of {kept}.)")
+            if not accept_smaller:
+                largest = max(size, before.size_to_keep)
+            if size < largest * SHARE_LEAST:
+                raise ListShrunk(f"({size} instead of {largest}.)")
             replaced = {"state": ListState.REPLACED.value, "current_until_us": now_us}
             await self._store.change(tx, before.id, **replaced)
         await self._store.change(
@@ -219,6 +222,7 @@ class ListImport:
             names=staged.names,
             wallets=staged.wallets,
             problems=staged.problem_count,
+            largest=largest,
             current_from_us=now_us,
         )
         details: Mapping[str, object] = {

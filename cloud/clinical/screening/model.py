@@ -20,7 +20,8 @@ class ListState(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScreeningList:
     """An imported edition of a list. `entries`, `names` and `wallets` are numbers of rows, and `problems` is the number
-    of records that could not be used."""
+    of records that could not be used. `largest` is the size of the largest edition since the operator last confirmed
+    the size of one (`--accept-smaller`); None if the edition was imported by the release before."""
 
     id: int
     tenant_id: str
@@ -33,9 +34,15 @@ class ScreeningList:
     names: int
     wallets: int
     problems: int
+    largest: int | None = None
     started_at_us: int
     current_from_us: int | None
     current_until_us: int | None
+
+    @property
+    def size_to_keep(self) -> int:
+        """The number of entries and wallets that the next edition is compared with."""
+        return max(self.entries + self.wallets, self.largest or 0)
 
     @property
     def is_sanctions_list(self) -> bool:

@@ -27,6 +27,8 @@ screening_lists = Table(
     Column("names", Integer, nullable=False),
     Column("wallets", Integer, nullable=False),
     Column("problems", Integer, nullable=False),  # records that could not be used
+    # The most entries and wallets of an edition since the operator confirmed a size; null: those of this edition.
+    Column("largest", Integer),
     Column("started_at_us", BigInteger, nullable=False),
     Column("current_from_us", BigInteger),
     Column("current_until_us", BigInteger),

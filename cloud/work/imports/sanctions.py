@@ -82,7 +82,7 @@ class SanctionsImport:
             try:
                 await self._lists.publish(tx, job.actor, staged)
             except ListShrunk:
-                sentence = "The list has less than half the entries of the edition before, so it may be incomplete."
+                sentence = "The list has less than half the entries of an earlier edition, so it may be incomplete."
                 raise JobFailure("list_shrunk", f"{sentence} If it is right, let the operator import it.") from None
             except ListUnreadable:
                 raise JobFailure("import_too_late", "The list was read too long ago.", retryable=True) from None

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 
 from cloud.access.audit import Audit
 from cloud.clinical.screening import ListFile, ListImport, Search
@@ -130,6 +130,33 @@ async def test_much_smaller_list_is_used_if_it_is_accepted(database: Database) -
     await office.take(ofac_xml([replace(OLD, reference=f"SYN-{number}") for number in range(3)]))
     await office.take(ofac_xml([NEW]), accept_smaller=True)
     assert await office.references("Formerly Listedov") == []
+
+
+async def test_list_that_shrinks_in_steps_is_compared_with_the_largest_edition(database: Database) -> None:
+    office = await open_office(database)
+
+    async def take(count: int, *, accept_smaller: bool = False) -> None:
+        entries = [replace(OLD, reference=f"SYN-{number}") for number in range(count)]
+        await office.take(ofac_xml(entries), accept_smaller=accept_smaller)
+
+    await take(8)
+    await take(5)
+    with pytest.raises(ListShrunk, match="3 instead of 8"):
+        await take(3)
+    assert len(await office.references("Formerly Listedov")) == 5
+    await take(3, accept_smaller=True)
+    await take(2)  # the operator has confirmed three entries
+    with pytest.raises(ListShrunk, match="1 instead of 3"):
+        await take(1)
+
+
+async def test_edition_of_the_release_before_is_compared_by_its_own_size(database: Database) -> None:
+    office = await open_office(database)
+    await office.take(ofac_xml([replace(OLD, reference=f"SYN-{number}") for number in range(3)]))
+    async with database.transaction() as tx:
+        await tx.execute(update(screening_lists).values(largest=None))
+    with pytest.raises(ListShrunk):
+        await office.take(ofac_xml([NEW]))
 
 
 async def test_unknown_format_or_malformed_name_is_refused_before_anything_is_stored(database: Database) -> None:
