@@ -23,7 +23,7 @@ from cloud.partners.webhooks.delivery_store import DeliveryStore, NewDelivery
 from cloud.partners.webhooks.errors import TooManyCallbackAddresses, WebhookHostNotAllowed
 from cloud.partners.webhooks.governing import host_of
 from cloud.partners.webhooks.messages import message_body
-from cloud.partners.webhooks.model import DeliveryKind
+from cloud.partners.webhooks.model import RECEIVER_ID, DeliveryKind
 from cloud.partners.webhooks.service import Judge
 from cloud.partners.webhooks.tables import webhook_subscriptions
 from cloud.work.jobs import Callback
@@ -165,4 +165,4 @@ def receiver_id(client_id: str, url: str) -> str:
     """Return the id of the row for the call-backs of an app to an address. It follows from both, so that two
     transactions that add it at the same time collide."""
     digest = hashlib.sha256(f"{client_id}\n{url}".encode()).digest()
-    return "cb_" + base64.b32encode(digest[:20]).decode()
+    return f"{RECEIVER_ID}_{base64.b32encode(digest[:20]).decode()}"

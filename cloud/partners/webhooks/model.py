@@ -5,6 +5,12 @@ from enum import StrEnum
 
 from cloud.foundation.viewer import SecrecyLevel
 
+WEBHOOK_ID = "wh"
+"""Prefix of the ids of subscriptions."""
+RECEIVER_ID = "cb"
+"""Prefix of the ids of receivers of call-backs, an app of which may have a thousand. It precedes `WEBHOOK_ID`, so that
+a list of subscriptions begins behind them in the index."""
+
 
 class DeliveryStatus(StrEnum):
     """The stored status of a delivery."""

@@ -21,7 +21,7 @@ from cloud.partners.webhooks.catalogue import check_approved, known_events
 from cloud.partners.webhooks.delivery_store import DeliveryStore
 from cloud.partners.webhooks.errors import DescriptionMalformed, TooManyWebhooks, WebhookHostNotAllowed
 from cloud.partners.webhooks.governing import host_of
-from cloud.partners.webhooks.model import DisabledReason, ErrorCode, Subscription
+from cloud.partners.webhooks.model import WEBHOOK_ID, DisabledReason, ErrorCode, Subscription
 from cloud.partners.webhooks.sealing import open_key, seal_key
 from cloud.partners.webhooks.signing import new_secret, secret_key
 from cloud.partners.webhooks.subscription_store import SubscriptionStore
@@ -96,7 +96,7 @@ class Webhooks:
         key = secret_key(made or wanted.secret or "")
         events, description = known_events(wanted.events), _checked_description(wanted.description)
         target = await self._judge(wanted.url)
-        id, now_us = self._ids.new("wh"), self._clock.now_us()
+        id, now_us = self._ids.new(WEBHOOK_ID), self._clock.now_us()
         sealed = seal_key(self._master(), id, key)
         async with self._database.transaction() as tx:
             # As the operator: the app's row may need a higher clearance than its token has. Locked, so that concurrent

@@ -9,7 +9,7 @@ from cloud.foundation.db import Records, Transaction, insert
 from cloud.foundation.viewer import Viewer, visible
 from cloud.partners.webhooks.catalogue import in_order
 from cloud.partners.webhooks.errors import WebhookUnknown
-from cloud.partners.webhooks.model import DisabledReason, Subscription
+from cloud.partners.webhooks.model import WEBHOOK_ID, DisabledReason, Subscription
 from cloud.partners.webhooks.tables import webhook_events, webhook_subscriptions
 
 _subs = webhook_subscriptions.c
@@ -40,7 +40,7 @@ class SubscriptionStore:
     ) -> Sequence[Subscription]:
         """Return at most `count` subscriptions after the id `after`, oldest first. `client_id`: only subscriptions of
         this app."""
-        statement = _seen(viewer).where(_subs.id > (after or "")).order_by(_subs.id).limit(count)
+        statement = _seen(viewer).where(_subs.id > (after or WEBHOOK_ID)).order_by(_subs.id).limit(count)
         return await self._read(tx, statement if client_id is None else statement.where(_subs.client_id == client_id))
 
     async def list_failing(self, tx: Transaction, viewer: Viewer, *, count: int) -> Sequence[Subscription]:

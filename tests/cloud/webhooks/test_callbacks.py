@@ -12,8 +12,10 @@ from cloud.access.audit import Audit
 from cloud.foundation.egress import UrlBlocked
 from cloud.foundation.viewer import SecrecyLevel, Viewer
 from cloud.partners.webhooks import CallbackQueue, WebhookHostNotAllowed, Webhooks
+from cloud.partners.webhooks.callbacks import receiver_id
 from cloud.partners.webhooks.errors import TooManyCallbackAddresses
 from cloud.partners.webhooks.governing import HostGovernance, OrphanedWebhooks
+from cloud.partners.webhooks.model import WEBHOOK_ID
 from cloud.partners.webhooks.tables import webhook_subscriptions
 from cloud.work.jobs import Callback
 from tests.builders.auth_world import MASTER
@@ -242,3 +244,7 @@ async def test_receiver_whose_host_the_governance_withdraws_is_disabled(begin: B
     async with story.database.transaction() as tx:
         assert await HostGovernance(story.outbox, Audit(story.clock)).apply(tx, story.clock.now_us()) == 1
     assert [delivery["status"] for delivery in await story.deliveries()] == ["discarded"]
+
+
+def test_ids_of_receivers_precede_those_of_webhooks_so_that_a_list_begins_behind_them():
+    assert receiver_id("app_1", "https://example.org/done") < WEBHOOK_ID
