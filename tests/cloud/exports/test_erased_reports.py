@@ -2,12 +2,19 @@
 
 from pathlib import Path
 
+import pytest
 from sqlalchemy import insert
 
+from cloud.access.audit import Audit
 from cloud.access.audit.tables import audit_entries
-from cloud.clinical.epcr import erased_encounters
+from cloud.access.tenancy.tables import tenants
+from cloud.clinical.epcr import IDENTIFIED_READ, erased_encounters
 from cloud.foundation.db import Database
-from cloud.work.jobs import job_kinds
+from cloud.foundation.retention import DAY_US
+from cloud.foundation.viewer import Actor
+from cloud.work.exports import erased_reports
+from cloud.work.exports.erased_reports import ErasedReports
+from cloud.work.jobs import JobResult, job_kinds
 from cloud.work.jobs.execution import JobExecutor
 from cloud.work.jobs.worker import JobWorker
 from tests.builders.ingest_cloud import ORGANIZATION, TENANT, CloudUnderTest
@@ -21,12 +28,17 @@ REPORTS = '{"data":"encounters","format":"nemsis"}'
 LINES = '{"data":"encounters","format":"ndjson"}'
 
 
-async def erase(cloud: CloudUnderTest, encounter_id: str, at_us: int) -> None:
+async def add_tenant(database: Database, tenant_id: str) -> None:
+    async with database.transaction() as tx:
+        await tx.execute(insert(tenants).values(id=tenant_id, name=tenant_id, created_at_us=0))
+
+
+async def erase(cloud: CloudUnderTest, encounter_id: str, at_us: int, tenant_id: str = TENANT) -> None:
     """Store the tombstone of an encounter."""
     counts = dict.fromkeys(("observations", "changes", "batches", "others", "unread", "quarantined", "replies"), 0)
     row = {
         "erasure_id": encounter_id,
-        "tenant_id": TENANT,
+        "tenant_id": tenant_id,
         "encounter_id": encounter_id,
         "seal": b"",
         "organization_id": ORGANIZATION,
@@ -43,6 +55,15 @@ async def erase(cloud: CloudUnderTest, encounter_id: str, at_us: int) -> None:
     }
     async with cloud.database.transaction() as tx:
         await tx.execute(insert(erased_encounters).values(row))
+
+
+async def expire(chore: ErasedReports, rows: JobRows) -> int:
+    """Run the chore as the worker does, each turn in a transaction; return the number of turns."""
+    for turn in range(1, 100):
+        async with rows.database.transaction() as tx:
+            if not await chore.expire(tx, rows.clock.now_us()):
+                return turn
+    raise AssertionError("the round does not end")
 
 
 async def test_archive_expires_when_an_encounter_in_it_is_erased_and_other_exports_stay(
@@ -62,13 +83,72 @@ async def test_archive_expires_when_an_encounter_in_it_is_erased_and_other_expor
     ]
     assert await worker.step() == 2
     rows.clock.advance(us=1)
-    assert await sweep_once(database, rows.clock, "erased_reports") == 0
+    chore = ErasedReports(rows.clock)
+
+    async def expired() -> list[str]:
+        await expire(chore, rows)
+        return [row.object for row in await cloud.rows(audit_entries) if row.action == "export.expired"]
+
+    assert await expired() == []
     await erase(cloud, "enc_unread", rows.clock.now_us())
-    assert await sweep_once(database, rows.clock, "erased_reports") == 0
+    assert await expired() == []
     await erase(cloud, encounters[1], rows.clock.now_us() - 3_600_000_000)  # by a machine whose clock is behind
-    assert await sweep_once(database, rows.clock, "erased_reports") == 1
-    assert await sweep_once(database, rows.clock, "erased_reports") == 0
+    assert await expired() == ids[:1]
+    assert await expired() == ids[:1]
     assert await sweep_once(database, rows.clock, "job_results") == 1
     assert [(await rows.find(job_id, TENANT)).result_object is None for job_id in ids] == [True, False]
-    expired = [row.object for row in await cloud.rows(audit_entries) if row.action == "export.expired"]
-    assert expired == ids[:1]
+
+
+async def test_tenants_with_erasures_take_turns_and_each_turn_is_small(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erased_reports, "PAGES_MAX", 2)
+    cloud = CloudUnderTest(database)
+    rows = JobRows(database)
+    archives: dict[str, str] = {}
+    for tenant in ("tnt_a", "tnt_b", "tnt_quiet"):
+        await add_tenant(database, tenant)
+        (archives[tenant],) = await rows.enqueue(kind="export.bulk", payload=REPORTS, tenant_id=tenant)
+        result = JobResult(f"results/{tenant}", "application/zip", 2)
+        expires_at_us = rows.clock.now_us() + 30 * DAY_US
+        await rows.settle(await rows.claim_one(tenant), result=result, result_expires_at_us=expires_at_us)
+    for number in range(7):
+        await erase(cloud, f"enc_{number}", rows.clock.now_us() + number, "tnt_a")
+    await erase(cloud, "enc_b", rows.clock.now_us() + 9, "tnt_b")
+    audit = Audit(rows.clock)
+    async with database.transaction() as tx:
+        for tenant, encounter_id in (("tnt_a", "enc_6"), ("tnt_b", "enc_b")):
+            read = {"job": archives[tenant]}
+            await audit.record(tx, Actor.operator(tenant), IDENTIFIED_READ, encounter_id, metadata=read)
+    chore, order = ErasedReports(rows.clock), list[str]()
+    for _ in range(5):
+        async with database.transaction() as tx:
+            assert await chore.expire(tx, rows.clock.now_us()) <= 2
+        ended = [
+            name for name, id in archives.items() if (await rows.find(id, name)).result_expires_at_us != expires_at_us
+        ]
+        order += [name for name in ended if name not in order]
+        if ended == ["tnt_b"]:
+            first = len(order)
+    assert (order, first) == (["tnt_b", "tnt_a"], 1)
+    async with database.transaction() as tx:
+        assert await chore.expire(tx, rows.clock.now_us()) == 0
+
+
+async def test_readings_of_an_encounter_are_read_in_pages_over_several_turns(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erased_reports, "PAGES_MAX", 1)
+    monkeypatch.setattr(erased_reports, "ENTRIES_AT_ONCE", 2)
+    rows = JobRows(database)
+    await add_tenant(database, "tnt_a")
+    (archive,) = await rows.enqueue(kind="export.bulk", payload=REPORTS)
+    result, expires_at_us = JobResult("results/a", "application/zip", 2), rows.clock.now_us() + DAY_US
+    await rows.settle(await rows.claim_one(), result=result, result_expires_at_us=expires_at_us)
+    await erase(CloudUnderTest(database), "enc_1", rows.clock.now_us(), "tnt_a")
+    async with database.transaction() as tx:
+        for number in range(5):  # the newest entries come first
+            job = archive if number == 0 else f"job_other_{number}"
+            await Audit(rows.clock).record(tx, Actor.operator("tnt_a"), IDENTIFIED_READ, "enc_1", metadata={"job": job})
+    assert await expire(ErasedReports(rows.clock), rows) == 4
+    assert (await rows.find(archive)).result_expires_at_us == rows.clock.now_us()
