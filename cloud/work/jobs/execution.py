@@ -32,8 +32,9 @@ tenant that waits for the reason of a failure."""
 RETRY_FIRST_US = 1_000_000
 RETRY_FACTOR = 4
 RETRY_LAST_US = 300_000_000
-UNKNOWN_KIND_US = 60_000_000
-"""Pause of a job whose kind this program does not know, since a process of the next release has enqueued it."""
+OTHER_RELEASE_US = 60_000_000
+"""Pause of a job of another release, whose kind this program does not know, or whose payload or state it cannot read.
+While a new release is installed, processes of two releases run, and the other one may claim the job."""
 STATE_BYTES_MAX = 1 << 20
 """Size of a stored state, which is written again after each step."""
 
@@ -93,7 +94,7 @@ class JobExecutor:
             return None
         if kind is None:
             log.warning("job.kind_unknown", job_id=leased.id, kind=leased.kind)
-            return release(leased, self._clock.now_us() + UNKNOWN_KIND_US)
+            return release(leased, self._clock.now_us() + OTHER_RELEASE_US)
         if leased.attempts > ATTEMPTS_MAX:
             return self._failed(leased, JobError("worker_lost", "The workers that ran the job ended abnormally.", True))
         steps = _Steps(leased, asyncio.current_task(), self._clock.monotonic_s())
@@ -124,8 +125,7 @@ class JobExecutor:
         try:
             job = _running(kind, steps.leased)
         except (ValidationError, DomainError):
-            text = "The job was enqueued by another version of the service, and cannot be read any more."
-            return self._failed(steps.leased, JobError("job_unreadable", text, retryable=True))
+            return self._unreadable(steps.leased)
         await self._rights.check(steps.leased, kind.scopes.of(job.payload))
         work = self._work_of(kind)
         while True:
@@ -183,6 +183,16 @@ class JobExecutor:
         leaves_data = leased.state is not None or self._kinds[leased.kind].admission is not None
         due_at_us = self._clock.now_us() if leaves_data else None
         return Settlement(leased, JobStatus.FAILED, due_at_us=due_at_us, error=error)
+
+    def _unreadable(self, leased: LeasedJob) -> Settlement:
+        """Return the settlement of a job that this program cannot read: a pause, or failure after the last attempt. A
+        program of the release that wrote the job may no longer run, so the attempts are limited."""
+        if leased.attempts >= ATTEMPTS_MAX:
+            text = "The job was enqueued by another version of the service, and cannot be read any more."
+            return self._failed(leased, JobError("job_unreadable", text, retryable=True))
+        log.warning("job.unreadable", job_id=leased.id, kind=leased.kind)
+        due_at_us = self._clock.now_us() + OTHER_RELEASE_US
+        return Settlement(leased, JobStatus.RUNNING, due_at_us=due_at_us, attempts=leased.attempts)
 
     def _retried(self, leased: LeasedJob, error: Exception) -> Settlement:
         """Return the settlement of a job after an error that may pass: another attempt, or failure after the last."""

@@ -4,7 +4,7 @@ import pytest
 
 from cloud.foundation.db import Database, DatabaseUnavailable
 from cloud.work.jobs import JobError, JobResult, JobStatus
-from cloud.work.jobs.execution import ATTEMPTS_MAX, LEASE_US, RETRY_FIRST_US, UNKNOWN_KIND_US, retry_delay_us
+from cloud.work.jobs.execution import ATTEMPTS_MAX, LEASE_US, OTHER_RELEASE_US, RETRY_FIRST_US, retry_delay_us
 from tests.builders.job_story import JobStory
 from tests.builders.job_works import Failing, Gated, running
 from tests.builders.statement_count import EndingDatabase
@@ -91,15 +91,32 @@ async def test_job_of_an_unknown_kind_waits_for_a_worker_that_knows_it(story: Jo
     (job_id,) = await story.enqueue(kind="test.newer")
     assert await story.worker.step() == 1
     assert (await story.find(job_id)).is_open
-    assert await story.later(UNKNOWN_KIND_US - 1) == 0
+    assert await story.later(OTHER_RELEASE_US - 1) == 0
     assert await story.later(1) == 1
 
 
-async def test_job_with_an_unreadable_payload_fails_without_a_step(story: JobStory):
+async def test_job_with_an_unreadable_payload_waits_for_a_worker_that_can_read_it(story: JobStory):
     (job_id,) = await story.enqueue(payload='{"until":"many"}')
-    await story.worker.step()
-    job = await story.find(job_id)
-    assert (job.status, job.error_code, await story.counted()) == (JobStatus.FAILED, "job_unreadable", [])
+    assert await story.worker.step() == 1
+    assert (await story.find(job_id)).is_open
+    assert await story.later(OTHER_RELEASE_US - 1) == 0
+    story.clock.advance(us=1)
+    assert await story.settle(await story.claim_one())
+
+
+async def test_unreadable_payload_or_state_fails_the_job_after_the_last_attempt(story: JobStory):
+    stored = await story.count_up_to(1)
+    leased = await story.claim_one()
+    await story.save(leased, '{"counted":"many"}')
+    await story.settle(leased, JobStatus.RUNNING, due_at_us=story.clock.now_us())
+    ids = [*stored, *await story.enqueue(payload='{"until":"many"}')]
+    for _ in range(ATTEMPTS_MAX - 1):
+        assert await story.later(OTHER_RELEASE_US) == len(ids)
+    assert [(await story.find(job_id)).is_open for job_id in ids] == [True, True]
+    await story.later(OTHER_RELEASE_US)
+    jobs = [await story.find(job_id) for job_id in ids]
+    assert [(job.status, job.error_code) for job in jobs] == [(JobStatus.FAILED, "job_unreadable")] * 2
+    assert await story.counted() == []
 
 
 async def test_step_that_hangs_is_cancelled_after_the_longest_time_and_retried(
