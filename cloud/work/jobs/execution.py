@@ -21,7 +21,7 @@ from cloud.foundation.viewer import Actor
 from cloud.work.jobs.errors import JobLeaseLost
 from cloud.work.jobs.kind import Advance, AnyKind, Finish, JobFailure, JobWork, RunningJob
 from cloud.work.jobs.lease_store import LeaseStore, Settlement
-from cloud.work.jobs.model import Job, JobError, JobStatus, LeasedJob
+from cloud.work.jobs.model import Job, JobError, JobRow, JobStatus, LeasedJob
 from cloud.work.jobs.rights import AppRights
 
 LEASE_US = 30_000_000
@@ -45,7 +45,7 @@ worker looks at intervals, since a timer for each step would take a quarter of t
 EndListener = Callable[[Transaction, Sequence[Job]], Awaitable[None]]
 """Is called in the transaction that ends jobs, with the ended jobs."""
 
-_JOB_FIELDS = tuple(one.name for one in fields(Job))
+_ROW_FIELDS = tuple(one.name for one in fields(JobRow))
 
 log = structlog.get_logger()
 
@@ -160,12 +160,20 @@ class JobExecutor:
         if outcome.effect is None:
             return done
         async with self._database.transaction() as tx:
-            if not await self.settle(tx, [done]):
+            if not await self._settle_now(tx, [done]):
                 raise JobLeaseLost
             await outcome.effect(tx)
         return None
 
-    async def settle(self, tx: Transaction, settlements: Sequence[Settlement]) -> set[str]:
+    async def settle(self, tx: Transaction, settlements: Sequence[Settlement]) -> None:
+        """Write settlements and report the jobs that they end. Only for a report is it awaited which jobs are
+        changed."""
+        if self._listeners and any(one.status is not JobStatus.RUNNING for one in settlements):
+            await self._settle_now(tx, settlements)
+        elif settlements:
+            await self._leases.settle_later(tx, settlements, self._clock.now_us())
+
+    async def _settle_now(self, tx: Transaction, settlements: Sequence[Settlement]) -> set[str]:
         """Write settlements and report the jobs that they end. Return the ids of the changed jobs."""
         now_us = self._clock.now_us()
         changed = await self._leases.settle(tx, settlements, now_us)
@@ -250,7 +258,7 @@ def release(leased: LeasedJob, due_at_us: int) -> Settlement:
 def ended_job(one: Settlement, now_us: int) -> Job:
     """Return a job as it is after the settlement that ended it."""
     error, result = one.error, one.result
-    values = {name: getattr(one.job, name) for name in _JOB_FIELDS} | {
+    values = {name: getattr(one.job, name) for name in _ROW_FIELDS} | {
         "status": one.status,
         "progress_pct": 100 if one.status is JobStatus.SUCCEEDED else one.job.progress_pct,
         "updated_at_us": now_us,

@@ -57,8 +57,8 @@ class NewJob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """A job as its tenant sees it."""
+class JobRow:
+    """The part of a job that its tenant and its worker need."""
 
     id: str
     tenant_id: str
@@ -74,6 +74,16 @@ class Job:
     progress_pct: int
     created_at_us: int
     started_at_us: int | None
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in OPEN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job(JobRow):
+    """A job as its tenant sees it."""
+
     updated_at_us: int
     completed_at_us: int | None
     error_code: str | None
@@ -83,10 +93,6 @@ class Job:
     result_media_type: str | None
     result_bytes: int | None
     result_expires_at_us: int | None
-
-    @property
-    def is_open(self) -> bool:
-        return self.status in OPEN
 
     @property
     def error(self) -> JobError | None:
@@ -104,9 +110,10 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LeasedJob(Job):
+class LeasedJob(JobRow):
     """A job that this worker alone may run until its lease ends. `lease_token` is the fencing token: a worker whose
-    lease has ended writes nothing to the row. `attempts` counts the claims since `state` was stored last."""
+    lease has ended writes nothing to the row. `attempts` counts the claims since `state` was stored last. A claim
+    returns no column that a worker does not need."""
 
     payload: str = field(repr=False)
     state: str | None = field(repr=False)

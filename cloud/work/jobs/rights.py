@@ -8,7 +8,7 @@ from cloud.access.apps import AppStore, effective
 from cloud.foundation.db import Database
 from cloud.foundation.http import InsufficientScope
 from cloud.work.jobs.kind import JobFailure
-from cloud.work.jobs.model import Job
+from cloud.work.jobs.model import JobRow
 
 
 def check_token(needed: Collection[str], scopes: Collection[str]) -> None:
@@ -26,7 +26,7 @@ class AppRights:
         self._database = database
         self._apps = AppStore()
 
-    async def check(self, job: Job, needed: Collection[str]) -> None:
+    async def check(self, job: JobRow, needed: Collection[str]) -> None:
         """Check that the app of a job still exists and still has the scopes that the job needs. A job that needs none
         reads no data, and a job without an app is the operator's. Raises `JobFailure`."""
         if job.client_id is None or not needed:

@@ -9,17 +9,15 @@ current steps, and gives all jobs back with their stored states.
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from enum import Enum
 
 import structlog
 
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.errors import DomainError
-from cloud.work.jobs.execution import LEASE_US, JobExecutor, release
+from cloud.work.jobs.execution import LEASE_US, JobExecutor
 from cloud.work.jobs.lease_store import (
     DUE_TENANTS,
     NEXT_EXPIRY,
@@ -27,12 +25,12 @@ from cloud.work.jobs.lease_store import (
     Claims,
     DueTenant,
     LeaseStore,
-    Settlement,
     leases,
 )
 from cloud.work.jobs.model import LeasedJob
 from cloud.work.jobs.sharing import FairShares, SplitClaim, split_claim
 from cloud.work.jobs.signals import CHANNEL
+from cloud.work.jobs.slots import JobSlots, Slot, Stop
 
 IDLE_S = 0.5
 """Interval at which a worker looks for due jobs, expired leases and cancelled jobs without a signal."""
@@ -55,33 +53,10 @@ QUERY_S = 0.05
 CLAIMED_MAX = 64
 """Jobs of one claim, so that its transaction stays short."""
 PUMPS = 2
-"""Tasks that settle and claim: while the database commits for one, the jobs of the other run."""
+"""Tasks that settle and claim. While PostgreSQL commits for one, the jobs of the other run. On SQLite, both share a
+commit."""
 
 log = structlog.get_logger()
-
-
-class _Stop(Enum):
-    """The reason for which a worker stops the step of a job."""
-
-    LOST = "lost"  # the job was cancelled or has another worker: nothing is written
-    RELEASED = "released"  # the process stops: the job is given back
-
-
-@dataclass(slots=True, eq=False)
-class _Slot:
-    """A job that this worker runs. `leased_until_s` is the time of the monotonic clock at which its lease ends."""
-
-    leased: LeasedJob
-    began_s: float
-    leased_until_s: float
-    task: "asyncio.Task[None] | None" = field(default=None, repr=False)
-    stop: _Stop | None = None
-
-    def end(self, why: _Stop) -> None:
-        """Cancel the step."""
-        if self.stop is None and self.task is not None:
-            self.stop = why
-            self.task.cancel()
 
 
 class JobWorker:
@@ -101,10 +76,8 @@ class JobWorker:
         self._batch = batch
         self._leases = LeaseStore()
         self._shares = FairShares(slots)
-        self._running: dict[str, _Slot] = {}
         self._claiming: Counter[str] = Counter()  # slots that a claim in progress may fill, for each tenant
         self._claiming_long = 0  # those of them that jobs with long steps may fill
-        self._ended: list[Settlement] = []
         self._due: list[DueTenant] = []  # of the last query, without those that had fewer jobs than their share
         # A signal leaves the list as it is: a claim that runs meanwhile notes by it which of its tenants starve.
         self._due_is_old = False
@@ -113,6 +86,7 @@ class JobWorker:
         self._looked_s = -IDLE_S
         self._draining = False
         self._changed = asyncio.Event()
+        self._jobs = JobSlots(clock, executor, self._must_yield, self._changed)
         self.starving: set[str] = set()
         self.starving_long: set[str] = set()
         self.settled = 0
@@ -143,8 +117,8 @@ class JobWorker:
         if not cancelled:
             self._due_is_old = True
             self._changed.set()
-        elif (slot := self._running.get(cancelled)) is not None:
-            slot.end(_Stop.LOST)
+        elif (slot := self._jobs.running.get(cancelled)) is not None:
+            slot.end(Stop.LOST)
 
     async def step(self) -> int:
         """Sweep, claim and run the jobs that are due now until none is, for a caller that controls the time. Return the
@@ -174,6 +148,7 @@ class JobWorker:
                 begun = await self._write(steps, counts)
                 if not self._due or not (begun or counts):
                     return
+                await asyncio.sleep(0)  # jobs that never wait end now, so their slots are free for the next claim
         except DomainError as error:
             log.warning("jobs.interrupted", code=error.code)
 
@@ -188,11 +163,11 @@ class JobWorker:
 
     async def _stop_cancelled(self) -> None:
         """Stop the jobs that were cancelled without a signal to this process, as by the console beside SQLite."""
-        slots = list(self._running.values())
+        slots = list(self._jobs.running.values())
         if slots:
             rows = await self._database.peek(STILL_LEASED, leases([slot.leased for slot in slots]))
             ours = {row[0] for row in rows}
-            self._stop([slot for slot in slots if slot.leased.id not in ours])
+            self._jobs.stop([slot for slot in slots if slot.leased.id not in ours])
 
     async def _divide(self) -> dict[str, int]:
         """Return the number of jobs to claim of each tenant, and note which tenants starve. The tenants come from the
@@ -206,9 +181,11 @@ class JobWorker:
             self._queried_s = now_s
         if self._passed:
             self._passed = {} if self._long_free() > 0 else {one: s for one, s in self._passed.items() if s > now_s}
-        free, counts = self._slots - len(self._running) - self._claiming.total(), dict[str, int]()
+        free, counts = self._slots - len(self._jobs.running) - self._claiming.total(), dict[str, int]()
+        if self._claiming_long and 0 < self._long_free() < free:
+            free = self._long_free()  # the next turn knows the kinds of the other claim, and fills the last slot
         if free > 0:
-            here = self._claiming + Counter(slot.leased.tenant_id for slot in self._running.values())
+            here = self._claiming + Counter(slot.leased.tenant_id for slot in self._jobs.running.values())
             due = [one for one in self._due if one.tenant_id not in self._passed]
             counts = dict(self._shares.divide(due, here, min(free, self._batch)))
         self.starving = {
@@ -221,7 +198,7 @@ class JobWorker:
     async def _write(self, steps: asyncio.TaskGroup | None, counts: dict[str, int]) -> int:
         """Settle the ended jobs, and claim and begin `counts[tenant_id]` jobs of each tenant, in one transaction.
         Return the number of begun jobs. Raises `DomainError`; the settlements then stay pending."""
-        ended, self._ended = self._ended, []
+        ended, self._jobs.ended = self._jobs.ended, []
         if not ended and not counts:
             return 0
         parts = split_claim(counts, self._long_free())
@@ -232,8 +209,9 @@ class JobWorker:
             async with self._database.transaction() as tx:
                 await self._executor.settle(tx, ended)
                 claims = await self._claim(tx, parts)
+                await asyncio.sleep(0)  # the other pump, if it is ready, shares the commit on SQLite
         except BaseException:
-            self._ended = ended + self._ended
+            self._jobs.ended = ended + self._jobs.ended
             raise
         finally:
             self._claiming -= Counter(counts)  # which also forgets the tenants without a claim
@@ -242,14 +220,12 @@ class JobWorker:
         claimed = [leased for jobs_of in claims for leased in jobs_of()]
         if steps is not None:
             self._note(counts, parts, claimed)
-            now_s = self._clock.monotonic_s()
-            for leased in claimed:
-                self._begin(steps, _Slot(leased, now_s, now_s + LEASE_US / 1e6))
+            self._jobs.begin(steps, claimed)
         return len(claimed)
 
     def _long_free(self) -> int:
         """Return the number of slots that jobs with long steps may fill now."""
-        running = sum(self._executor.has_long_steps(slot.leased) for slot in self._running.values())
+        running = sum(self._executor.has_long_steps(slot.leased) for slot in self._jobs.running.values())
         return self._long_slots - running - self._claiming_long
 
     async def _claim(self, tx: Transaction, parts: SplitClaim) -> Sequence[Claims]:
@@ -274,36 +250,7 @@ class JobWorker:
         self.starving_long = {one.tenant_id for one in self._due if one.tenant_id in waiting_long and not one.running}
         self._due = [one for one in self._due if one.tenant_id not in fewer or one.tenant_id in parts.short]
 
-    def _begin(self, steps: asyncio.TaskGroup, slot: _Slot) -> None:
-        """Run a claimed job. If an earlier claim of it still runs here, its lease has expired, as after a pause of the
-        process: stop it. Its step may end after the new one has begun."""
-        if (expired := self._running.get(slot.leased.id)) is not None:
-            expired.end(_Stop.LOST)
-        self._running[slot.leased.id] = slot
-        slot.task = steps.create_task(self._run(slot), name=f"job {slot.leased.id}")
-        # Not at the end of `_run`, which never begins if the job is cancelled before its task has had its turn.
-        slot.task.add_done_callback(lambda _: self._leave(slot))
-
-    def _leave(self, slot: _Slot) -> None:
-        if self._running.get(slot.leased.id) is slot:  # and not the slot of a later claim
-            del self._running[slot.leased.id]
-        self._changed.set()
-
-    async def _run(self, slot: _Slot) -> None:
-        settlement = None
-        try:
-            settlement = await self._executor.run(slot.leased, lambda: self._must_yield(slot))
-        except asyncio.CancelledError:
-            if slot.stop is None:
-                raise  # the process does not wait any longer
-            if slot.stop is _Stop.RELEASED:
-                settlement = release(slot.leased, slot.leased.created_at_us)
-        except DomainError as error:
-            log.warning("jobs.interrupted", code=error.code)  # the lease ends, and a worker claims the job again
-        if settlement is not None:
-            self._ended.append(settlement)
-
-    def _must_yield(self, slot: _Slot) -> bool:
+    def _must_yield(self, slot: Slot) -> bool:
         """Return whether a job gives up its slot after a step. Each starving tenant gets one slot in this way."""
         if self._draining:
             return True
@@ -327,7 +274,7 @@ class JobWorker:
         """Renew all leases, and stop the jobs that were cancelled, or that another worker has, and the steps that hang.
         If the database is unavailable, stop the jobs whose lease has ended in the meantime."""
         self._executor.stop_overdue()
-        slots = list(self._running.values())
+        slots = list(self._jobs.running.values())
         if not slots:
             return
         now_s = self._clock.monotonic_s()
@@ -337,16 +284,11 @@ class JobWorker:
                 ours = await self._leases.renew(tx, leased, now_us=self._clock.now_us(), lease_us=LEASE_US)
         except DomainError as error:
             log.warning("jobs.interrupted", code=error.code)
-            self._stop([slot for slot in slots if slot.leased_until_s <= now_s])
+            self._jobs.stop([slot for slot in slots if slot.leased_until_s <= now_s])
             return
         for slot in slots:
             slot.leased_until_s = now_s + LEASE_US / 1e6
-        self._stop([slot for slot in slots if slot.leased.id not in ours])
-
-    def _stop(self, slots: Collection[_Slot]) -> None:
-        for slot in slots:
-            if self._running.get(slot.leased.id) is slot:  # a job that has ended meanwhile has no lease either
-                slot.end(_Stop.LOST)
+        self._jobs.stop([slot for slot in slots if slot.leased.id not in ours])
 
     async def _pause(self) -> None:
         """Wait until a job ends, a job is enqueued, a stop is requested, or `IDLE_S` has passed."""
@@ -357,13 +299,7 @@ class JobWorker:
     async def _drain(self) -> None:
         """Let the current steps end, cancel them after `DRAIN_S`, and write the settlements. If the database is
         unavailable, the leases end by themselves."""
-        tasks = [slot.task for slot in self._running.values() if slot.task is not None]
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=DRAIN_S)
-            for slot in list(self._running.values()):
-                slot.end(_Stop.RELEASED)
-            if late:
-                await asyncio.wait(late)
+        await self._jobs.drain(DRAIN_S)
         try:
             await self._write(None, {})
         except DomainError as error:

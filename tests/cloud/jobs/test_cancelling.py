@@ -6,7 +6,7 @@ import pytest
 
 from cloud.work.jobs import JobStatus
 from cloud.work.jobs.execution import LEASE_US
-from cloud.work.jobs.worker import JobWorker
+from cloud.work.jobs.slots import JobSlots
 from tests.builders.job_story import JobStory
 from tests.builders.job_works import Gated, Lingering, running
 from tests.harness.eventually import eventually
@@ -45,14 +45,13 @@ async def test_renewal_stops_a_job_that_was_cancelled_by_another_process(story: 
 
 
 async def test_job_cancelled_before_its_task_begins_leaves_its_slot(story: JobStory, monkeypatch: pytest.MonkeyPatch):
-    begin = JobWorker._begin
+    begin = JobSlots.begin
 
-    def cancelled_at_once(worker: JobWorker, steps: Any, slot: Any) -> None:
-        begin(worker, steps, slot)
-        if slot.leased.id == job_id:
-            worker.signal(job_id)  # as when the claim and the cancellation have one commit
+    def cancelled_at_once(slots: JobSlots, tasks: Any, claimed: Any) -> None:
+        begin(slots, tasks, claimed)
+        worker.signal(job_id)  # as when the claim and the cancellation have one commit
 
-    monkeypatch.setattr(JobWorker, "_begin", cancelled_at_once)
+    monkeypatch.setattr(JobSlots, "begin", cancelled_at_once)
     worker = story.another_worker(slots=1)
     (job_id,) = await story.count_up_to(1)
     async with running(worker):

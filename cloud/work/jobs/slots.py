@@ -1,0 +1,136 @@
+"""The claimed jobs of a worker: begin them, stop single ones, and collect their settlements.
+
+A task runs one job after the other. Before it begins one, it starts another task for the rest, so jobs that wait run
+side by side. A job that never waits costs no task of its own, which would take as long as a short job itself.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+
+import structlog
+
+from cloud.foundation.clock import Clock
+from cloud.foundation.errors import DomainError
+from cloud.work.jobs.execution import LEASE_US, JobExecutor, release
+from cloud.work.jobs.lease_store import Settlement
+from cloud.work.jobs.model import LeasedJob
+
+log = structlog.get_logger()
+
+
+class Stop(Enum):
+    """The reason for which a worker stops the step of a job."""
+
+    LOST = "lost"  # the job was cancelled or has another worker: nothing is written
+    RELEASED = "released"  # the process stops: the job is given back
+
+
+@dataclass(slots=True, eq=False)
+class Slot:
+    """A job that this worker runs. `leased_until_s` is the time of the monotonic clock at which its lease ends. `task`
+    runs the job; None before it begins."""
+
+    leased: LeasedJob
+    began_s: float
+    leased_until_s: float
+    task: "asyncio.Task[None] | None" = field(default=None, repr=False)
+    stop: Stop | None = None
+
+    def end(self, why: Stop) -> None:
+        """Cancel the step. A job that has not begun yet does not begin."""
+        if self.stop is None:
+            self.stop = why
+            if self.task is not None:
+                self.task.cancel()
+
+
+class JobSlots:
+    """Runs the claimed jobs of a worker. `running` has the jobs that have not ended, by their ids, and `ended` the
+    settlements to write. `must_yield` tells whether a job gives up its slot after a step. `changed` is set at each end
+    of a job."""
+
+    def __init__(
+        self, clock: Clock, executor: JobExecutor, must_yield: Callable[[Slot], bool], changed: asyncio.Event
+    ) -> None:
+        self._clock = clock
+        self._executor = executor
+        self._must_yield = must_yield
+        self._changed = changed
+        self._claimed: deque[Slot] = deque()
+        self._is_starting = False  # a task was started for the claimed jobs and has not had its first turn
+        self.running: dict[str, Slot] = {}
+        self.ended: list[Settlement] = []
+
+    def begin(self, tasks: asyncio.TaskGroup, claimed: Iterable[LeasedJob]) -> None:
+        """Run claimed jobs. If an earlier claim of a job still runs here, its lease has expired, as after a pause of
+        the process: stop it. Its step may end after the new one has begun."""
+        now_s = self._clock.monotonic_s()
+        for leased in claimed:
+            if (expired := self.running.get(leased.id)) is not None:
+                expired.end(Stop.LOST)
+            self.running[leased.id] = slot = Slot(leased, now_s, now_s + LEASE_US / 1e6)
+            self._claimed.append(slot)
+        self._start(tasks)
+
+    def stop(self, slots: Iterable[Slot]) -> None:
+        """Stop jobs that this worker has lost."""
+        for slot in slots:
+            if self.running.get(slot.leased.id) is slot:  # a job that has ended meanwhile has no lease either
+                slot.end(Stop.LOST)
+
+    async def drain(self, within_s: float) -> None:
+        """Wait until the jobs have ended. Cancel those that take longer than `within_s`, to give them back."""
+        try:
+            async with asyncio.timeout(within_s):
+                await self._wait()
+        except TimeoutError:
+            for slot in list(self.running.values()):
+                slot.end(Stop.RELEASED)
+            await self._wait()
+
+    async def _wait(self) -> None:
+        while self.running:
+            self._changed.clear()
+            await self._changed.wait()
+
+    def _start(self, tasks: asyncio.TaskGroup) -> None:
+        if self._claimed and not self._is_starting:
+            self._is_starting = True
+            tasks.create_task(self._run_claimed(tasks), name="jobs")
+
+    async def _run_claimed(self, tasks: asyncio.TaskGroup) -> None:
+        """Run claimed jobs until none is left. A task that was cancelled, to stop its job, begins no other job."""
+        self._is_starting = False
+        task = asyncio.current_task()
+        assert task is not None, "a coroutine runs in a task"
+        while self._claimed and not task.cancelling():
+            slot = self._claimed.popleft()
+            self._start(tasks)
+            slot.task = task
+            try:
+                settlement = await self._run(slot)
+                if settlement is not None:
+                    self.ended.append(settlement)
+            finally:
+                self._leave(slot)
+
+    def _leave(self, slot: Slot) -> None:
+        if self.running.get(slot.leased.id) is slot:  # and not the slot of a later claim
+            del self.running[slot.leased.id]
+        self._changed.set()
+
+    async def _run(self, slot: Slot) -> Settlement | None:
+        """Return the settlement of a job after its steps; None if nothing is left to write."""
+        try:
+            if slot.stop is None:
+                return await self._executor.run(slot.leased, lambda: self._must_yield(slot))
+        except asyncio.CancelledError:
+            if slot.stop is None:
+                raise  # the process does not wait any longer
+        except DomainError as error:
+            log.warning("jobs.interrupted", code=error.code)  # the lease ends, and a worker claims the job again
+            return None
+        return release(slot.leased, slot.leased.created_at_us) if slot.stop is Stop.RELEASED else None
