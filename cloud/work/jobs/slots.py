@@ -49,8 +49,8 @@ class Slot:
 
 class JobSlots:
     """Runs the claimed jobs of a worker. `running` has the jobs that have not ended, by their ids, and `ended` the
-    settlements to write. `must_yield` tells whether a job gives up its slot after a step. `changed` is set at each end
-    of a job."""
+    settlements to write. `must_yield` returns whether a job gives up its slot after a step. `changed` is set when a job
+    ends."""
 
     def __init__(
         self, clock: Clock, executor: JobExecutor, must_yield: Callable[[Slot], bool], changed: asyncio.Event

@@ -1,12 +1,15 @@
 """A worker runs the steps of a job: each effect once, also after an interruption, and a failure has its reason."""
 
+import asyncio
+
 import pytest
 
 from cloud.foundation.db import Database, DatabaseUnavailable
-from cloud.work.jobs import JobError, JobResult, JobStatus
+from cloud.work.jobs import Finish, JobError, JobResult, JobStatus
 from cloud.work.jobs.execution import ATTEMPTS_MAX, LEASE_US, OTHER_RELEASE_US, RETRY_FIRST_US, retry_delay_us
+from tests.builders.counting_jobs import Counting
 from tests.builders.job_story import JobStory
-from tests.builders.job_works import Failing, Gated, running
+from tests.builders.job_works import Failing, Gated, Running, running
 from tests.builders.statement_count import EndingDatabase
 from tests.harness.eventually import eventually
 
@@ -117,6 +120,19 @@ async def test_unreadable_payload_or_state_fails_the_job_after_the_last_attempt(
     jobs = [await story.find(job_id) for job_id in ids]
     assert [(job.status, job.error_code) for job in jobs] == [(JobStatus.FAILED, "job_unreadable")] * 2
     assert await story.counted() == []
+
+
+async def test_jobs_that_never_wait_share_a_task(story: JobStory):
+    tasks = list[object]()
+
+    class Noting(Counting):
+        async def step(self, job: Running) -> Finish:
+            tasks.append(asyncio.current_task())
+            return Finish()
+
+    await story.enqueue(3)
+    assert await story.another_worker(Noting(story.clock)).step() == 3
+    assert (len(tasks), len(set(tasks))) == (3, 1)
 
 
 async def test_step_that_hangs_is_cancelled_after_the_longest_time_and_retried(
