@@ -60,6 +60,12 @@ class _RandomStock:
 
 _random = _RandomStock()
 
+
+def new_span_id() -> str:
+    """Return a random span id."""
+    return _random.hex(_SPAN_BYTES)
+
+
 INNER_SPANS_MAX = 64
 """Spans within a local root. A request has fewer than ten; a job with thousands of steps has those of its beginning."""
 
@@ -148,10 +154,10 @@ def current_context() -> TraceContext | None:
 
 
 def continued(traceparent: str | None) -> str:
-    """Return the `traceparent` for work that this work causes: of the current span or, outside of a trace,
-    `traceparent`. If that is missing too, begin a new trace."""
+    """Return the `traceparent` for work in the trace of `traceparent` that the current work causes: the current span if
+    it is in this trace, otherwise `traceparent`. If that is None: the current span, or a new trace."""
     context = current_context()
-    if context is not None:
+    if context is not None and (traceparent is None or context.trace_id in traceparent):
         return context.traceparent
     return traceparent or begin_trace().traceparent
 

@@ -20,6 +20,7 @@ from cloud.foundation.db import Database
 from cloud.foundation.http import Parts
 from cloud.foundation.objects import Download, LocalObjects, Result, Results
 from cloud.foundation.objects.routes import routes as download_routes
+from cloud.foundation.tracing import spans_of
 from cloud.foundation.viewer import SecrecyLevel
 from cloud.work.imports.routes import routes as upload_routes
 from cloud.work.jobs.model import JobError, JobResult, JobStatus, LeasedJob
@@ -146,7 +147,7 @@ async def job_desk(
         await apps.register((south if name == "south" else home).operator, wanted, by_operator=True)
     rows = (*routes(parts), *upload_routes(parts), *download_routes(parts))
     async with (
-        surface(*rows, tokens=KnownTokens(CALLERS), clock=clock) as served,
+        surface(*rows, tokens=KnownTokens(CALLERS), clock=clock, spans=parts.shared(spans_of)) as served,
         # Beside other tests, many concurrent requests may take longer than the five seconds of httpx.
         httpx.AsyncClient(base_url=served.url(""), headers={"Connection": "close"}, timeout=60) as client,
     ):

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from cloud.access.audit.tables import audit_entries
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
+from cloud.foundation.tracing import Spans
 from cloud.work.jobs import Job, JobWork
 from cloud.work.jobs.execution import JobExecutor
 from cloud.work.jobs.worker import JobWorker
@@ -22,6 +23,7 @@ class JobStory(JobRows):
     def __init__(self, database: Database, work: JobWork[Any, Any] | None = None, slots: int = 4) -> None:
         super().__init__(database, HandClock())
         self.ended: list[Job] = []
+        self.spans = Spans(database)
         self.worker = self.another_worker(work, slots=slots)
 
     def another_worker(
@@ -36,7 +38,9 @@ class JobStory(JobRows):
         database, clock = database or self.database, clock or self.clock
         made = work or Counting(clock)
         kinds = {kind.name: kind for kind in KINDS}
-        executor = JobExecutor(database, clock, kinds, lambda kind: made, [self._report], result_days=30)
+        executor = JobExecutor(
+            database, clock, kinds, lambda kind: made, [self._report], result_days=30, spans=self.spans
+        )
         return JobWorker(database, clock, executor, slots)
 
     async def _report(self, tx: Transaction, ended: Sequence[Job]) -> None:

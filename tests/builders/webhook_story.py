@@ -15,6 +15,7 @@ from cloud.foundation.db import Database, Transaction, insert
 from cloud.foundation.egress import AllowList, Egress
 from cloud.foundation.events import Outbox, Relay
 from cloud.foundation.ids import UlidIds
+from cloud.foundation.tracing import Spans
 from cloud.foundation.viewer import SecrecyLevel, Viewer
 from cloud.partners.webhooks import DeliveryWorker, FanOut, Settling, new_secret, secret_key
 from cloud.partners.webhooks.in_flight import InFlight, Limits
@@ -53,13 +54,14 @@ class WebhookStory:
     def __post_init__(self) -> None:
         self.ids = UlidIds(self.clock)
         self.outbox = Outbox(self.ids)
+        self.spans = Spans(self.database)
         self._egresses: list[Egress] = []
         self.relay = self.another_relay()
         self.in_flight = InFlight(self.limits)
         self.worker = self.another_worker(in_flight=self.in_flight)
 
     def another_relay(self, after: Callable[[], None] | None = None) -> Relay:
-        return Relay(self.database, self.outbox, [FanOut(self.clock, self.ids)], self.clock, after)
+        return Relay(self.database, self.outbox, [FanOut(self.clock, self.ids)], self.clock, after, self.spans)
 
     def another_worker(self, database: Database | None = None, in_flight: InFlight | None = None) -> DeliveryWorker:
         """Return the delivery worker of a second process, on the same database or on the given one."""
@@ -76,6 +78,7 @@ class WebhookStory:
             lambda: MASTER,
             Settling(self.clock, self.outbox, Audit(self.clock), self.chance),
             in_flight or InFlight(self.limits),
+            self.spans,
         )
 
     async def close(self) -> None:
@@ -147,7 +150,14 @@ class WebhookStory:
             return await self.emit(tx, key, type, home=home, **data)
 
     async def emit(
-        self, tx: Transaction, key: str, type: str = UPDATED, *, home: Household | None = None, **data: Any
+        self,
+        tx: Transaction,
+        key: str,
+        type: str = UPDATED,
+        *,
+        home: Household | None = None,
+        traceparent: str | None = None,
+        **data: Any,
     ) -> str:
         home = home or self.home
         return await self.outbox.emit(
@@ -157,6 +167,7 @@ class WebhookStory:
             key=key,
             payload={"incident_id": key, **data},
             at_us=self.clock.now_us(),
+            traceparent=traceparent,
         )
 
     async def fan_out(self) -> None:

@@ -12,6 +12,7 @@ from cloud.foundation.observability import EVENTS_PARKED, EVENTS_WAITING, Metric
 from cloud.foundation.process import Process, Role
 from cloud.foundation.retention import AgedRows, Kind
 from cloud.foundation.supplies import Need
+from cloud.foundation.tracing import spans_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,8 @@ def jobs(process: Process) -> Jobs:
     loops = []
     if Role.WORKER in process.roles:
         found = process.supplies[SUBSCRIBERS](process)
-        relay = Relay(process.database, outbox, found.each, process.clock, found.after)
+        spans = process.shared(spans_of)
+        relay = Relay(process.database, outbox, found.each, process.clock, found.after, spans)
         loops.append(Loop("relay", relay.run))
     return Jobs(
         loops=loops,

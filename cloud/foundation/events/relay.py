@@ -7,7 +7,7 @@ attempt, parked for an operator.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -18,6 +18,7 @@ from cloud.foundation.events.errors import LeaseLost
 from cloud.foundation.events.model import ClaimedEvent, DomainEvent
 from cloud.foundation.events.store import Outbox
 from cloud.foundation.stopping import pause
+from cloud.foundation.tracing import Spans, traced
 
 log = structlog.get_logger()
 
@@ -47,7 +48,8 @@ def retry_delay_us(attempts: int) -> int:
 
 class Relay:
     """Delivers domain events to their subscribers. Several relays may run, in one process or in many. `after` is called
-    after deliveries, to wake the worker that processes the subscribers' rows."""
+    after deliveries, to wake the worker that processes the subscribers' rows. `spans` records a span of each delivery,
+    in the trace of the change that the event reports; None: none is recorded."""
 
     def __init__(
         self,
@@ -56,8 +58,10 @@ class Relay:
         subscribers: Sequence[Subscriber],
         clock: Clock,
         after: Callable[[], None] | None = None,
+        spans: Spans | None = None,
     ) -> None:
         self._database = database
+        self._spans = spans
         self._after = after
         self._outbox = outbox
         self._subscribers = subscribers
@@ -97,6 +101,20 @@ class Relay:
 
     async def _hand_on(self, claimed: ClaimedEvent) -> None:
         event = claimed.event
+        attributes: dict[str, Any] = {"argus.event.id": event.id, "argus.event.type": event.type}
+        with traced(
+            self._spans,
+            self._clock,
+            event.tenant_id,
+            "event.deliver",
+            "consumer",
+            traceparent=event.traceparent,
+            attributes=attributes,
+        ):
+            await self._deliver(claimed, attributes)
+
+    async def _deliver(self, claimed: ClaimedEvent, attributes: dict[str, Any]) -> None:
+        event = claimed.event
         try:
             async with self._database.transaction() as tx:
                 for subscriber in self._subscribers:
@@ -107,6 +125,7 @@ class Relay:
         except DatabaseUnavailable:
             raise  # not a fault of the event: its lease expires, and a worker claims it again
         except Exception as error:
+            attributes["error.type"] = type(error).__name__
             await self._put_back(claimed, type(error).__name__)
 
     async def _put_back(self, claimed: ClaimedEvent, why: str) -> None:

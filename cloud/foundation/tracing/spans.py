@@ -9,8 +9,8 @@ Every span is stored, whatever the sampled flag of its caller. Sampling applies 
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import structlog
@@ -20,7 +20,7 @@ from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Prepared, Transaction
 from cloud.foundation.errors import DomainError
 from cloud.foundation.process import Process
-from cloud.foundation.trace import LocalRoot
+from cloud.foundation.trace import CURRENT, LocalRoot, begin_trace
 from cloud.foundation.tracing.record import OMITTED, SPANS, Span
 from cloud.foundation.tracing.tables import spans as table
 from cloud.foundation.viewer import Viewer
@@ -141,6 +141,33 @@ class Spans:
                 await self.flush()
             except DomainError as error:
                 log.warning("spans.not_written", code=error.code, waiting=len(self._waiting), given_up=self.dropped)
+
+
+@contextmanager
+def traced(
+    spans: Spans | None,
+    clock: Clock,
+    tenant_id: str,
+    name: str,
+    kind: str,
+    *,
+    traceparent: str | None,
+    attributes: dict[str, Any],
+) -> Iterator[LocalRoot]:
+    """Run a block as a span of `traceparent`, or of a new trace if that is None or invalid. Record it with the spans
+    within it, unless `spans` is None. The block may add attributes; with `error.type`, or with an exception, the span
+    has the status error."""
+    root = LocalRoot(begin_trace(traceparent), clock.now_us())
+    before = CURRENT.set(root)
+    try:
+        yield root
+    except BaseException as error:
+        attributes.setdefault("error.type", error.code if isinstance(error, DomainError) else type(error).__name__)
+        raise
+    finally:
+        CURRENT.reset(before)
+        if spans is not None:
+            spans.end(root, clock, tenant_id, name, kind, attributes, failed="error.type" in attributes)
 
 
 def spans_of(process: Process) -> Spans:

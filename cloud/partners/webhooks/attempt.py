@@ -1,9 +1,11 @@
 """Sign one webhook delivery, send it and read the response. schedule.py plans retries, settling.py
 writes the result."""
 
+from typing import Any
+
 from cloud.foundation.clock import Clock
 from cloud.foundation.egress import Egress, Failure, Response
-from cloud.foundation.trace import begin_trace
+from cloud.foundation.tracing import Spans, traced
 from cloud.partners.webhooks.delivery import LeasedDelivery
 from cloud.partners.webhooks.model import Attempt, ErrorCode
 from cloud.partners.webhooks.redaction import redacted_head
@@ -14,15 +16,40 @@ HTTP_OK, HTTP_REDIRECT, HTTP_REFUSED, HTTP_GONE = 200, 300, 400, 410
 SECOND_US = 1_000_000
 
 
-async def send(delivery: LeasedDelivery, egress: Egress, clock: Clock) -> None:
-    """Send a delivery once and record the attempt in the delivery (`delivery.end`), even if no response came."""
+async def send(delivery: LeasedDelivery, egress: Egress, clock: Clock, spans: Spans | None = None) -> None:
+    """Send a delivery once and record the attempt in the delivery (`delivery.end`), even if no response came. `spans`
+    records the attempt as a span, in the trace of the change that caused the event."""
+    attributes: dict[str, Any] = {
+        "argus.webhook.id": delivery.webhook_id,
+        "argus.delivery.id": delivery.id,
+        "argus.delivery.attempt": delivery.attempts + 1,
+        "argus.event.id": delivery.event_id,
+        "argus.event.type": delivery.event,
+    }
+    with traced(
+        spans,
+        clock,
+        delivery.tenant_id,
+        "webhook.attempt",
+        "client",
+        traceparent=delivery.traceparent,
+        attributes=attributes,
+    ) as root:
+        await _send(delivery, egress, clock, root.context.traceparent)
+        attempt = delivery.attempt
+        if attempt is not None and attempt.response_status is not None:
+            attributes["http.response.status_code"] = attempt.response_status
+        if attempt is not None and attempt.error_code is not None:
+            attributes["error.type"] = attempt.error_code.value
+
+
+async def _send(delivery: LeasedDelivery, egress: Egress, clock: Clock, traceparent: str) -> None:
     begun_us, begun_s = clock.now_us(), clock.monotonic_s()
     body = delivery.body.encode()
     headers = {
         "Content-Type": "application/json",
         **delivery.signer.headers(delivery.event_id, begun_us // SECOND_US, body, delivery.keys),
-        # The trace of the change that caused the event, so that receiver and operator see the same trace.
-        "traceparent": begin_trace(delivery.traceparent).traceparent,
+        "traceparent": traceparent,  # so that receiver and operator see the same trace
     }
     response = await egress.request("POST", delivery.endpoint.url, headers=headers, body=body)
     duration_ms = max(0, round((clock.monotonic_s() - begun_s) * 1000))

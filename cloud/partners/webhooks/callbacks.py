@@ -17,7 +17,7 @@ from cloud.access.apps import AppStore
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Prepared, Transaction, insert
 from cloud.foundation.ids import Ids
-from cloud.foundation.trace import begin_trace
+from cloud.foundation.trace import continued
 from cloud.foundation.viewer import Viewer
 from cloud.partners.webhooks.delivery_store import DeliveryStore, NewDelivery
 from cloud.partners.webhooks.errors import TooManyCallbackAddresses, WebhookHostNotAllowed
@@ -134,7 +134,7 @@ class CallbackQueue:
             # Apart from the lane of the events about the object, whose deliveries the relay queues.
             lane=f"callback {callback.subject_id}",
             body=message_body(callback.event, callback.at_us, callback.data),
-            traceparent=begin_trace(callback.traceparent).traceparent,
+            traceparent=continued(callback.traceparent),
         )
         await self._deliveries.queue(tx, new, now_us)
 

@@ -9,7 +9,7 @@ from cloud.foundation.clock import Clock
 from cloud.foundation.db import Transaction
 from cloud.foundation.events import DomainEvent
 from cloud.foundation.ids import Ids
-from cloud.foundation.trace import begin_trace
+from cloud.foundation.trace import continued
 from cloud.partners.webhooks.delivery_store import DeliveryStore, NewDelivery
 from cloud.partners.webhooks.endpoint_store import EndpointStore, Listener
 from cloud.partners.webhooks.messages import DISABLED_EVENT, PublicEvent, Translate, message_body, untranslated
@@ -61,7 +61,7 @@ class FanOut:
         if not listeners:
             return
         body = message_body(public.type, event.at_us, public.data)
-        traceparent = begin_trace(event.traceparent).traceparent
+        traceparent = continued(event.traceparent)
         queued: list[tuple[NewDelivery, bool]] = []
         missed: list[NewDelivery] = []
         for listener in listeners:

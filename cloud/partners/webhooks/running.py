@@ -12,6 +12,7 @@ from cloud.foundation.ids import Ids
 from cloud.foundation.jobs import Jobs, Loop
 from cloud.foundation.process import Process, Role
 from cloud.foundation.settings import Settings
+from cloud.foundation.tracing import spans_of
 from cloud.partners.webhooks.backlog import webhooks_sampler
 from cloud.partners.webhooks.callbacks import CallbackQueue
 from cloud.partners.webhooks.catalogue import public_event
@@ -54,7 +55,8 @@ def worker_of(process: Process) -> DeliveryWorker:
     # Spreads retries; not a secret.
     settling = Settling(clock, Outbox(process.ids), Audit(clock), random.Random().random)  # noqa: S311
     egress = Egress(allow_list(process.settings))
-    return DeliveryWorker(process.database, clock, egress, process.master, settling)
+    spans = process.shared(spans_of)
+    return DeliveryWorker(process.database, clock, egress, process.master, settling, spans=spans)
 
 
 def subscribers_of(process: Process) -> Subscribers:

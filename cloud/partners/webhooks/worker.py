@@ -20,6 +20,7 @@ from cloud.foundation.db import Database
 from cloud.foundation.egress import Egress
 from cloud.foundation.errors import DomainError
 from cloud.foundation.master_key import MasterKey
+from cloud.foundation.tracing import Spans
 from cloud.partners.webhooks.attempt import send
 from cloud.partners.webhooks.claiming import Claimer
 from cloud.partners.webhooks.delivery import DeliveryState, LeasedDelivery
@@ -64,9 +65,11 @@ class DeliveryWorker:
         master: Callable[[], MasterKey],
         settling: Settling,
         in_flight: InFlight | None = None,
+        spans: Spans | None = None,
     ) -> None:
         """Store the parts of the worker. `master` loads the master key for signing; without the key file the worker
-        retries later."""
+        retries later. `spans` records the attempts; None: they are not recorded."""
+        self._spans = spans
         self._database = database
         self._clock = clock
         self._egress = egress
@@ -189,7 +192,7 @@ class DeliveryWorker:
 
     async def _send(self, delivery: LeasedDelivery) -> None:
         try:
-            await send(delivery, self._egress, self._clock)
+            await send(delivery, self._egress, self._clock, self._spans)
         except Exception as error:
             log.error("delivery.attempt_broken", delivery_id=delivery.id, why=type(error).__name__)
             delivery.fail_internally(self._clock.now_us(), delivery.endpoint)

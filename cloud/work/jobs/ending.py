@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from cloud.foundation.db import Transaction
 from cloud.foundation.events import SECRECY, NewEvent, Outbox
 from cloud.foundation.process import Process
+from cloud.foundation.trace import continued
 from cloud.work.jobs.callbacks import Callback, CallbackSender, callbacks_of
 from cloud.work.jobs.event_types import event_of
 from cloud.work.jobs.model import Job
@@ -36,7 +37,7 @@ def ends_of(process: Process) -> JobEnds:
 
 def _event(job: Job) -> NewEvent:
     payload = {**shown(job), SECRECY: job.secrecy_level.word}
-    return NewEvent(event_of(job.status), job, job.id, payload, _ended_at_us(job), job.traceparent)
+    return NewEvent(event_of(job.status), job, job.id, payload, _ended_at_us(job), continued(job.traceparent))
 
 
 def _callback(job: Job, event_id: str) -> Callback | None:

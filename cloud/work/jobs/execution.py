@@ -16,7 +16,8 @@ from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.errors import DomainError
 from cloud.foundation.retention import DAY_US
-from cloud.foundation.trace import begin_trace
+from cloud.foundation.trace import SpanTimer, current_context
+from cloud.foundation.tracing import Spans, traced
 from cloud.foundation.viewer import Actor
 from cloud.work.jobs.errors import JobLeaseLost
 from cloud.work.jobs.kind import Advance, AnyKind, Finish, JobFailure, JobWork, RunningJob
@@ -58,7 +59,7 @@ def retry_delay_us(attempts: int) -> int:
 class JobExecutor:
     """Runs claimed jobs of the kinds `kinds`; `works` makes the work of a kind. `listeners` are called in the
     transaction that ends a job. Results are kept for `result_days` days. `long_kinds` are the names of the kinds with
-    long steps."""
+    long steps. `spans` records each run of a job, in the trace of the request that started the job."""
 
     def __init__(
         self,
@@ -69,7 +70,9 @@ class JobExecutor:
         listeners: Sequence[EndListener] = (),
         *,
         result_days: int,
+        spans: Spans | None = None,
     ) -> None:
+        self._spans = spans
         self._database = database
         self._clock = clock
         self._kinds = kinds
@@ -88,6 +91,22 @@ class JobExecutor:
     async def run(self, leased: LeasedJob, must_yield: Callable[[], bool]) -> Settlement | None:
         """Run the steps of a job until it ends, fails, or `must_yield` returns True after a step. Return the settlement
         to write; None if nothing is left to write, since the job was settled here or its lease is lost."""
+        attributes: dict[str, Any] = {
+            "argus.job.id": leased.id,
+            "argus.job.kind": leased.kind,
+            "argus.job.attempt": leased.attempts,
+        }
+        name = "job.run" if leased.is_open else "job.clean_up"
+        parent = leased.traceparent
+        with traced(
+            self._spans, self._clock, leased.tenant_id, name, "consumer", traceparent=parent, attributes=attributes
+        ):
+            settlement = await self._run(leased, must_yield)
+            if settlement is not None and settlement.error is not None:
+                attributes["error.type"] = settlement.error.code
+        return settlement
+
+    async def _run(self, leased: LeasedJob, must_yield: Callable[[], bool]) -> Settlement | None:
         kind = self._kinds.get(leased.kind)
         if not leased.is_open:
             await self._clean_up(leased, kind)
@@ -130,7 +149,8 @@ class JobExecutor:
         work = self._work_of(kind)
         while True:
             steps.began_s = self._clock.monotonic_s()
-            outcome = await work.step(job)
+            with SpanTimer("job.step"):
+                outcome = await work.step(job)
             if isinstance(outcome, Finish):
                 return await self._finish(steps.leased, outcome)
             progress_pct = min(99, max(steps.leased.progress_pct, outcome.progress_pct))
@@ -283,7 +303,7 @@ def _running(kind: AnyKind, leased: LeasedJob) -> RunningJob[Any, Any]:
         leased.secrecy_level,
         subject=leased.subject,
         client_id=leased.client_id,
-        trace=None if leased.traceparent is None else begin_trace(leased.traceparent),
+        trace=current_context(),
     )
     payload = kind.payload.model_validate_json(leased.payload)
     state = kind.state() if leased.state is None else kind.state.model_validate_json(leased.state)

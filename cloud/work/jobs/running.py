@@ -5,6 +5,7 @@ from typing import Any
 from cloud.foundation.housekeeping import Chore
 from cloud.foundation.jobs import Jobs, Loop
 from cloud.foundation.process import Process, Role
+from cloud.foundation.tracing import spans_of
 from cloud.work.jobs.backlog import jobs_sampler
 from cloud.work.jobs.ending import ends_of
 from cloud.work.jobs.execution import JobExecutor
@@ -30,6 +31,7 @@ def worker_of(process: Process) -> JobWorker:
         make_work,
         [process.shared(ends_of).report],
         result_days=section.result_days,
+        spans=process.shared(spans_of),
     )
     worker = JobWorker(process.database, process.clock, executor, section.slots)
     process.shared(bell_of).attach(worker.signal)
