@@ -13,7 +13,7 @@ import asyncio
 import ssl
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
@@ -282,12 +282,18 @@ class MqttSession:
         opened = self._client.socket()
         return opened.fault() if isinstance(opened, DatedSocket) else None
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> asyncio.Future[None]:
+    def publish(
+        self, topic: str, payload: bytes, *, retain: bool = False, user_properties: Sequence[tuple[str, str]] = ()
+    ) -> asyncio.Future[None]:
         """Send a message with QoS 1 at once; await `slot` first. The future completes at the PUBACK, which does not
         mean that the cloud has the message. The future raises MqttRefused if the broker rejected the message, and
         MqttUnavailable if the connection ended first."""
         self._check()
-        info = self._client.publish(topic, payload, qos=1, retain=retain)
+        properties = None
+        if user_properties:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho has not typed it
+            properties.UserProperty = list(user_properties)
+        info = self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
         self._check_sending(info.rc)
         self._free_slots -= 1
         ack = self._await_ack(info.mid, len(topic) + len(payload))

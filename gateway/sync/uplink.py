@@ -36,6 +36,7 @@ from protocols.uplink.envelope import Envelope, encode_envelope, sign_hash, trac
 from protocols.uplink.lanes import Lane
 from protocols.uplink.reconnection import ReconnectWait
 from protocols.uplink.status import Mark, Status, StoreState, encode_status
+from protocols.uplink.trace_properties import trace_properties
 from protocols.waits import GrowingWait
 
 __all__ = ["LaneProgress", "Uplink", "UplinkSettings", "UplinkState"]
@@ -333,7 +334,8 @@ class Uplink:
             traceparent=traceparent_of(chain_hash),
         )
         data = encode_envelope(envelope)
-        published = session.publish(self._up[due.flow.lane], data)
+        properties = trace_properties(due.batch.kind, chain_hash, self._clock.wall_us())
+        published = session.publish(self._up[due.flow.lane], data, user_properties=properties)
         published.add_done_callback(lambda done: self._check_published(session, due, flows, done))
         flows.note_sending(due, self._clock.monotonic_s())
         self._sent_batches += 1

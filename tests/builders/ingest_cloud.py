@@ -18,6 +18,7 @@ from cloud.foundation.events import Outbox
 from cloud.foundation.events.tables import outbox_events
 from cloud.foundation.ids import UlidIds
 from cloud.foundation.objects import ObjectStore
+from cloud.foundation.tracing import Spans
 from cloud.foundation.viewer import Actor
 from cloud.vehicles.fleet import Fleet
 from cloud.vehicles.ingest.group import GroupWriter
@@ -114,8 +115,14 @@ class CloudUnderTest:
         self.book = QuotaBook(quotas or IngestSection())
         settings = settings or IngestSettings(retry_least_s=0.001, retry_most_s=0.002, live_wait_s=0.0)
         packer = None if objects is None else WaveformPacker(objects, self.clock, self.ids)
+        self.spans = Spans(database)
         self.ingest = Ingest(
-            database=database, writer=self.writer(), clock=self.clock, packer=packer, settings=settings
+            database=database,
+            writer=self.writer(),
+            clock=self.clock,
+            packer=packer,
+            settings=settings,
+            spans=self.spans,
         )
 
     def writer(self) -> GroupWriter:

@@ -26,6 +26,7 @@ from cloud.vehicles.ingest.broker_link import BrokerLink
 from cloud.vehicles.ingest.limits import IngestSettings
 from cloud.vehicles.ingest.source import read_delivery
 from protocols.errors import RemoteProtocolError
+from protocols.uplink.trace_properties import PUBLISHED_AT, read_published_at_us
 
 log = structlog.get_logger()
 
@@ -81,6 +82,7 @@ class AmqpSource(BrokerLink):
                 message.body,
                 received_at_us=self._clock.now_us(),
                 accept=accept,
+                published_at_us=_published_at_us(message),
             )
         except RemoteProtocolError as error:
             log.warning("ingest.topic_unknown", why=error.reason)
@@ -91,3 +93,10 @@ class AmqpSource(BrokerLink):
         elif not self._arrived.has_room or not self._arrived.put(delivery):
             self._leave_out()
             await connection.accept(message)
+
+
+def _published_at_us(message: AbstractIncomingMessage) -> int | None:
+    """Return the vehicle's time of publishing. RabbitMQ makes headers of the user properties of MQTT."""
+    value = message.headers.get(PUBLISHED_AT)
+    text = value.decode(errors="replace") if isinstance(value, bytes) else value
+    return read_published_at_us({PUBLISHED_AT: text}) if isinstance(text, str) else None

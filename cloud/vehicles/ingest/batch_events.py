@@ -35,6 +35,8 @@ class BatchEvents:
         self._outbox = outbox
         self._now_us = now_us
         self._added: list[NewEvent] = []
+        self.traceparents: set[str] = set()
+        """The trace contexts of the batches that caused events."""
 
     def add(self, one: Opened, event_type: str, payload: Mapping[str, Any]) -> None:
         """Add an event about a batch, with the trace context of the batch."""
@@ -44,6 +46,8 @@ class BatchEvents:
         self, gateway: RegisteredGateway, event_type: str, payload: Mapping[str, Any], *, traceparent: str | None = None
     ) -> None:
         """Add an event about a gateway. The gateway's id is added to the payload."""
+        if traceparent is not None:
+            self.traceparents.add(traceparent)
         payload = {"gateway_id": gateway.id, **payload}
         self._added.append(NewEvent(event_type, gateway, gateway.id, payload, self._now_us, traceparent))
 

@@ -31,6 +31,7 @@ from cloud.vehicles.ingest.acks import ack_of
 from cloud.vehicles.ingest.arrivals import Arrival, arrivals_of, sequences_near
 from cloud.vehicles.ingest.aside import Aside
 from cloud.vehicles.ingest.batch_events import BatchEvents, place_of
+from cloud.vehicles.ingest.batch_spans import traced_batches
 from cloud.vehicles.ingest.entering import BatchWriter, EnteredBatch, device_keys_of
 from cloud.vehicles.ingest.epoch_gate import EpochGate
 from cloud.vehicles.ingest.lane_book import LaneBook
@@ -72,13 +73,14 @@ class Tally:
 
 @dataclass(slots=True)
 class Written:
-    """The result of writing a group of batches. After the commit the caller caches `learned`, calls `charges.keep` and
-    sends `acks`."""
+    """The result of writing a group of batches. After the commit the caller caches `learned`, calls `charges.keep`,
+    records the spans of `traced` and sends `acks`."""
 
     charges: QuotaCharges
     acks: list[DueAck] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
     learned: dict[object, int] = field(default_factory=dict)
+    traced: list[Opened] = field(default_factory=list)
 
 
 class GroupWriter:
@@ -136,6 +138,7 @@ class _GroupInHand:
         await self._aside.write()
         await self._save_quotas()
         await self._events.write()
+        self._written.traced = traced_batches([new.one for new in self._entered], self._events.traceparents)
         return self._written
 
     async def _store(self, by_lane: Mapping[LaneKey, Sequence[Opened]]) -> None:

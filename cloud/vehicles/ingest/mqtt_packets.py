@@ -36,12 +36,13 @@ class Packet(NamedTuple):
 
 
 class ReceivedMessage(NamedTuple):
-    """A received application message. `packet_id` is 0 at QoS 0."""
+    """A received application message. `packet_id` is 0 at QoS 0. `properties` are its properties as they arrived."""
 
     topic_bytes: bytes
     payload: bytes
     qos: int
     packet_id: int
+    properties: bytes = b""
 
     @property
     def topic(self) -> str:
@@ -118,8 +119,9 @@ def encode_puback(packet_id: int) -> bytes:
 
 
 def read_publish(packet: Packet) -> ReceivedMessage:
-    """Read a PUBLISH at QoS 0 or 1; its properties are skipped. Raises `MalformedPacket`."""
+    """Read a PUBLISH at QoS 0 or 1; its properties are not decoded. Raises `MalformedPacket`."""
     head, body = packet
+    properties = b""
     try:
         at = 2 + (body[0] << 8 | body[1])
         topic = body[2:at]
@@ -130,13 +132,49 @@ def read_publish(packet: Packet) -> ReceivedMessage:
         if body[at]:
             size, begin = _extent(body, at - 1)
             at += size - 1 if begin > at else len(body)
+            properties = body[begin:at]
         else:
             at += 1
     except IndexError:
         at = len(body) + 1
     if at > len(body) or head & _QOS > _QOS_1 or bool(head & _QOS) is not bool(packet_id):
         raise MalformedPacket("a PUBLISH that is incomplete or has a QoS that was not requested")
-    return ReceivedMessage(topic, body[at:], (head & _QOS) >> 1, packet_id)
+    return ReceivedMessage(topic, body[at:], (head & _QOS) >> 1, packet_id, properties)
+
+
+_USER_PROPERTY = 0x26
+_FIXED_BYTES = {0x01: 1, 0x02: 4, 0x23: 2}
+"""Bytes of a property's value: payload format indicator, message expiry interval, topic alias."""
+_WITH_LENGTH = (0x03, 0x08, 0x09)
+"""Properties with a length of two bytes: content type, response topic, correlation data."""
+
+
+def user_properties(data: bytes) -> dict[str, str]:
+    """Return the user properties (MQTT 5 §3.3.2.3.7) among the properties of a PUBLISH, up to the first property that
+    is malformed or unknown. The broker checks the properties that it forwards."""
+    found: dict[str, str] = {}
+    at = 0
+    while at < len(data):
+        kind, at = data[at], at + 1
+        if kind == _USER_PROPERTY:
+            name, at = _text(data, at)
+            value, at = _text(data, at)
+            if at > len(data):
+                break
+            found[name] = value
+        elif kind in _FIXED_BYTES:
+            at += _FIXED_BYTES[kind]
+        elif kind in _WITH_LENGTH:
+            _, at = _text(data, at)
+        else:
+            break
+    return found
+
+
+def _text(data: bytes, at: int) -> tuple[str, int]:
+    """Return the text at a position, and the position behind it. The position is behind the end if the text is cut."""
+    end = at + 2 + int.from_bytes(data[at : at + 2], "big")
+    return data[at + 2 : end].decode(errors="replace"), end
 
 
 def read_puback(packet: Packet) -> tuple[int, bool]:

@@ -25,13 +25,14 @@ from cloud.vehicles.ingest.broker import BrokerAddress, BrokerUnavailable
 from cloud.vehicles.ingest.broker_link import BrokerLink
 from cloud.vehicles.ingest.limits import IngestSettings
 from cloud.vehicles.ingest.mqtt_connection import BrokerConnection
-from cloud.vehicles.ingest.mqtt_packets import ReceivedMessage
+from cloud.vehicles.ingest.mqtt_packets import ReceivedMessage, user_properties
 from cloud.vehicles.ingest.shared_gateways import SharedGateways
 from cloud.vehicles.ingest.shares import Share
 from cloud.vehicles.ingest.source import Accept, Delivery, StatusDelivery, read_delivery
 from protocols.errors import RemoteProtocolError
 from protocols.uplink import topics
 from protocols.uplink.broker import CLOSE_S_MAX
+from protocols.uplink.trace_properties import read_published_at_us
 
 log = structlog.get_logger()
 
@@ -138,7 +139,16 @@ class MqttSource(BrokerLink):
         """Return the message of a batch or a status as a delivery; None if its topic is neither or
         has an invalid id."""
         try:
-            return read_delivery(message.topic, message.payload, received_at_us=self._clock.now_us(), accept=accept)
+            published_at_us = None
+            if message.properties:
+                published_at_us = read_published_at_us(user_properties(message.properties))
+            return read_delivery(
+                message.topic,
+                message.payload,
+                received_at_us=self._clock.now_us(),
+                accept=accept,
+                published_at_us=published_at_us,
+            )
         except UnicodeDecodeError:
             log.warning("ingest.topic_unknown", why="not UTF-8")
         except RemoteProtocolError as error:

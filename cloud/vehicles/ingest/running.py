@@ -18,6 +18,7 @@ from cloud.foundation.jobs import Jobs, Loop
 from cloud.foundation.objects import ObjectStore, object_store_of
 from cloud.foundation.process import Process, Role
 from cloud.foundation.settings import SettingsUnusable
+from cloud.foundation.tracing import Spans, spans_of
 from cloud.vehicles.fleet import BrokerSection, MqttSection, RabbitmqSection, RevocationListCheck, ingest_group
 from cloud.vehicles.ingest.broker import BrokerAddress, ClusterAddress, broker_address, cluster_address
 from cloud.vehicles.ingest.broker_link import BrokerLink
@@ -90,9 +91,10 @@ def make_ingest(
     ids: Ids,
     settings: IngestSettings | None = None,
     objects: ObjectStore | None = None,
+    spans: Spans | None = None,
 ) -> RunningIngest:
     """Compose ingest from its parts without starting it. The kind of `broker` chooses the source of batches. Waveforms
-    are packed into `objects`; None: they get rows."""
+    are packed into `objects`; None: they get rows. `spans` records the traced batches."""
     settings = settings or IngestSettings()
     devices, outbox, numbers, quotas = Devices(ids), Outbox(ids), Numbers(), QuotaBook(settings.quotas)
     writer = GroupWriter(devices=devices, outbox=outbox, numbers=numbers, clock=clock, quotas=quotas)
@@ -113,6 +115,7 @@ def make_ingest(
             packer=None if objects is None else WaveformPacker(objects, clock, ids),
             settings=settings,
             shut_out=shut_out,
+            spans=spans,
         ),
         take_up=TakeUp(database=database, devices=devices, outbox=outbox, numbers=numbers, quotas=quotas, clock=clock),
         take_overs=take_overs,
@@ -136,7 +139,15 @@ def jobs(process: Process) -> Jobs:
         return Jobs(samplers=samplers)
     limits = IngestSettings(quotas=process.settings.section(IngestSection))
     objects = object_store_of(process.settings)
-    running = make_ingest(process.database, _address(process, mqtt), process.clock, process.ids, limits, objects)
+    running = make_ingest(
+        process.database,
+        _address(process, mqtt),
+        process.clock,
+        process.ids,
+        limits,
+        objects,
+        process.shared(spans_of),
+    )
     source = running.source
     checks: list[Check] = [BrokerCheck(lambda: source.connected)]
     if broker is not None:

@@ -33,8 +33,10 @@ from cloud.foundation.db import (
 )
 from cloud.foundation.errors import DomainError
 from cloud.foundation.objects import ObjectStoreUnavailable
+from cloud.foundation.tracing import Spans
 from cloud.vehicles.custody import Reason
 from cloud.vehicles.fleet import GatewayAccess, GatewayDirectory, GatewayName, RegisteredGateway
+from cloud.vehicles.ingest.batch_spans import batch_span
 from cloud.vehicles.ingest.delivery_group import Group, rows_of
 from cloud.vehicles.ingest.group import DueAck, GroupWriter, Written
 from cloud.vehicles.ingest.limits import OBJECT_ATTEMPTS_MAX, SLOW_ATTEMPTS_MAX, IngestSettings
@@ -78,9 +80,12 @@ class Ingest:
         packer: WaveformPacker | None = None,
         settings: IngestSettings | None = None,
         shut_out: Callable[[str], None] = lambda _: None,
+        spans: Spans | None = None,
     ) -> None:
         """Prepare ingest without starting it. `packer` puts waveforms into objects; None: they get rows. `shut_out` is
-        called with the id of a gateway that sends although it is suspended or revoked."""
+        called with the id of a gateway that sends although it is suspended or revoked. `spans` records the traced
+        batches; None: they are not recorded."""
+        self._spans = spans
         self._database = database
         self._writer = writer
         self._clock = clock
@@ -314,6 +319,10 @@ class Ingest:
                 written.acks.extend(DueAck(gateway.tenant_id, gateway.id, ack) for gateway, ack in acks)
         self._writer.numbers.learn(written.learned)
         written.charges.keep()
+        if self._spans is not None and written.traced:
+            stored_at_us = self._clock.now_us()
+            for one in written.traced:
+                self._spans.record(batch_span(one, stored_at_us))
         _log_written(written, group)
         return written.acks
 

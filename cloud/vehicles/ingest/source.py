@@ -21,7 +21,8 @@ Accept = Callable[[], Awaitable[None]]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchDelivery:
     """An envelope as it arrived. Tenant, gateway and lane are from the topic, and `received_at_us` is by the cloud's
-    clock. `accept` lets the broker delete the message."""
+    clock. `accept` lets the broker delete the message. `published_at_us` is the time of publishing by the vehicle's
+    clock; None if the vehicle did not state it."""
 
     tenant_id: str
     gateway_id: str
@@ -29,6 +30,7 @@ class BatchDelivery:
     octets: bytes = field(repr=False)
     received_at_us: int
     accept: Accept = field(repr=False, compare=False)
+    published_at_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +67,9 @@ class AckSender(Protocol):
         ...
 
 
-def read_delivery(topic: str, octets: bytes, *, received_at_us: int, accept: Accept) -> Delivery:
+def read_delivery(
+    topic: str, octets: bytes, *, received_at_us: int, accept: Accept, published_at_us: int | None = None
+) -> Delivery:
     """Return the message of a batch or a status as a delivery. Raises `RemoteProtocolError` if its topic is neither, or
     has an invalid id."""
     try:
@@ -76,5 +80,11 @@ def read_delivery(topic: str, octets: bytes, *, received_at_us: int, accept: Acc
             tenant_id=tenant, gateway_id=gateway, octets=octets, received_at_us=received_at_us, accept=accept
         )
     return BatchDelivery(
-        tenant_id=tenant, gateway_id=gateway, lane=lane, octets=octets, received_at_us=received_at_us, accept=accept
+        tenant_id=tenant,
+        gateway_id=gateway,
+        lane=lane,
+        octets=octets,
+        received_at_us=received_at_us,
+        accept=accept,
+        published_at_us=published_at_us,
     )

@@ -33,9 +33,10 @@ SETTINGS = IngestSettings(reconnect=ReconnectSettings(first_s=0.001, cap_s=0.001
 class ScriptedMessage:
     """A message as RabbitMQ delivers it."""
 
-    def __init__(self, topic: str, body: bytes = b"") -> None:
+    def __init__(self, topic: str, body: bytes = b"", **headers: object) -> None:
         self.routing_key = routing_key(topic)
         self.body = body
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
 
 class ScriptedConnection:
@@ -107,6 +108,19 @@ async def running(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Cluster]:
 
 def batch(number: int, *, gateway: str = "gw_1", size: int = 1) -> ScriptedMessage:
     return ScriptedMessage(topics.up("tnt_a", gateway, Lane.NUMERIC), f"{number}".encode().ljust(size))
+
+
+async def test_headers_that_rabbitmq_makes_of_user_properties_state_when_the_vehicle_published(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    topic = topics.up("tnt_a", "gw_1", Lane.EVENT)
+    async with running(monkeypatch) as cluster:
+        connection = await cluster.connection()
+        for number, stated in enumerate(("17", b"18", 19, "nonsense")):
+            message = ScriptedMessage(topic, f"{number}".encode(), argus_published_at_us=stated)
+            await connection.deliver(message)
+        found = [await cluster.source.next() for _ in range(4)]
+    assert [one.published_at_us for one in found if isinstance(one, BatchDelivery)] == [17, 18, None, None]
 
 
 async def test_messages_become_deliveries_in_order_and_are_accepted_only_by_ingest(

@@ -18,6 +18,7 @@ from cloud.vehicles.ingest.mqtt_packets import (
     encode_publish,
     read_puback,
     read_publish,
+    user_properties,
 )
 from protocols.uplink.limits import PACKET_BYTES_MAX
 
@@ -73,10 +74,26 @@ def test_publish_at_qos_0_has_no_packet_id():
     assert read_publish(Packet(PUBLISH, b"\x00\x01t\x00payload")) == ReceivedMessage(b"t", b"payload", 0, 0)
 
 
-@pytest.mark.parametrize("properties", [b"\x02\x01\x01", b"\x85\x01" + bytes(133)])
-def test_properties_of_a_publish_are_skipped(properties: bytes):
-    packet = Packet(PUBLISH | 2, b"\x00\x01t\x00\x07" + properties + b"payload")
-    assert read_publish(packet) == ReceivedMessage(b"t", b"payload", 1, 7)
+@pytest.mark.parametrize(("length", "properties"), [(b"\x02", b"\x01\x01"), (b"\x85\x01", bytes(133))])
+def test_properties_of_a_publish_are_kept_apart_from_its_payload(length: bytes, properties: bytes):
+    packet = Packet(PUBLISH | 2, b"\x00\x01t\x00\x07" + length + properties + b"payload")
+    assert read_publish(packet) == ReceivedMessage(b"t", b"payload", 1, 7, properties)
+
+
+USER = b"\x26\x00\x01a\x00\x02bc"
+
+
+@pytest.mark.parametrize(
+    "before", [b"", b"\x01\x01", b"\x02\x00\x00\x00\x09", b"\x03\x00\x01t", b"\x09\x00\x02\xff\xfe", b"\x23\x00\x01"]
+)
+def test_user_properties_are_read_beside_others(before: bytes):
+    assert user_properties(before + USER) == {"a": "bc"}
+
+
+def test_user_properties_that_are_cut_or_follow_an_unknown_property_are_left_out():
+    for length in range(len(USER)):
+        assert user_properties(USER[:length]) == {}
+    assert user_properties(USER + b"\x7f" + USER.replace(b"a", b"d")) == {"a": "bc"}
 
 
 def test_every_truncated_head_of_a_publish_is_refused():

@@ -21,6 +21,7 @@ from cloud.vehicles.verification.check import CustodyCheck
 from gateway.sessions.clocks.timekeeping import Timekeeping
 from gateway.sessions.clocks.trusted_clock import TrustedClock
 from protocols.observation_record import to_json
+from protocols.uplink.events import GatewayEvent
 from protocols.uplink.lanes import Lane
 from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
 from tests.builders.received_batches import RECEIVED
@@ -59,7 +60,7 @@ async def cloud_of(database: Database, gateway: TestGateway) -> CloudUnderTest:
 @asynccontextmanager
 async def ingesting(cloud: CloudUnderTest, broker: Broker) -> AsyncIterator[None]:
     address = BrokerAddress(url=broker.url, username=CLOUD_USER, password=password_of(CLOUD_USER))
-    running = make_ingest(cloud.database, address, SystemClock(), cloud.ids)
+    running = make_ingest(cloud.database, address, SystemClock(), cloud.ids, spans=cloud.spans)
     task = asyncio.ensure_future(running.run())
     try:
         await eventually(lambda: running.unready() is None, what="ingest is connected")
@@ -231,3 +232,23 @@ async def test_observations_stored_with_a_1970_clock_get_true_times_after_the_ga
     assert all(row["uncertainty_ms"] is not None for row in dated)
     assert all(row["observed_at"] > "2026-11-17" for row in dated)
     assert [row["received_at"] for row in dated] == [row["received_at"] for row in raw]
+
+
+@pytest.mark.contract("C-147")
+async def test_trace_of_an_event_has_its_publishing_by_user_properties_through_the_broker(
+    cloud: CloudUnderTest, gateway: TestGateway, broker: Broker
+):
+    at_us = SystemClock().now_us()
+    event = GatewayEvent(name="device.connected", at_us=at_us, boot_id="boot-1", device="0011223344556677", fields={})
+    async with ingesting(cloud, broker), sending(gateway.uplink(broker)):
+        await gateway.buffer.append_event(event)
+        await eventually(lambda: gateway.all_acked(Lane.EVENT), within_s=15)
+    (batch,) = await cloud.rows(batches, batches.c.kind == "event")
+    await cloud.spans.flush()
+    async with cloud.database.read() as tx:
+        found, whole_trace = await cloud.spans.find(tx, OPERATOR, batch.hash[:16].hex())
+    spans = {span.name: span for span in found}
+    assert whole_trace
+    assert spans.keys() == {"vehicle.batch", "device.report", "batch.commit", "batch.publish", "batch.ingest"}
+    assert spans["batch.commit"].started_at_us == batch.created_at_us <= spans["batch.publish"].started_at_us
+    assert spans["batch.publish"].ended_at_us == batch.received_at_us
