@@ -32,6 +32,7 @@ from tests.bench import (
     running,
     scale,
     token,
+    tracing,
     uplink,
     waveform_objects,
     waveforms,
@@ -154,6 +155,12 @@ RATIOS = (
         reference_is="a bare aiohttp handler that returns the same bytes",
         prepare=http.measure_authenticated_get_postgresql,
         runs=3,
+    ),
+    Bench(
+        name="tracing.authenticated_get",
+        unit="requests/CPU s",
+        reference_is="the same server without traces",
+        prepare=tracing.measure_authenticated_get,
     ),
     Bench(
         name="fhir.bundle",
@@ -300,6 +307,9 @@ def main(
         if wanted(name):
             console.print(f"measuring {name} …")
             figures.append(measure_numerics())
+    if any(wanted(name) for name in tracing.NAMES):
+        console.print(f"measuring {', '.join(tracing.NAMES)} …")
+        figures += [figure for figure in tracing.measure_look_ups() if wanted(figure.name)]
     if any(wanted(name) for name in fhir.NAMES):
         console.print(f"measuring {fhir.NAMES[0]} …")
         figures.append(fhir.measure_sqlite())

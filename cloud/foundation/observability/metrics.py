@@ -83,6 +83,10 @@ SPANS_DROPPED = Figure(
     "argus_spans_dropped", Kind.GAUGE, (), "Spans dropped before they were stored, for lack of room, since the start."
 )
 
+SPANS_EXPORTED = Figure("argus_spans_exported", Kind.GAUGE, (), "Spans that the OTLP receiver took since the start.")
+SPANS_UNEXPORTED = Figure(
+    "argus_spans_unexported", Kind.GAUGE, (), "Spans chosen for the export and not exported, since the start."
+)
 STEPS_PENDING = Figure("argus_background_steps_pending", Kind.GAUGE, (), "Background steps that have not ended.")
 STEPS_FAILING = Figure(
     "argus_background_steps_failing", Kind.GAUGE, (), "Pending background steps whose last attempt failed."

@@ -1,15 +1,21 @@
 """The retention of spans, their metric, and the loops that write and export them."""
 
+from typing import TYPE_CHECKING
+
 from sqlalchemy import func, select
 
 from cloud.foundation.db import Transaction, delete_chunk
 from cloud.foundation.jobs import Jobs, Loop
-from cloud.foundation.observability import SPANS_DROPPED, Metrics
+from cloud.foundation.observability import SPANS_DROPPED, SPANS_EXPORTED, SPANS_UNEXPORTED, Metrics
 from cloud.foundation.process import Process
 from cloud.foundation.retention import AgedRows, Kind, Terms
 from cloud.foundation.tracing.peers import peers_of
+from cloud.foundation.tracing.settings import TracingSection
 from cloud.foundation.tracing.spans import spans_of
 from cloud.foundation.tracing.tables import spans
+
+if TYPE_CHECKING:
+    from cloud.foundation.tracing.export import SpanExport
 
 SPANS_MAX = 2_000_000
 """Greatest number of stored spans with those within them, whatever their age: about a day of 20 requests a second, and
@@ -43,9 +49,25 @@ KINDS = (
 
 
 def jobs(process: Process) -> Jobs:
+    """Return the loops and the metrics of spans. Raises `SettingsUnusable` for an endpoint that is not a URL."""
     recorder = process.shared(spans_of)
+    loops = [Loop("span requests", process.shared(peers_of).run)]
+    section = process.settings.find(TracingSection)
+    export = None if section is None else _export_of(section)
+    if export is not None:
+        recorder.sink = export.queue
+        loops.append(Loop("span export", export.run))
 
     async def sample(metrics: Metrics) -> None:
         metrics.set(SPANS_DROPPED, recorder.dropped)
+        if export is not None:
+            metrics.set(SPANS_EXPORTED, export.exported)
+            metrics.set(SPANS_UNEXPORTED, export.unexported)
 
-    return Jobs(loops=[Loop("span requests", process.shared(peers_of).run)], samplers=[("spans", sample)])
+    return Jobs(loops=loops, samplers=[("spans", sample)])
+
+
+def _export_of(section: TracingSection) -> "SpanExport":
+    from cloud.foundation.tracing.export import SpanExport  # with OpenTelemetry's SDK, which others do not need
+
+    return SpanExport(section)
