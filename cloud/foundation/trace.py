@@ -86,7 +86,7 @@ class LocalRoot:
     """The span with which a trace begins or continues in this process, and the spans within it: a request, the delivery
     of an event, an attempt of a webhook, or a job. `began_us` is the time of its beginning."""
 
-    __slots__ = ("_began_ns", "began_us", "context", "inner", "omitted")
+    __slots__ = ("_began_ns", "began_us", "context", "error_type", "inner", "omitted")
 
     def __init__(self, context: TraceContext, began_us: int) -> None:
         self.context = context
@@ -94,6 +94,8 @@ class LocalRoot:
         self.inner: list[InnerSpan] = []
         self.omitted = 0
         """Spans beyond `INNER_SPANS_MAX`, which are only counted."""
+        self.error_type: str | None = None
+        """The name of an error that the response does not show; None if there was none."""
         self._began_ns = time.perf_counter_ns()
 
     def add(
@@ -145,6 +147,13 @@ class SpanTimer:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if self._root is not None:
             self._root.add(self._name, self._kind, self._began_ns, error, self._attributes)
+
+
+def note_error(error: BaseException) -> None:
+    """Note in the current trace an error that the response masks, by the name of its class: its text may quote data."""
+    root = CURRENT.get()
+    if root is not None:
+        root.error_type = type(error).__name__
 
 
 def current_context() -> TraceContext | None:

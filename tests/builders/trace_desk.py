@@ -10,6 +10,7 @@ from typing import Any
 
 from cloud.foundation.db import Database
 from cloud.foundation.http import Json, Parts, Request, Response, Scopes
+from cloud.foundation.trace import note_error
 from cloud.foundation.tracing import Spans, spans_of
 from cloud.partners.tracing.routes import routes
 from tests.builders.http_client import Client, ReadResponse, client_of
@@ -52,15 +53,18 @@ class TraceDesk:
 
 @asynccontextmanager
 async def trace_desk(database: Database, *, spans: Spans | None = None) -> AsyncIterator[TraceDesk]:
-    """Serve the route of traces, and `/things/{id}`, which makes one transaction and one read."""
+    """Serve the route of traces, and `/things/{id}`, which makes one transaction and one read, and whose response masks
+    an error for the id `masked`."""
     parts = make_parts(database, made={} if spans is None else {spans_of: spans})
     recorder = parts.shared(spans_of)
 
-    async def read_thing(_request: Request) -> Response:
+    async def read_thing(request: Request) -> Response:
         async with database.transaction():
             pass
         async with database.read():
             pass
+        if request.path["id"] == "masked":
+            note_error(ValueError("canary"))
         return Json({"ok": True})
 
     thing = route("/things/{id}", read_thing, scopes=Scopes.any_of("read"))

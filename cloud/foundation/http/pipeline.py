@@ -292,7 +292,9 @@ class Pipeline:
         }
         if exchange.error is not None:
             attributes["error.type"] = exchange.error.code
-        failed = status >= 500
+        elif root.error_type is not None:
+            attributes["error.type"] = root.error_type
+        failed = status >= 500 or root.error_type is not None
         self._spans.end(root, self._clock, caller.viewer.tenant_id, route.name, "server", attributes, failed=failed)
 
 

@@ -9,6 +9,7 @@ from graphql import ExecutionResult, GraphQLError, execute, get_variable_values
 from graphql.execution.values import VariableValues
 
 from cloud.foundation.graphql_fields import ArgumentInvalid, GraphContext
+from cloud.foundation.trace import note_error
 from cloud.partners.graphql.errors import MASKED_CODE, FieldForbidden, OperationTooSlow, field_error
 from cloud.partners.graphql.schema import Plan, schema
 
@@ -76,5 +77,6 @@ def _shown(error: GraphQLError, trace_id: str) -> dict[str, Any]:
     reason = error.original_error
     shown = field_error(reason, error.path, trace_id)
     if shown["extensions"]["code"] == MASKED_CODE:
+        note_error(reason or error)
         log.error("graphql.resolver_failed", error=type(reason or error).__name__, trace=trace_id)
     return shown

@@ -85,6 +85,15 @@ async def test_attributes_have_no_query_strings_ids_of_the_path_or_tokens(desk: 
     assert b"Bearer" not in found.body
 
 
+@pytest.mark.contract("S-117")
+async def test_error_that_a_response_masks_is_in_the_trace_by_its_class_alone(desk: TraceDesk) -> None:
+    assert (await desk.ask("/things/masked")).status == 200
+    found = await desk.look_up()
+    server = found.document["spans"][0]
+    assert (server["status"], server["attributes"]["error.type"]) == ("error", "ValueError")
+    assert b"canary" not in found.body
+
+
 @pytest.mark.contract("C-150", "C-151", "A-109")
 async def test_look_up_without_the_database_gets_503_with_a_hint_and_the_trace_is_kept(
     desk: TraceDesk, monkeypatch: pytest.MonkeyPatch
