@@ -20,7 +20,7 @@ from cloud.foundation.tracing.record import Span, allowed
 
 SERVICE = "argus-cloud"
 TENANT = "argus.tenant.id"
-"""The attribute by which the operator tells the tenants apart. Look-ups do not need it."""
+"""The attribute with the tenant of a span, for the operator. Look-ups do not need it."""
 
 _KINDS = {kind.name.lower(): kind for kind in SpanKind}
 _STATUS = {"ok": Status(StatusCode.UNSET), "error": Status(StatusCode.ERROR)}

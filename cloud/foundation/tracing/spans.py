@@ -52,7 +52,8 @@ class Spans:
 
     def __init__(self, database: Database, *, waiting_max: int = WAITING_MAX) -> None:
         self._database = database
-        self._waiting: deque[Span] = deque(maxlen=waiting_max)
+        # As rows: tuples of texts and numbers, which the garbage collector does not traverse.
+        self._waiting: deque[tuple[Any, ...]] = deque(maxlen=waiting_max)
         self._writing = asyncio.Lock()
         self.dropped = 0
         """Number of spans that were dropped before they were written, for lack of room."""
@@ -63,7 +64,7 @@ class Spans:
         """Queue a finished span. If the queue is full, the oldest span is dropped."""
         if len(self._waiting) == self._waiting.maxlen:
             self.dropped += 1
-        self._waiting.append(span)
+        self._waiting.append(SPANS.row(span))
         if self.sink is not None:
             self.sink(span)
 
@@ -119,12 +120,12 @@ class Spans:
                 due -= len(batch)
                 try:
                     async with self._database.transaction() as tx:
-                        await tx.driver.append(table, _COLUMNS, [SPANS.row(span) for span in batch])
+                        await tx.driver.append(table, _COLUMNS, batch)
                 except BaseException:
                     self._put_back(batch)
                     raise
 
-    def _put_back(self, batch: Sequence[Span]) -> None:
+    def _put_back(self, batch: Sequence[tuple[Any, ...]]) -> None:
         room = (self._waiting.maxlen or 0) - len(self._waiting)
         self.dropped += max(0, len(batch) - room)
         self._waiting.extendleft(reversed(batch[-room:] if room else []))

@@ -3,7 +3,7 @@
 A batch is traced if something can follow from it that has its trace id: an event of the vehicle, a change of a care
 record, a gap, or any batch that causes a domain event, which webhooks deliver. Other batches of observations are not:
 each vehicle has one a second, so their spans would displace those of requests within an hour, and would cost an ingest
-of a fleet a row for each batch. Nobody gets their trace ids, and the chain of custody has their times.
+of a fleet a row for each batch. No client gets their trace ids, and the chain of custody has their times.
 
 The times of the vehicle are those of its clock, which may differ from the cloud's; no time is corrected. The end of the
 whole is by the cloud's clock, since retention goes by it.
