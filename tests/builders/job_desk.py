@@ -29,6 +29,7 @@ from tests.builders.cloud_people import HandClock, Household, household
 from tests.builders.http_surface import BASES, KnownTokens, caller, surface
 from tests.builders.job_rows import JobRows
 from tests.builders.parts import make_parts
+from tests.harness.plain_http import PLAIN
 
 DAY_US = 86_400_000_000
 RETENTION_US = 30 * DAY_US
@@ -149,6 +150,6 @@ async def job_desk(
     async with (
         surface(*rows, tokens=KnownTokens(CALLERS), clock=clock, spans=parts.shared(spans_of)) as served,
         # Beside other tests, many concurrent requests may take longer than the five seconds of httpx.
-        httpx.AsyncClient(base_url=served.url(""), headers={"Connection": "close"}, timeout=60) as client,
+        httpx.AsyncClient(base_url=served.url(""), headers={"Connection": "close"}, timeout=60, verify=PLAIN) as client,
     ):
         yield JobDesk(client, parts, database, clock, home, JobRows(database, clock), LocalObjects(folder))

@@ -15,7 +15,8 @@ import httpx
 import pytest
 
 from tests.harness.bare_socket import BareConnection, BareResponse, exchange, request
-from tests.harness.running_cloud import PLAIN, RunningCloud
+from tests.harness.plain_http import PLAIN
+from tests.harness.running_cloud import RunningCloud
 
 HOST = b"Host: 127.0.0.1\r\n"
 GET = b"GET /health/live HTTP/1.1\r\n"

@@ -13,7 +13,8 @@ from cloud.foundation.ids import UlidIds
 from cloud.settings import read_settings
 from cloud.surface import rows_of
 from tests.harness.eventually import until
-from tests.harness.running_cloud import HOSTS, PLAIN, RunningCloud
+from tests.harness.plain_http import PLAIN
+from tests.harness.running_cloud import HOSTS, RunningCloud
 
 DEVICES, ENROL, ENCOUNTERS = "/api/v1/devices", "/api/v1/devices/enrol", "/api/v1/epcr/encounters"
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"

@@ -26,7 +26,8 @@ from cloud.settings import read_settings
 from cloud.slices import SLICES
 from cloud.surface import rows_of
 from tests.harness.eventually import until
-from tests.harness.running_cloud import PLAIN, RunningCloud
+from tests.harness.plain_http import PLAIN
+from tests.harness.running_cloud import RunningCloud
 from tests.tidy.sources import ROOT
 
 ABSENT = "01HFXYAAAAAAAAAAAAAAAAAAAA"

@@ -22,8 +22,9 @@ import pytest
 from tests.harness.bare_socket import BareConnection, request
 from tests.harness.cut_wire import CutWire, wire_to
 from tests.harness.eventually import until
+from tests.harness.plain_http import PLAIN
 from tests.harness.postgresql import PostgresqlCluster
-from tests.harness.running_cloud import PLAIN, RunningCloud, cloud_running
+from tests.harness.running_cloud import RunningCloud, cloud_running
 
 SPO2 = {"mdc_code": "MDC_PULS_OXIM_SAT_O2", "value": 98.0, "unit_code": "%"}
 # Long enough for a restart of the pool on a busy machine.

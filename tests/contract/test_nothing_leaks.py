@@ -14,7 +14,8 @@ import pytest
 from tests.builders.contract_canaries import CANARIES, found_in
 from tests.harness.bare_socket import exchange, request
 from tests.harness.eventually import until
-from tests.harness.running_cloud import PLAIN, RunningCloud
+from tests.harness.plain_http import PLAIN
+from tests.harness.running_cloud import RunningCloud
 
 DEVICES, ENROL, ENCOUNTERS = "/api/v1/devices", "/api/v1/devices/enrol", "/api/v1/epcr/encounters"
 

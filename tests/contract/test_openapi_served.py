@@ -17,7 +17,8 @@ from cloud.partners.discovery import DENYLIST, disagreements, is_denied
 from cloud.settings import read_settings
 from cloud.surface import rows_of
 from tests.harness.node import run_redocly
-from tests.harness.running_cloud import PLAIN, RunningCloud
+from tests.harness.plain_http import PLAIN
+from tests.harness.running_cloud import RunningCloud
 
 JSON, YAML = "/.well-known/openapi.json", "/.well-known/openapi.yaml"
 METHODS = {"get", "post", "put", "patch", "delete"}

@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.harness.running_cloud import PLAIN, RunningCloud
+from tests.harness.plain_http import PLAIN
+from tests.harness.running_cloud import RunningCloud
 
 SPO2 = {"mdc_code": "MDC_PULS_OXIM_SAT_O2", "value": 98.0, "unit_code": "%"}
 

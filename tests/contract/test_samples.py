@@ -13,7 +13,8 @@ import pytest
 from tests.builders.contract_samples import Sample, SampleRequest, samples, shape_faults
 from tests.cloud.jobs.isolation import start
 from tests.harness.eventually import until
-from tests.harness.running_cloud import PLAIN, RunningCloud
+from tests.harness.plain_http import PLAIN
+from tests.harness.running_cloud import RunningCloud
 
 FIRST_SURFACE = {
     ("GET", "/v1/platform/scopes"),

@@ -22,8 +22,9 @@ from tests.harness.browser import chromium
 from tests.harness.eventually import eventually
 from tests.harness.node import run_script
 from tests.harness.person_at_forms import allowed
+from tests.harness.plain_http import PLAIN
 from tests.harness.receiver import receiving
-from tests.harness.running_cloud import PLAIN, RunningCloud
+from tests.harness.running_cloud import RunningCloud
 
 SCOPE = "argus:devices:read argus:epcr:write"
 WEB_REDIRECT = "https://integrator.example/callback"

@@ -14,7 +14,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from tests.harness.node import run_script
-from tests.harness.running_cloud import PLAIN, App, RunningCloud
+from tests.harness.plain_http import PLAIN
+from tests.harness.running_cloud import App, RunningCloud
 
 SCOPE = "argus:devices:read argus:epcr:write"
 CLAIMS = ("sub", "exp", "iat", "nbf", "jti", "client_id", "scope", "tenant_id", "organization_id", "token_use")

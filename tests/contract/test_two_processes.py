@@ -23,8 +23,9 @@ from joserfc.jwk import KeySet
 
 from tests.harness.eventually import eventually, until
 from tests.harness.person_at_forms import allowed, signed_in
+from tests.harness.plain_http import PLAIN
 from tests.harness.postgresql import PostgresqlCluster
-from tests.harness.running_cloud import PLAIN, RunningCloud, cloud_running, serving_beside
+from tests.harness.running_cloud import RunningCloud, cloud_running, serving_beside
 
 pytestmark = pytest.mark.pg
 

@@ -14,7 +14,6 @@ import re
 import shutil
 import signal
 import sqlite3
-import ssl
 import subprocess
 import sys
 import time
@@ -32,12 +31,11 @@ from simulators.demo.free_ports import free_port
 from tests.builders.contract_canaries import found_in
 from tests.harness.cloud_command import argus_cloud
 from tests.harness.databases import migrated_file
+from tests.harness.plain_http import PLAIN
 
 START_S_MAX = 30.0
 STOP_S_MAX = 30.0
 _POLL_S = 0.02
-PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""Context of clients that use HTTP only. It trusts no certificate; loading those of the machine takes 6 ms a client."""
 # Everything, also what only an operator can approve: the apps here stand for administrators too.
 SCOPES = ("--scope", "all", "--scope", "argus:platform:admin")
 _PROGRAM = str(Path(sys.executable).with_name("argus-cloud"))

@@ -93,7 +93,7 @@ class Egress:
         self._allowed = allowed
         self._own_resolver = SystemResolver() if resolver is None else None
         self._resolver: Resolver = resolver or self._own_resolver or SystemResolver()
-        self._tls = tls or ssl.create_default_context()
+        self._tls = tls
         self._judge = judge
         self._request_s_max = request_s_max
         self._targets: dict[str, Target] = {}  # cached, since the result depends only on the text
@@ -190,6 +190,9 @@ class Egress:
         return found
 
     def _new_session(self, permitted: bool) -> aiohttp.ClientSession:
+        if self._tls is None:
+            # Not before the first request: loading the machine's certificates takes ten milliseconds.
+            self._tls = ssl.create_default_context()
         connector = aiohttp.TCPConnector(
             resolver=_Judging(self._resolver, None if permitted else self._all_public),
             socket_factory=_open_socket if permitted else self._open_public_socket,

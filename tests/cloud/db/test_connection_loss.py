@@ -283,7 +283,7 @@ async def test_transaction_on_a_frozen_server_process_ends_at_the_time_limit(pos
         try:
             with pytest.raises(TransactionTooSlow):
                 await ask_the_frozen()
-            assert time.monotonic() - began_s < 3
+            assert time.monotonic() - began_s < 10
             async with database.transaction() as tx:
                 assert (await tx.execute(select(1))).scalar() == 1
         finally:

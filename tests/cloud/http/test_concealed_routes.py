@@ -6,6 +6,7 @@ import pytest
 from cloud.foundation.http import Host, Json, Request, Response, Route, Scopes
 from tests.builders.api_surface import alike
 from tests.builders.http_surface import KnownTokens, caller, surface
+from tests.harness.plain_http import PLAIN
 
 PATH = "/api/v1/identified/things"
 CALLERS = {"entitled": caller(scopes=("argus:epcr:identified",)), "other": caller(scopes=("argus:epcr:read",))}
@@ -31,7 +32,7 @@ def route(**more: object) -> Route:
 async def test_concealed_route_and_an_absent_one_get_the_same_response() -> None:
     async with (
         surface(route(), tokens=KnownTokens(CALLERS)) as served,
-        httpx.AsyncClient(base_url=served.url(""), headers={"Connection": "close"}) as client,
+        httpx.AsyncClient(base_url=served.url(""), headers={"Connection": "close"}, verify=PLAIN) as client,
     ):
 
         async def ask(method: str, path: str, who: str) -> httpx.Response:

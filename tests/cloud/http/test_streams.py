@@ -10,6 +10,7 @@ import pytest
 from cloud.foundation.http import PUBLIC, Host, Request, Response, Route, Streamed, streaming
 from tests.builders.http_surface import Surface, surface
 from tests.harness.eventually import eventually
+from tests.harness.plain_http import PLAIN
 
 LINES = [b"one\n", b"", b"two\n", b"x" * 3_000_000]
 
@@ -27,12 +28,12 @@ async def complete() -> AsyncIterator[bytes]:
 
 
 async def get(served: Surface, method: str = "GET", *, tenant: str = "tnt_north") -> httpx.Response:
-    async with httpx.AsyncClient(base_url=served.url("")) as client:
+    async with httpx.AsyncClient(base_url=served.url(""), verify=PLAIN) as client:
         return await client.request(method, "/lines", headers={"Tenant": tenant})
 
 
 async def test_parts_are_sent_as_one_chunked_body_and_the_connection_is_kept() -> None:
-    async with surface(route(complete)) as served, httpx.AsyncClient(base_url=served.url("")) as client:
+    async with surface(route(complete)) as served, httpx.AsyncClient(base_url=served.url(""), verify=PLAIN) as client:
         for _ in range(2):
             response = await client.get("/lines")
             assert response.content == b"".join(LINES)
@@ -85,7 +86,7 @@ async def test_stream_ends_when_its_client_disconnects(monkeypatch: pytest.Monke
 
     async with surface(route(endless)) as served:
         async with (
-            httpx.AsyncClient(base_url=served.url("")) as client,
+            httpx.AsyncClient(base_url=served.url(""), verify=PLAIN) as client,
             client.stream("GET", "/lines") as response,
         ):
             await anext(response.aiter_raw())
@@ -100,7 +101,7 @@ async def test_further_stream_is_refused_while_the_most_are_open(monkeypatch: py
         yield b"one\n"
         await free.wait()
 
-    async with surface(route(held)) as served, httpx.AsyncClient(base_url=served.url("")) as client:
+    async with surface(route(held)) as served, httpx.AsyncClient(base_url=served.url(""), verify=PLAIN) as client:
         async with client.stream("GET", "/lines") as response:
             await anext(response.aiter_raw())
             refused = await get(served)
@@ -120,7 +121,7 @@ async def test_last_streams_are_for_tenants_without_one(monkeypatch: pytest.Monk
         await free.wait()
 
     async with surface(route(held)) as served, AsyncExitStack() as stack:
-        client = await stack.enter_async_context(httpx.AsyncClient(base_url=served.url("")))
+        client = await stack.enter_async_context(httpx.AsyncClient(base_url=served.url(""), verify=PLAIN))
 
         async def begin(tenant: str) -> None:
             response = await stack.enter_async_context(client.stream("GET", "/lines", headers={"Tenant": tenant}))

@@ -20,6 +20,7 @@ from tests.builders.cloud_people import HandClock, household
 from tests.builders.http_surface import BASES, KnownTokens, caller, surface
 from tests.builders.nemsis_reports import NAME, UUID_TEXT, WITH_VEHICLE, document
 from tests.builders.parts import make_parts
+from tests.harness.plain_http import PLAIN
 
 PATH = "/api/v1/identified/encounters/{}/nemsis"
 ENCOUNTER = f"enc_{UUID_TEXT.replace('-', '')}"
@@ -63,7 +64,7 @@ async def registry(database: Database) -> AsyncIterator[Registry]:
     await household(database, clock, name="south")
     async with (
         surface(*routes(make_parts(database, clock, bases=BASES)), tokens=KnownTokens(CALLERS)) as served,
-        httpx.AsyncClient(base_url=served.url(""), headers={"Connection": "close"}) as client,
+        httpx.AsyncClient(base_url=served.url(""), headers={"Connection": "close"}, verify=PLAIN) as client,
     ):
         yield Registry(client, database, clock)
 
