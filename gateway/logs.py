@@ -30,7 +30,7 @@ def configure(level: str) -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.BytesLoggerFactory(file=sys.stderr.buffer),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=False,  # a logger of an imported module must not keep an older configuration
     )
     logging.basicConfig(handlers=[_Forwarder()], level=_LIBRARY_LEVEL, force=True)
 

@@ -1,4 +1,4 @@
-"""Rules for every test: required parts, order, canaries, and the garbage collector.
+"""Rules for every test: required parts, order, canaries, log configuration, and the garbage collector.
 
 With `ARGUS_ALL_PARTS=1` (set by `.ci/run`), a skipped test with the marker pg, broker, browser or demo fails, so that a
 missing install step is noticed. Without it, such a test is skipped and the absent part is named.
@@ -15,10 +15,14 @@ after it, since it has then compiled every changed file for all of them. The gar
 because imported modules stay in memory. Afterwards all objects are frozen, so that no later collection of garbage
 examines them, and the collector runs less often, since a test leaves little garbage.
 
+Commands that run in the process of a test configure its logs. The configuration is undone after each file: otherwise
+the files that a worker has run before would decide which log lines a test sees.
+
 Hypothesis has no deadline: its 0.2 s for an example would let the clock of a loaded machine decide a test.
 """
 
 import gc
+import logging
 import os
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -26,6 +30,7 @@ from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from tests.builders.contract_canaries import found_in
@@ -49,6 +54,9 @@ _LONGEST = (
     *("tests/gateway/crew/", "tests/gateway/cli/", "tests/gateway/test_", "tests/cloud/", "tests/gateway/"),
 )
 """The beginnings of file names in the order in which they run: by the durations that `make test` prints."""
+
+_OURS = ("cloud.", "gateway.", "simulators.")
+"""The beginnings of the module names of our log handlers."""
 
 _ALLOCATIONS_BETWEEN_COLLECTIONS = 10_000
 """Python's default of 700 examined young objects 15 times as often, at 4 % of a run's processor time."""
@@ -89,6 +97,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return place, item.nodeid.partition("::")[0]
 
     items.sort(key=place_of)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """Undo the configuration of logs after the last test of a file."""
+    try:
+        return (yield)
+    finally:
+        if nextitem is None or nextitem.path != item.path:
+            structlog.reset_defaults()
+            root = logging.getLogger()
+            root.handlers[:] = [each for each in root.handlers if not type(each).__module__.startswith(_OURS)]
+            root.setLevel(logging.WARNING)
 
 
 def _is_left_to_soak(item: pytest.Item) -> bool:
