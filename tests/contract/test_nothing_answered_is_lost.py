@@ -121,7 +121,7 @@ class Posting:
                     self.answered[key] = answer.json()["id"]
 
     def wait_for(self, answers: int) -> None:
-        until(lambda: len(self.answered) >= answers, within_s=30, what=f"{answers} answers, {self.statuses}")
+        until(lambda: len(self.answered) >= answers, what=f"{answers} answers, {self.statuses}")
 
 
 def killed_and_asked_again(cloud: RunningCloud, kills: int) -> None:
@@ -188,7 +188,7 @@ def test_post_retried_after_a_lost_connection_stores_no_second_observation(cloud
         ids = set()
         for key in keys:
             for _ in range(2):
-                ids.add(until(lambda key=key: written(client, posting, key), within_s=10))
+                ids.add(until(lambda key=key: written(client, posting, key)))
     assert len(ids) == len(keys)
     assert sorted(stored(cloud, device_id)) == sorted(ids)
 

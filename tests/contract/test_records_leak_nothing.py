@@ -108,7 +108,7 @@ def test_events_deliveries_spans_audit_entries_exports_and_logs_have_no_identity
         path = f"/api/v1/epcr/encounters/{objects['encounterId']}"
         trace_id = north.get(path).headers["X-Argus-Trace-ID"]
         north.patch(f"{path}/mission", json={"care_model": "event_medical"}).raise_for_status()
-    until(lambda: trace_id in {row["trace_id"] for row in cloud.table("spans")}, within_s=10)
+    until(lambda: trace_id in {row["trace_id"] for row in cloud.table("spans")})
     places = {
         name: repr(cloud.table(name)) for name in ("outbox_events", "webhook_deliveries", "spans", "audit_entries")
     }

@@ -95,7 +95,7 @@ async def test_authlib_gets_a_token_after_the_user_consents_in_chromium(
         ) as app:
             address, state = app.create_authorization_url(server["authorization_endpoint"], code_verifier=VERIFIER)
             await _allowed_in(browser, address, integration)
-            await eventually(lambda: _codes(listener.received), within_s=10)
+            await eventually(lambda: _codes(listener.received))
             (returned,) = _codes(listener.received)
             told = parse_qs(urlsplit(returned).query)
             assert told["iss"] == [cloud.urls["auth"]]

@@ -59,7 +59,7 @@ class Ambulance:
         async def found() -> GatewayEvent | None:
             return next((event for event in await self.events() if event.name == name), None)
 
-        event = await eventually(found, within_s=10, what=name)
+        event = await eventually(found, what=name)
         assert event is not None
         return event
 
@@ -126,12 +126,12 @@ async def test_device_that_lost_its_bond_is_reported_with_the_pair_command(
         async def in_words() -> str:
             return str((await there.paired(oximeter))["trouble"] or "")
 
-        words = await eventually(in_words, within_s=15, what="the trouble is told")
+        words = await eventually(in_words, what="the trouble is told")
         assert f"argus-gateway ble pair {oximeter.address}" in words
         assert not await connected()
         assert (await there.vehicle.status())["bluetooth"]["troubles"][0]["trouble"] == words
         assert "done" in await there.pair(oximeter), "not taken for one that is well"
-        await eventually(connected, within_s=10, what="it is served again")
+        await eventually(connected, what="it is served again")
         assert (await there.paired(oximeter))["trouble"] is None
 
 
@@ -156,7 +156,7 @@ async def test_paired_device_is_connected_after_a_gateway_restart(
             async def connected() -> bool:
                 return bool((await again.paired(oximeter))["connected"])
 
-            await eventually(connected, within_s=10, what="it is served again")
+            await eventually(connected, what="it is served again")
         devices = (await query(again.vehicle.control_path, "devices"))["devices"]
         assert [each["system_id"] for each in devices] == [first.device]
 

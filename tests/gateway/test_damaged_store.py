@@ -235,7 +235,7 @@ async def test_truncated_write_ahead_log_of_uploaded_batches_causes_a_new_epoch(
                 numeric = (await gateway.status())["lanes"]["numeric"]
                 return bool(numeric["acked"] == numeric["last"] > 0)
 
-            await eventually(acknowledged, within_s=30)
+            await eventually(acknowledged)
             status = await gateway.status()
             assert status["epoch"] != before["epoch"]
             assert not status["uplink"]["contested"]

@@ -128,7 +128,7 @@ async def test_measurement_reaches_the_cloud_through_the_gateway_process(tmp_pat
                     lanes = (await gateway.status())["lanes"]
                     return lanes["numeric"]["acked"] == lanes["numeric"]["last"] > 0
 
-                await eventually(acknowledged, within_s=10)
+                await eventually(acknowledged)
                 assert (await gateway.status())["uplink"]["connected"]
             await gateway.stop()
             await eventually(lambda: cloud.statuses and not cloud.statuses[-1].online)

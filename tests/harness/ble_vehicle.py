@@ -30,7 +30,7 @@ async def radio_process(folder: Path) -> AsyncIterator[Path]:
         *("ble", "radio", "--socket", str(socket), "--control", str(control)),
     )
     try:
-        await eventually(lambda: socket.exists() or process.returncode is not None, within_s=15)
+        await eventually(lambda: socket.exists() or process.returncode is not None)
         assert process.returncode is None
         yield socket
     finally:

@@ -88,7 +88,7 @@ class Broker:
             self._program, "-c", str(self._folder / "mosquitto.conf"), stdout=log, stderr=log
         )
         log.close()
-        await eventually(self._accepts, within_s=10, what="mosquitto accepts connections")
+        await eventually(self._accepts, what="mosquitto accepts connections")
 
     async def kill(self) -> None:
         """Kill the broker (SIGKILL); everything that it held in memory is lost."""

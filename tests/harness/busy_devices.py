@@ -83,7 +83,7 @@ class Sender:
             pumping = tasks.create_task(pump(self._link, self._association, self._hear, self._clock, nudge=self._nudge))
             self._association.associate(self._clock.monotonic_s())
             self._nudge()
-            await eventually(lambda: self._association.state is State.OPERATING, within_s=30, what="an association")
+            await eventually(lambda: self._association.state is State.OPERATING, what="an association")
             await ready.wait()
             await self._measure(for_s)
             await eventually(lambda: not self._waiting, within_s=DRAIN_S, what="every report was answered")

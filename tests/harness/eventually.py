@@ -11,11 +11,14 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+WITHIN_S = 60.0
+"""Limit for a condition that never becomes true. It is far above what a loaded machine needs, so that a test that waits
+does not depend on the load."""
 _POLL_S = 0.01
 
 
 async def eventually(
-    condition: Callable[[], T | Awaitable[T]], *, within_s: float = 20.0, what: str = "", poll_s: float = _POLL_S
+    condition: Callable[[], T | Awaitable[T]], *, within_s: float = WITHIN_S, what: str = "", poll_s: float = _POLL_S
 ) -> T:
     """Poll `condition` (plain or async) until its value is true, and return the value.
 
@@ -33,7 +36,7 @@ async def eventually(
         await asyncio.sleep(poll_s)
 
 
-def until(condition: Callable[[], T], *, within_s: float = 20.0, what: str = "") -> T:
+def until(condition: Callable[[], T], *, within_s: float = WITHIN_S, what: str = "") -> T:
     """Poll `condition` until its value is true, and return the value. The thread is blocked meanwhile, so this is for
     tests without an event loop."""
     deadline_s = time.monotonic() + within_s

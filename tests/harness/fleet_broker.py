@@ -161,7 +161,7 @@ class FleetBroker:
                 self._program, "-c", str(self.folder / "mosquitto.conf"), stdout=log, stderr=log
             )
         for port in (self.layout.vehicles_port, self.layout.cloud_port):
-            await eventually(lambda port=port: listens(port), within_s=10, what="mosquitto accepts connections")
+            await eventually(lambda port=port: listens(port), what="mosquitto accepts connections")
 
     async def kill(self) -> None:
         if self._process is not None and self._process.returncode is None:

@@ -155,7 +155,7 @@ witness_file = "witness"
                 stderr=log,
                 env={**os.environ, **(environment or {})},
             )
-        await eventually(self._responds, within_s=15, what="the gateway answers")
+        await eventually(self._responds, what="the gateway answers")
 
     async def status(self) -> dict[str, Any]:
         return await query(self.control_path, "status")

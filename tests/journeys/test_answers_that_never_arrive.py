@@ -43,7 +43,7 @@ class Journey:
 
     async def in_the_cloud(self) -> list[tuple[float, str]]:
         """Wait until all batches are acknowledged; return value and device time of every observation in the cloud."""
-        await eventually(self._acknowledged, within_s=20)
+        await eventually(self._acknowledged)
         found = export_observations(self.cloud.database, OPERATOR, Devices(self.cloud.ids), RECEIVED, hidden=True)
         return [(row["value"], row["device_time"]) async for row in found]
 
@@ -120,7 +120,7 @@ async def test_report_refused_because_of_a_full_disk_is_in_the_cloud_once_after_
                     # The space left in the pages of the file takes some more readings.
                     return await thermometer.measure(36.6) == "refused"
 
-                await eventually(refused, within_s=20)
+                await eventually(refused)
                 assert (await gateway.status())["store"]["state"] == "reserve"
                 assert await thermometer.measure(38.7, second=3600) == "refused"
                 assert thermometer.operating
@@ -129,7 +129,7 @@ async def test_report_refused_because_of_a_full_disk_is_in_the_cloud_once_after_
                 async def answered() -> bool:
                     return await thermometer.measure(38.7, second=3600) == "answered"
 
-                await eventually(answered, within_s=20)
+                await eventually(answered)
             arrived = await under_way.in_the_cloud()
             assert arrived.count((38.7, "2026-05-06T13:00:00.000")) == 1
             assert len(arrived) == len(set(arrived))

@@ -111,7 +111,7 @@ async def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Interrupted:
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
     )
-    await eventually((state / "set-up-begun").exists, within_s=30)
+    await eventually((state / "set-up-begun").exists)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: every foreground process gets it
     async with asyncio.timeout(30):
         _, output = await process.communicate()

@@ -46,4 +46,4 @@ async def test_gateway_that_guesses_shared_subscription_groups_receives_no_batch
         async with serving(config, "--only", "ingest") as served, vehicle_at(broker) as vehicle:
             await eventually(lambda: "ingest.broker_connected" in served.events())
             await vehicle.publish(*gateway.many(BATCHES))  # each once, and never again
-            await eventually(lambda: vehicle.through() == BATCHES, within_s=15)
+            await eventually(lambda: vehicle.through() == BATCHES)

@@ -54,13 +54,13 @@ async def test_ble_commands_scan_pair_and_forget_devices_across_a_gateway_restar
             status = await ambulance.status()
             return bool(status["bluetooth"]["connected"] == 2 and status["lanes"]["numeric"]["last"] > 0)
 
-        await eventually(served, within_s=20, what="both are connected")
-        await eventually(stored, within_s=20, what="their values are stored")
+        await eventually(served, what="both are connected")
+        await eventually(stored, what="their values are stored")
         assert neighbours.status.connections == 0, "nobody asked for that one"
 
         await ambulance.kill()
         await ambulance.start()
-        await eventually(served, within_s=20, what="they are back after the gateway was killed")
+        await eventually(served, what="they are back after the gateway was killed")
 
         forgotten = await ble(ambulance, "forget", oximeter.address)
         assert forgotten.code == 0, forgotten.err

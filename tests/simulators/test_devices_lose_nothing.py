@@ -139,7 +139,7 @@ async def test_every_ecg_block_is_delivered_after_the_device_process_was_delayed
     async with sim_manager() as manager, running_agent("ecg", manager) as device:
         await device.associated()
         await device.clock.advance(90)  # longer than the patient's tracks reach back
-        await eventually(lambda: device.agent.device.due_s > 90, within_s=10)
+        await eventually(lambda: device.agent.device.due_s > 90)
         await device.associated()
         await device.handed_over()
         blocks = [seen for seen in manager.stored if seen.channel.handle == 1]

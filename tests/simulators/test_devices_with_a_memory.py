@@ -157,7 +157,7 @@ async def test_pm_store_of_a_killed_device_has_every_entry_that_the_witness_file
     process = await asyncio.create_subprocess_exec(
         ARGUS_SIM, "agent", "oximeter", *words, stderr=asyncio.subprocess.DEVNULL
     )
-    await eventually(lambda: sum(witnessed(witness)["kept"].values()) >= 4, within_s=20, what="four values are kept")
+    await eventually(lambda: sum(witnessed(witness)["kept"].values()) >= 4, what="four values are kept")
     process.send_signal(signal.SIGKILL)
     await process.wait()
     device = RememberingDevice(build_device("oximeter", Patient(42, scenario_of("stable"))), MemoryOptions(path=memory))

@@ -101,10 +101,10 @@ async def test_values_of_concurrent_bluetooth_devices_of_every_kind_are_stored_e
         supervisor = await gateway.supervise(central)
         await eventually(lambda: all_serve(supervisor, len(kinds)), within_s=60, what="every device is served")
         await asyncio.sleep(LIVED_S)  # this test runs in real time
-        await eventually(lambda: all(air.device.status.measured >= 2 for air in airs), within_s=30)
+        await eventually(lambda: all(air.device.status.measured >= 2 for air in airs))
         for air in airs:
             await air.off()
-        await eventually(lambda: not supervisor.sessions, within_s=30)
+        await eventually(lambda: not supervisor.sessions)
         count = await count_reported_once(gateway, tmp_path / "witness")
         print(f"{len(kinds)} devices, {LIVED_S:.0f} s, {count} values, {len(gateway.trust.met)} connections")
         assert {record.device.system_id for record in await gateway.stored()} == {
@@ -203,7 +203,7 @@ async def test_lost_bluetooth_links_are_reestablished_without_leaking_resources(
             held.append(Held.now(supervisor))
         for air in airs:
             await air.off()
-        await eventually(lambda: not supervisor.sessions, within_s=30)
+        await eventually(lambda: not supervisor.sessions)
         count = await count_reported_once(gateway, tmp_path / "witness", links_lost=True)
         state = central.state
     before, after = held

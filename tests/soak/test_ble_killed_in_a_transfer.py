@@ -66,7 +66,7 @@ async def test_every_record_is_stored_once_when_the_gateway_is_killed_during_a_r
         if FULL:
             wanted = fill(meter)
             await vehicle.start({"ARGUS_STEPS_FILE": str(steps_file)}, DYING)
-            await eventually(lambda: has(vehicle, meter, wanted), within_s=30, poll_s=POLL_S)
+            await eventually(lambda: has(vehicle, meter, wanted), poll_s=POLL_S)
             await vehicle.kill()
             names = steps_file.read_text().split()
             steps = list(range(1, len(names) + 1))
@@ -79,12 +79,12 @@ async def test_every_record_is_stored_once_when_the_gateway_is_killed_during_a_r
             async def over(records: int = wanted) -> bool:
                 return vehicle.has_ended or await has(vehicle, meter, records)
 
-            await eventually(over, within_s=30, poll_s=POLL_S, what=f"step {step} is reached")
+            await eventually(over, poll_s=POLL_S, what=f"step {step} is reached")
             died += vehicle.has_ended
             await (vehicle.ended() if vehicle.has_ended else vehicle.kill())
             await vehicle.start()
             there = partial(has, vehicle, meter, wanted)
-            await eventually(there, within_s=30, poll_s=POLL_S, what=f"killed at {step}: held after all")
+            await eventually(there, poll_s=POLL_S, what=f"killed at {step}: held after all")
             await vehicle.kill()
         found = await held(vehicle, meter)
     doubled = {time: count for time, count in found.items() if count != 1}

@@ -109,7 +109,7 @@ async def taken(vehicle: Vehicle, device: bytes, cut: Cut | None = None) -> None
     """Run a device until its memory is transferred and cleared; it reconnects after each lost link."""
     held = memory()
     async with meter(vehicle.address, held, device, cut=cut):
-        await eventually(lambda: not held.held, within_s=30, what=f"the memory of {device.hex()} is taken, cut {cut}")
+        await eventually(lambda: not held.held, what=f"the memory of {device.hex()} is taken, cut {cut}")
     assert sorted(held.cleared) == [1, 2, 3]
 
 
@@ -121,7 +121,7 @@ async def bytes_of_a_transfer(vehicle: Vehicle) -> dict[Way, int]:
         held = memory()
         cut = Cut(way, 1 << 30)
         async with meter(vehicle.address, held, system_id(0, number), cut=cut) as device:
-            await eventually(lambda held=held: not held.held, within_s=30)
+            await eventually(lambda held=held: not held.held)
             assert device.link is not None
             counts[way] = device.link.octets
     return counts
@@ -174,7 +174,7 @@ async def test_measurements_are_in_the_cloud_once_when_the_gateway_is_killed_at_
                 await vehicle.kill()
             await vehicle.start({"ARGUS_DIE_AT": str(step)}, DYING)
             async with meter(vehicle.address, held, device):
-                await eventually(lambda held=held: vehicle.has_ended or not held.held, within_s=30)
+                await eventually(lambda held=held: vehicle.has_ended or not held.held)
                 died += vehicle.has_ended
                 if vehicle.has_ended:
                     await vehicle.ended()

@@ -98,13 +98,13 @@ async def test_serve_command_is_live_and_reports_ready_only_while_the_broker_is_
             assert "not connected" in said["parts"]["broker"]
             assert (await get(live))[0] == 200
             await broker.start()
-            await eventually(lambda: answers(200), within_s=15)
+            await eventually(lambda: answers(200))
             await broker.kill()
-            await eventually(lambda: answers(503), within_s=10)
+            await eventually(lambda: answers(503))
             await broker.start()
-            await eventually(lambda: answers(200), within_s=15)
+            await eventually(lambda: answers(200))
             await broker.kill()
-            await eventually(lambda: answers(503), within_s=10)
+            await eventually(lambda: answers(503))
             served.process.send_signal(signal.SIGTERM)
             async with asyncio.timeout(15):
                 assert await served.process.wait() == 0

@@ -82,7 +82,7 @@ async def test_repeated_crashes_of_the_database_server_lose_no_batch(
 
         sending = asyncio.ensure_future(send())
         for crash in range(3):
-            await eventually(lambda crash=crash: len(cloud.handover.acks) >= 10 * (crash + 1), within_s=20)
+            await eventually(lambda crash=crash: len(cloud.handover.acks) >= 10 * (crash + 1))
             await asyncio.to_thread(own_server.crash)
             await asyncio.to_thread(own_server.start)
         async with asyncio.timeout(30):

@@ -86,7 +86,7 @@ async def test_two_ingest_processes_divide_the_gateways_and_store_each_batch_onc
         await vehicle.publish_status()
         await eventually(lambda: len(vehicle.acks) >= 4)
         await vehicle.publish(*gateway.many(60))
-        await eventually(lambda: vehicle.through() == 60, within_s=15)
+        await eventually(lambda: vehicle.through() == 60)
         rows = await cloud.rows(observations)
         assert [row.sequence for row in rows] == list(range(1, 61))
 
@@ -102,7 +102,7 @@ async def test_ingest_reconnects_to_a_restarted_broker_and_stores_the_batches_th
         await broker.kill()
         await eventually(lambda: running.unready() is not None, what="the loss is noticed")
         await broker.start()
-        await eventually(lambda: running.unready() is None, within_s=15, what="ingest is connected again")
+        await eventually(lambda: running.unready() is None, what="ingest is connected again")
         async with vehicle_at(broker) as vehicle:
             await vehicle.publish(*sent)
             await eventually(lambda: vehicle.through() == 4)

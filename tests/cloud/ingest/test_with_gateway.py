@@ -96,11 +96,11 @@ async def test_gateway_and_cloud_export_the_same_observations_after_a_broker_out
     await gateway.measure(40)
     async with ingesting(cloud, broker), sending(gateway.uplink(broker)):
         await gateway.measure(5, first=40)
-        await eventually(gateway.all_acked, within_s=15)
+        await eventually(gateway.all_acked)
         await broker.kill()
         await gateway.measure(10, first=45)
         await broker.start()
-        await eventually(gateway.all_acked, within_s=20)
+        await eventually(gateway.all_acked)
     rows = await exported(cloud)
     assert rows == await buffered(gateway)
     assert len(rows) == 55 * 3
@@ -113,10 +113,10 @@ async def test_measurements_taken_while_the_ingest_is_stopped_are_stored_after_i
     async with sending(gateway.uplink(broker)):
         async with ingesting(cloud, broker):
             await gateway.measure(5)
-            await eventually(gateway.all_acked, within_s=15)
+            await eventually(gateway.all_acked)
         await gateway.measure(20, first=5)
         async with ingesting(cloud, broker):
-            await eventually(gateway.all_acked, within_s=20)
+            await eventually(gateway.all_acked)
     assert await exported(cloud) == await buffered(gateway)
 
 
@@ -130,13 +130,13 @@ async def test_cloud_restored_from_a_copy_receives_the_lost_batches_again(
     async with sending(gateway.uplink(broker)):
         async with ingesting(cloud, broker):
             await gateway.measure(5)
-            await eventually(gateway.all_acked, within_s=15)
+            await eventually(gateway.all_acked)
         await database.close()
         shutil.copy(path, copy)
         database = await open_database(f"sqlite:///{path}")
         async with ingesting(CloudUnderTest(database), broker):
             await gateway.measure(15, first=5)
-            await eventually(gateway.all_acked, within_s=15)
+            await eventually(gateway.all_acked)
         await database.close()
         for old in tmp_path.glob("cloud.db*"):
             old.unlink()
@@ -144,7 +144,7 @@ async def test_cloud_restored_from_a_copy_receives_the_lost_batches_again(
         restored = CloudUnderTest(await open_database(f"sqlite:///{path}"))
         async with ingesting(restored, broker):
             await gateway.measure(1, first=20)
-            await eventually(lambda: complete(restored, gateway), within_s=20)
+            await eventually(lambda: complete(restored, gateway))
     assert await exported(restored) == await buffered(gateway)
     assert await whole(restored)
     await restored.database.close()
@@ -161,11 +161,11 @@ async def test_gateway_with_a_replaced_store_continues_with_a_new_epoch(
     async with ingesting(cloud, broker):
         async with sending(gateway.uplink(broker)):
             await gateway.measure(3)
-            await eventually(gateway.all_acked, within_s=15)
+            await eventually(gateway.all_acked)
         async with gateway_store(tmp_path / "replacement", identity=gateway.identity) as replacement:
             async with sending(replacement.uplink(broker)):
                 await replacement.measure(2)
-                await eventually(replacement.all_acked, within_s=15)
+                await eventually(replacement.all_acked)
             everything = sorted([*await buffered(gateway), *await buffered(replacement)], key=_place)
             assert await exported(cloud) == everything
             told = [payload for kind, payload in await cloud.events() if kind == event_types.EPOCH_STARTED]
@@ -186,9 +186,9 @@ async def test_second_gateway_with_a_copied_store_is_reported_as_contested_and_k
         await one.measure(2, first=10)
         await two.measure(2, first=90)
         async with sending(one.uplink(broker)):
-            await eventually(one.all_acked, within_s=15)
+            await eventually(one.all_acked)
         async with sending(two.uplink(broker)) as uplink:
-            await eventually(lambda: uplink.state.contested, within_s=15)
+            await eventually(lambda: uplink.state.contested)
         assert await exported(cloud) == await buffered(one)
         # The gateway with the copied store noticed the other one by the hash in the acknowledgement: it sent nothing,
         # keeps its batches, and reports the conflict.

@@ -32,12 +32,12 @@ async def test_worker_process_delivers_webhooks_only_to_a_receiver_in_the_allow_
         more = f'[secrets]\nmaster_key_file = "{key}"\n[egress]\nallow = ["127.0.0.1:{receiver.port}"]\n'
         config = settings_file(tmp_path, database_url=database_url, more=more)
         async with serving(config, "--only", "worker") as served:
-            await eventually(lambda: receiver.received, within_s=20)
+            await eventually(lambda: receiver.received)
 
             async def told() -> bool:
                 return all(row["attempts"] for row in await story.deliveries())
 
-            await eventually(told, within_s=20)
+            await eventually(told)
             served.process.send_signal(signal.SIGTERM)
             assert await served.process.wait() == 0
         (failed,) = await story.deliveries(blocked)

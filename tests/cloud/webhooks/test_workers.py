@@ -64,8 +64,8 @@ async def test_several_workers_send_each_delivery_once_and_the_deliveries_of_an_
         order = {f"inc_{key}": [await story.happen(f"inc_{key}") for _ in range(8)] for key in range(4)}
         workers = [story.worker, story.another_worker(), story.another_worker()]
         async with running(story.relay, story.another_relay(), *workers):
-            await eventually(lambda: len(receiver.received) >= 32, within_s=20)
-            await eventually(lambda: finished(story), within_s=20)
+            await eventually(lambda: len(receiver.received) >= 32)
+            await eventually(lambda: finished(story))
     assert sorted(receiver.ids()) == sorted(id for ids in order.values() for id in ids)
     for ids in order.values():
         assert [id for id in receiver.ids() if id in ids] == ids
@@ -81,8 +81,8 @@ async def test_events_emitted_during_the_recording_of_deliveries_of_their_incide
             ids = []
             for _ in range(25):
                 ids += [await story.happen("inc_1"), await story.happen("inc_2")]
-            await eventually(lambda: len(receiver.received) >= 100, within_s=30)
-            await eventually(lambda: finished(story), within_s=20)
+            await eventually(lambda: len(receiver.received) >= 100)
+            await eventually(lambda: finished(story))
     for path in ("/a", "/b"):
         seen = [one.headers["webhook-id"] for one in receiver.received if one.path == path]
         assert [id for id in seen if id in ids[::2]] == ids[::2]
@@ -98,7 +98,7 @@ async def test_delivery_claimed_by_a_killed_worker_is_sent_by_another_worker_aft
         event_id = await story.happen()
         await story.fan_out()
         killed = asyncio.create_task(story.another_worker().run(asyncio.Event()))
-        await eventually(lambda: receiver.received, within_s=10)
+        await eventually(lambda: receiver.received)
         killed.cancel()
         await asyncio.gather(killed, return_exceptions=True)
         release.set()
@@ -179,10 +179,10 @@ async def test_receiver_that_does_not_respond_does_not_delay_deliveries_of_anoth
             await story.happen(f"inc_{number}")
             await story.happen(f"inc_{number}", home=south)
         async with running(story.relay, story.worker):
-            await eventually(lambda: len(quick.received) == 20, within_s=20)
+            await eventually(lambda: len(quick.received) == 20)
             assert len(slow.received) <= 8
             release.set()
-            await eventually(lambda: finished(story), within_s=30)
+            await eventually(lambda: finished(story))
     assert len(slow.received) == 80
 
 
@@ -194,7 +194,7 @@ async def test_worker_finishes_and_records_the_attempts_in_progress_before_it_st
         await story.happen()
         await story.fan_out()
         async with running(story.worker):
-            await eventually(lambda: receiver.received, within_s=10)
+            await eventually(lambda: receiver.received)
             asyncio.get_running_loop().call_soon(release.set)
         (delivery,) = await story.deliveries(webhook)
         assert delivery["status"] == "succeeded"
@@ -209,13 +209,13 @@ async def test_claimed_delivery_that_waits_too_long_for_a_sending_slot_is_queued
         ids = [await story.happen(f"inc_{number}") for number in range(10)]
         await story.fan_out()
         async with running(story.worker):
-            await eventually(lambda: len(receiver.received) == 2, within_s=10)
-            await eventually(partial(statuses_are, story, delivering=8, queued=2), within_s=10)
+            await eventually(lambda: len(receiver.received) == 2)
+            await eventually(partial(statuses_are, story, delivering=8, queued=2))
             story.clock.advance(us=2_000_000)
-            await eventually(partial(statuses_are, story, delivering=2, queued=8), within_s=10)
+            await eventually(partial(statuses_are, story, delivering=2, queued=8))
             assert story.in_flight.claim_room(story.home.tenant.id, webhook.id) == 0
             release.set()
-            await eventually(lambda: finished(story), within_s=20)
+            await eventually(lambda: finished(story))
     assert sorted(receiver.ids()) == sorted(ids)
     assert [row["attempts"] for row in await story.deliveries()] == [1] * 10
 
@@ -229,7 +229,7 @@ async def test_endpoint_that_returned_410_receives_none_of_the_other_claimed_del
             await story.happen(f"inc_{number}")
         await story.fan_out()
         async with running(story.relay, story.worker):
-            await eventually(lambda: finished(story), within_s=20)
+            await eventually(lambda: finished(story))
         assert (await story.subscription(webhook))["disabled_reason"] == "gone"
         assert len(receiver.received) == 1
         assert Counter(row["status"] for row in await story.deliveries()) == {"exhausted": 1, "discarded": 3}
@@ -244,10 +244,10 @@ async def test_endpoint_receives_one_delivery_at_a_time_after_a_failed_delivery(
         ids = [await story.happen(f"inc_{number}") for number in range(4)]
         await story.fan_out()
         async with running(story.worker):
-            await eventually(lambda: len(receiver.received) == 2, within_s=10)
-            await eventually(partial(statuses_are, story, failed=1, delivering=1, queued=2), within_s=10)
+            await eventually(lambda: len(receiver.received) == 2)
+            await eventually(partial(statuses_are, story, failed=1, delivering=1, queued=2))
             release.set()
-            await eventually(lambda: set(receiver.ids()) == set(ids), within_s=20)
+            await eventually(lambda: set(receiver.ids()) == set(ids))
 
 
 async def test_stopping_worker_releases_unsent_deliveries_to_another_worker(begin: Begin):
@@ -260,9 +260,9 @@ async def test_stopping_worker_releases_unsent_deliveries_to_another_worker(begi
         stopping = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(story.worker.run(stopping))
-            await eventually(lambda: len(receiver.received) == 2, within_s=10)
+            await eventually(lambda: len(receiver.received) == 2)
             stopping.set()
-            await eventually(partial(statuses_are, story, delivering=2, queued=2), within_s=10)
+            await eventually(partial(statuses_are, story, delivering=2, queued=2))
             release.set()
         assert await story.another_worker().step() == 2
         assert (sorted(receiver.ids()), await finished(story)) == (sorted(ids), True)
@@ -319,12 +319,12 @@ async def test_claimed_deliveries_are_sent_during_a_database_outage(begin: Begin
         ids = [await story.happen(f"inc_{number}") for number in range(4)]
         await story.fan_out()
         async with running(story.another_worker(losing)):
-            await eventually(lambda: len(receiver.received) == 2, within_s=10)
+            await eventually(lambda: len(receiver.received) == 2)
             losing.losses = 1_000_000
             release.set()
-            await eventually(lambda: len(receiver.received) == 4, within_s=10)
+            await eventually(lambda: len(receiver.received) == 4)
             losing.losses = 0
-            await eventually(lambda: finished(story), within_s=20)
+            await eventually(lambda: finished(story))
     assert sorted(receiver.ids()) == sorted(ids)
 
 

@@ -173,7 +173,7 @@ async def test_replay_of_a_capture_of_a_connected_device_gives_the_measured_valu
         async def listening() -> bool:
             return bool((await gateway.status())["captures"])
 
-        await eventually(listening, within_s=15)
+        await eventually(listening)
         async with device(gateway.address) as thermometer:
             for second in range(3):
                 await thermometer.measure(36.5 + second, second=second)

@@ -104,7 +104,7 @@ async def test_all_batches_arrive_without_conflict_when_the_broker_is_killed_rep
             await gateway.measure(10, first=10 * round_ + 5)
             await broker.start()
             await eventually(lambda: uplink.state.connected)
-        await eventually(lambda: whole(cloud, gateway), within_s=10)
+        await eventually(lambda: whole(cloud, gateway))
     assert not any(held.conflict for held in cloud.lanes.values())
 
 
@@ -116,7 +116,7 @@ async def test_all_batches_arrive_after_a_frozen_broker_resumes(broker, gateway,
         await gateway.measure(10, first=3)
         assert not gateway.all_acked()
         broker.thaw()
-        await eventually(lambda: whole(cloud, gateway), within_s=10)
+        await eventually(lambda: whole(cloud, gateway))
 
 
 async def test_all_batches_are_acknowledged_after_five_lost_acks(broker, gateway, cloud):
@@ -156,7 +156,7 @@ async def test_number_of_resends_to_a_cloud_that_sends_no_acks_is_limited(broker
         assert uplink.state.lanes[Lane.NUMERIC].under_way_batches == sent
         assert len(cloud.received) <= 2 * sent + 2
         cloud.silent = False
-        await eventually(lambda: whole(cloud, gateway), within_s=10)
+        await eventually(lambda: whole(cloud, gateway))
 
 
 async def test_batch_with_a_puback_but_without_an_ack_is_not_counted_as_acknowledged(broker, gateway, cloud):
@@ -184,7 +184,7 @@ async def test_batches_lost_by_a_cloud_restored_during_a_connection_are_sent_aga
         await eventually(lambda: whole(cloud, gateway))
         cloud.forget(Lane.NUMERIC, above=3)
         await gateway.measure(1, first=20)
-        await eventually(lambda: whole(cloud, gateway), within_s=10)
+        await eventually(lambda: whole(cloud, gateway))
 
 
 async def test_all_batches_are_sent_to_a_cloud_that_does_not_know_the_current_epoch(broker, gateway, cloud):
@@ -238,8 +238,8 @@ async def test_conflict_of_two_gateways_with_one_identity_is_reported_and_both_c
         await two.measure(2, first=90)
         first = await stack.enter_async_context(sending(one.uplink(broker)))
         second = await stack.enter_async_context(sending(two.uplink(broker)))
-        await eventually(lambda: first.state.contested or second.state.contested, within_s=10)
-        await eventually(lambda: any(status.store is StoreState.CONTESTED for status in cloud.statuses), within_s=10)
+        await eventually(lambda: first.state.contested or second.state.contested)
+        await eventually(lambda: any(status.store is StoreState.CONTESTED for status in cloud.statuses))
         for each in (one, two):
             await each.measure(1, first=20)
             assert each.last() == 4

@@ -26,14 +26,14 @@ async def test_ble_command_runs_a_device_and_prints_a_summary(tmp_path: Path):
     socket, witness = tmp_path / "radio", tmp_path / "witness"
     radio = await started("radio", "--socket", str(socket))
     try:
-        await eventually(socket.exists, within_s=30)
+        await eventually(socket.exists)
         options = ("--unit", "9", "--witness", str(witness), "--memory", str(tmp_path / "memory"), "--static-random")
         device = await started("thermometer", "--radio", str(socket), "--for", "600", *options)
         async with phone_on(socket) as phone:
             await phone.connect(ble_address_of("thermometer", 9, static_random=True), random=True, within_s=30)
             await phone.pair()
             await phone.subscribe(TEMPERATURE_MEASUREMENT)
-            await eventually(lambda: phone.values, within_s=30)
+            await eventually(lambda: phone.values)
         device.terminate()
         out, _ = await device.communicate()
         assert device.returncode == 0

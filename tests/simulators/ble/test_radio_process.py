@@ -221,7 +221,7 @@ async def test_radio_process_exits_cleanly_on_sigterm(tmp_path: Path) -> None:
         str(control),
         stderr=asyncio.subprocess.PIPE,
     )
-    await eventually(control.exists, within_s=20)
+    await eventually(control.exists)
     backend, device = await backend_at(hosts, tmp_path), await bare_device(hosts)
     client = await connect(backend)
     assert await client.read_gatt_char(PLAIN) == b"Argus"

@@ -89,7 +89,7 @@ async def test_device_associates_while_two_hundred_silent_connections_are_open(t
                 assert len(gateway.supervisor.sessions) <= 8
                 return await _answer_to_a_request(gateway) == b"\xe3\x00"
 
-            await eventually(another_gets_in, within_s=20)
+            await eventually(another_gets_in)
             assert await first.measure(36.7) == "answered"
         await gateway.event("link.displaced")
         assert (await gateway.event_names()).count("link.refused") <= 12
@@ -152,11 +152,11 @@ async def test_device_that_sends_without_reading_responses_does_not_delay_anothe
                 seen.append(stuck.counts.reports)
                 return stuck.device is not None and len(seen) > 20 and len(set(seen[-20:])) == 1
 
-            await eventually(at_a_standstill, within_s=20)
+            await eventually(at_a_standstill)
             assert await thermometer.measure(37.0) == "answered"
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
-        await eventually(lambda: stuck not in gateway.supervisor.sessions, within_s=10)
+        await eventually(lambda: stuck not in gateway.supervisor.sessions)
 
 
 async def _send_for_ever(peer: socket.socket, octets: bytes) -> None:

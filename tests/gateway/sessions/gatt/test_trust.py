@@ -24,7 +24,7 @@ async def served(supervisor: BleSupervisor) -> None:
     def values() -> bool:
         return any(session.state == "serving" and session.counts.reports for session in supervisor.sessions)
 
-    await eventually(values, within_s=20, what="the device is served")
+    await eventually(values, what="the device is served")
 
 
 async def test_values_of_a_device_that_spoofs_a_bonded_address_are_not_stored(tmp_path: Path):
@@ -38,11 +38,11 @@ async def test_values_of_a_device_that_spoofs_a_bonded_address_are_not_stored(tm
             supervisor = await gateway.supervise(central)
             await served(supervisor)
             address = real.device.address
-        await eventually(lambda: not supervisor.sessions, within_s=10)
+        await eventually(lambda: not supervisor.sessions)
         before = len(await gateway.stored())
         async with on_air(ether, "oximeter", bedside, tmp_path / "spoofed", behaviour=OPEN) as spoofer:
             assert spoofer.device.address == address
-            await eventually(lambda: supervisor.trouble_of(address), within_s=20, what="the trouble is told")
+            await eventually(lambda: supervisor.trouble_of(address), what="the trouble is told")
             assert f"argus-gateway ble pair {address}" in supervisor.trouble_of(address)
             assert spoofer.device.status.connections > 0
             assert spoofer.device.status.notified == 0
@@ -62,7 +62,7 @@ async def test_device_that_lost_its_bond_recovers_after_pairing_again(tmp_path: 
         await served(supervisor)
         await air.device.bonds.delete_all()
         ether.drop(air.device.address)
-        await eventually(lambda: supervisor.trouble_of(air.device.address), within_s=20, what="the trouble is told")
+        await eventually(lambda: supervisor.trouble_of(air.device.address), what="the trouble is told")
         before = len(await gateway.stored())
         gateway.trust.forget(air.device.address)
         await pair(gateway, central, air.device)
