@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import structlog
 from typer.testing import CliRunner
 
 from gateway.cli import app
@@ -79,7 +80,13 @@ async def invoke(*arguments: str | Path) -> Finished:
     """Run the command `argus-gateway ARGUMENTS` in this process and in a thread of its own, so that a test's devices
     stay connected. For tests of a command's output: an interpreter's start costs ten times the command."""
     runner, words = CliRunner(), [str(argument) for argument in arguments]
-    result = await asyncio.to_thread(runner.invoke, app, words, env={"COLUMNS": "100"})
+    logging_before = structlog.get_config()
+    # The runner replaces the standard output of the whole process, to which the test's devices log meanwhile.
+    structlog.configure(logger_factory=lambda *names: structlog.PrintLogger(sys.__stderr__))
+    try:
+        result = await asyncio.to_thread(runner.invoke, app, words, env={"COLUMNS": "100"})
+    finally:
+        structlog.configure(**logging_before)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return Finished(result.exit_code, result.stdout, result.stderr)
