@@ -1,6 +1,8 @@
 """No statement of the hot paths reads a large table from end to end on PostgreSQL, whose planner has statistics."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import asyncpg
 import pytest
@@ -33,12 +35,21 @@ UNINDEXED = Prepared(select(observations.c.sequence).where(observations.c.number
 
 @pytest.fixture(scope="module")
 def large_url(postgresql: PostgresqlCluster) -> Iterator[str]:
-    """Yield the address of a database in which every growing table has many rows."""
+    """Yield the address of a database in which every growing table has many rows, with the tenant, the organisation and
+    the vehicle of `CloudUnderTest`: each test runs without the others."""
     with postgresql.database(is_new=True) as url:
         address = read_address(url)
         assert isinstance(address, PostgresqlAddress)
         postgresql.administer(*filling_statements(), database=str(address.url.database))
+        with ThreadPoolExecutor(max_workers=1) as executor:
+            executor.submit(asyncio.run, add_vehicle(url)).result()
         yield url
+
+
+async def add_vehicle(url: str) -> None:
+    database = await open_database(url)
+    await CloudUnderTest(database).register()
+    await database.close()
 
 
 @pytest.fixture
@@ -70,7 +81,8 @@ async def test_generic_plan_of_no_prepared_statement_scans_a_large_table(large_u
 
 async def test_ingest_of_batches_scans_no_large_table(explained: PlanDatabase) -> None:
     gateway = GatewayInVehicle()
-    cloud = await CloudUnderTest(explained).register(gateway)
+    cloud = CloudUnderTest(explained)
+    await cloud.register_gateway(gateway)
     explained.plans.clear()
     assert len(await cloud.take(gateway.send(97.0), gateway.send_event())) == 2
     assert await cloud.take(*gateway.many(3))
