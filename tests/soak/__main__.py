@@ -54,7 +54,8 @@ GROUPS = {
     "thousand": Group((stories("tests/soak/test_thousand_vehicles.py"),), alone=True),
     "exports": Group((stories("tests/soak/test_exports.py"),), alone=True),
     "export_formats": Group((stories("tests/soak/test_export_formats.py"),)),
-    "lists": Group((stories("tests/soak/test_sanctions_lists.py"),), alone=True),
+    "lists": Group((stories("tests/soak/test_sanctions_lists.py", "-k", "lists_of_the_published"),), alone=True),
+    "enrichment": Group((stories("tests/soak/test_sanctions_lists.py", "-k", "enriched_once"),), alone=True),
     "damage": Group((stories("tests/soak/test_damaged_stores.py", "-n", "2"),)),
     "kills": Group(
         (
