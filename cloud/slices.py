@@ -29,6 +29,7 @@ PACKAGES = (
     "cloud.clinical.fhir",
     "cloud.clinical.screening",
     "cloud.clinical.profiles",
+    "cloud.clinical.acqi",
     "cloud.vehicles.fleet",
     "cloud.vehicles.custody",
     "cloud.vehicles.ingest",

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 from sqlalchemy import select
 
+from cloud.clinical.epcr.changed import ChangedEncounters
 from cloud.clinical.epcr.errors import CareRecordTooLarge
 from cloud.clinical.epcr.model import Encounter
 from cloud.clinical.epcr.tables import care_changes
@@ -64,7 +65,7 @@ class CareLog:
     """SQL statements on the log of field changes."""
 
     async def append(self, tx: Transaction, received: Sequence[ReceivedChanges]) -> None:
-        """Add the changes of new batches, in one statement."""
+        """Add the changes of new batches, in one statement, and mark their encounters as changed."""
         rows = [
             (
                 batch.lane_id,
@@ -82,6 +83,8 @@ class CareLog:
         ]
         if rows:
             await tx.driver.append(care_changes, _COLUMNS, rows)
+            changed = {(batch.tenant_id, change.encounter) for batch in received for change in batch.changes}
+            await ChangedEncounters().mark(tx, changed)
 
     async def of_batch(self, tx: Transaction, lane_id: int, sequence: int) -> Sequence[tuple[object, ...]]:
         """Return the rows of one batch in their order, each as `change_columns` returns it."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, bindparam, delete, func, select, tuple_, update
 
+from cloud.clinical.epcr.changed import ChangedEncounters
 from cloud.clinical.epcr.model import CrewMember, Encounter
 from cloud.clinical.epcr.tables import crew_members, encounter_crew, encounters, erased_encounters
 from cloud.foundation.db import Prepared, Query, Records, Transaction, insert
@@ -70,8 +71,12 @@ class Encounters:
     """SQL statements on encounters and their crews."""
 
     async def add(self, tx: Transaction, encounter: Encounter) -> bool:
-        """Add an encounter. Return False if the tenant has one with this id, or with this incident and vehicle."""
-        return await _ENCOUNTERS.add(tx, encounter)
+        """Add an encounter and mark it as changed, since its record may have come before it. Return False if the tenant
+        has one with this id, or with this incident and vehicle."""
+        added = await _ENCOUNTERS.add(tx, encounter)
+        if added:
+            await ChangedEncounters().mark(tx, {(encounter.tenant_id, encounter.id)})
+        return added
 
     async def find(self, tx: Transaction, viewer: Viewer, encounter_id: str, *, lock: bool = False) -> Encounter | None:
         """Return an encounter that the viewer may see, or None. `lock`: lock its row until `tx` ends."""

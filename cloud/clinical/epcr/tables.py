@@ -18,7 +18,7 @@ from sqlalchemy import (
     text,
 )
 
-from cloud.foundation.db import metadata, partial_index
+from cloud.foundation.db import metadata, partial_index, row_number
 
 encounters = Table(
     "encounters",
@@ -99,6 +99,14 @@ care_changes = Table(
     Column("gateway_time_us", BigInteger, nullable=False),
     Column("received_at_us", BigInteger, nullable=False),
     Index(None, "tenant_id", "encounter_id"),
+)
+
+changed_encounters = Table(
+    "changed_encounters",  # marks, see `changed.py`
+    metadata,
+    Column("id", row_number(), primary_key=True, autoincrement=True),
+    Column("tenant_id", Text, nullable=False),
+    Column("encounter_id", Text, nullable=False),
 )
 
 erased_encounters = Table(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 
 from cloud.access.audit import Audit
+from cloud.clinical.acqi import Scoring
 from cloud.clinical.assignments import Assignments
 from cloud.clinical.devices import Devices
 from cloud.clinical.epcr import Encounter, Encounters, EncounterUnknown, care_changes
@@ -48,6 +49,7 @@ class Erasures:
         self._ids = ids
         self._store = ErasureStore()
         self._encounters = Encounters()
+        self._scoring = Scoring()
         self._assignments = Assignments(Devices(ids))
         self._audit = Audit(clock)
 
@@ -81,6 +83,7 @@ class Erasures:
             await check_holds(tx, actor, erasure, values)
             await self._assignments.erase(tx, actor.tenant_id, encounter_id)
             await self._encounters.erase(tx, encounter)
+            await self._scoring.forget(tx, actor.tenant_id, encounter_id)
             await self._store.add(tx, erasure, intervals)
             details = {"erasure_id": erasure.erasure_id, "reason": reason.value}
             await self._audit.record(tx, actor, "encounter.erase", encounter_id, metadata=details)

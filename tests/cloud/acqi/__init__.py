@@ -1,0 +1,1 @@
+"""Quality indicators: their rules, their sums, and the GraphQL field that shows them."""
