@@ -1,11 +1,13 @@
 """Handler of `POST /graphql`: the transport of GraphQL over HTTP.
 
 A client that accepts `application/graphql-response+json` gets it, with the status codes of the specification. Any other
-client gets `application/json`. Its status is 200 if the operation was executed, and otherwise 400, 403 or 503 (contract
-matrix A-090). Errors before the body is read, such as a missing token, are problem documents as on other routes.
+client gets `application/json`. Its status is 200 if the operation was executed, and also if it is not approved, since
+the specification requires 200 for a well-formed request there. Otherwise it is 400, 403 or 503 (contract matrix A-090,
+S-116, S-120). Errors before the body is read, such as a missing token, are problem documents as on other routes.
 """
 
 from collections.abc import Sequence
+from http import HTTPStatus
 
 from pydantic import ValidationError
 
@@ -13,13 +15,12 @@ from cloud.foundation.errors import DomainError, PrivateError
 from cloud.foundation.graphql_fields import GraphContext
 from cloud.foundation.http import BodyMalformed, Json, Parts, Request, Response, headers_of, prefers, read_json
 from cloud.partners.graphql.approval import Approval
-from cloud.partners.graphql.errors import BatchingDisabled, GraphqlMalformed, request_error
+from cloud.partners.graphql.errors import BatchingDisabled, GraphqlMalformed, OperationNotApproved, request_error
 from cloud.partners.graphql.execution import check_scopes, check_variables, run_plan
 from cloud.partners.graphql.schemas import GraphqlRequest
 
 RESPONSE_TYPE = "application/graphql-response+json"
 JSON_TYPE = "application/json"
-UNPROCESSABLE = 422
 
 
 class GraphqlHandlers:
@@ -45,13 +46,21 @@ class GraphqlHandlers:
         except PrivateError:
             raise
         except DomainError as error:
-            status = 400 if error.status == UNPROCESSABLE and media_type == JSON_TYPE else error.status
-            return _reply({"errors": [request_error(error, trace_id)]}, status, media_type, headers_of(error))
+            document = {"errors": [request_error(error, trace_id)]}
+            return _reply(document, _status(error, media_type), media_type, headers_of(error))
 
 
 def _reply(document: object, status: int, media_type: str, headers: dict[str, str] | None = None) -> Response:
     more = {"Vary": "Accept", **(headers or {})}
     return Json(document, status=status, media_type=f"{media_type}; charset=utf-8", headers=more)
+
+
+def _status(error: DomainError, media_type: str) -> int:
+    if media_type == RESPONSE_TYPE:
+        return error.status
+    if isinstance(error, OperationNotApproved):
+        return 200
+    return 400 if error.status == HTTPStatus.UNPROCESSABLE_ENTITY else error.status
 
 
 def _media_type(accepts: Sequence[str]) -> str:

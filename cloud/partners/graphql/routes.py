@@ -24,9 +24,11 @@ def routes(parts: Parts) -> tuple[Route, ...]:
             other_forms={RESPONSE_TYPE: _FORM},
             error_forms={JSON_TYPE: _FORM, RESPONSE_TYPE: _FORM},
             responses={
-                200: "The operation was executed. `errors` lists the fields that failed.",
+                200: "The operation was executed, and `errors` lists the fields that failed. With `application/json`, "
+                "also: the app may not send it.",
                 400: "The request, the document or a variable is invalid.",
-                403: "The app may not send this operation, or the token lacks a scope of one of its fields.",
+                403: "The token lacks a scope of a field or, for clients that accept the GraphQL media type, the app "
+                "may not send this operation.",
                 422: "A variable is invalid, for clients that accept the GraphQL media type.",
                 503: "The operation took longer than 10 seconds.",
             },
