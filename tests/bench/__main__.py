@@ -28,6 +28,7 @@ from tests.bench import (
     ingest_writes,
     jobs,
     numerics,
+    operations,
     packed_numerics,
     running,
     scale,
@@ -241,6 +242,15 @@ RATIOS = (
     ),
     *(
         Bench(
+            name=f"graphql.trusted_document{suffix}",
+            unit="documents/s",
+            reference_is="parse and validate with graphql-core",
+            prepare=prepare,
+        )
+        for suffix, prepare in (("", operations.measure_granted), (".sparkline", operations.measure_sparkline))
+    ),
+    *(
+        Bench(
             name=f"export.{form}",
             unit="rows/CPU s",
             reference_is=f"the same rows through the driver, and {writer}",
@@ -326,6 +336,12 @@ def main(
     if any(wanted(name) for name in encounters.NAMES):
         console.print(f"measuring {encounters.NAMES[0]} …")
         figures.append(encounters.measure_envelope())
+    for name, measure_metrics in zip(
+        operations.NAMES, (operations.measure_sqlite, operations.measure_postgresql), strict=True
+    ):
+        if wanted(name):
+            console.print(f"measuring {name} …")
+            figures.append(measure_metrics())
     if any(wanted(name) for name in ingest_writes.NAMES):
         console.print(f"measuring {ingest_writes.NAMES[0]} …")
         figures += [figure for figure in ingest_writes.measure_writes() if wanted(figure.name)]
