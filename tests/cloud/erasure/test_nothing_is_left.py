@@ -6,12 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select
 
+from cloud.clinical.acqi.tables import acqi_days
 from cloud.foundation.db import metadata, migrate, open_database
 from cloud.foundation.objects import LocalObjects
 from cloud.slices import load_tables
 from protocols.observation import Observation
 from protocols.uplink.lanes import Lane
+from tests.builders.acqi_world import ARREST, score_all
 from tests.builders.care_changes import change
 from tests.builders.erasure_world import SECOND_US, ErasureWorld
 from tests.builders.ingest_gateway import NOW_US, PLETH, SPO2, GatewayInVehicle, readings, section
@@ -60,14 +63,35 @@ async def test_no_byte_of_an_erased_encounter_is_left_in_database_and_objects(fi
     assert list(found_in(files)) == []
 
 
+async def test_erased_encounter_counts_for_no_indicator(files: Path) -> None:
+    database = await open_database(f"sqlite:///{files / 'cloud.db'}")
+    gateway = GatewayInVehicle()
+    world = await ErasureWorld(database, gateway, objects=LocalObjects(files / "objects")).begin()
+    record = (change(key, value) for key, value in ARREST.items())
+    await world.cloud.take(gateway.send_changes(*record))
+    await score_all(database)
+
+    async def denominators() -> int:
+        async with database.read() as tx:
+            return int((await tx.execute(select(func.sum(acqi_days.c.denominator)))).scalar())
+
+    assert await denominators() > 0
+    await world.erase()
+    assert await denominators() == 0
+    await score_all(database)
+    assert await denominators() == 0
+    await database.close()
+
+
 ERASED = {
+    "acqi_encounters",
     "encounters",
     "encounter_crew",
     "assignments",
     "care_changes",
     "observations",
 }
-KEPT = {"erased_encounters"}
+KEPT = {"changed_encounters", "erased_encounters"}
 """Tables that name an encounter and have nothing about the patient."""
 
 
