@@ -49,6 +49,8 @@ class Scoring:
     async def score_next(self, tx: Transaction, _now_us: int) -> int:
         """Score the encounters of the oldest marks; return the number of marks, 0 if there are none."""
         marks = await self._changed.take(tx, CHUNK)
+        if not marks:
+            return 0
         keys = sorted(set(marks))
         # All rows are locked before a sum is changed, and in one order, so that two workers cannot block each other.
         found = [(key, await self._find(tx, *key)) for key in keys]
