@@ -1,6 +1,6 @@
 """SQL statements on scores and their sums."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -13,8 +13,8 @@ from cloud.foundation.db import Records, Transaction, insert
 from cloud.foundation.viewer import Viewer, visible
 
 
-def _write(scores: object) -> str:
-    return orjson.dumps(scores, option=orjson.OPT_SORT_KEYS).decode()
+def _write(scores: Mapping[str, Score]) -> str:
+    return orjson.dumps({name: list(score) for name, score in sorted(scores.items())}).decode()
 
 
 _ENCOUNTERS = Records(

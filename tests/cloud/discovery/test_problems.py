@@ -50,7 +50,7 @@ PUBLIC = frozenset((
     "wrong_environment",
     # GraphQL: `extensions.code` is the code in capitals.
     "bad_user_input", "batching_disabled", "document_too_complex", "forbidden", "graphql_parse_failed",
-    "invalid_graphql_request", "operation_not_approved", "operation_timeout",
+    "invalid_graphql_request", "operation_not_approved", "operation_timeout", "range_invalid",
 ))
 # fmt: on
 """Add a new error of the API here; one that only the console, the log or a page shows is a `PrivateError`."""
