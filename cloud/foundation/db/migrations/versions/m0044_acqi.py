@@ -5,8 +5,8 @@ from alembic import op
 
 from cloud.foundation.db.schema import row_number
 
-revision = "0043"
-down_revision = "0042"
+revision = "0044"
+down_revision = "0043"
 compatible_from = "0020"
 
 
