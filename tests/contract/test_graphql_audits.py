@@ -7,10 +7,13 @@ import pytest
 from tests.harness.node import run_script
 from tests.harness.running_cloud import RunningCloud
 
-DOCUMENTS = ("{ __typename }", "query Query { __typename }")
-"""The documents of the audits that can be approved."""
+DOCUMENTS = (
+    "{ __typename }",
+    "query Query { __typename }",
+    "query Shown($shown: Boolean!) { __typename @include(if: $shown) }",
+)
+"""The documents of the audits that can be approved, and the one in place of an introspection with a variable."""
 UNMET = {
-    "2EA1": "its document is an introspection, which S-110 refuses",
     "572B": "a syntax error has 400 for every client, as S-114 wants for attacks",
     "74FF": "an operation that is not approved has 403 (A-088)",
     "86EE": "its document has an unused variable, so it cannot be approved and has 403; a variable has 422 (A-090)",
