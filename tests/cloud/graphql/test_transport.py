@@ -2,18 +2,28 @@
 
 import asyncio
 import hashlib
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from graphql import GraphQLNonNull, GraphQLObjectType, GraphQLSchema, GraphQLString
 
+from cloud.access.apps import CATALOGUE
+from cloud.foundation.clock import SystemClock
 from cloud.foundation.db import Database
 from cloud.foundation.graphql_fields import GraphContext, root_field
+from cloud.foundation.ids import UlidIds
+from cloud.partners.discovery import contract_document
 from cloud.partners.graphql import approval, execution
 from cloud.partners.graphql import schema as schema_module
 from cloud.partners.graphql.schema import schema
+from cloud.settings import read_settings
+from cloud.surface import rows_of
 from tests.builders.api_surface import Api, api
+from tests.builders.cloud_settings import settings_file
 from tests.builders.graphql_bundles import ENCOUNTER, GRAPHQL_JSON, TYPE_NAME, code_of, grant_documents, send
+from tests.builders.http_surface import BASES
 
 NOT_APPROVED = (200, "OPERATION_NOT_APPROVED")
 MINE = {"id": "enc_north"}
@@ -221,6 +231,19 @@ async def test_operation_over_its_time_is_cancelled(database: Database, monkeypa
         answer = await send(here, "{ hanging }")
     assert code_of(answer) == (503, "OPERATION_TIMEOUT")
     assert answer.headers["Retry-After"]
+
+
+@pytest.mark.contract("C-099", "A-139")
+def test_public_document_describes_the_transport_and_no_operation(tmp_path: Path) -> None:
+    clock, settings = SystemClock(), read_settings(settings_file(tmp_path))
+    scopes = {scope.name: scope.description for scope in CATALOGUE}
+    document = contract_document(rows_of(settings, clock, UlidIds(clock)), BASES, scopes)
+    assert list(document["paths"]["/graphql"].keys() - {"servers"}) == ["post"]
+    query = schema().query_type
+    assert query is not None
+    long_names = [name for name in query.fields if name != "encounter"]
+    assert long_names
+    assert not [name for name in long_names if name in json.dumps(document)]
 
 
 @pytest.mark.contract("S-119", "A-095")
