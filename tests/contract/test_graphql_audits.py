@@ -15,7 +15,7 @@ DOCUMENTS = (
 """The documents of the audits that can be approved, and the one in place of an introspection with a variable."""
 UNMET = {
     "572B": "a syntax error has 400 for every client, as S-114 wants for attacks",
-    "74FF": "an operation that is not approved has 403 (A-088)",
+    "FDE2": "its document has a syntax error, a name that begins with a digit, which has 400 as well",
     "86EE": "its document has an unused variable, so it cannot be approved and has 403; a variable has 422 (A-090)",
 }
 """Recommendations (SHOULD) that are not met, each with the reason."""

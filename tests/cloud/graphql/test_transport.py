@@ -238,7 +238,7 @@ def test_public_document_describes_the_transport_and_no_operation(tmp_path: Path
     clock, settings = SystemClock(), read_settings(settings_file(tmp_path))
     scopes = {scope.name: scope.description for scope in CATALOGUE}
     document = contract_document(rows_of(settings, clock, UlidIds(clock)), BASES, scopes)
-    assert list(document["paths"]["/graphql"].keys() - {"servers"}) == ["post"]
+    assert list(document["paths"]["/graphql"].keys() - {"servers", "parameters"}) == ["post"]
     query = schema().query_type
     assert query is not None
     long_names = [name for name in query.fields if name != "encounter"]
