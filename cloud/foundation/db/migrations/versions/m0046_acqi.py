@@ -5,8 +5,8 @@ from alembic import op
 
 from cloud.foundation.db.schema import row_number
 
-revision = "0044"
-down_revision = "0043"
+revision = "0046"
+down_revision = "0045"
 compatible_from = "0020"
 
 
