@@ -26,7 +26,7 @@ from cloud.vehicles.ingest.limits import IngestSettings
 from cloud.vehicles.ingest.quotas import QuotaBook
 from cloud.vehicles.ingest.service import Ingest
 from cloud.vehicles.ingest.settings import IngestSection
-from cloud.vehicles.ingest.source import BatchDelivery, Delivery, StatusDelivery
+from cloud.vehicles.ingest.source import BatchDelivery, Delivery, DueAck, StatusDelivery
 from cloud.vehicles.ingest.take_up import TakeUp
 from cloud.vehicles.ingest.waveform_packing import WaveformPacker
 from protocols.uplink.acks import Ack
@@ -63,10 +63,10 @@ class Handover:
         self.acks: list[tuple[str, Ack]] = []
         self.reachable = True
 
-    async def acknowledge(self, tenant_id: str, gateway_id: str, ack: Ack) -> bool:
+    async def acknowledge(self, acks_due: Sequence[DueAck]) -> list[bool]:
         if self.reachable:
-            self.acks.append((gateway_id, ack))
-        return self.reachable
+            self.acks.extend((due.gateway_id, due.ack) for due in acks_due)
+        return [self.reachable] * len(acks_due)
 
     def delivery(
         self, envelope: Envelope | bytes, *, gateway: str = "gw_test", lane: Lane = Lane.NUMERIC, tenant: str = TENANT

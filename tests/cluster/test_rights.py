@@ -10,7 +10,7 @@ from cloud.vehicles.fleet.authority import create_authority, issue_client
 from cloud.vehicles.fleet.broker_configuration import AdmittedGateway
 from cloud.vehicles.fleet.rabbitmq_management import RabbitmqManagement
 from cloud.vehicles.ingest.amqp_source import AmqpSource
-from cloud.vehicles.ingest.source import Delivery, StatusDelivery
+from cloud.vehicles.ingest.source import Delivery, DueAck, StatusDelivery
 from gateway.sync.mqtt import BrokerAddress, Message, MqttRefused, MqttSession, MqttUnavailable
 from protocols.uplink import topics
 from protocols.uplink.acks import Ack
@@ -94,7 +94,8 @@ async def test_admitted_gateway_publishes_on_every_lane_and_receives_its_acknowl
         await session.publish(topics.up(TENANT, HONEST, lane), lane.value.encode())
     await session.publish(topics.status(TENANT, HONEST), b"here", retain=True)
     await eventually(lambda: len(vehicles.sent_by(HONEST)) == len(Lane) + 1)
-    assert await vehicles.source.acknowledge(TENANT, HONEST, Ack.of_ranges("epoch", Lane.EVENT, [(1, 3)]))
+    due = DueAck(TENANT, HONEST, Ack.of_ranges("epoch", Lane.EVENT, [(1, 3)]))
+    assert await vehicles.source.acknowledge([due]) == [True]
     assert b'"epoch"' in (await session.receive()).payload
     session.end("the vehicle drove into a tunnel")
     await eventually(lambda: b"gone" in vehicles.sent_by(HONEST))

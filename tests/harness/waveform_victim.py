@@ -14,7 +14,7 @@ import random
 import signal
 import sqlite3
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ import cloud.slices  # noqa: F401  declares the slices, which the imports below 
 from cloud.foundation.db import SqliteAddress, open_database, read_address
 from cloud.foundation.db.transaction import Transaction
 from cloud.foundation.objects import LocalObjects
-from protocols.uplink.acks import Ack
+from cloud.vehicles.ingest.source import DueAck
 from protocols.uplink.envelope import Envelope
 from tests.builders.ingest_cloud import CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle
@@ -106,11 +106,12 @@ async def ingest(url: str, folder: Path, sent: list[Envelope], steps: Steps) -> 
     try:
         cloud_ = CloudUnderTest(SteppedDatabase(database, steps), objects=LocalObjects(folder / "objects"))
 
-        async def acknowledge(_tenant_id: str, _gateway_id: str, ack: Ack) -> bool:
-            steps.passed()
-            (folder / "acknowledged").write_text(str(ack.through_sequence))
-            steps.passed()
-            return True
+        async def acknowledge(acks_due: Sequence[DueAck]) -> list[bool]:
+            for due in acks_due:
+                steps.passed()
+                (folder / "acknowledged").write_text(str(due.ack.through_sequence))
+                steps.passed()
+            return [True] * len(acks_due)
 
         cloud_.handover.acknowledge = acknowledge  # type: ignore[method-assign]
         file_steps(steps)

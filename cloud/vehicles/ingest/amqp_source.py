@@ -13,6 +13,7 @@ Deliveries that queue in this process when a connection ends are discarded: Rabb
 import asyncio
 import random
 import secrets
+from collections.abc import Sequence
 from typing import NoReturn
 
 import structlog
@@ -41,10 +42,15 @@ class AmqpSource(BrokerLink):
         self._node = random.randrange(len(address.nodes.hosts))  # noqa: S311  spreads processes over the nodes
         self._connection: AmqpConnection | None = None
 
-    async def _publish(self, topic: str, payload: bytes) -> bool:
-        if self._connection is None:
+    async def _publish(self, messages: Sequence[tuple[str, bytes]], accepted: list[bool | None]) -> None:
+        connection = self._connection
+        if connection is None:
             raise BrokerUnavailable(self.last_error)
-        return await self._connection.publish(topic, payload)
+
+        async def publish(number: int, topic: str, payload: bytes) -> None:
+            accepted[number] = await connection.publish(topic, payload)
+
+        await asyncio.gather(*(publish(number, *message) for number, message in enumerate(messages)))
 
     def _forget_connection(self) -> None:
         self._connection = None

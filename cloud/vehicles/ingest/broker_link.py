@@ -3,6 +3,8 @@
 import asyncio
 import random
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 import structlog
@@ -11,9 +13,9 @@ from cloud.foundation.clock import Clock
 from cloud.vehicles.ingest.broker import BrokerUnavailable, SubscriptionRefused
 from cloud.vehicles.ingest.fair_queue import FairQueue
 from cloud.vehicles.ingest.limits import IngestSettings
-from cloud.vehicles.ingest.source import Delivery
+from cloud.vehicles.ingest.source import Delivery, DueAck
 from protocols.uplink import topics
-from protocols.uplink.acks import Ack, encode_ack
+from protocols.uplink.acks import encode_ack
 from protocols.uplink.reconnection import ReconnectWait
 
 log = structlog.get_logger()
@@ -45,16 +47,17 @@ class BrokerLink(ABC):
     def next_now(self) -> Delivery | None:
         return self._arrived.get_now()
 
-    async def acknowledge(self, tenant_id: str, gateway_id: str, ack: Ack) -> bool:
-        try:
+    async def acknowledge(self, acks_due: Sequence[DueAck]) -> list[bool]:
+        accepted: list[bool | None] = [None] * len(acks_due)
+        messages = [(topics.ack(due.tenant_id, due.gateway_id), encode_ack(due.ack)) for due in acks_due]
+        with suppress(BrokerUnavailable, TimeoutError):
             async with asyncio.timeout(self._settings.answer_s):
-                accepted = await self._publish(topics.ack(tenant_id, gateway_id), encode_ack(ack))
-        except (BrokerUnavailable, TimeoutError):
-            return False
-        if not accepted:
-            # The broker's rights are wrong: no gateway would get an acknowledgement.
-            log.error("ingest.answer_refused", gateway=gateway_id)
-        return accepted
+                await self._publish(messages, accepted)
+        for due, response in zip(acks_due, accepted, strict=True):
+            if response is False:
+                # The broker's rights are wrong: no gateway would get an acknowledgement.
+                log.error("ingest.answer_refused", gateway=due.gateway_id)
+        return [response is True for response in accepted]
 
     async def run(self) -> NoReturn:
         """Connect, subscribe and receive; reconnect after every loss, until cancelled."""
@@ -77,8 +80,9 @@ class BrokerLink(ABC):
         `SubscriptionRefused`."""
 
     @abstractmethod
-    async def _publish(self, topic: str, payload: bytes) -> bool:
-        """Publish to an MQTT topic at QoS 1. Return False if the broker refuses. Raises `BrokerUnavailable`."""
+    async def _publish(self, messages: Sequence[tuple[str, bytes]], accepted: list[bool | None]) -> None:
+        """Publish to MQTT topics at QoS 1. Store in `accepted` for each message, as soon as the broker responds,
+        whether it accepts it. Raises `BrokerUnavailable`."""
 
     @abstractmethod
     def _forget_connection(self) -> None:

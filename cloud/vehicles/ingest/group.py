@@ -38,20 +38,11 @@ from cloud.vehicles.ingest.lane_book import LaneBook
 from cloud.vehicles.ingest.opening import Opened, ParkedPayload, Refused
 from cloud.vehicles.ingest.quotas import Need, Quota, QuotaBook, QuotaCharges
 from cloud.vehicles.ingest.settings import IngestSection
+from cloud.vehicles.ingest.source import DueAck
 from cloud.vehicles.ingest.store import EpochStore
 from cloud.vehicles.ingest.verdicts import Ahead, Conflict, Duplicate, Scattered, Stored
 from protocols.provenance.hash_chain import genesis
-from protocols.uplink.acks import Ack
 from protocols.uplink.gaps import Gap
-
-
-@dataclass(frozen=True, slots=True)
-class DueAck:
-    """An acknowledgement to send to a gateway after the commit."""
-
-    tenant_id: str
-    gateway_id: str
-    ack: Ack
 
 
 @dataclass(slots=True)

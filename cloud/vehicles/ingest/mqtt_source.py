@@ -15,6 +15,7 @@ a full window again on each connection.
 import asyncio
 import uuid
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import NoReturn
 
@@ -49,10 +50,10 @@ class MqttSource(BrokerLink):
         self._gateways: SharedGateways | None = None
         self._connection: BrokerConnection | None = None
 
-    async def _publish(self, topic: str, payload: bytes) -> bool:
+    async def _publish(self, messages: Sequence[tuple[str, bytes]], accepted: list[bool | None]) -> None:
         if self._connection is None:
             raise BrokerUnavailable(self.last_error)
-        return await self._connection.publish(topic, payload)
+        await self._connection.publish_all(messages, accepted)
 
     def _forget_connection(self) -> None:
         self._connection = self._gateways = None

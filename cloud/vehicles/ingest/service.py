@@ -38,12 +38,12 @@ from cloud.vehicles.custody import Reason
 from cloud.vehicles.fleet import GatewayAccess, GatewayDirectory, GatewayName, RegisteredGateway
 from cloud.vehicles.ingest.batch_spans import batch_span
 from cloud.vehicles.ingest.delivery_group import Group, rows_of
-from cloud.vehicles.ingest.group import DueAck, GroupWriter, Written
+from cloud.vehicles.ingest.group import GroupWriter, Written
 from cloud.vehicles.ingest.limits import OBJECT_ATTEMPTS_MAX, SLOW_ATTEMPTS_MAX, IngestSettings
 from cloud.vehicles.ingest.live_queue import LiveQueue
 from cloud.vehicles.ingest.opening import Opened, Refused, UnreadablePayload, open_delivery
 from cloud.vehicles.ingest.quotas import Quota
-from cloud.vehicles.ingest.source import AckSender, BatchDelivery, BatchSource, Delivery, StatusDelivery
+from cloud.vehicles.ingest.source import AckSender, BatchDelivery, BatchSource, Delivery, DueAck, StatusDelivery
 from cloud.vehicles.ingest.status import StatusKeeper, open_status
 from cloud.vehicles.ingest.waveform_packing import WaveformPacker
 from protocols.uplink.lanes import Lane
@@ -211,13 +211,11 @@ class Ingest:
         except ObjectStoreUnavailable:
             log.warning("ingest.waveforms_let_go", batches=len(group.opened))
             acks_due = []
-        await asyncio.gather(*(self._send(sender, due) for due in acks_due))
+        for due, sent in zip(acks_due, await sender.acknowledge(acks_due), strict=True):
+            if not sent:
+                log.info("ingest.answer_unsent", gateway=due.gateway_id, lane=due.ack.lane.value)
         for delivery in group.deliveries:
             await delivery.accept()
-
-    async def _send(self, sender: AckSender, due: DueAck) -> None:
-        if not await sender.acknowledge(due.tenant_id, due.gateway_id, due.ack):
-            log.info("ingest.answer_unsent", gateway=due.gateway_id, lane=due.ack.lane.value)
 
     async def _durable(self, group: Group) -> list[DueAck]:
         """Write a group in one transaction. If that fails, write smaller groups, and each batch and status of those

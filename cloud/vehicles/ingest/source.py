@@ -6,7 +6,7 @@ regards a batch as delivered only after the `Ack` that follows the commit, so a 
 losing data.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -59,11 +59,20 @@ class BatchSource(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class DueAck:
+    """An acknowledgement to send to a gateway after the commit."""
+
+    tenant_id: str
+    gateway_id: str
+    ack: Ack
+
+
 class AckSender(Protocol):
     """Send acknowledgements to gateways."""
 
-    async def acknowledge(self, tenant_id: str, gateway_id: str, ack: Ack) -> bool:
-        """Send an acknowledgement. Return False if it cannot be sent now; the gateway then resends its batches."""
+    async def acknowledge(self, acks_due: Sequence[DueAck]) -> list[bool]:
+        """Send acknowledgements; return for each whether it was sent. If not, the gateway resends its batches."""
         ...
 
 

@@ -15,6 +15,7 @@ import pytest
 from cloud.foundation.clock import SystemClock
 from cloud.vehicles.ingest import BrokerAddress, BrokerConnection, BrokerUnavailable, IngestSettings, MqttSource
 from cloud.vehicles.ingest.fair_queue import DELIVERY_BYTES
+from cloud.vehicles.ingest.source import DueAck
 from protocols.uplink import topics
 from protocols.uplink.acks import Ack
 from protocols.uplink.lanes import Lane
@@ -69,14 +70,14 @@ async def test_acknowledgement_in_flight_fails_when_the_connection_to_the_broker
     async with receiving(address_of(broker)) as source:
         await eventually(lambda: source.connected)
         broker.freeze()
-        under_way = asyncio.ensure_future(source.acknowledge(TENANT, GATEWAY, ACK))
+        under_way = asyncio.ensure_future(source.acknowledge([DueAck(TENANT, GATEWAY, ACK)] * 2))
         await asyncio.sleep(0)
         await broker.kill()
         async with asyncio.timeout(SOON_S):
-            assert await under_way is False
+            assert await under_way == [False, False]
         await broker.start()
         await eventually(lambda: source.connected, within_s=SOON_S)
-        assert await source.acknowledge(TENANT, GATEWAY, ACK) is True
+        assert await source.acknowledge([DueAck(TENANT, GATEWAY, ACK)]) == [True]
 
 
 async def test_connection_attempts_to_a_frozen_broker_leak_no_sockets(
@@ -118,8 +119,8 @@ async def test_acknowledgement_refused_by_the_access_rules_of_the_broker_is_repo
     denied = Broker(tmp_path / "broker", cloud_denied="argus/v1/+/gw_walled/down/#")
     async with running(denied) as broker, receiving(address_of(broker)) as source:
         await eventually(lambda: source.connected)
-        assert await source.acknowledge(TENANT, GATEWAY, ACK) is True
-        assert await source.acknowledge(TENANT, "gw_walled", ACK) is False
+        due = [DueAck(TENANT, GATEWAY, ACK), DueAck(TENANT, "gw_walled", ACK), DueAck(TENANT, GATEWAY, ACK)]
+        assert await source.acknowledge(due) == [True, False, True]
 
 
 async def test_messages_received_on_a_lost_broker_connection_are_removed_from_the_queue(broker: Broker) -> None:

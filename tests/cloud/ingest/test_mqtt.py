@@ -14,6 +14,7 @@ from cloud.foundation.findings import Level
 from cloud.vehicles.custody.tables import quarantined_batches
 from cloud.vehicles.fleet import IN_FLIGHT_MESSAGES_MAX, MqttSection
 from cloud.vehicles.ingest import BrokerAddress, IngestSettings, MqttSource, RunningIngest, make_ingest
+from cloud.vehicles.ingest.source import DueAck
 from protocols.uplink.acks import Ack
 from protocols.uplink.lanes import Lane
 from tests.builders.ingest_cloud import TENANT, CloudUnderTest
@@ -179,7 +180,8 @@ async def test_acknowledgements_are_published_within_the_receive_maximum_of_the_
         try:
             await eventually(lambda: source.connected)
             acks = [Ack.of_ranges("epoch-a", Lane.NUMERIC, [(1, through)]) for through in range(1, 101)]
-            assert all(await asyncio.gather(*(source.acknowledge(TENANT, GATEWAY, one) for one in acks)))
+            due = [DueAck(TENANT, GATEWAY, one) for one in acks]
+            assert await source.acknowledge(due) == [True] * 100
             await eventually(lambda: vehicle.through() == 100)
             assert source.connected
         finally:

@@ -14,7 +14,7 @@ from cloud.foundation.db import Database, DatabaseUnavailable, Prepared, Transac
 from cloud.foundation.db.prepared import Values
 from cloud.vehicles.custody.tables import batches, lanes
 from cloud.vehicles.ingest import Ingest, IngestSettings
-from cloud.vehicles.ingest.source import Delivery
+from cloud.vehicles.ingest.source import Delivery, DueAck
 from protocols.uplink.acks import Ack
 from tests.builders.ingest_cloud import CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle, readings, section
@@ -78,11 +78,11 @@ class SlowAnswers:
         self.let = asyncio.Event()
         self.acks: list[Ack] = []
 
-    async def acknowledge(self, tenant_id: str, gateway_id: str, ack: Ack) -> bool:
+    async def acknowledge(self, acks_due: Sequence[DueAck]) -> list[bool]:
         self.asked.set()
         await self.let.wait()
-        self.acks.append(ack)
-        return True
+        self.acks.extend(due.ack for due in acks_due)
+        return [True] * len(acks_due)
 
 
 @pytest.fixture
