@@ -38,6 +38,8 @@ holding the bits as sent (ASN.1 bit 0 is the most significant)."""
 class SampleFormat(Enum):
     """Wire format of one sample, big-endian as 20601 sends it. The enum value is the format character for `struct`."""
 
+    width_bytes: int
+
     I8 = "b"
     U8 = "B"
     I16 = "h"
@@ -45,9 +47,8 @@ class SampleFormat(Enum):
     I32 = "i"
     U32 = "I"
 
-    @property
-    def width_bytes(self) -> int:
-        return {"b": 1, "h": 2, "i": 4}[self.value.lower()]
+    def __init__(self, letter: str) -> None:
+        self.width_bytes = {"b": 1, "h": 2, "i": 4}[letter.lower()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ ascend.
 
 from array import array
 from collections.abc import Sequence
+from functools import lru_cache
 
 from protocols.errors import LocalProtocolError
 from protocols.observation import Channel, Observation
@@ -83,24 +84,28 @@ def read_waveforms(reader: WireReader, numbers: Sequence[int], channels: Sequenc
     lengths = reader.column("I", len(numbers))
     if sum(lengths) > BLOCK_SAMPLES_BYTES_MAX:
         raise reader.over_limit("bytes of samples in one block", BLOCK_SAMPLES_BYTES_MAX)
-    widths = _widths(reader, numbers, channels)
-    counts = dict.fromkeys(sorted(set(widths.values())), 0)
-    for number, length in zip(numbers, lengths, strict=True):
-        counts[widths[number]] += length // widths[number]
+    width_of = _widths(reader, numbers, channels)
+    widths = [width_of[number] for number in numbers]
+    counts = dict.fromkeys(sorted(set(widths)), 0)
+    for width, length in zip(widths, lengths, strict=True):
+        counts[width] += length // width
     surplus_bytes = sum(lengths) - sum([width * count for width, count in counts.items()])
     remainders = WireReader(reader.take(surplus_bytes), clause=_CLAUSE)
     upper_bytes = {width: reader.take((width - 1) * _digits(count)) for width, count in counts.items()}
     sequences = {
-        width: WireReader(
-            _samples(reader, upper_bytes[width] + reader.take(_digits(count)), width, count), clause=_CLAUSE
-        )
+        width: _samples(reader, upper_bytes[width] + reader.take(_digits(count)), width, count)
         for width, count in counts.items()
     }
+    ends = dict.fromkeys(sequences, 0)
     samples = [b""] * len(numbers)
-    for place in _order(numbers):
-        width, length = widths[numbers[place]], lengths[place]
-        surplus = length % width
-        samples[place] = sequences[width].take(length - surplus) + remainders.take(surplus)
+    order = _order(numbers)
+    for place in order:
+        width, begin = widths[place], ends[widths[place]]
+        ends[width] = end = begin + lengths[place] // width * width
+        samples[place] = sequences[width][begin:end]
+    if surplus_bytes:
+        for place in order:
+            samples[place] += remainders.take(lengths[place] % widths[place])
     return samples
 
 
@@ -143,5 +148,8 @@ def _digits(count: int) -> int:
     return count + 1 if count else 0
 
 
+@lru_cache(maxsize=64)
 def _bias(count: int, width: int) -> int:
+    """Return the bias of the differences of `count` samples. The batches of a vehicle have the same few counts, and
+    making a bias takes as long as a subtraction of it; one of a second has 15 kB."""
     return int.from_bytes(_BIAS.to_bytes(width, "big") * count, "big")

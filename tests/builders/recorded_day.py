@@ -4,13 +4,12 @@ The objects have valid indexes, and in the place of each run some bytes that are
 """
 
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 
 from cloud.clinical.observations.tables import observation_sources
 from cloud.clinical.waveforms import ChannelKey, Run, SourceSpan, WaveformIndex, WaveformObject
 from cloud.clinical.waveforms.packed_object import PackedRun, encode_header, encode_object
-from cloud.clinical.waveforms.summarising import summarise
+from cloud.clinical.waveforms.summarising import SampleBlocks, summarise
 from cloud.clinical.waveforms.tables import waveform_runs
 from cloud.foundation.objects import LocalObjects
 from protocols.ieee11073.nomenclature.code import Code
@@ -120,13 +119,13 @@ def _span(source_id: int, begin_s: int) -> SourceSpan:
     )
 
 
-def _blocks(gateway: str, begin_s: int) -> Iterator[tuple[ChannelKey, int, bytes]]:
-    """Yield a block of each lead, with two samples in each second: the least and the greatest."""
+def _blocks(gateway: str, begin_s: int) -> SampleBlocks:
+    """Return a block of each lead, with two samples in each second: the least and the greatest."""
+    keys: list[ChannelKey] = []
+    blocks: list[bytes] = []
     for lead in range(LEADS):
         channel = Channel(handle=20 + lead, type=Code(2, 256 + lead), unit=Code(4, 4274), array=SCALE)
         samples = [each for number in range(begin_s, begin_s + QUARTER_S) for each in (-(number % 1_000), lead)]
-        yield (
-            ChannelKey(gateway, OXIMETER, channel),
-            NOW_US + begin_s * SECOND_US,
-            struct.pack(f">{len(samples)}h", *samples),
-        )
+        keys.append(ChannelKey(gateway, OXIMETER, channel))
+        blocks.append(struct.pack(f">{len(samples)}h", *samples))
+    return SampleBlocks(keys, range(LEADS), [NOW_US + begin_s * SECOND_US] * LEADS, blocks)

@@ -19,6 +19,7 @@ from cloud.clinical.waveforms import (
     ChannelKey,
     ClockOfSource,
     ObjectOfSource,
+    SampleBlocks,
     Summarising,
     WaveformEnvelopes,
     WaveformIndex,
@@ -186,7 +187,8 @@ class WaveformEnvelope:
 def _add_block(summaries: dict[int, Summarising], block: Block) -> None:
     channel = block.channel
     key = ChannelKey("", channel.device, channel.channel)
-    summaries.setdefault(channel.source_id, Summarising()).add(key, block.at_us, block.data)
+    blocks = SampleBlocks([key], [0], [block.at_us], [block.data])
+    summaries.setdefault(channel.source_id, Summarising()).add(blocks)
 
 
 def _within(source: EncounterSource, from_us: int, until_us: int) -> Interval:

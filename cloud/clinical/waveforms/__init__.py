@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         StoredRun,
         merge_spans,
     )
-    from cloud.clinical.waveforms.summarising import ChannelKey, Summarising
+    from cloud.clinical.waveforms.summarising import ChannelKey, SampleBlocks, Summarising
     from cloud.clinical.waveforms.summary import ChannelSummary, Extremes
     from cloud.clinical.waveforms.sweeping import ORPHAN_US, READERS_US, REPACK_US, OrphanSweeper
     from cloud.clinical.waveforms.tables import waveform_objects, waveform_runs, waveform_sources

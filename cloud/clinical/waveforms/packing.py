@@ -14,19 +14,18 @@ from cloud.clinical.waveforms.packed_object import (
     encode_header,
     encode_object,
 )
-from cloud.clinical.waveforms.summarising import Blocks, summarise
+from cloud.clinical.waveforms.summarising import SampleBlocks, summarise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchToPack:
-    """A batch with its envelope as received. `observations` are its blocks of samples, with the time of their first
-    sample in µs; None: the payload was not decoded."""
+    """A batch with its envelope as received. `blocks` are its samples; None: the payload was not decoded."""
 
     gateway: str
     epoch: str
     sequence: int
     envelope: bytes
-    observations: Blocks | None
+    blocks: SampleBlocks | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,5 +74,5 @@ def _pack(tenant_id: str, packed_at_us: int, batches: Sequence[BatchToPack]) -> 
                 )
             )
         at += len(entry)
-    summary = summarise(one.observations for one in batches)
+    summary = summarise(one.blocks for one in batches)
     return Packing(encode_object(header, entries, runs, summary), batches, places)

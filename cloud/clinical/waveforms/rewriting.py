@@ -19,7 +19,7 @@ from cloud.clinical.waveforms.packed_object import (
     erased_envelope,
     index_range,
 )
-from cloud.clinical.waveforms.summarising import Blocks, summarise
+from cloud.clinical.waveforms.summarising import SampleBlocks, summarise
 from cloud.foundation.objects import ObjectDamaged
 from protocols.errors import RemoteProtocolError
 from protocols.uplink.envelope import Batch, decode_envelope
@@ -36,7 +36,7 @@ class RewrittenObject:
 
 
 def rewrite_object(
-    data: bytes, is_erased: Callable[[Batch], bool], blocks_of: Callable[[Batch], Blocks | None]
+    data: bytes, is_erased: Callable[[Batch], bool], blocks_of: Callable[[Batch], SampleBlocks | None]
 ) -> RewrittenObject:
     """Return the object without the envelopes of the batches for which `is_erased` returns True. `blocks_of` returns
     the samples of a batch, None if its payload cannot be decoded. Raises `ObjectDamaged`."""

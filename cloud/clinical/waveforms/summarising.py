@@ -53,8 +53,15 @@ class ChannelKey:
     channel: Channel
 
 
-Blocks = Iterable[tuple[ChannelKey, int, bytes]]
-"""Blocks of samples: channel, time of the first sample in µs, samples."""
+@dataclass(frozen=True, slots=True)
+class SampleBlocks:
+    """The blocks of samples of one batch as columns of equal length: the place of the channel in `keys`, the time of
+    the first sample in µs, the samples. None: the observation has no samples."""
+
+    keys: Sequence[ChannelKey]
+    numbers: Sequence[int]
+    observed_at_us: Sequence[int]
+    samples: Sequence[bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +147,16 @@ class Summary:
     def write(self, writer: WireWriter) -> None:
         count = len(self.keys)
         writer.varint(count)
+        names: dict[tuple[str, str], bytes] = {}
         heads: dict[int, bytes] = {}  # by the identity of a channel, which the vehicles of a fleet share
         for key, seconds, minutes in zip(
             self.keys, self.seconds.written(count), self.minutes.written(count), strict=True
         ):
-            writer.text(key.gateway, limit_bytes=NAME_BYTES_MAX)
-            writer.text(key.device.system_id, limit_bytes=NAME_BYTES_MAX)
+            owner = key.gateway, key.device.system_id
+            name = names.get(owner)
+            if name is None:
+                name = names[owner] = _names(*owner)
+            writer.raw(name)
             head = heads.get(id(key.channel))
             if head is None:
                 head = heads[id(key.channel)] = _channel_head(key.channel)
@@ -159,27 +170,33 @@ class Summarising:
 
     def __init__(self) -> None:
         self._complete = True
-        self._numbers: dict[ChannelKey, int] = {}
-        self._met: dict[int, tuple[ChannelKey, int | None]] = {}
-        """The entries of `_numbers` by the identity of a key object, since hashing a channel is expensive. It refers to
-        the object, so that no other object gets the same identity. None: the channel is left out."""
+        self._keys: list[ChannelKey] = []
+        self._numbers: dict[tuple[str, DeviceRef, int], int] = {}
+        """The place of each channel of a device of a gateway in `_keys`. The last part of a key is from `_channels`."""
+        self._channels: dict[Channel, int] = {}
+        self._identities: dict[int, tuple[Channel, int]] = {}
+        """The entries of `_channels` by the identity of a channel, since hashing one is expensive, and the vehicles of
+        a fleet share the objects. It refers to the object, so that no other object gets the same identity."""
         self._blocks: list[tuple[int, int, bytes]] = []
         self._blocks_bytes = 0
         self._seconds = _Buckets(*[np.zeros(0, np.int64)] * 4)
 
-    def add(self, key: ChannelKey, observed_at_us: int, samples: bytes) -> None:
-        """Add the samples of one observation; the first was taken at `observed_at_us`."""
-        met = self._met.get(id(key))
-        if met is None:
-            met = self._met[id(key)] = key, self._number(key)
-        number = met[1]
-        if number is None or not samples:
+    def add(self, blocks: SampleBlocks) -> None:
+        """Add the samples of one batch."""
+        times_us = blocks.observed_at_us
+        if not times_us:
             return
-        if observed_at_us not in _I64:
+        if min(times_us) not in _I64 or max(times_us) not in _I64:
             self._complete = False
             return
-        self._blocks.append((number, observed_at_us, samples))
-        self._blocks_bytes += len(samples)
+        own = [self._number(key) for key in blocks.keys]
+        found = [
+            (number, at_us, samples)
+            for place, at_us, samples in zip(blocks.numbers, times_us, blocks.samples, strict=True)
+            if samples and (number := own[place]) is not None
+        ]
+        self._blocks += found
+        self._blocks_bytes += sum([len(samples) for _, _, samples in found])
         if self._blocks_bytes >= SAMPLES_BYTES_MAX:
             self._compare()
 
@@ -192,30 +209,33 @@ class Summarising:
         self._compare()
         seconds = self._seconds
         minutes = _joined(seconds.channels, seconds.numbers // SECONDS_A_MINUTE, seconds.least, seconds.greatest)
-        return Summary(list(self._numbers), seconds, minutes, self._complete)
+        return Summary(self._keys, seconds, minutes, self._complete)
 
     def _number(self, key: ChannelKey) -> int | None:
         """Return the number of a channel; None if it has no samples, or is left out."""
         if key.channel.array is None:
             return None
-        number = self._numbers.get(key)
-        if number is None:
-            if len(self._numbers) == CHANNELS_MAX or not _is_storable(key):
+        channel = self._identities.get(id(key.channel))
+        if channel is None:
+            number = self._channels.setdefault(key.channel, len(self._channels))
+            channel = self._identities[id(key.channel)] = key.channel, number
+        place = key.gateway, key.device, channel[1]
+        if place not in self._numbers:
+            if len(self._keys) == CHANNELS_MAX or not _is_storable(key):
                 self._complete = False
                 return None
-            number = self._numbers[key] = len(self._numbers)
-        return number
+            self._numbers[place] = len(self._keys)
+            self._keys.append(key)
+        return self._numbers[place]
 
     def _compare(self) -> None:
         """Add the extremes of the queued blocks to those by second."""
-        keys = list(self._numbers)
+        scales = [scale for key in self._keys if (scale := key.channel.array) is not None]
+        assert len(scales) == len(self._keys), "a channel without an array has no number"
         by_format: defaultdict[SampleFormat, list[tuple[int, int, bytes]]] = defaultdict(list)
-        scales = [key.channel.array for key in keys]
         for block in self._blocks:
-            scale = scales[block[0]]
-            assert scale is not None, "a channel without an array has no number"
-            by_format[scale.format].append(block)
-        periods_us = np.array([0.0 if scale is None else scale.period_s * SECOND_US for scale in scales])
+            by_format[scales[block[0]].format].append(block)
+        periods_us = np.array([scale.period_s * SECOND_US for scale in scales])
         found = [self._seconds]
         for form, blocks in by_format.items():
             seconds, complete = _seconds_of(form, blocks, periods_us)
@@ -228,15 +248,14 @@ class Summarising:
             self._complete = False
 
 
-def summarise(batches: Iterable[Blocks | None]) -> Summary:
-    """Return the summary of the blocks of these batches. None: the payload of the batch was not decoded."""
+def summarise(batches: Iterable[SampleBlocks | None]) -> Summary:
+    """Return the summary of the samples of these batches. None: the payload of the batch was not decoded."""
     summarising = Summarising()
     for blocks in batches:
         if blocks is None:
             summarising.leave_out()
-            continue
-        for key, observed_at_us, samples in blocks:
-            summarising.add(key, observed_at_us, samples)
+        else:
+            summarising.add(blocks)
     return summarising.end()
 
 
@@ -302,6 +321,13 @@ def _joined(channels: Integers, numbers: Integers, least: Integers, greatest: In
     is_other = (np.diff(channels, prepend=-1) != 0) | (np.diff(numbers, prepend=0) != 0)
     edges = np.flatnonzero(is_other)
     return _Buckets(channels[edges], numbers[edges], *_compared(least, greatest, edges))
+
+
+def _names(gateway: str, system_id: str) -> bytes:
+    writer = WireWriter()
+    writer.text(gateway, limit_bytes=NAME_BYTES_MAX)
+    writer.text(system_id, limit_bytes=NAME_BYTES_MAX)
+    return writer.take()
 
 
 def _channel_head(channel: Channel) -> bytes:

@@ -8,7 +8,7 @@ of it.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 import structlog
@@ -19,8 +19,8 @@ from cloud.clinical.observations import ObservationColumns
 from cloud.clinical.waveforms import (
     READERS_US,
     WAVEFORMS,
-    ChannelKey,
     RewrittenObject,
+    SampleBlocks,
     WaveformIndex,
     WaveformObject,
     new_name,
@@ -168,6 +168,6 @@ class ObjectWalk:
         return True
 
 
-def _blocks(batch: Batch) -> Iterable[tuple[ChannelKey, int, bytes]] | None:
+def _blocks(batch: Batch) -> SampleBlocks | None:
     content = unpack(batch)
     return blocks_of(batch.gateway, content) if isinstance(content, ObservationColumns) else None

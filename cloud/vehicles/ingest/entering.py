@@ -42,8 +42,8 @@ from cloud.vehicles.ingest.parking import ParkingStore
 from cloud.vehicles.ingest.store import append_events, event_row
 from cloud.vehicles.ingest.verdicts import Entry
 from cloud.vehicles.ingest.waveform_entering import IndexedBatch, index_waveforms
-from cloud.vehicles.ingest.waveform_packing import is_indexed
-from cloud.vehicles.ingest.waveform_spans import spans_of
+from cloud.vehicles.ingest.waveform_packing import indexed_spans
+from cloud.vehicles.ingest.waveform_spans import BatchSpan
 from protocols.uplink.events import GatewayEvent
 from protocols.uplink.gaps import Gap
 from protocols.uplink.lanes import Lane
@@ -102,11 +102,13 @@ class BatchWriter:
             for number, new in enumerate(entered)
             if isinstance(new.one.content, ObservationColumns)
         }
-        indexed = {number for number in carried if is_indexed(entered[number].one)}
+        indexed = {number: spans for number in carried if (spans := indexed_spans(entered[number].one)) is not None}
         in_rows = {number: batch for number, batch in carried.items() if number not in indexed}
         added = dict(zip(in_rows, await self._observations.write(list(in_rows.values())), strict=True))
         added.update({number: Added(entered[number].one.batch.count, 0) for number in indexed})
-        await self._index({number: (entered[number], carried[number]) for number in sorted(indexed)}, stored_at_us)
+        await self._index(
+            [(entered[number], carried[number], spans) for number, spans in indexed.items()], stored_at_us
+        )
         events = [(new, event) for new in entered if isinstance(event := new.one.content, GatewayEvent)]
         rows = [event_row(event, new.one.gateway, new.lane_id, new.one.batch.sequence) for new, event in events]
         await append_events(self._tx, rows)
@@ -130,9 +132,11 @@ class BatchWriter:
         await self._report(entered)
         return [added.get(number, Added(0, 0)) for number in range(len(entered))]
 
-    async def _index(self, batches: Mapping[int, tuple[EnteredBatch, CarriedBatch]], stored_at_us: int) -> None:
+    async def _index(
+        self, batches: Sequence[tuple[EnteredBatch, CarriedBatch, Sequence[BatchSpan]]], stored_at_us: int
+    ) -> None:
         """Index waveform batches whose envelopes are in objects, instead of writing rows of their observations."""
-        numbers = await self._observations.number([carried for _, carried in batches.values()])
+        numbers = await self._observations.number([carried for _, carried, _ in batches])
         await index_waveforms(
             self._tx,
             [
@@ -140,9 +144,9 @@ class BatchWriter:
                     new.lane_id,
                     new.one,
                     new.entry.link,
-                    [span.stored(sources, clocks) for span in spans_of(carried.columns)],
+                    [span.stored(sources, clocks) for span in spans],
                 )
-                for (new, carried), (sources, clocks) in zip(batches.values(), numbers, strict=True)
+                for (new, _, spans), (sources, clocks) in zip(batches, numbers, strict=True)
             ],
             stored_at_us=stored_at_us,
         )

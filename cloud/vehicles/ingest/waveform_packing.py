@@ -1,13 +1,13 @@
 """Put the waveform envelopes of a group into packed objects, before the transaction that indexes them.
 
 Every envelope of the waveform lane is packed, also one that gets rows too (a gap record, a parked or unreadable batch),
-so that the objects alone have the whole chain of custody. `is_indexed` decides whether a batch is indexed; then its
+so that the objects alone have the whole chain of custody. `indexed_spans` decides whether a batch is indexed; then its
 observations get no rows.
 """
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from cloud.clinical.observations import ObservationColumns
@@ -16,6 +16,7 @@ from cloud.clinical.waveforms import (
     RUN_SPAN_US,
     BatchToPack,
     ChannelKey,
+    SampleBlocks,
     WaveformObject,
     new_name,
     pack,
@@ -24,7 +25,7 @@ from cloud.foundation.clock import Clock
 from cloud.foundation.ids import Ids
 from cloud.foundation.objects import ObjectStore
 from cloud.vehicles.ingest.opening import Opened, PackedPlace
-from cloud.vehicles.ingest.waveform_spans import spans_of
+from cloud.vehicles.ingest.waveform_spans import BatchSpan, spans_of
 from protocols.uplink.lanes import Lane
 
 
@@ -68,14 +69,15 @@ class WaveformPacker:
         return places
 
 
-def is_indexed(one: Opened) -> bool:
-    """Return whether the batch's observations are read from its object, and get no rows. A batch with measurements
-    from a device's memory has rows, since a repetition is recognised by its row, and so has one whose times are further
-    apart than a reader looks back."""
+def indexed_spans(one: Opened) -> list[BatchSpan] | None:
+    """Return the spans of a batch whose observations are read from its object, and get no rows; None for any other
+    batch. A batch with measurements from a device's memory has rows, since a repetition is recognised by its row, and
+    so has one whose times are further apart than a reader looks back."""
     columns = one.content
     if one.packed is None or not isinstance(columns, ObservationColumns) or columns.content_keys:
-        return False
-    return all(span.until_us - span.from_us <= RUN_SPAN_US for span in spans_of(columns))
+        return None
+    spans = spans_of(columns)
+    return spans if all(span.until_us - span.from_us <= RUN_SPAN_US for span in spans) else None
 
 
 def _to_pack(one: Opened) -> BatchToPack:
@@ -85,13 +87,11 @@ def _to_pack(one: Opened) -> BatchToPack:
         epoch=one.batch.epoch,
         sequence=one.batch.sequence,
         envelope=one.delivery.octets,
-        observations=blocks_of(one.batch.gateway, columns) if isinstance(columns, ObservationColumns) else None,
+        blocks=blocks_of(one.batch.gateway, columns) if isinstance(columns, ObservationColumns) else None,
     )
 
 
-def blocks_of(gateway: str, columns: ObservationColumns) -> Iterator[tuple[ChannelKey, int, bytes]]:
-    """Yield the blocks of samples of a batch: channel, time of the first sample in µs, samples."""
+def blocks_of(gateway: str, columns: ObservationColumns) -> SampleBlocks:
+    """Return the blocks of samples of a batch."""
     keys = [ChannelKey(gateway, columns.sources[each.source_number], each.channel) for each in columns.channels]
-    for number, at_us, samples in zip(columns.channel_numbers, columns.observed_at_us, columns.samples, strict=True):
-        if samples is not None:
-            yield keys[number], at_us, samples
+    return SampleBlocks(keys, columns.channel_numbers, columns.observed_at_us, columns.samples)

@@ -1,5 +1,6 @@
 """The spans of one batch: for each of its sources, by each clock of the gateway, number and times."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,7 +8,7 @@ from cloud.clinical.observations import ObservationColumns
 from cloud.clinical.waveforms import SourceSpan
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class BatchSpan:
     """The observations of one source by one clock. `source_number` and `clock_number` are those of the batch's
     columns."""
@@ -35,18 +36,23 @@ class BatchSpan:
 
 def spans_of(columns: ObservationColumns) -> list[BatchSpan]:
     """Return a span for each source and clock of a batch."""
-    spans: dict[tuple[int, int], BatchSpan] = {}
-    for source, clock, at_us, monotonic_us in zip(
-        columns.source_numbers, columns.clock_numbers, columns.observed_at_us, columns.monotonic_us, strict=True
-    ):
-        span = spans.get((source, clock))
-        if span is None:
-            spans[source, clock] = BatchSpan(source, clock, 1, at_us, at_us, monotonic_us, monotonic_us)
-            continue
-        span.observations += 1
-        span.from_us = min(span.from_us, at_us)
-        span.until_us = max(span.until_us, at_us)
-        if monotonic_us is not None and span.monotonic_from_us is not None and span.monotonic_until_us is not None:
-            span.monotonic_from_us = min(span.monotonic_from_us, monotonic_us)
-            span.monotonic_until_us = max(span.monotonic_until_us, monotonic_us)
-    return list(spans.values())
+    times_us: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
+    monotonic_us: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
+    owners = list(zip(columns.source_numbers, columns.clock_numbers, strict=True))
+    for owner, at_us in zip(owners, columns.observed_at_us, strict=True):
+        times_us[owner].append(at_us)
+    if columns.clocks:
+        for owner, at_us_or_none in zip(owners, columns.monotonic_us, strict=True):
+            if at_us_or_none is not None:
+                monotonic_us[owner].append(at_us_or_none)
+    return [
+        BatchSpan(
+            *owner,
+            observations=len(of_owner),
+            from_us=min(of_owner),
+            until_us=max(of_owner),
+            monotonic_from_us=min(monotonic_us[owner], default=None),
+            monotonic_until_us=max(monotonic_us[owner], default=None),
+        )
+        for owner, of_owner in times_us.items()
+    ]

@@ -21,7 +21,7 @@ from cloud.clinical.waveforms.packed_object import (
     index_range,
 )
 from cloud.clinical.waveforms.packing import BatchToPack, Packing, pack
-from cloud.clinical.waveforms.summarising import ChannelKey
+from cloud.clinical.waveforms.summarising import ChannelKey, SampleBlocks
 from cloud.foundation.objects import ObjectDamaged
 from tests.builders.ingest_gateway import NOW_US, OXIMETER, PLETH
 
@@ -30,13 +30,13 @@ KEY = ChannelKey("gw_1", OXIMETER, PLETH)
 
 
 def batch(sequence: int, envelope: bytes = b"envelope", *, gateway: str = "gw_1", observed: bool = True) -> BatchToPack:
-    blocks = [(KEY, NOW_US + sequence * 1_000_000, struct.pack(">3h", sequence, -5, 7))]
+    blocks = SampleBlocks([KEY], [0], [NOW_US + sequence * 1_000_000], [struct.pack(">3h", sequence, -5, 7)])
     return BatchToPack(
         gateway=gateway,
         epoch="epoch-a",
         sequence=sequence,
         envelope=envelope,
-        observations=blocks if observed else None,
+        blocks=blocks if observed else None,
     )
 
 

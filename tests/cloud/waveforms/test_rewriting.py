@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud.clinical.waveforms import ChannelKey, decode_object, erased_hash, pack, rewrite_object
+from cloud.clinical.waveforms import ChannelKey, SampleBlocks, decode_object, erased_hash, pack, rewrite_object
 from cloud.clinical.waveforms.entries import entries_of, read_entries
 from cloud.clinical.waveforms.packed_object import erased_envelope, index_range
 from cloud.clinical.waveforms.packing import BatchToPack, Packing
@@ -18,9 +18,9 @@ GOLDEN = Path(__file__).parents[2] / "corpus" / "waveform_objects" / "v2.awf"
 SECRET = b"payload of the erased batch"
 
 
-def blocks_of(batch: Batch) -> Sequence[tuple[ChannelKey, int, bytes]]:
+def blocks_of(batch: Batch) -> SampleBlocks:
     key = ChannelKey(batch.gateway, OXIMETER, PLETH)
-    return [(key, NOW_US + batch.sequence * 1_000_000, batch.sequence.to_bytes(2, "big"))]
+    return SampleBlocks([key], [0], [NOW_US + batch.sequence * 1_000_000], [batch.sequence.to_bytes(2, "big")])
 
 
 def object_of(envelopes: Sequence[Envelope]) -> Packing:
@@ -33,7 +33,7 @@ def object_of(envelopes: Sequence[Envelope]) -> Packing:
                 epoch=one.batch.epoch,
                 sequence=one.batch.sequence,
                 envelope=encode_envelope(one),
-                observations=blocks_of(one.batch),
+                blocks=blocks_of(one.batch),
             )
             for one in envelopes
         ],

@@ -2,9 +2,10 @@
 
 import random
 import struct
+from collections.abc import Sequence
 from dataclasses import replace
 
-from cloud.clinical.waveforms.summarising import SAMPLES_BYTES_MAX, Blocks, ChannelKey, Summary, summarise
+from cloud.clinical.waveforms.summarising import SAMPLES_BYTES_MAX, ChannelKey, SampleBlocks, Summary, summarise
 from cloud.clinical.waveforms.summary import BUCKETS_MAX, CHANNELS_MAX, ChannelSummary, read_summaries
 from protocols.observation import Channel, SampleArray, SampleFormat
 from protocols.observation_record import integers_of
@@ -20,8 +21,13 @@ def scaled(form: SampleFormat = SampleFormat.I16, period_s: float = 0.25) -> Cha
     return ChannelKey("gw_1", OXIMETER, replace(PLETH, array=array))
 
 
-def of(blocks: Blocks) -> Summary:
-    return summarise([blocks])
+def of(blocks: Sequence[tuple[ChannelKey, int, bytes]]) -> Summary:
+    return summarise([columns(blocks)])
+
+
+def columns(blocks: Sequence[tuple[ChannelKey, int, bytes]]) -> SampleBlocks:
+    keys, times_us, samples = zip(*blocks, strict=True)
+    return SampleBlocks(keys, range(len(keys)), times_us, samples)
 
 
 def only(key: ChannelKey, at_us: int, samples: bytes) -> ChannelSummary:
@@ -87,7 +93,7 @@ def test_block_that_is_left_out_gives_no_samples_to_the_one_before_it() -> None:
 
 
 def test_batch_that_was_not_decoded_makes_a_summary_incomplete() -> None:
-    assert not summarise([None, [(KEY, 0, bytes(2))]]).complete
+    assert not summarise([None, columns([(KEY, 0, bytes(2))])]).complete
     assert summarise([]).complete
 
 
