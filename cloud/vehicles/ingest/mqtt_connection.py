@@ -47,6 +47,12 @@ RECEIVE_MAX_DEFAULT = 65_535
 """The Receive Maximum of a broker that states none."""
 
 
+PUBACK_S = 0.005
+"""Time for which a PUBACK waits for others to be sent with it. A system call takes as long as decoding a small batch,
+and a fleet sends a message in each millisecond or two. Even a broker with a window of 20 messages, mosquitto's default,
+then sends 4 000 a second."""
+
+
 class BrokerConnection:
     """A connection to the broker. The future `ended` gets a `BrokerUnavailable` when the connection ends."""
 
@@ -277,7 +283,7 @@ class BrokerConnection:
     def puback(self, message: ReceivedMessage) -> None:
         """Send the PUBACK of a message; does nothing when the connection has ended, or at QoS 0."""
         if self._stream is not None and message.qos:
-            self._stream.write(encode_puback(message.packet_id))
+            self._stream.write(encode_puback(message.packet_id), within_s=PUBACK_S)
 
     async def _granted(self, result: MQTTErrorCode, mid: int | None) -> bool:
         """Wait for the broker's response to the packet `mid`, and return whether the broker accepts it. `result` is

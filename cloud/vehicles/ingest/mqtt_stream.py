@@ -75,18 +75,23 @@ class PacketStream:
         self._divider = PacketDivider()
         self._unsent: list[bytes] = []
         self._flushing: asyncio.Handle | None = None
+        self._flushes_late = False
         self._blocked = False
         self._closed = False
         self._loop.add_reader(opened, self._read)
 
-    def write(self, data: bytes) -> None:
-        """Send `data` at the end of this turn of the event loop, with everything else that is written until then. A
-        closed stream drops it."""
+    def write(self, data: bytes, *, within_s: float = 0.0) -> None:
+        """Send `data` at the end of this turn of the event loop, or later, but within `within_s`, with everything else
+        that is written until then. A closed stream drops it."""
         if self._closed:
             return
         self._unsent.append(data)
-        if self._flushing is None and not self._blocked:
-            self._flushing = self._loop.call_soon(self.flush)
+        if self._blocked or (self._flushing is not None and (within_s or not self._flushes_late)):
+            return
+        if self._flushing is not None:
+            self._flushing.cancel()
+        self._flushes_late = bool(within_s)
+        self._flushing = self._loop.call_later(within_s, self.flush) if within_s else self._loop.call_soon(self.flush)
 
     def flush(self) -> None:
         """Send what was written, as far as the socket takes it; the rest follows when the socket is writable."""

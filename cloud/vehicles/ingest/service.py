@@ -51,9 +51,21 @@ from protocols.waits import doubled_s
 
 log = structlog.get_logger()
 
-OPENING_S_MAX = 0.001
-"""Time for which small batches are decoded before other tasks of the event loop run. A turn of the loop costs a tenth
-of decoding a small batch, and a large batch takes longer than this anyway."""
+OPENING_S_MAX = 0.003
+"""Time for which small batches are decoded before other tasks of the event loop run. A turn of the loop costs as much
+as decoding a small batch if packets of the broker are read and sent in it. A large batch takes longer than this anyway.
+"""
+
+OPENING_EVERY_S = 0.02
+"""Shortest time between two openings of numerics and waveforms that are few. Each opening reads the gateways from the
+database, and a statement costs as much as opening a batch. A fleet sends a message in each millisecond or two, which
+wait for their group (`live_queue`) ten times as long as this. Batches that arrive after a pause are opened at once."""
+
+OPENING_ENOUGH = 64
+"""Deliveries that are opened without waiting for others, since the statement is a hundredth of their cost."""
+
+LIVE_LANES = (Lane.NUMERIC, Lane.WAVEFORM)
+"""Lanes (numbered streams of batches) whose batches wait for others to share a commit."""
 
 RIVALRIES_MAX = 3
 """Constraint violations after which the group itself is taken as the cause. A concurrent writer causes only one."""
@@ -94,6 +106,7 @@ class Ingest:
         self._shut_out = shut_out
         self._directory = GatewayDirectory()
         self._statuses = StatusKeeper(clock, writer.outbox)
+        self._next_opening_s = 0.0
 
     async def run(self, source: BatchSource, sender: AckSender) -> None:
         """Receive, write and acknowledge until cancelled; then finish and acknowledge the current group."""
@@ -108,7 +121,7 @@ class Ingest:
     async def _open_groups(self, source: BatchSource, ready: "asyncio.Queue[Group]", live: LiveQueue) -> None:
         while True:
             for group in await self.open(await self._collect(source)):
-                of_live_lanes = group.take(Lane.NUMERIC, Lane.WAVEFORM)
+                of_live_lanes = group.take(*LIVE_LANES)
                 if group.deliveries:
                     await ready.put(group)
                 if of_live_lanes.deliveries:
@@ -142,16 +155,26 @@ class Ingest:
             await delivery.accept()
 
     async def _collect(self, source: BatchSource) -> list[Delivery]:
-        """Wait for a delivery and return it with all others that have already arrived, up to the limits of a group."""
+        """Wait for a delivery and return it with all others that have already arrived, up to the limits of a group. If
+        they are few numerics and waveforms, wait for others that share the opening (`OPENING_EVERY_S`)."""
         taken = [await source.next()]
-        octets = len(taken[0].octets)
+        self._take_arrived(source, taken)
+        now_s = asyncio.get_running_loop().time
+        if now_s() < self._next_opening_s and len(taken) < OPENING_ENOUGH and all(map(_is_live, taken)):
+            await asyncio.sleep(self._next_opening_s - now_s())
+            self._take_arrived(source, taken)
+        self._next_opening_s = now_s() + OPENING_EVERY_S
+        return taken
+
+    def _take_arrived(self, source: BatchSource, taken: list[Delivery]) -> None:
+        """Add the deliveries that have arrived to `taken`, up to the limits of a group."""
+        octets = sum([len(one.octets) for one in taken])
         while len(taken) < self._settings.group_batches_max and octets < self._settings.group_octets_max:
             more = source.next_now()
             if more is None:
                 break
             taken.append(more)
             octets += len(more.octets)
-        return taken
 
     async def open(self, deliveries: Sequence[Delivery]) -> list[Group]:
         """Decode and verify deliveries and return them in groups, each small enough for one transaction."""
@@ -331,6 +354,10 @@ class Ingest:
         log.warning("ingest.database_unavailable", code=error.code, attempt=attempt)
         await asyncio.sleep(random.uniform(0, most_s))  # noqa: S311  spreads attempts, protects nothing
         return attempt + 1
+
+
+def _is_live(delivery: Delivery) -> bool:
+    return isinstance(delivery, BatchDelivery) and delivery.lane in LIVE_LANES
 
 
 def _name(delivery: Delivery) -> GatewayName:
