@@ -18,7 +18,7 @@ from cloud.vehicles.ingest.amqp_connection import AmqpConnection, Heard, consume
 from cloud.vehicles.ingest.amqp_source import AmqpSource
 from cloud.vehicles.ingest.broker import BrokerUnavailable, ClusterAddress, SubscriptionRefused
 from cloud.vehicles.ingest.rabbitmq_findings import QUEUED_MAX, node_finding, queue_finding
-from cloud.vehicles.ingest.source import BatchDelivery, StatusDelivery
+from cloud.vehicles.ingest.source import BatchDelivery, DueAck, StatusDelivery
 from protocols.uplink import topics
 from protocols.uplink.acks import Ack, decode_ack
 from protocols.uplink.lanes import Lane
@@ -193,13 +193,14 @@ async def test_message_beyond_the_limit_of_its_sender_is_counted_and_left_to_the
 
 async def test_acknowledgement_is_published_to_the_topic_of_the_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
     ack = Ack.of_ranges("epoch", Lane.EVENT, [(1, 3)])
+    due = [DueAck("tnt_a", "gw_1", ack)]
     async with running(monkeypatch) as cluster:
         connection = await cluster.connection()
-        assert await cluster.source.acknowledge("tnt_a", "gw_1", ack)
+        assert await cluster.source.acknowledge(due) == [True]
         ((topic, payload),) = connection.published
         assert topic == topics.ack("tnt_a", "gw_1")
         assert decode_ack(payload) == ack
-    assert not await cluster.source.acknowledge("tnt_a", "gw_1", ack)
+    assert await cluster.source.acknowledge(due) == [False]
 
 
 async def test_missing_queue_is_named_and_ingest_connects_when_it_has_been_declared(
