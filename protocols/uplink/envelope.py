@@ -10,6 +10,7 @@ over a context string and the hash, so a signature made for another purpose is n
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -30,6 +31,8 @@ from protocols.uplink.wire import WireReader, WireWriter
 VERSION = 1
 SIGNATURE_BYTES = 64
 TRACEPARENT_BYTES_MAX = 64
+KEYS_CACHED = 4_096
+"""Decoded public keys that are kept: those of the gateways of a large fleet."""
 _CLAUSE = "uplink envelope v1"
 _SIGNATURE_CONTEXT = b"argus/v1/batch-signature\x00"
 _HISTORICAL, _HAS_TRACEPARENT = 1, 2
@@ -126,11 +129,17 @@ def verify_batch(batch: Batch, signature: bytes, public_key: bytes | Ed25519Publ
 def verify_hash(chain_hash: bytes, signature: bytes, public_key: bytes | Ed25519PublicKey) -> bool:
     """Return whether `signature` over the batch with this hash was made with the private key of `public_key`."""
     try:
-        key = public_key if isinstance(public_key, Ed25519PublicKey) else Ed25519PublicKey.from_public_bytes(public_key)
+        key = public_key if isinstance(public_key, Ed25519PublicKey) else _public_key(public_key)
         key.verify(signature, _SIGNATURE_CONTEXT + chain_hash)
     except (InvalidSignature, ValueError):
         return False
     return True
+
+
+@lru_cache(maxsize=KEYS_CACHED)
+def _public_key(data: bytes) -> Ed25519PublicKey:
+    """Decode a public key. Raises ValueError."""
+    return Ed25519PublicKey.from_public_bytes(data)
 
 
 def encode_envelope(envelope: Envelope) -> bytes:
