@@ -36,9 +36,13 @@ class BatchSpan:
 
 def spans_of(columns: ObservationColumns) -> list[BatchSpan]:
     """Return a span for each source and clock of a batch."""
-    times_us: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
-    monotonic_us: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
-    owners = list(zip(columns.source_numbers, columns.clock_numbers, strict=True))
+    # An owner is a source and a clock as one number, since a tuple for each observation would take most of the time.
+    clocks = len(columns.clocks) + 1
+    owners: Sequence[int] = columns.source_numbers
+    if columns.clocks:
+        owners = [clocks * source + clock for source, clock in zip(owners, columns.clock_numbers, strict=True)]
+    times_us: defaultdict[int, list[int]] = defaultdict(list)
+    monotonic_us: defaultdict[int, list[int]] = defaultdict(list)
     for owner, at_us in zip(owners, columns.observed_at_us, strict=True):
         times_us[owner].append(at_us)
     if columns.clocks:
@@ -47,7 +51,7 @@ def spans_of(columns: ObservationColumns) -> list[BatchSpan]:
                 monotonic_us[owner].append(at_us_or_none)
     return [
         BatchSpan(
-            *owner,
+            *divmod(owner, clocks),
             observations=len(of_owner),
             from_us=min(of_owner),
             until_us=max(of_owner),
