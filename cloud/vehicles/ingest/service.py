@@ -42,11 +42,11 @@ from cloud.vehicles.ingest.group import GroupWriter, Written
 from cloud.vehicles.ingest.limits import OBJECT_ATTEMPTS_MAX, SLOW_ATTEMPTS_MAX, IngestSettings
 from cloud.vehicles.ingest.live_queue import LiveQueue
 from cloud.vehicles.ingest.opening import Opened, Refused, UnreadablePayload, open_delivery
+from cloud.vehicles.ingest.opening_pace import LIVE_LANES, OpeningPace
 from cloud.vehicles.ingest.quotas import Quota
 from cloud.vehicles.ingest.source import AckSender, BatchDelivery, BatchSource, Delivery, DueAck, StatusDelivery
 from cloud.vehicles.ingest.status import StatusKeeper, open_status
 from cloud.vehicles.ingest.waveform_packing import WaveformPacker
-from protocols.uplink.lanes import Lane
 from protocols.waits import doubled_s
 
 log = structlog.get_logger()
@@ -55,17 +55,6 @@ OPENING_S_MAX = 0.003
 """Time for which small batches are decoded before other tasks of the event loop run. A turn of the loop costs as much
 as decoding a small batch if packets of the broker are read and sent in it. A large batch takes longer than this anyway.
 """
-
-OPENING_EVERY_S = 0.02
-"""Shortest time between two openings of numerics and waveforms that are few. Each opening reads the gateways from the
-database, and a statement costs as much as opening a batch. A fleet sends a message in each millisecond or two, which
-wait for their group (`live_queue`) ten times as long as this. Batches that arrive after a pause are opened at once."""
-
-OPENING_ENOUGH = 64
-"""Deliveries that are opened without waiting for others, since the statement is a hundredth of their cost."""
-
-LIVE_LANES = (Lane.NUMERIC, Lane.WAVEFORM)
-"""Lanes (numbered streams of batches) whose batches wait for others to share a commit."""
 
 RIVALRIES_MAX = 3
 """Constraint violations after which the group itself is taken as the cause. A concurrent writer causes only one."""
@@ -106,7 +95,7 @@ class Ingest:
         self._shut_out = shut_out
         self._directory = GatewayDirectory()
         self._statuses = StatusKeeper(clock, writer.outbox)
-        self._next_opening_s = 0.0
+        self._pace = OpeningPace()
 
     async def run(self, source: BatchSource, sender: AckSender) -> None:
         """Receive, write and acknowledge until cancelled; then finish and acknowledge the current group."""
@@ -155,15 +144,15 @@ class Ingest:
             await delivery.accept()
 
     async def _collect(self, source: BatchSource) -> list[Delivery]:
-        """Wait for a delivery and return it with all others that have already arrived, up to the limits of a group. If
-        they are few numerics and waveforms, wait for others that share the opening (`OPENING_EVERY_S`)."""
+        """Wait for a delivery and return it with all others that have already arrived, up to the limits of a group, and
+        with those that arrive while their opening waits (`opening_pace`)."""
         taken = [await source.next()]
         self._take_arrived(source, taken)
-        now_s = asyncio.get_running_loop().time
-        if now_s() < self._next_opening_s and len(taken) < OPENING_ENOUGH and all(map(_is_live, taken)):
-            await asyncio.sleep(self._next_opening_s - now_s())
+        loop = asyncio.get_running_loop()
+        if (wait_s := self._pace.wait_s(taken, loop.time())) > 0:
+            await asyncio.sleep(wait_s)
             self._take_arrived(source, taken)
-        self._next_opening_s = now_s() + OPENING_EVERY_S
+        self._pace.begin(loop.time())
         return taken
 
     def _take_arrived(self, source: BatchSource, taken: list[Delivery]) -> None:
@@ -354,10 +343,6 @@ class Ingest:
         log.warning("ingest.database_unavailable", code=error.code, attempt=attempt)
         await asyncio.sleep(random.uniform(0, most_s))  # noqa: S311  spreads attempts, protects nothing
         return attempt + 1
-
-
-def _is_live(delivery: Delivery) -> bool:
-    return isinstance(delivery, BatchDelivery) and delivery.lane in LIVE_LANES
 
 
 def _name(delivery: Delivery) -> GatewayName:

@@ -62,6 +62,18 @@ async def test_packets_of_one_turn_of_the_event_loop_are_sent_together(pair: Pai
     assert len(pair.received()) == 50
 
 
+async def test_packet_that_may_wait_is_sent_with_the_next_one_or_by_itself_in_time(pair: Pair):
+    pair.stream.write(b"late", within_s=3_600.0)
+    pair.stream.write(b", later", within_s=3_600.0)
+    await asyncio.sleep(0)
+    assert pair.received() == b""
+    pair.stream.write(b", now")
+    await asyncio.sleep(0)
+    assert pair.received() == b"late, later, now"
+    pair.stream.write(b"alone", within_s=0.001)
+    await eventually(lambda: pair.received() == b"alone")
+
+
 async def test_bytes_that_the_socket_does_not_take_follow_in_order_when_it_is_writable(pair: Pair):
     sent = [number.to_bytes(4, "big") * 16_384 for number in range(64)]
     for data in sent:
