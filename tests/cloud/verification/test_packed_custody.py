@@ -153,7 +153,7 @@ def to_pack(envelope: Envelope) -> BatchToPack:
         epoch=batch.epoch,
         sequence=batch.sequence,
         envelope=encode_envelope(envelope),
-        observations=None,
+        blocks=None,
     )
 
 
