@@ -153,8 +153,7 @@ def filled_columns(batches: Sequence[ObservationColumns]) -> tuple[str, ...]:
 def columns_of(block: BlockColumns) -> ObservationColumns:
     """Return the columns of one batch. Raises `Unstorable` for a value that no column can hold."""
     sources: dict[DeviceRef, int] = {}
-    channels: list[tuple[int, int]] = []
-    channels_of: list[dict[int, int]] = []  # for each source, the number of a channel by its place in the block's table
+    channels: dict[tuple[int, int], int] = {}
     source_numbers: list[int] = []
     channel_numbers: list[int] = []
     observed: list[int] = []
@@ -164,40 +163,27 @@ def columns_of(block: BlockColumns) -> ObservationColumns:
     clocks: dict[ClockOfBoot, int] = {}
     clock_numbers: list[int] = []
     monotonic: list[int | None] = []
-    times = _EachTime(block.device_times)
-    local_us = times.converted(DeviceTime.local_us)
     for facts, count in block.runs:
+        if "\0" in facts.device.system_id or "\0" in facts.device.model:
+            raise Unstorable("the name of a device holds a NUL character")
         here = slice(len(received), len(received) + count)
-        source_number = sources.get(facts.device)
-        if source_number is None:
-            if "\0" in facts.device.system_id or "\0" in facts.device.model:
-                raise Unstorable("the name of a device holds a NUL character")
-            source_number = sources[facts.device] = len(sources)
-            channels_of.append({})
+        source_number = sources.setdefault(facts.device, len(sources))
         source_numbers.extend(repeat(source_number, count))
-        in_table, own = block.channel_numbers[here], channels_of[source_number]
-        for number in in_table:
-            if number not in own:
-                own[number] = len(channels)
-                channels.append((source_number, number))
-        channel_numbers.extend(map(own.__getitem__, in_table))
-        offset_us, device_offset_us = facts.wall_offset_us, facts.device_offset_us
+        in_table = block.channel_numbers[here]
+        of_source = {
+            number: channels.setdefault((source_number, number), len(channels)) for number in dict.fromkeys(in_table)
+        }
+        channel_numbers.extend(map(of_source.__getitem__, in_table))
+        offset_us = facts.wall_offset_us
         received_here = [offset_us + round(received_s * 1_000_000) for received_s in block.received_s[here]]
         received.extend(received_here)
-        # The device's time, or the reception time where the device's time cannot be read or the offset of its clock is
-        # not known (DESIGN D5).
-        observed_here = received_here
-        if device_offset_us is not None:
-            observed_here = [
-                at_us if local is None else local + device_offset_us
-                for local, at_us in zip(local_us[here], received_here, strict=True)
-            ]
+        observed_here = _observed_at_us(facts.device_offset_us, block.device_times[here], received_here)
         observed.extend(observed_here)
         if facts.wall_synchronised:
             clock_numbers.extend(repeat(0, count))
             monotonic.extend(repeat(None, count))
         else:
-            clock = ClockOfBoot(facts.boot_id, device_offset_us is not None)
+            clock = ClockOfBoot(facts.boot_id, facts.device_offset_us is not None)
             clock_numbers.extend(repeat(clocks.setdefault(clock, len(clocks) + 1), count))
             monotonic.extend([at_us - offset_us for at_us in observed_here])
         uncertainty.extend(repeat(facts.uncertainty_us, count))
@@ -219,7 +205,7 @@ def columns_of(block: BlockColumns) -> ObservationColumns:
         texts=texts,
         samples=block.samples,
         status=block.status,
-        device_times=times.converted(time_column),
+        device_times=_for_each_time(time_column, block.device_times),
         stored=stored,
         clocks=tuple(clocks),
         clock_numbers=clock_numbers,
@@ -262,18 +248,28 @@ def _storable(channel: Channel) -> Channel:
     return channel
 
 
-class _EachTime:
-    """The device times of a block. Each time object is recognised by its identity and converted only once, since all
-    values of a report have one time."""
+def _observed_at_us(offset_us: int | None, times: Sequence[DeviceTime | None], received_at_us: list[int]) -> list[int]:
+    """Return for each observation the device's time, or the reception time where the device's time cannot be read or
+    the offset of its clock (`offset_us`) is not known (DESIGN D5)."""
+    if offset_us is None:
+        return received_at_us
+    return [
+        received if local is None else local + offset_us
+        for local, received in zip(_for_each_time(DeviceTime.local_us, times), received_at_us, strict=True)
+    ]
 
-    def __init__(self, times: Sequence[DeviceTime | None]) -> None:
-        self._identities = list(map(id, times))
-        self._distinct = dict(zip(self._identities, times, strict=True))
 
-    def converted(self, convert: Callable[[DeviceTime], Converted | None]) -> list[Converted | None]:
-        """Return each time converted, None where there is none."""
-        converted = {identity: None if time is None else convert(time) for identity, time in self._distinct.items()}
-        return list(map(converted.__getitem__, self._identities))
+def _for_each_time(
+    convert: Callable[[DeviceTime], Converted | None], times: Sequence[DeviceTime | None]
+) -> list[Converted | None]:
+    """Return each device time converted, None where there is none. Each time object is recognised by its identity and
+    converted only once, since all values of a report have one time."""
+    identities = list(map(id, times))
+    converted = {
+        identity: None if time is None else convert(time)
+        for identity, time in dict(zip(identities, times, strict=True)).items()
+    }
+    return list(map(converted.__getitem__, identities))
 
 
 def _content_keys(sections: Sequence[DeviceObservations]) -> dict[int, bytes]:
