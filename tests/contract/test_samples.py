@@ -14,7 +14,7 @@ from tests.builders.contract_samples import Sample, SampleRequest, samples, shap
 from tests.cloud.jobs.isolation import start
 from tests.harness.eventually import until
 from tests.harness.plain_http import PLAIN
-from tests.harness.running_cloud import RunningCloud
+from tests.harness.running_cloud import App, RunningCloud
 
 FIRST_SURFACE = {
     ("GET", "/v1/platform/scopes"),
@@ -114,8 +114,19 @@ def replaced(cloud: RunningCloud) -> dict[str, str]:
         "wh_123": webhook_id,
         "dev_1": device.json()["id"],
         "enc_123": encounter.json()["id"],
+        "<approved GraphQL document>": approved_document(cloud, app),
         JOB: finished_job(cloud),
     }
+
+
+def approved_document(cloud: RunningCloud, app: App) -> str:
+    """Grant a document with the response of the sample to an app, and return it."""
+    text = "{ result: __typename }"
+    file = cloud.config.parent / "sample.graphql"
+    file.write_text(text)
+    cloud.console("bundles", "add", "samples", "--version", "1", str(file))
+    cloud.console("bundles", "grant", app.client_id, "samples", "--version", "1", "--tenant", app.tenant_id)
+    return text
 
 
 def finished_job(cloud: RunningCloud) -> str:
