@@ -64,13 +64,13 @@ def running_script(name: str) -> Iterator[str]:
             process.stdin.close()
 
 
-def run_redocly(document: Path, *words: str) -> tuple[int, str]:
-    """Run `redocly lint` on a document, without telemetry and update checks; return exit code and output."""
+def run_linter(program: str, *words: str) -> tuple[int, str]:
+    """Run a linter from the packages, without telemetry and update checks; return exit code and output."""
     require(shutil.which("node"), "node")
-    program = FOLDER / "node_modules" / ".bin" / "redocly"
-    require(program, "the packages of tests/contract/node")
+    installed = FOLDER / "node_modules" / ".bin" / program
+    require(installed, "the packages of tests/contract/node")
     done = subprocess.run(
-        [str(program), "lint", str(document), "--config", str(FOLDER / "redocly.yaml"), *words],
+        [str(installed), *words],
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,

@@ -156,10 +156,11 @@ class ServiceTokenWanted(_Body):
     scopes: ScopeNames | None = Field(
         default=None, min_length=1, description="Approved scopes of the app. Default: all of them."
     )
-    ttl_seconds: Whole | None = Field(
+    ttl_seconds: (
+        Annotated[Whole, Field(json_schema_extra={"minimum": 60, "maximum": TTL_S_MAX, "format": "int64"})] | None
+    ) = Field(
         default=None,
         description="60 to 7776000, and at most the limit of the app's governance. Default: one day.",
-        json_schema_extra={"minimum": 60, "maximum": TTL_S_MAX},
     )
 
 

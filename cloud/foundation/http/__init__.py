@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from cloud.foundation.http.shared_rates import SharedLimiter
     from cloud.foundation.http.site import DEPRECATIONS_PATH, HostRouter, Site, is_loopback
     from cloud.foundation.http.strict_json import read_json
+    from cloud.foundation.http.table import DOTTED, IDENTIFIER
     from cloud.foundation.http.tables import idempotency_keys
     from cloud.foundation.http.verifier import TokenVerifier
     from cloud.foundation.trace import begin_trace

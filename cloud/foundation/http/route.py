@@ -118,6 +118,9 @@ class Route:
     """If true, the request may have no body; `request.body` is then None."""
     body_bytes_max: int | None = None
     """Limit of the body, if it differs from the usual mebibyte."""
+    path_forms: Mapping[str, str] = field(default_factory=dict)
+    """Path parameter → regular expression of its text, for a route that refuses any other text with 400. Others have
+    the form of an id."""
     query: type[BaseModel] | None = None
     """Model of the query's parameters; any other parameter is refused. None: the route has no parameters."""
     query_as_sent: bool = False

@@ -12,9 +12,9 @@ from urllib.parse import unquote
 from cloud.foundation.http.request import NEVER_AN_ID
 
 _PARAMETER = re.compile(r"(?P<before>[^{}]*)\{(?P<name>[A-Za-z_]+)(?P<rest>\*?)\}(?P<after>[^{}]*)")
-_IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
+IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # Names with dots exist only where the path has a literal part beside them, such as `{id}.json`.
-_DOTTED = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+DOTTED = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 
 
 class Routed(Protocol):
@@ -109,7 +109,7 @@ def _walk(node: _Node[Item], segments: list[str], at: int, given: dict[str, str]
                 found = _walk(child, segments, at + 1, given)
                 if found is not None:
                     value = segment[len(before) : len(segment) - len(after)]
-                    found_shape = (_DOTTED if before or after else _IDENTIFIER).fullmatch(value)
+                    found_shape = (DOTTED if before or after else IDENTIFIER).fullmatch(value)
                     given[name] = value if found_shape else NEVER_AN_ID
                     return found
     if node.rest is not None:

@@ -9,13 +9,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cloud.foundation.http import Access, Bases, Host, Route
+from cloud.foundation.http import DOTTED, IDENTIFIER, Access, Bases, Host, Route
 from cloud.foundation.slice import declared
 from cloud.partners.discovery import shared_parts
 from cloud.partners.discovery.openapi_schemas import Schemas
 from cloud.partners.discovery.public_contract_filter import is_public
 
-_PARAMETER = re.compile(r"\{([A-Za-z_]+)\}")
+_PARAMETER = re.compile(r"([^/{]*)\{([A-Za-z_]+)\}([^/{]*)")
 _AUTH_MODES = {
     Access.PUBLIC: "Public",
     Access.OPTIONAL: "Public",
@@ -67,11 +67,12 @@ def contract_document(rows: Sequence[Route], bases: Bases, scopes: Mapping[str, 
             "version": shared_parts.CONTRACT_VERSION,
             "summary": "Devices, encounters, events and evidence of an ambulance service",
             "description": shared_parts.DESCRIPTION,
+            "contact": {"name": "Documentation", "url": f"{bases[Host.DOCS]}/api/docs"},
             "license": shared_parts.LICENSE,
             "x-contract": shared_parts.CONTRACT_LABEL,
         },
         "externalDocs": {"url": f"{bases[Host.DOCS]}/api/docs"},
-        "servers": [{"url": bases[Host.API]}],
+        "servers": [{"url": bases[Host.API], "x-internal": False}],
         "tags": [{"name": name, "description": text} for name, text in _tags().items() if name in used],
         "paths": paths,
         "components": {
@@ -121,17 +122,26 @@ def _without_unused(document: dict[str, Any]) -> dict[str, Any]:
 def _path_item(row: Route, bases: Bases) -> dict[str, Any]:
     item: dict[str, Any] = {}
     if row.hosts != (Host.API,):
-        item["servers"] = [{"url": bases[host]} for host in row.hosts]
+        item["servers"] = [{"url": bases[host], "x-internal": False} for host in row.hosts]
     item["parameters"] = [
         {
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"type": "string"},
+            "schema": _path_schema(row, name, is_whole=before == after == ""),
         }
-        for name in _PARAMETER.findall(row.path)
+        for before, name, after in _PARAMETER.findall(row.path)
     ] + [_part("parameters", "traceparent")]
     return item
+
+
+def _path_schema(row: Route, name: str, *, is_whole: bool) -> dict[str, Any]:
+    """Return the schema of a path parameter. `is_whole`: it is a whole segment of the path. A text of another form than
+    that of an id gets 404, as an unknown id does."""
+    form = IDENTIFIER if is_whole else DOTTED
+    length_max = int(form.pattern.partition("{1,")[2].rstrip("}"))
+    pattern = row.path_forms.get(name, form.pattern)
+    return {"type": "string", "minLength": 1, "maxLength": length_max, "pattern": f"^{pattern}$"}
 
 
 def _part(kind: str, name: str) -> dict[str, str]:
@@ -197,8 +207,8 @@ def _security_schemes(bases: Bases, scopes: Mapping[str, str], rows: Sequence[Ro
     return {
         "oauth2": {
             "type": "oauth2",
-            "description": "A JWT (RFC 9068), sent as `Authorization: Bearer`. One of the alternative scopes suffices. "
-            "Use the authorization code flow with PKCE to act for a person.",
+            "description": "A JWT (RFC 9068), checked as RFC8725 recommends and sent as `Authorization: Bearer`. One "
+            "of the alternative scopes suffices. Use the authorization code flow with PKCE to act for a person.",
             "flows": {
                 "clientCredentials": {
                     "tokenUrl": f"{bases[Host.AUTH]}/v1/oauth/token",
@@ -308,7 +318,7 @@ def _success(row: Route, status: int, text: str, schemas: Schemas) -> dict[str, 
 
 
 def _trace_headers() -> dict[str, Any]:
-    return {name: _part("headers", name) for name in ("X-Argus-Trace-ID", "X-Argus-Span-ID")}
+    return {name: _part("headers", name) for name in shared_parts.EVERY_RESPONSE}
 
 
 def _refusal(status: int, text: str, row: Route | None = None) -> dict[str, Any]:

@@ -20,10 +20,16 @@ Role = Literal["body", "query", "response"]
 
 
 class Untitled(GenerateJsonSchema):
-    """Generator of schemas whose fields have no title, which would only repeat the field's name."""
+    """Generator of schemas without titles of fields, which would only repeat their names. Limited integers have
+    64 bits."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
+
+    def int_schema(self, schema: Any) -> dict[str, Any]:
+        made: dict[str, Any] = super().int_schema(schema)
+        # A number without a maximum may be larger: a page size counts as the greatest one then.
+        return {**made, "format": "int64"} if "maximum" in made else made
 
 
 class Schemas:

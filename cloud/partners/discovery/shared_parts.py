@@ -23,7 +23,7 @@ PROBLEM_SCHEMA: dict[str, Any] = {
     "properties": {
         "type": {"type": "string", "format": "uri", "description": "Address of a page about this kind of problem."},
         "title": {"type": "string"},
-        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "status": {"type": "integer", "format": "int32", "minimum": 400, "maximum": 599},
         "detail": {"type": "string", "description": "What is wrong and what to do."},
         "instance": {"type": "string"},
         "code": {"type": "string", "description": "Stable. Programs decide by this member only."},
@@ -73,6 +73,15 @@ HEADERS: dict[str, Any] = {
         "schema": {"type": "string", "pattern": "^[0-9a-f]{16}$"},
         "example": "b7ad6b7169203331",
     },
+    "RateLimit": {
+        "description": "The remaining requests `r` and the seconds `t` until they are complete again, such as "
+        '`"standard";r=5999;t=1`. Absent when a request was refused before it was counted.',
+        "schema": {"type": "string"},
+    },
+    "RateLimit-Policy": {
+        "description": 'The limit: `q` requests in `w` seconds, such as `"standard";q=6000;w=60`.',
+        "schema": {"type": "string"},
+    },
     "ETag": {
         "description": "The version of this representation, for If-None-Match and If-Match.",
         "schema": {"type": "string"},
@@ -87,12 +96,15 @@ HEADERS: dict[str, Any] = {
         "schema": {"type": "string", "enum": ["true"]},
     },
     "Link": {"description": 'The next page, with `rel="next"` (RFC 8288).', "schema": {"type": "string"}},
-    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}},
+    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "format": "int32", "minimum": 0}},
     "WWW-Authenticate": {
         "description": "The authentication scheme and the reason of the error.",
         "schema": {"type": "string"},
     },
 }
+
+EVERY_RESPONSE = ("X-Argus-Trace-ID", "X-Argus-Span-ID", "RateLimit", "RateLimit-Policy")
+"""Headers of every response."""
 
 PARAMETERS: dict[str, Any] = {
     "traceparent": {
@@ -107,21 +119,21 @@ PARAMETERS: dict[str, Any] = {
         "in": "header",
         "description": "A key of your own, for instance a UUID: a retry within 24 hours returns the first response. "
         "The response carries the key. The same key with another person, app, path or body returns 422.",
-        "schema": {"type": "string", "pattern": r'^("[!#-\[\]-~]{1,255}"|[!#-\[\]-~]{1,255})$'},
+        "schema": {"type": "string", "maxLength": 257, "pattern": r'^("[!#-\[\]-~]{1,255}"|[!#-\[\]-~]{1,255})$'},
         "example": "8b9d8a2e-4a8c-4a7e-8a2e-4a8c4a7e8a2e",
     },
     "If-None-Match": {
         "name": "If-None-Match",
         "in": "header",
         "description": "The ETag of your copy. Returns 304 if it is current.",
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "maxLength": 4096},
     },
     "If-Match": {
         "name": "If-Match",
         "in": "header",
         "description": "The ETag of the version that you read. Returns 412 and changes nothing if it has "
         "changed since.",
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "maxLength": 4096},
     },
 }
 

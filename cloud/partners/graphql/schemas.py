@@ -29,7 +29,7 @@ class GraphqlRequest(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
 
-    query: str | None = Field(default=None, description="An approved GraphQL document.")
+    query: str | None = Field(default=None, max_length=65_536, description="An approved GraphQL document.")
     documentId: str | None = Field(  # noqa: N815  the name of the specification
         default=None,
         max_length=DOCUMENT_ID_LENGTH_MAX,

@@ -12,6 +12,7 @@ def routes(parts: Parts) -> tuple[Route, ...]:
         Route(
             method="GET",
             path="/v1/observability/traces/{trace_id}",
+            path_forms={"trace_id": "[0-9a-f]{32}"},
             handler=TraceHandlers(parts).inspect,
             host=Host.API,
             tag="Traces",

@@ -52,6 +52,10 @@ class JobWanted(BaseModel):
     )
 
 
+WORDS_MAX = 16
+"""Words of a filter."""
+
+
 def _split(value: object) -> object:
     return value.split(",") if isinstance(value, str) else value
 
@@ -61,12 +65,13 @@ def _words(choices: list[str]) -> BeforeValidator:
 
     def read(value: object) -> object:
         words = _split(value)
-        if not isinstance(words, list) or not set(words) <= set(choices):
+        if not isinstance(words, list) or len(words) > WORDS_MAX or not set(words) <= set(choices):
             raise ValueError(f"one or several of {', '.join(choices)}, separated by commas")
         return words
 
     word = f"({'|'.join(choice.replace('.', '[.]') for choice in choices)})"
-    return BeforeValidator(read, json_schema_input_type=Annotated[str, Field(pattern=f"^{word}(,{word})*$")])
+    shape = Annotated[str, Field(pattern=f"^{word}(,{word}){{0,{WORDS_MAX - 1}}}$", max_length=1024)]
+    return BeforeValidator(read, json_schema_input_type=shape)
 
 
 class JobQuery(Paged):

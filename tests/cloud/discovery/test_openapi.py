@@ -30,7 +30,7 @@ def test_openapi_document_is_valid(document: dict[str, Any]) -> None:
 def test_openapi_document_has_the_title_and_version_and_server_url_of_the_contract(document: dict[str, Any]) -> None:
     assert document["openapi"] == "3.1.0"
     assert (document["info"]["title"], document["info"]["version"]) == ("Argus External API", "2026.4.0")
-    assert document["servers"] == [{"url": "https://api.knogin.com"}]
+    assert document["servers"] == [{"url": "https://api.knogin.com", "x-internal": False}]
 
 
 @pytest.mark.contract("C-008", "C-009", "C-010", "C-014")
@@ -49,7 +49,7 @@ def test_each_operation_states_its_auth_mode_and_audience_and_stability_and_firs
 @pytest.mark.contract("A-137")
 def test_openapi_path_lists_its_servers_unless_it_is_served_only_by_the_api_host(document: dict[str, Any]) -> None:
     paths = document["paths"]
-    assert paths["/v1/oauth/token"]["servers"] == [{"url": "https://auth.knogin.com"}]
+    assert paths["/v1/oauth/token"]["servers"] == [{"url": "https://auth.knogin.com", "x-internal": False}]
     assert "servers" not in paths["/api/v1/gadgets"]
     assert [server["url"] for server in paths["/api/v1/gadgets/{gadgetId}"]["servers"]] == [
         "https://api.knogin.com",
