@@ -45,6 +45,7 @@ from cloud.vehicles.ingest import (
     examine_processes,
     examine_rabbitmq,
     read_figures,
+    staged_findings,
 )
 from cloud.vehicles.packing import packing_findings
 from cloud.work.jobs import job_findings
@@ -65,6 +66,7 @@ async def examine(settings: Settings, clock: Clock, ids: Ids) -> list[Finding]:
     findings.extend(await integrity_findings(settings))
     findings.extend(_files(settings))
     findings.append(await _objects(settings, ids))
+    findings.extend(await _staged(settings, clock))
     if settings.find(RabbitmqSection) is not None:
         findings.extend(await examine_rabbitmq(settings))
     else:
@@ -176,6 +178,13 @@ def _files(settings: Settings) -> list[Finding]:
     if mqtt is not None and mqtt.password_file is not None:
         findings.append(_private(mqtt.password_file, "broker password", "a password"))
     return findings
+
+
+async def _staged(settings: Settings, clock: Clock) -> list[Finding]:
+    try:
+        return await staged_findings(object_store_of(settings), clock)
+    except DomainError:  # the finding of the object store has the reason
+        return []
 
 
 async def _objects(settings: Settings, ids: Ids) -> Finding:

@@ -14,6 +14,7 @@ from cloud.clinical.epcr import BUNDLE_RESPONSE, COUNT_OBSERVATIONS, FIND_MOVES
 from cloud.clinical.fhir import FhirHandlers
 from cloud.clinical.observations import RECEIVED_BATCHES, ReceivedBatches, count_in_encounter
 from cloud.clinical.waveforms import WaveformIndex
+from cloud.foundation.arrivals import SETTLE
 from cloud.foundation.checks import CHECKS, Check
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database
@@ -26,7 +27,7 @@ from cloud.foundation.supplies import Supplies
 from cloud.partners.webhooks import callback_queue, subscribers_of
 from cloud.vehicles.custody import batches, lanes
 from cloud.vehicles.fleet import END_CONNECTION, RIGHTS_SENDER
-from cloud.vehicles.ingest import EventReader, RightsLink, broker_address, end_connection
+from cloud.vehicles.ingest import EventReader, RightsLink, broker_address, end_connection, settle_of
 from cloud.work.jobs import CALLBACKS
 
 
@@ -63,6 +64,7 @@ def make_supplies(checks: Sequence[Check] = ()) -> Supplies:
     supplies.supply(END_CONNECTION, end_connection)
     supplies.supply(RIGHTS_SENDER, lambda mqtt: RightsLink(broker_address(mqtt)))
     supplies.supply(CHECKS, checks)
+    supplies.supply(SETTLE, settle_of)
     supplies.supply(SUBSCRIBERS, subscribers_of)
     supplies.supply(CALLBACKS, callback_queue)
     return supplies

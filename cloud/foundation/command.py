@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cloud.foundation.arrivals import SETTLE
 from cloud.foundation.clock import Clock, SystemClock
 from cloud.foundation.db import Database, open_database
 from cloud.foundation.errors import DomainError
@@ -76,9 +77,10 @@ def settings_of(context: typer.Context) -> Settings:
     return or_exit(lambda: given.read_settings(given.config))
 
 
-def run(context: typer.Context, work: Callable[[Workplace], Awaitable[Result]]) -> Result:
-    """Open the database, check the ids in the command's options, and return the result of `work`. On a `DomainError`,
-    print the error and exit with code 1."""
+def run(context: typer.Context, work: Callable[[Workplace], Awaitable[Result]], *, settled: bool = False) -> Result:
+    """Open the database, check the ids in the command's options, and return the result of `work`. `settled`: first
+    write the rows of acknowledged batches, which `work` reads. On a `DomainError`, print the error and exit with code
+    1."""
     settings, make_supplies = settings_of(context), command_line_of(context).make_supplies
 
     async def at_work() -> Result:
@@ -88,7 +90,10 @@ def run(context: typer.Context, work: Callable[[Workplace], Awaitable[Result]]) 
             if id_kinds().keys() & context.params.keys():
                 async with database.read() as tx:
                     await check_ids(tx, context.params)
-            return await work(Workplace(settings, database, clock, UlidIds(clock), make_supplies))
+            place = Workplace(settings, database, clock, UlidIds(clock), make_supplies)
+            if settled:
+                await place.supplies[SETTLE](place)()
+            return await work(place)
         finally:
             await database.close()
 

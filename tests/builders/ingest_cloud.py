@@ -4,6 +4,7 @@ broker.
 
 import base64
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -12,6 +13,7 @@ from sqlalchemy import ColumnElement, Table, select
 from cloud.access.tenancy import Tenancy
 from cloud.clinical.devices import Devices
 from cloud.clinical.devices.tables import devices
+from cloud.clinical.observations.minutes.arriving import ArrivingMinutes
 from cloud.clinical.observations.numbering import Numbers
 from cloud.foundation.db import Database
 from cloud.foundation.events import Outbox
@@ -23,10 +25,12 @@ from cloud.foundation.viewer import Actor
 from cloud.vehicles.fleet import Fleet
 from cloud.vehicles.ingest.group import GroupWriter
 from cloud.vehicles.ingest.limits import IngestSettings
+from cloud.vehicles.ingest.numerics_packing import NumericsPacker
 from cloud.vehicles.ingest.quotas import QuotaBook
 from cloud.vehicles.ingest.service import Ingest
 from cloud.vehicles.ingest.settings import IngestSection
 from cloud.vehicles.ingest.source import BatchDelivery, Delivery, DueAck, StatusDelivery
+from cloud.vehicles.ingest.staging import Stage, acks_of
 from cloud.vehicles.ingest.take_up import TakeUp
 from cloud.vehicles.ingest.waveform_packing import WaveformPacker
 from protocols.uplink.acks import Ack
@@ -106,6 +110,8 @@ class CloudUnderTest:
         quotas: IngestSection | None = None,
         objects: ObjectStore | None = None,
         settings: IngestSettings | None = None,
+        staged: bool = False,
+        removes: bool = False,
     ) -> None:
         self.database = database
         self.objects = objects
@@ -116,6 +122,11 @@ class CloudUnderTest:
         settings = settings or IngestSettings(retry_least_s=0.001, retry_most_s=0.002, live_wait_s=0.0)
         packer = None if objects is None else WaveformPacker(objects, self.clock, self.ids)
         self.spans = Spans(database)
+        if staged:
+            assert objects is not None, "batches are staged in objects"
+            settings = replace(settings, stage_s=60.0)
+            self.stage = Stage(objects, self.clock, self.ids, settings)
+        self.minutes = ArrivingMinutes(after_days=7) if staged else None
         self.ingest = Ingest(
             database=database,
             writer=self.writer(),
@@ -123,6 +134,11 @@ class CloudUnderTest:
             packer=packer,
             settings=settings,
             spans=self.spans,
+            stage=self.stage if staged else None,
+            removes=removes,
+            numerics=None
+            if objects is None or self.minutes is None
+            else NumericsPacker(database, objects, self.clock, self.ids, self.minutes),
         )
 
     def writer(self) -> GroupWriter:
@@ -132,6 +148,7 @@ class CloudUnderTest:
             numbers=Numbers(),
             clock=self.clock,
             quotas=self.book,
+            minutes=self.minutes,
         )
 
     async def take_up(self) -> int:
@@ -172,6 +189,21 @@ class CloudUnderTest:
         deliveries = [one if not isinstance(one, Envelope) else self.handover.delivery(one) for one in arrivals]
         for group in await self.ingest.open(deliveries):
             await self.ingest.write(group, self.handover)
+        return [ack for _, ack in self.handover.acks[before:]]
+
+    async def arrive(self, *arrivals: Envelope) -> list[Ack]:
+        """Receive envelopes as the loops of an ingest that stages do, without the times between them: stage and
+        acknowledge what may be staged, then write the rest. Return the acknowledgements, in order."""
+        before = len(self.handover.acks)
+        for group in await self.ingest.open([self.handover.delivery(one) for one in arrivals]):
+            self.stage.admit(group)
+            queued = self.stage.take_queued()
+            if queued.opened and await self.stage.make_durable(queued):
+                await self.handover.acknowledge(acks_of(queued.opened))
+            if group.deliveries:
+                if self.stage.concerns(group):
+                    await self.ingest.settle()
+                await self.ingest.write(group, self.handover)
         return [ack for _, ack in self.handover.acks[before:]]
 
     async def rows(self, table: Table, *conditions: ColumnElement[bool]) -> Sequence[Any]:

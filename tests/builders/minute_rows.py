@@ -6,6 +6,8 @@ from typing import Any
 from cloud.clinical.devices import Devices
 from cloud.clinical.observations.export import export_observations
 from cloud.clinical.observations.minutes.compaction import Compaction
+from cloud.clinical.observations.tables import minute_rows_since
+from cloud.foundation.db import Database
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Channel, Observation
 from protocols.uplink.envelope import Envelope
@@ -42,6 +44,12 @@ def seconds(gateway: GatewayInVehicle, count: int, *, first: int = 0) -> list[En
 
 def compaction() -> Compaction:
     return Compaction(RECEIVED, AFTER_DAYS)
+
+
+async def come_from_release_before(database: Database) -> None:
+    """Make the database one that the release before has used, and in which nothing is moved for some days."""
+    async with database.transaction() as tx:
+        await tx.execute(minute_rows_since.delete())
 
 
 async def upgrade(cloud: CloudUnderTest, on_day: int = 0) -> None:

@@ -11,6 +11,7 @@ from cloud.clinical.observations.export import export_observations
 from cloud.clinical.waveforms import ORPHAN_US, WAVEFORMS, OrphanSweeper, sweeping, waveform_objects, waveform_runs
 from cloud.foundation.db import Database
 from cloud.foundation.objects import LocalObjects
+from cloud.vehicles.ingest.staged_object import STAGED
 from cloud.vehicles.verification.check import CustodyCheck
 from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle
@@ -20,11 +21,15 @@ from tests.harness.waveform_victim import batches_of
 SEED = int(os.environ.get("ARGUS_SEED", "20261128"))
 
 
-async def assert_waveforms_survive_kills(database: Database, database_url: str, folder: Path, kills: int) -> None:
-    """Kill an ingest `kills` times, each at a random step, and compare what is stored with what was sent."""
+async def assert_waveforms_survive_kills(
+    database: Database, database_url: str, folder: Path, kills: int, *, staged: bool = False
+) -> None:
+    """Kill an ingest `kills` times, each at a random step, and compare what is stored with what was sent. `staged`: it
+    stages the batches that follow others."""
     store = LocalObjects(folder / "objects")
     cloud = await CloudUnderTest(database, objects=store).register(GatewayInVehicle())
     words = ("-m", "tests.harness.waveform_victim", database_url, str(folder), str(kills), str(SEED))
+    words += ("staged",) if staged else ()
     process = await asyncio.create_subprocess_exec(sys.executable, *words, stdout=asyncio.subprocess.PIPE)
     printed, _ = await process.communicate()
     assert process.returncode == 0, f"seed {SEED}"
@@ -35,6 +40,7 @@ async def assert_waveforms_survive_kills(database: Database, database_url: str, 
     assert held == list(range(1, count + 1)), f"seed {SEED}"
     (report,) = [one async for one in CustodyCheck(database, OPERATOR, objects=store).reports()]
     assert (report.intact, report.batches, report.through) == (True, count, count)
+    assert not [one async for page in store.pages(STAGED) for one in page]
     found = export_observations(database, OPERATOR, Devices(cloud.ids), RECEIVED, objects=store, hidden=True)
     assert [document["sequence"] async for document in found] == list(range(1, count + 1))
     await assert_only_named_objects_stay(cloud, store, kills)

@@ -1,9 +1,10 @@
 """A process whose children ingest waveforms and are killed, each at another step between receiving and acknowledging.
 
-    python -m tests.harness.waveform_victim DATABASE_URL FOLDER KILLS SEED
+    python -m tests.harness.waveform_victim DATABASE_URL FOLDER KILLS SEED [staged]
 
 A step is a statement of a transaction, a flush or rename of an object's file, the begin of a transaction, its commit,
-and the acknowledgement. Each child receives the batches that are not acknowledged, as a gateway resends them. A child
+and the acknowledgement. With `staged`, the second group of a child is staged, and its rows are written after the
+acknowledgement. Each child receives the batches that are not acknowledged, as a gateway resends them. A child
 is a fork, so that 300 of them need no 300 starts of Python. After each kill the process checks that every row of an
 object has its object. A child that ends before its step is not counted. The process prints the number of children
 that died by SIGKILL, which is KILLS.
@@ -100,11 +101,12 @@ def sent_batches(kills: int) -> list[Envelope]:
     return many_waves(GatewayInVehicle(), batches_of(kills))
 
 
-async def ingest(url: str, folder: Path, sent: list[Envelope], steps: Steps) -> None:
+async def ingest(url: str, folder: Path, sent: list[Envelope], steps: Steps, *, staged: bool) -> None:
     """Ingest what is not acknowledged, at most `SENT_MAX` batches; note each acknowledgement."""
     database = await open_database(url)
     try:
-        cloud_ = CloudUnderTest(SteppedDatabase(database, steps), objects=LocalObjects(folder / "objects"))
+        stepped, objects = SteppedDatabase(database, steps), LocalObjects(folder / "objects")
+        cloud_ = CloudUnderTest(stepped, objects=objects, staged=staged, removes=True)
 
         async def acknowledge(acks_due: Sequence[DueAck]) -> list[bool]:
             for due in acks_due:
@@ -116,9 +118,12 @@ async def ingest(url: str, folder: Path, sent: list[Envelope], steps: Steps) -> 
         cloud_.handover.acknowledge = acknowledge  # type: ignore[method-assign]
         file_steps(steps)
         due = sent[acknowledged(folder) :][:SENT_MAX]
+        receive = cloud_.arrive if staged else cloud_.take
+        await cloud_.ingest.settle()
         for some in (due[: SENT_MAX // 2], due[SENT_MAX // 2 :]):
             if some:
-                await cloud_.take(*some)
+                await receive(*some)
+        await cloud_.ingest.settle()
     finally:
         await database.close()
 
@@ -129,9 +134,9 @@ def acknowledged(folder: Path) -> int:
     return int(text or 0)
 
 
-def run_child(url: str, folder: Path, sent: list[Envelope], killed_at: int) -> int:
+def run_child(url: str, folder: Path, sent: list[Envelope], killed_at: int, *, staged: bool) -> int:
     """Run one child; return its exit status."""
-    return run_forked(lambda: ingest(url, folder, sent, Steps(killed_at)))
+    return run_forked(lambda: ingest(url, folder, sent, Steps(killed_at), staged=staged))
 
 
 def check_objects(url: str, folder: Path) -> None:
@@ -145,18 +150,18 @@ def check_objects(url: str, folder: Path) -> None:
     assert not lacking, f"rows of absent objects: {lacking}"
 
 
-def main(url: str, folder: Path, kills: int, seed: int) -> int:
+def main(url: str, folder: Path, kills: int, seed: int, *, staged: bool) -> int:
     sent, chance, killed = sent_batches(kills), random.Random(seed), 0
     while killed < kills:
         assert acknowledged(folder) < len(sent), f"only {killed} of {kills} children were killed"
-        status = run_child(url, folder, sent, chance.randint(1, STEPS_MAX))
+        status = run_child(url, folder, sent, chance.randint(1, STEPS_MAX), staged=staged)
         assert status in (0, -signal.SIGKILL), f"a child ended with {status}"
         killed += status == -signal.SIGKILL
         check_objects(url, folder)
     while acknowledged(folder) < len(sent):
-        assert run_child(url, folder, sent, 0) == 0
+        assert run_child(url, folder, sent, 0, staged=staged) == 0
     return killed
 
 
 if __name__ == "__main__":
-    print(main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])))
+    print(main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), staged="staged" in sys.argv))

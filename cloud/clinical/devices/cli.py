@@ -93,7 +93,11 @@ def list_devices(
     context: typer.Context, tenant: TenantOption, vehicle: Vehicle = None, as_json: AsJson = False
 ) -> None:
     """List the devices of a tenant, including those that are not enrolled."""
-    found = run(context, lambda place: _service(place).list(place.operator(tenant), vehicle_id=vehicle, hidden=True))
+    found = run(
+        context,
+        lambda place: _service(place).list(place.operator(tenant), vehicle_id=vehicle, hidden=True),
+        settled=True,
+    )
     print_rows("Devices", map(_shown, found), as_json=as_json)
 
 

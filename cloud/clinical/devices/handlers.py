@@ -7,6 +7,7 @@ from cloud.clinical.devices.description import shown_description, shown_power
 from cloud.clinical.devices.model import Device
 from cloud.clinical.devices.schemas import DeviceEnrolment, DeviceQuery
 from cloud.clinical.devices.service import Enrolment
+from cloud.foundation.arrivals import SETTLE
 from cloud.foundation.http import Json, Listing, Parts, Request, Response, link_to_next, strong_etag
 from cloud.foundation.moments import write_moment
 
@@ -16,6 +17,7 @@ class DeviceHandlers:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._settle = parts.supplies[SETTLE](parts)
         self._audit = Audit(parts.clock)
         self._enrolment = Enrolment(parts.database, parts.clock, parts.ids)
 
@@ -23,6 +25,7 @@ class DeviceHandlers:
         """Return a page of devices, with the address of the next page in the header `Link` (contract A-103)."""
         query, viewer = request.query, request.viewer
         assert isinstance(query, DeviceQuery)
+        await self._settle()
         filters = {"vehicle_id": query.vehicle_id}
         listing = Listing(cursors=self._parts.cursors, viewer=viewer, route=request.route.name, filters=filters)
         page = await listing.read_page(

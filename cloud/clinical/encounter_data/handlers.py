@@ -15,6 +15,7 @@ from cloud.clinical.encounter_data.waveform_envelope import WaveformEnvelope
 from cloud.clinical.encounter_data.waveform_samples import WaveformSamples
 from cloud.clinical.epcr import VisibleRecords
 from cloud.clinical.observations import RECEIVED_BATCHES
+from cloud.foundation.arrivals import SETTLE
 from cloud.foundation.http import (
     Listing,
     Parts,
@@ -41,6 +42,7 @@ class EncounterDataHandlers:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._settle = parts.supplies[SETTLE](parts)
         self._timeline = EncounterTimeline(
             parts.database, Devices(parts.ids), VisibleRecords(parts.master), parts.supplies[VEHICLE_EVENTS]
         )
@@ -54,6 +56,7 @@ class EncounterDataHandlers:
         """Return a page of observations or of summaries by interval, or all of them as a stream of NDJSON."""
         query, viewer, encounter_id = request.query, request.viewer, request.path["encounterId"]
         assert isinstance(query, ObservationQuery)
+        await self._settle()
         wanted = _wanted(query)
         if _is_stream(request, query):
             if query.interval_s is None:
@@ -75,6 +78,7 @@ class EncounterDataHandlers:
         """Return a page of samples, or of the envelope of the waveforms."""
         query, viewer, encounter_id = request.query, request.viewer, request.path["encounterId"]
         assert isinstance(query, WaveformQuery)
+        await self._settle()
         wanted = _wanted(query)
         listing = self._listing(request, _PLACE if query.points is None else (int, int, int))
         after = listing.read_position(query.cursor)
@@ -88,6 +92,7 @@ class EncounterDataHandlers:
         """Return a page of the timeline."""
         query = request.query
         assert isinstance(query, TimelineQuery)
+        await self._settle()
         listing = self._listing(request, (int, int, str))
         after = listing.read_position(query.cursor)
         encounter_id = request.path["encounterId"]

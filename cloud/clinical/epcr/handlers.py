@@ -5,6 +5,7 @@ from cloud.clinical.epcr.model import Begun, Dispatch
 from cloud.clinical.epcr.recent_counts import RecentCounts
 from cloud.clinical.epcr.schemas import EncounterFormat, EncounterToBegin, SummaryQuery
 from cloud.clinical.epcr.service import COUNT_OBSERVATIONS, Epcr
+from cloud.foundation.arrivals import SETTLE
 from cloud.foundation.http import Created, Json, Parts, Request, Response, prefers, strong_etag
 from cloud.foundation.moments import write_moment
 
@@ -14,6 +15,7 @@ class EpcrHandlers:
 
     def __init__(self, parts: Parts) -> None:
         self._bases = parts.bases
+        self._settle = parts.supplies[SETTLE](parts)
         self._respond_with_bundle = parts.supplies[BUNDLE_RESPONSE](parts)
         counts = RecentCounts(parts.supplies[COUNT_OBSERVATIONS], parts.clock)
         self._epcr = Epcr(parts.database, parts.clock, parts.ids, counts.count)
@@ -46,6 +48,7 @@ class EpcrHandlers:
         fhir = prefers(request.headers.getall("Accept", ()), FHIR_JSON, "application/json")
         if query.format is EncounterFormat.FHIR or (query.format is None and fhir):
             return await self._respond_with_bundle(request)
+        await self._settle()
         found = await self._epcr.summary(request.viewer, request.path["encounterId"])
         encounter = found.encounter
         response = Json(

@@ -37,7 +37,7 @@ def show_record(
         records = CareRecords(place.database, place.clock, place.supplies[FIND_MOVES])
         return await records.read(place.operator(tenant), encounter)
 
-    found = run(context, read)
+    found = run(context, read, settled=True)
     if as_json:
         print_json(_document(found))
         return

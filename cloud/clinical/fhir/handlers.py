@@ -15,6 +15,7 @@ from cloud.clinical.fhir.service import Bundles
 from cloud.clinical.fhir.settings import FhirSection
 from cloud.clinical.fhir.validation import find_faults
 from cloud.clinical.observations import RECEIVED_BATCHES
+from cloud.foundation.arrivals import SETTLE
 from cloud.foundation.http import Host, InvalidCursor, Parts, Request, Response, strong_etag
 from cloud.foundation.objects import object_store_of
 from protocols.epcr.element import Audience
@@ -32,6 +33,7 @@ class FhirHandlers:
 
     def __init__(self, parts: Parts) -> None:
         self._bases = parts.bases
+        self._settle = parts.supplies[SETTLE](parts)
         self._database = parts.database
         self._reads = IdentifiedReads(parts.clock)
         self._cursors = parts.cursors
@@ -78,6 +80,7 @@ class FhirHandlers:
         after = None
         if isinstance(query, BundleQuery) and query.cursor is not None:
             after = self._open(query.cursor, request, link)
+        await self._settle()
         part = await self._bundles.part(request.viewer, encounter_id, after, audience=audience)
         next_url = None if part.position is None else self._url_of(part.position, request, link)
         body = part.encode(next_url)

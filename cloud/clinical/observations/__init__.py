@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cloud.clinical.observations.erased_minutes import MinuteErasure
     from cloud.clinical.observations.erased_values import DeviceInterval, ErasedValues, carriers_of_run
     from cloud.clinical.observations.held import BATCH_MARGIN_US, HeldObservations, held_observations, held_runs
+    from cloud.clinical.observations.minutes.arriving import ArrivingMinutes
     from cloud.clinical.observations.minutes.batch_rows import minute_rows_of_batches, minute_rows_of_lane
     from cloud.clinical.observations.minutes.body import MinuteValue
     from cloud.clinical.observations.minutes.reading import TIME_MAX_US, TIME_MIN_US

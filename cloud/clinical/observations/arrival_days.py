@@ -87,7 +87,7 @@ class DayKeeper:
         today = now_us // DAY_US
         if tx.dialect != "postgresql":
             return 0
-        if dropped := await self._drop_minutes(tx):
+        if dropped := await self._drop_minutes(tx, today):
             return dropped
         if not await OBSERVATION_DAYS.is_divided(tx):
             return 0
@@ -102,11 +102,12 @@ class DayKeeper:
                 return 1
         return 0
 
-    async def _drop_minutes(self, tx: Transaction) -> int:
-        """Drop the partition of a day whose minute rows were all deleted after their retention period."""
+    async def _drop_minutes(self, tx: Transaction, today: int) -> int:
+        """Drop the partition of a day whose minute rows were all deleted. Ingest may still add rows of today and of
+        yesterday."""
         days = set(await MINUTE_DAYS.days(tx))
         used = {int(row.day) for row in await tx.execute(select(lane_days.c.day).distinct())} if days else days
-        for day in sorted(days - used):
+        for day in sorted(day for day in days - used if day < today - 1):
             if not await MINUTE_DAYS.has_rows(tx, day):
                 await MINUTE_DAYS.drop(tx, day)
                 return 1

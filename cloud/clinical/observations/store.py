@@ -15,6 +15,8 @@ import orjson
 from sqlalchemy import ARRAY, LargeBinary, Text, bindparam, func, select, true, tuple_
 
 from cloud.clinical.observations.arrival_days import DAY_US, OBSERVATION_DAYS
+from cloud.clinical.observations.minutes.arriving import ArrivingMinutes
+from cloud.clinical.observations.minutes.body import MinuteValue
 from cloud.clinical.observations.numbering import CHANNELS, CLOCKS, SOURCES, Key, NumberedTable, Numbering, Numbers
 from cloud.clinical.observations.rows import ObservationColumns, filled_columns
 from cloud.clinical.observations.tables import UNDATED, observations, stored_measurements
@@ -66,7 +68,8 @@ _carrier_row = attrgetter(*SOURCES.fields)
 class CarriedBatch:
     """A batch of a gateway. `carriers` has one entry for each of the batch's devices (the device and the vehicle that
     carries it), in the order of `columns.sources`. `day` is the day of the partition that gets the observations.
-    `left_out` are the positions of observations that get no row."""
+    `left_out` are the positions of observations that get no row. `stored_at_us` is when a staged batch was durable: its
+    values may become minute rows; None: they become single rows."""
 
     gateway_id: str
     columns: ObservationColumns
@@ -75,22 +78,27 @@ class CarriedBatch:
     carriers: Sequence[Carrier]
     day: int = UNDATED
     left_out: Collection[int] = ()
+    stored_at_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """The counts of a batch's observations: `new` ones, and `repeated` ones that an earlier batch has stored."""
+    """The counts of a batch's observations: `new` ones, and `repeated` ones that an earlier batch has stored.
+    `in_minutes`: its values are in minute rows."""
 
     new: int
     repeated: int
+    in_minutes: bool = False
 
 
 class ObservationWriter:
     """Writes observations in one transaction. After the commit the caller must add the row numbers in `learned` to the
     cache `numbers`."""
 
-    def __init__(self, tx: Transaction, numbers: Numbers) -> None:
+    def __init__(self, tx: Transaction, numbers: Numbers, minutes: ArrivingMinutes | None = None) -> None:
+        """`minutes` writes the minute rows of staged batches; None: their values become single rows."""
         self._tx = tx
+        self._minutes = minutes
         self._numbers = numbers
         self._numbering = Numbering(tx, numbers)
         self.learned = self._numbering.learned
@@ -98,13 +106,17 @@ class ObservationWriter:
     async def write(self, batches: Sequence[CarriedBatch]) -> list[Added]:
         """Write these batches; return the counts of each batch, in the order of the batches."""
         numbers = await self._number(batches)
+        in_minutes = await self._write_minutes(batches, numbers)
         repeats = await self._repeats(batches)
         filled = filled_columns([batch.columns for batch in batches])
         if any(batch.day != UNDATED for batch in batches):
             filled = (*filled, "day")
         rows: list[tuple[Any, ...]] = []
         added: list[Added] = []
-        for batch, own_numbers, repeated in zip(batches, numbers, repeats, strict=True):
+        for place, (batch, own_numbers, repeated) in enumerate(zip(batches, numbers, repeats, strict=True)):
+            if place in in_minutes:
+                added.append(Added(len(batch.columns.numbers), 0, in_minutes=True))
+                continue
             own = batch.columns.placed(batch.lane_id, batch.sequence, *own_numbers, day=batch.day, columns=filled)
             if repeated or batch.left_out:
                 absent = repeated.union(batch.left_out)
@@ -114,6 +126,24 @@ class ObservationWriter:
         if rows:
             await self._tx.driver.append(observations, filled, rows)
         return added
+
+    async def _write_minutes(
+        self, batches: Sequence[CarriedBatch], numbers: Sequence[tuple[list[int], list[int], list[int]]]
+    ) -> Collection[int]:
+        """Write the values of staged batches to minute rows, if they may be; return the places of these batches."""
+        staged = [
+            place
+            for place, batch in enumerate(batches)
+            if batch.stored_at_us is not None and not batch.left_out and not batch.columns.content_keys
+        ]
+        values = [
+            MinuteValue._make((*row, batches[place].stored_at_us))
+            for place in staged
+            for row in batches[place].columns.placed(batches[place].lane_id, batches[place].sequence, *numbers[place])
+        ]
+        if not values or self._minutes is None or not await self._minutes.write(self._tx, values):
+            return ()
+        return frozenset(staged)
 
     async def number(self, batches: Sequence[CarriedBatch]) -> list[tuple[list[int], list[int]]]:
         """Return, for each batch, the row numbers of its sources (device and vehicle) and clocks, for observations that

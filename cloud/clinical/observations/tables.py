@@ -34,7 +34,7 @@ from sqlalchemy import (
     text,
 )
 
-from cloud.foundation.db import metadata, partial_index, row_number
+from cloud.foundation.db import FILLED_BY_MIGRATION, metadata, partial_index, row_number
 
 API_LANE_ID = 0
 """The `lane_id` of observations that an application posted. The database counts lanes of gateways from 1."""
@@ -212,7 +212,9 @@ minute_rows_since = Table(
     "minute_rows_since",
     metadata,
     # One row: the first day on which a program that can make minute rows ran. The release before cannot read them.
+    # 0: the database is new, so the release before has never used it.
     Column("day", Integer, primary_key=True, autoincrement=False),
+    info={FILLED_BY_MIGRATION: True},
 )
 
 stored_measurements = Table(

@@ -32,6 +32,7 @@ from cloud.foundation.db.migration import migrate
 from cloud.foundation.db.opening import look_at_file, opening_failure
 from cloud.foundation.db.partitions import DayPartitions
 from cloud.foundation.db.revisions import known_revisions
+from cloud.foundation.db.schema import FILLED_BY_MIGRATION
 from cloud.foundation.db.sqlite_connection import MOVED_ID, connect
 
 if TYPE_CHECKING:
@@ -113,9 +114,12 @@ async def _copy_all(
     await server.execute("BEGIN")
     names = ", ".join(table.name for table in tables)
     await server.execute(f"LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE")
-    filled = [table.name for table in tables if await server.fetchval(f"SELECT 1 FROM {table.name} LIMIT 1")]  # noqa: S608  our own table
-    if filled:
-        raise DatabaseNotEmpty(f"(It has rows in {', '.join(filled[:3])}.)")
+    filled = [table for table in tables if await server.fetchval(f"SELECT 1 FROM {table.name} LIMIT 1")]  # noqa: S608  our own table
+    foreign = [str(table.name) for table in filled if FILLED_BY_MIGRATION not in table.info]
+    if foreign:
+        raise DatabaseNotEmpty(f"(It has rows in {', '.join(foreign[:3])}.)")
+    for table in filled:
+        await server.execute(f"DELETE FROM {table.name}")  # noqa: S608  our own table
     copied = [CopiedTable(str(table.name), await _copy_table(file, server, table, report)) for table in tables]
     await server.execute("COMMIT")
     return copied

@@ -17,6 +17,9 @@ metadata = MetaData(
     }
 )
 
+FILLED_BY_MIGRATION = "filled_by_migration"
+"""Key in the `info` of a table that has rows in a new database. A copy of another database replaces them."""
+
 
 def row_number() -> TypeEngine[int]:
     """Return the type of a primary key that the database itself increments. On SQLite this must be INTEGER."""

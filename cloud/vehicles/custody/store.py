@@ -54,7 +54,7 @@ NOT_UNPACKED = (Content.UNREADABLE, Content.KEPT)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivedBatch:
-    """A verified batch to add to the chain."""
+    """A verified batch to add to the chain. `staged_at_us` is when it was durable, if that was before its rows."""
 
     lane_id: int
     envelope: Envelope
@@ -66,6 +66,7 @@ class ReceivedBatch:
     vehicle_id: str
     received_at_us: int
     traceparent: str | None
+    staged_at_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,7 +301,7 @@ def _batch_row(one: ReceivedBatch, stored_at_us: int) -> dict[str, object]:
         "organization_id": one.organization_id,
         "vehicle_id": one.vehicle_id,
         "received_at_us": one.received_at_us,
-        "stored_at_us": stored_at_us,
+        "stored_at_us": stored_at_us if one.staged_at_us is None else one.staged_at_us,
         "historical": one.envelope.historical,
         "traceparent": one.traceparent,
         "envelope": one.octets,

@@ -63,7 +63,9 @@ def erase_encounter(
     """Erase a finished encounter: values, waveforms, care record, and the signed batches with any of them. The worker
     does it in the background; see `erasure list`."""
     if dry_run or not yes:
-        preview = run(context, lambda place: _service(place).preview(place.operator(tenant), encounter_id))
+        preview = run(
+            context, lambda place: _service(place).preview(place.operator(tenant), encounter_id), settled=True
+        )
         if dry_run:
             print_one(_effect(preview), {**asdict(preview), "stays": list(STAYS)}, as_json=as_json)
             return
@@ -75,7 +77,7 @@ def erase_encounter(
         seals = ErasureSeals(load_master_key(place.settings))
         return await _service(place).request(place.operator(tenant), encounter_id, reason, seals)
 
-    begun = run(context, work)
+    begun = run(context, work, settled=True)
     sentence = f"Erasure {begun.erasure_id} of encounter {encounter_id} has begun. See `argus-cloud erasure list`."
     print_one(sentence, _shown(begun), as_json=as_json)
 

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from cloud.vehicles.ingest.opening import CareChanges, RowContent, UnpackedContent, UnreadablePayload, unpack
     from cloud.vehicles.ingest.process_findings import examine_processes
     from cloud.vehicles.ingest.rabbitmq_findings import examine_rabbitmq
-    from cloud.vehicles.ingest.running import RunningIngest, make_ingest
+    from cloud.vehicles.ingest.running import RunningIngest, make_ingest, settle_of
     from cloud.vehicles.ingest.service import Ingest
+    from cloud.vehicles.ingest.staging_findings import staged_findings
     from cloud.vehicles.ingest.store import event_fields
     from cloud.vehicles.ingest.tables import gateway_events
     from cloud.vehicles.ingest.take_over import end_connection

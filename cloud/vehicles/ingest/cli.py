@@ -75,4 +75,4 @@ def lanes_command(
             found.extend({"tenant": tenant_id, **row} for row in rows)
         return found
 
-    print_rows("Lanes", run(context, work), as_json=as_json)
+    print_rows("Lanes", run(context, work, settled=True), as_json=as_json)

@@ -18,13 +18,15 @@ instead of 512, so a gateway that sends one with each group does not slow the ot
 @dataclass(slots=True)
 class Group:
     """Messages that are written in one transaction. After the commit `deliveries` are accepted, in order of arrival.
-    Only the last status of each gateway is written, so a gateway that sends thousands of them costs no more."""
+    Only the last status of each gateway is written, so a gateway that sends thousands of them costs no more. `is_held`:
+    the batches were already written when the group was made, so their waveforms need no other object."""
 
     opened: list[Opened] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     statuses: dict[GatewayName, Status] = field(default_factory=dict)
     deliveries: list[Delivery] = field(default_factory=list)
     observations: int = 0
+    is_held: bool = False
 
     @property
     def envelope_bytes(self) -> int:

@@ -23,6 +23,7 @@ from cloud.clinical.epcr import CareLog, ReceivedChanges
 from cloud.clinical.observations import (
     UNDATED,
     Added,
+    ArrivingMinutes,
     CarriedBatch,
     Carrier,
     Numbers,
@@ -37,6 +38,7 @@ from cloud.vehicles.ingest import event_types
 from cloud.vehicles.ingest.aside import Aside
 from cloud.vehicles.ingest.batch_events import BatchEvents, place_of
 from cloud.vehicles.ingest.device_reports import is_report, report_in, sighting_in
+from cloud.vehicles.ingest.numerics_packing import index_numerics, is_packed_numerics
 from cloud.vehicles.ingest.opening import CareChanges, Opened, ParkedPayload, UnpackedContent, UnreadablePayload
 from cloud.vehicles.ingest.parking import ParkingStore
 from cloud.vehicles.ingest.store import append_events, event_row
@@ -62,12 +64,19 @@ class BatchWriter:
     """Write the new batches of one transaction to the database."""
 
     def __init__(
-        self, tx: Transaction, *, devices: Devices, numbers: Numbers, aside: Aside, events: BatchEvents
+        self,
+        tx: Transaction,
+        *,
+        devices: Devices,
+        numbers: Numbers,
+        minutes: ArrivingMinutes | None,
+        aside: Aside,
+        events: BatchEvents,
     ) -> None:
         self._tx = tx
         self._devices = devices
         self._descriptions = DescriptionStore()
-        self._observations = ObservationWriter(tx, numbers)
+        self._observations = ObservationWriter(tx, numbers, minutes)
         self._care_log = CareLog()
         self._custody = CustodyStore()
         self._parking = ParkingStore()
@@ -109,6 +118,15 @@ class BatchWriter:
         await self._index(
             [(entered[number], carried[number], spans) for number, spans in indexed.items()], stored_at_us
         )
+        in_runs = await index_numerics(
+            self._tx,
+            {
+                number: (new.lane_id, new.one, new.entry.link)
+                for number, new in enumerate(entered)
+                if number in added and added[number].in_minutes
+            },
+            stored_at_us=stored_at_us,
+        )
         events = [(new, event) for new in entered if isinstance(event := new.one.content, GatewayEvent)]
         rows = [event_row(event, new.one.gateway, new.lane_id, new.one.batch.sequence) for new, event in events]
         await append_events(self._tx, rows)
@@ -117,7 +135,7 @@ class BatchWriter:
         received: list[ReceivedBatch] = []
         gaps: list[tuple[ReceivedBatch, Gap]] = []
         for number, new in enumerate(entered):
-            if number in indexed:
+            if number in indexed or number in in_runs:
                 continue  # its run stands in the place of its row
             if isinstance(new.one.content, Gap):
                 gaps.append((_received(new), new.one.content))
@@ -221,6 +239,7 @@ def _carried(new: EnteredBatch, content: ObservationColumns, ids: Mapping[Device
         carriers=carriers_of(new.one.gateway, content, ids),
         # Waveforms never move to minute rows, so they would keep the partition of their day.
         day=UNDATED if new.one.batch.lane is Lane.WAVEFORM else day,
+        stored_at_us=new.one.staged_at_us if is_packed_numerics(new.one) else None,
     )
 
 
@@ -267,6 +286,7 @@ def _received(new: EnteredBatch) -> ReceivedBatch:
         vehicle_id=one.gateway.vehicle_id,
         received_at_us=one.delivery.received_at_us,
         traceparent=one.traceparent,
+        staged_at_us=one.staged_at_us,
     )
 
 

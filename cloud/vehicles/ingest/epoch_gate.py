@@ -128,6 +128,7 @@ class EpochGate:
             current=current.epoch if current else None,
             current_since_us=current.began_us if current else 0,
             now_us=self._now_us,
-            historical=one.envelope.historical,
+            # A staged batch was live when it was acknowledged. Its epoch may have ended since.
+            historical=one.envelope.historical or one.staged_at_us is not None,
             history_only=frozenset(epoch.epoch for epoch in known if epoch.history_only),
         )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from cloud.clinical.devices import DeviceKey, Devices, KnownDevice
-from cloud.clinical.observations import Numbers
+from cloud.clinical.observations import ArrivingMinutes, Numbers
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Transaction
 from cloud.foundation.events import Outbox
@@ -79,11 +79,20 @@ class GroupWriter:
     after the commit."""
 
     def __init__(
-        self, *, devices: Devices, outbox: Outbox, numbers: Numbers, clock: Clock, quotas: QuotaBook | None = None
+        self,
+        *,
+        devices: Devices,
+        outbox: Outbox,
+        numbers: Numbers,
+        clock: Clock,
+        quotas: QuotaBook | None = None,
+        minutes: ArrivingMinutes | None = None,
     ) -> None:
+        """`minutes` writes the minute rows of staged batches; None: they get single rows."""
         self.devices = devices
         self.outbox = outbox
         self.numbers = numbers
+        self.minutes = minutes
         self.clock = clock
         self.quotas = quotas or QuotaBook(IngestSection())
         self.lanes = LaneStore()
@@ -183,6 +192,7 @@ class _GroupInHand:
             self._tx,
             devices=self._writer.devices,
             numbers=self._writer.numbers,
+            minutes=self._writer.minutes,
             aside=self._aside,
             events=self._events,
         )
@@ -271,7 +281,10 @@ class _GroupInHand:
         return await self._writer.removal.covered(self._tx, wanted) if wanted else {}
 
     def _over_quota(self, one: Opened, need: Need) -> Quota | None:
-        """Return the quota that this batch would exceed if its rows were written now; None when it fits."""
+        """Return the quota that this batch would exceed if its rows were written now; None when it fits. A staged batch
+        is acknowledged, so it is stored in any case."""
+        if one.staged_at_us is not None:
+            return None
         if isinstance(one.content, ParkedPayload):
             return one.content.quota
         return self._charges.reached(one.gateway_name, need)

@@ -58,17 +58,19 @@ UnpackedContent = RowContent | Gap | UnreadablePayload | ParkedPayload
 
 @dataclass(frozen=True, slots=True)
 class PackedPlace:
-    """The place of an envelope in a packed object: the first byte and the size of its entry."""
+    """The place of an envelope in a packed object: the first byte and the size of its entry. `batches` is the number of
+    envelopes of this entry."""
 
     object: WaveformObject
     position: int
     size_bytes: int
+    batches: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
     """A batch with a verified signature. `hash` is the batch's chain hash. `packed` is None while the envelope is in no
-    object."""
+    packed object. `staged_at_us` is when a staged object made the batch durable; None: it is not acknowledged yet."""
 
     delivery: BatchDelivery
     gateway: RegisteredGateway
@@ -76,6 +78,7 @@ class Opened:
     hash: bytes
     content: UnpackedContent
     packed: PackedPlace | None = None
+    staged_at_us: int | None = None
 
     @property
     def batch(self) -> Batch:

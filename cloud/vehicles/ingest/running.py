@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from cloud.clinical.devices import Devices
-from cloud.clinical.observations import Numbers
+from cloud.clinical.devices import Devices, SilenceSection
+from cloud.clinical.observations import ArrivingMinutes, Numbers, ObservationsSection
+from cloud.foundation.arrivals import Installation, Settle
 from cloud.foundation.checks import BrokerCheck, Check
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database
@@ -25,10 +26,12 @@ from cloud.vehicles.ingest.broker_link import BrokerLink
 from cloud.vehicles.ingest.group import GroupWriter
 from cloud.vehicles.ingest.limits import IngestSettings
 from cloud.vehicles.ingest.mqtt_source import MqttSource
+from cloud.vehicles.ingest.numerics_packing import NumericsPacker
 from cloud.vehicles.ingest.quotas import QuotaBook
 from cloud.vehicles.ingest.samplers import broker_sampler, ingest_sampler, left_out_sampler
 from cloud.vehicles.ingest.service import Ingest
 from cloud.vehicles.ingest.settings import IngestSection
+from cloud.vehicles.ingest.staging import Stage
 from cloud.vehicles.ingest.take_over import TakeOvers
 from cloud.vehicles.ingest.take_up import TakeUp
 from cloud.vehicles.ingest.waveform_packing import WaveformPacker
@@ -97,7 +100,8 @@ def make_ingest(
     are packed into `objects`; None: they get rows. `spans` records the traced batches."""
     settings = settings or IngestSettings()
     devices, outbox, numbers, quotas = Devices(ids), Outbox(ids), Numbers(), QuotaBook(settings.quotas)
-    writer = GroupWriter(devices=devices, outbox=outbox, numbers=numbers, clock=clock, quotas=quotas)
+    minutes = ArrivingMinutes(settings.minutes_after_days) if settings.minutes_after_days else None
+    writer = GroupWriter(devices=devices, outbox=outbox, numbers=numbers, clock=clock, quotas=quotas, minutes=minutes)
     source: BrokerLink
     if isinstance(broker, ClusterAddress):
         from cloud.vehicles.ingest.amqp_source import AmqpSource  # loads aio-pika, which other set-ups do not need
@@ -116,9 +120,68 @@ def make_ingest(
             settings=settings,
             shut_out=shut_out,
             spans=spans,
+            stage=None if objects is None else Stage(objects, clock, ids, settings),
+            removes=True,
+            numerics=None
+            if objects is None or minutes is None
+            else NumericsPacker(database, objects, clock, ids, minutes),
         ),
         take_up=TakeUp(database=database, devices=devices, outbox=outbox, numbers=numbers, quotas=quotas, clock=clock),
         take_overs=take_overs,
+    )
+
+
+def settle_of(installation: Installation) -> Settle:
+    """Return the function that writes the rows of staged batches: by the ingest of this process, if it has one."""
+    if isinstance(installation, Process):
+        running = installation.shared(_running)
+        return installation.shared(_bare_ingest).settle if running is None else running.ingest.settle
+    return _bare_ingest(installation).settle
+
+
+def _bare_ingest(installation: Installation) -> Ingest:
+    """Make an ingest that receives nothing, to write what others have staged."""
+    clock, ids = installation.clock, installation.ids
+    settings = IngestSettings(quotas=installation.settings.section(IngestSection))
+    objects = object_store_of(installation.settings)
+    return Ingest(
+        database=installation.database,
+        writer=GroupWriter(
+            devices=Devices(ids),
+            outbox=Outbox(ids),
+            numbers=Numbers(),
+            clock=clock,
+            quotas=QuotaBook(settings.quotas),
+        ),
+        clock=clock,
+        packer=None if objects is None else WaveformPacker(objects, clock, ids),
+        settings=settings,
+        stage=None if objects is None else Stage(objects, clock, ids, settings),
+    )
+
+
+def _running(process: Process) -> RunningIngest | None:
+    """Make the ingest of a process; None without the ingest role or `[mqtt]`."""
+    mqtt = process.settings.find(MqttSection)
+    if Role.INGEST not in process.roles or mqtt is None:
+        return None
+    section = process.settings.section(IngestSection)
+    # The last-seen time of a device is written with the rows, so it must not be late enough to seem a silence.
+    silence_s = process.settings.section(SilenceSection).device_s
+    limits = IngestSettings(
+        quotas=section,
+        stage_s=min(section.stage_s, silence_s / 4),
+        minutes_after_days=process.settings.section(ObservationsSection).compact_after_days,
+    )
+    objects = object_store_of(process.settings)
+    return make_ingest(
+        process.database,
+        _address(process, mqtt),
+        process.clock,
+        process.ids,
+        limits,
+        objects,
+        process.shared(spans_of),
     )
 
 
@@ -130,24 +193,11 @@ def jobs(process: Process) -> Jobs:
     """Return the ingest loop, readiness checks and metrics of a process. A process without the ingest role or `[mqtt]`
     has only the metrics. Raises `SettingsUnusable` when ingest is the only role and `[mqtt]` is missing."""
     samplers = [("ingest", ingest_sampler(process.database))]
-    mqtt, broker = process.settings.find(MqttSection), process.settings.find(BrokerSection)
-    if Role.INGEST not in process.roles:
-        return Jobs(samplers=samplers)
-    if mqtt is None:
-        if len(process.roles) == 1:
+    broker, running = process.settings.find(BrokerSection), process.shared(_running)
+    if running is None:
+        if set(process.roles) == {Role.INGEST}:
             raise SettingsUnusable("([mqtt] is required to ingest.)")
         return Jobs(samplers=samplers)
-    limits = IngestSettings(quotas=process.settings.section(IngestSection))
-    objects = object_store_of(process.settings)
-    running = make_ingest(
-        process.database,
-        _address(process, mqtt),
-        process.clock,
-        process.ids,
-        limits,
-        objects,
-        process.shared(spans_of),
-    )
     source = running.source
     checks: list[Check] = [BrokerCheck(lambda: source.connected)]
     if broker is not None:

@@ -1,5 +1,9 @@
 """Ingest: receive deliveries, store them in one transaction, acknowledge them after the commit.
 
+Live numerics and waveforms are acknowledged when they are durable in an object, and their rows are written later
+(`staging`), unless the load is high or the batch needs the database. The rest of this page is about groups that are
+written.
+
 While a group is being written, the next one is decoded and verified, and further deliveries stay with the broker. So
 under load more batches share a commit, and an idle ingest acknowledges at once.
 
@@ -41,10 +45,13 @@ from cloud.vehicles.ingest.delivery_group import Group, rows_of
 from cloud.vehicles.ingest.group import GroupWriter, Written
 from cloud.vehicles.ingest.limits import OBJECT_ATTEMPTS_MAX, SLOW_ATTEMPTS_MAX, IngestSettings
 from cloud.vehicles.ingest.live_queue import LiveQueue
+from cloud.vehicles.ingest.numerics_packing import NumericsPacker
 from cloud.vehicles.ingest.opening import Opened, Refused, UnreadablePayload, open_delivery
 from cloud.vehicles.ingest.opening_pace import LIVE_LANES, OpeningPace
 from cloud.vehicles.ingest.quotas import Quota
 from cloud.vehicles.ingest.source import AckSender, BatchDelivery, BatchSource, Delivery, DueAck, StatusDelivery
+from cloud.vehicles.ingest.staged_writing import StagedWriter
+from cloud.vehicles.ingest.staging import Stage
 from cloud.vehicles.ingest.status import StatusKeeper, open_status
 from cloud.vehicles.ingest.waveform_packing import WaveformPacker
 from protocols.waits import doubled_s
@@ -82,26 +89,55 @@ class Ingest:
         settings: IngestSettings | None = None,
         shut_out: Callable[[str], None] = lambda _: None,
         spans: Spans | None = None,
+        stage: Stage | None = None,
+        removes: bool = False,
+        numerics: NumericsPacker | None = None,
     ) -> None:
         """Prepare ingest without starting it. `packer` puts waveforms into objects; None: they get rows. `shut_out` is
         called with the id of a gateway that sends although it is suspended or revoked. `spans` records the traced
-        batches; None: they are not recorded."""
+        batches; None: they are not recorded. `stage` makes live batches durable before their rows are written; None:
+        their rows are written at once. `numerics` puts staged numerics into objects; None: they get rows. `removes`:
+        remove staged objects whose rows are written. Only a process that receives batches may do so, since others may
+        work with a copy of the database."""
         self._spans = spans
         self._database = database
         self._writer = writer
         self._clock = clock
         self._packer = packer
+        self._numerics = numerics
         self._settings = settings or IngestSettings()
         self._shut_out = shut_out
         self._directory = GatewayDirectory()
         self._statuses = StatusKeeper(clock, writer.outbox)
         self._pace = OpeningPace()
+        self._stage = stage
+        self._staged = (
+            None if stage is None else StagedWriter(stage, database, self._settings, self._durable, removes=removes)
+        )
+
+    async def settle(self) -> None:
+        """Write the rows of all batches that were acknowledged before the call. Raises the errors of an object store or
+        a database that is not available."""
+        if self._staged is not None:
+            await self._staged.settle()
 
     async def run(self, source: BatchSource, sender: AckSender) -> None:
         """Receive, write and acknowledge until cancelled; then finish and acknowledge the current group."""
         ready: asyncio.Queue[Group] = asyncio.Queue(maxsize=1)
         live = LiveQueue(self._settings, None if self._packer is None else self._pack)
+        if self._staged is not None:
+            await self._or_log(self._staged.settle)
+
+        async def send(acks_due: Sequence[DueAck]) -> None:
+            await _acknowledge(sender, acks_due)
+
+        async def write_at_once(group: Group) -> None:
+            await self._let_go(await live.put(group))
+
         async with asyncio.TaskGroup() as tasks:
+            if self._stage is not None and self._staged is not None:
+                tasks.create_task(self._stage.run(send, write_at_once), name="ingest-stage")
+                tasks.create_task(self._staged.run(), name="ingest-write-staged")
             tasks.create_task(self._open_groups(source, ready, live), name="ingest-open")
             tasks.create_task(self._write_groups(ready.get, sender), name="ingest-write")
             tasks.create_task(self._write_groups(live.take, sender), name="ingest-write-live")
@@ -113,6 +149,8 @@ class Ingest:
                 of_live_lanes = group.take(*LIVE_LANES)
                 if group.deliveries:
                     await ready.put(group)
+                if self._stage is not None and self._settings.stage_s:
+                    self._stage.admit(of_live_lanes)
                 if of_live_lanes.deliveries:
                     await self._let_go(await live.put(of_live_lanes))
 
@@ -206,6 +244,7 @@ class Ingest:
     async def _write_groups(self, next_group: Callable[[], Awaitable[Group]], sender: AckSender) -> None:
         while True:
             group = await next_group()
+            await self._write_staged_before(group)
             writing = asyncio.ensure_future(self.write(group, sender))
             try:
                 await asyncio.shield(writing)
@@ -215,6 +254,24 @@ class Ingest:
                 writing.cancel()
                 raise
 
+    async def _write_staged_before(self, group: Group) -> None:
+        """Write the rows of staged batches before a group that is judged by them: those of its lanes, and before the
+        first status of a gateway those that another process has staged."""
+        if self._stage is None or self._staged is None:
+            return
+        if self._stage.concerns(group):
+            await self._or_log(self._staged.flush)
+        if not all(map(self._stage.knows, group.statuses)):
+            await self._or_log(self._staged.settle_others)
+
+    async def _or_log(self, write: Callable[[], Awaitable[None]]) -> None:
+        """Write rows of staged batches. If that is not possible now, gateways resend what the database does not have,
+        and it is not stored twice."""
+        try:
+            await write()
+        except DomainError as error:
+            log.warning("ingest.staged_not_written", code=error.code)
+
     async def write(self, group: Group, sender: AckSender) -> None:
         """Write a group of batches, send the acknowledgements to their gateways, and then accept the deliveries, which
         the broker may then delete."""
@@ -223,9 +280,9 @@ class Ingest:
         except ObjectStoreUnavailable:
             log.warning("ingest.waveforms_let_go", batches=len(group.opened))
             acks_due = []
-        for due, sent in zip(acks_due, await sender.acknowledge(acks_due), strict=True):
-            if not sent:
-                log.info("ingest.answer_unsent", gateway=due.gateway_id, lane=due.ack.lane.value)
+        if self._stage is not None:
+            self._stage.learn(group, acks_due)
+        await _acknowledge(sender, acks_due)
         for delivery in group.deliveries:
             await delivery.accept()
 
@@ -320,12 +377,15 @@ class Ingest:
                     raise
 
     async def _write_once(self, group: Group) -> list[DueAck]:
-        if self._packer is not None:
+        if self._packer is not None and not group.is_held:
             group.opened = await self._packer.pack(group.opened)
+            if self._numerics is not None:
+                group.opened = await self._numerics.pack(group.opened)
         async with self._database.transaction() as tx:
             written = await self._writer.write(tx, group.opened, group.refused)
             if group.statuses:
-                acks = await self._statuses.keep(tx, group.statuses)
+                staged = {} if self._stage is None else self._stage.ends()
+                acks = await self._statuses.keep(tx, group.statuses, staged)
                 written.acks.extend(DueAck(gateway.tenant_id, gateway.id, ack) for gateway, ack in acks)
         self._writer.numbers.learn(written.learned)
         written.charges.keep()
@@ -343,6 +403,12 @@ class Ingest:
         log.warning("ingest.database_unavailable", code=error.code, attempt=attempt)
         await asyncio.sleep(random.uniform(0, most_s))  # noqa: S311  spreads attempts, protects nothing
         return attempt + 1
+
+
+async def _acknowledge(sender: AckSender, acks_due: Sequence[DueAck]) -> None:
+    for due, sent in zip(acks_due, await sender.acknowledge(acks_due), strict=True):
+        if not sent:
+            log.info("ingest.answer_unsent", gateway=due.gateway_id, lane=due.ack.lane.value)
 
 
 def _name(delivery: Delivery) -> GatewayName:

@@ -1,4 +1,4 @@
-"""Settings of ingest: the quotas of one gateway."""
+"""Settings of ingest: the quotas of one gateway, and the time for which rows may wait."""
 
 from pydantic import Field
 
@@ -7,7 +7,8 @@ from protocols.uplink.limits import BLOCK_DEVICES_MAX
 
 
 class IngestSection(Section):
-    """`[ingest]`: the quotas of one gateway: at once (`burst`), and as a permanent rate (`per_hour`).
+    """`[ingest]`: the quotas of one gateway: at once (`burst`), and as a permanent rate (`per_hour`). Also the time for
+    which the rows of live batches may wait.
 
     A normal vehicle sends 270,000 observations and 100 MB an hour (envelopes and unpacked content together). Batches
     over a quota are parked and readable later; batches of an epoch over the quota stay with the gateway."""
@@ -36,3 +37,6 @@ class IngestSection(Section):
     """New epochs. A store is created a few times in the life of a gateway."""
     parked_bytes_max: int = Field(default=256 << 20, ge=0)
     """Bytes of the batches that are parked for one gateway. Beyond this limit the gateway keeps further batches."""
+    stage_s: float = Field(default=120.0, ge=0.0, le=600.0)
+    """Seconds after which the rows of acknowledged live batches are written, if no reader needs them before. Until then
+    the batches are in the object store. 0: the rows are written before the acknowledgement."""

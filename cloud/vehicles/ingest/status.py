@@ -7,6 +7,7 @@ faults. The broker's access list decides which client may send it.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from operator import itemgetter
 
 from cloud.foundation.clock import Clock
@@ -43,6 +44,14 @@ def open_status(delivery: StatusDelivery) -> Status | None:
     return status if status.gateway == delivery.gateway_id else None
 
 
+@dataclass(frozen=True, slots=True)
+class StagedEnd:
+    """The last batch of a lane that is durable, and whose rows are not written yet."""
+
+    sequence: int
+    hash: bytes
+
+
 class StatusKeeper:
     """Store the statuses of gateways and respond to them. The number of statements does not depend on the number of
     gateways."""
@@ -57,11 +66,12 @@ class StatusKeeper:
         self._missing = MissingBatches()
 
     async def keep(
-        self, tx: Transaction, statuses: Mapping[GatewayName, Status]
+        self, tx: Transaction, statuses: Mapping[GatewayName, Status], staged: Mapping[LaneKey, StagedEnd]
     ) -> Sequence[tuple[RegisteredGateway, Ack]]:
         """Store the statuses of gateways; return an acknowledgement for each lane (numbered stream of batches) of each
         gateway. Return none for an offline status, and none for a gateway that is not active or not registered. Call
-        this after the batches of the same transaction are written, so that the acknowledgements include them."""
+        this after the batches of the same transaction are written, so that the acknowledgements include them. `staged`
+        has the ends of the lanes with batches whose rows are not written yet."""
         now_us = self._clock.now_us()
         found = await self._directory.find_all(tx, statuses.keys())
         active = [
@@ -80,10 +90,13 @@ class StatusKeeper:
         keys = {
             LaneKey(gateway.tenant_id, gateway.id, status.epoch, lane) for gateway, status in online for lane in Lane
         }
-        rows = await self._lanes.read_lanes(tx, keys)
+        rows = {
+            key: replace(row, marks=row.marks.adding(FIRST_SEQUENCE, staged[key].sequence)) if key in staged else row
+            for key, row in (await self._lanes.read_lanes(tx, keys)).items()
+        }
         await self._missing.compare(tx, events, online, rows, now_us=now_us)
         await events.write()
-        return await self._acks(tx, online, rows)
+        return await self._acks(tx, online, rows, staged)
 
     async def _report_contested(
         self,
@@ -106,17 +119,22 @@ class StatusKeeper:
         tx: Transaction,
         online: Sequence[tuple[RegisteredGateway, Status]],
         rows: Mapping[LaneKey, LaneRow],
+        staged: Mapping[LaneKey, StagedEnd],
     ) -> list[tuple[RegisteredGateway, Ack]]:
         near = {row.lane_id: {row.marks.through} for row in rows.values() if row.marks.through >= FIRST_SEQUENCE}
         held = await self._custody.neighbours(tx, near)
         acks: list[tuple[RegisteredGateway, Ack]] = []
         for gateway, status in online:
             for lane in Lane:
-                row = rows.get(LaneKey(gateway.tenant_id, gateway.id, status.epoch, lane))
+                key = LaneKey(gateway.tenant_id, gateway.id, status.epoch, lane)
+                row, end = rows.get(key), staged.get(key)
                 if row is None:
                     ack = ack_of(status.epoch, lane, LaneMarks(), contested=False)
                 else:
-                    behind = LaneBook(row.marks, b"", held.get(row.lane_id, ())).hash_behind(row.marks.through)
+                    if end is not None and end.sequence == row.marks.through:
+                        behind: bytes | None = end.hash
+                    else:
+                        behind = LaneBook(row.marks, b"", held.get(row.lane_id, ())).hash_behind(row.marks.through)
                     ack = ack_of(status.epoch, lane, row.marks, contested=row.contested, through_hash=behind)
                 acks.append((gateway, ack))
         return acks

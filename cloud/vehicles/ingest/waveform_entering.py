@@ -104,5 +104,5 @@ def _run(run: Sequence[IndexedBatch], object_id: int, stored_at_us: int) -> Run:
         organization_id=first.one.gateway.organization_id,
         vehicle_id=first.one.gateway.vehicle_id,
         received_at_us=min(new.one.delivery.received_at_us for new in run),
-        stored_at_us=stored_at_us,
+        stored_at_us=stored_at_us if last.one.staged_at_us is None else last.one.staged_at_us,
     )

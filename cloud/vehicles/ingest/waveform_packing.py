@@ -74,7 +74,9 @@ def indexed_spans(one: Opened) -> list[BatchSpan] | None:
     batch. A batch with measurements from a device's memory has rows, since a repetition is recognised by its row, and
     so has one whose times are further apart than a reader looks back."""
     columns = one.content
-    if one.packed is None or not isinstance(columns, ObservationColumns) or columns.content_keys:
+    if one.packed is None or one.batch.lane is not Lane.WAVEFORM:
+        return None
+    if not isinstance(columns, ObservationColumns) or columns.content_keys:
         return None
     spans = spans_of(columns)
     return spans if all(span.until_us - span.from_us <= RUN_SPAN_US for span in spans) else None

@@ -57,7 +57,7 @@ def check_command(
             aside.extend(await count_of_unknown_senders(place.database))
         return reports, aside
 
-    reports, aside = run(context, work)
+    reports, aside = run(context, work, settled=True)
     if as_json:
         quarantine = [asdict(one) for one in aside]
         print_json({"lanes": [_shown(one) for one in reports], "quarantine": quarantine, "rows_compared": rows})

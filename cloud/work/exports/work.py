@@ -15,6 +15,7 @@ from cloud.access.audit import Audit
 from cloud.clinical.epcr import Encounter, Encounters, EncounterUnknown
 from cloud.clinical.nemsis import ReportExport
 from cloud.clinical.observations import Place
+from cloud.foundation.arrivals import SETTLE
 from cloud.foundation.db import Transaction
 from cloud.foundation.objects import (
     JOINED_BYTES_MAX,
@@ -46,6 +47,7 @@ class ExportWork:
     def __init__(self, process: Process) -> None:
         self._process = process
         self._database = process.database.for_long_reads()
+        self._settle = process.supplies[SETTLE](process)
         self._clock = process.clock
         self._encounters = Encounters()
         self._files = process.shared(files_of)
@@ -71,6 +73,7 @@ class ExportWork:
         await self._files.discard(job, job.state.marks, None if joined is None else joined.stored())
 
     async def _begin(self, job: Job) -> Advance[ExportState]:
+        await self._settle()
         before_us = self._clock.now_us()
         async with self._database.read() as tx:
             count = await self._encounters.count(tx, job.actor, job.payload.encounters(before_us))

@@ -8,12 +8,11 @@ from cloud.clinical.observations.minutes.batch_rows import minute_rows_of_batche
 from cloud.clinical.observations.minutes.body import BodyEncoder, MinuteValue
 from cloud.clinical.observations.minutes.reading import MinuteSelection
 from cloud.clinical.observations.minutes.rows import MinuteRow, lane_days_of, minute_rows
-from cloud.clinical.observations.minutes.store import MinuteStore
+from cloud.clinical.observations.minutes.store import add_lane_days
 from cloud.clinical.observations.tables import observation_minutes
 from cloud.foundation.db import Database, DayPartitions
 from tests.builders.ingest_gateway import NOW_US
 from tests.builders.minute_rows import DAY_US
-from tests.builders.received_batches import RECEIVED
 from tests.harness.plans import PlanRecorder, analyze
 
 DAYS = 8
@@ -42,7 +41,7 @@ def rows_of_day(day: int) -> list[MinuteRow]:
 @pytest.fixture
 async def filled(database: Database) -> Database:
     """Return a database with the minute rows of `DAYS` days."""
-    store, partitions = MinuteStore(RECEIVED), DayPartitions(observation_minutes)
+    partitions = DayPartitions(observation_minutes)
     for day in range(TODAY - DAYS + 1, TODAY + 1):
         if database.dialect == "postgresql":
             async with database.transaction() as tx:
@@ -50,7 +49,7 @@ async def filled(database: Database) -> Database:
         rows = rows_of_day(day)
         async with database.transaction() as tx:
             await tx.driver.append(observation_minutes, MinuteRow._fields, rows)
-            await store.add_lane_days(tx, lane_days_of(rows))
+            await add_lane_days(tx, lane_days_of(rows))
     await analyze(database)
     return database
 

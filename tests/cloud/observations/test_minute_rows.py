@@ -8,8 +8,8 @@ from sqlalchemy import delete, update
 from cloud.clinical.observations import reading
 from cloud.clinical.observations.minutes import compaction as compacting
 from cloud.clinical.observations.minutes import reading as minute_reading
-from cloud.clinical.observations.minutes.compaction import CompactionInexact, CompactionInterrupted
-from cloud.clinical.observations.minutes.rows import values_of
+from cloud.clinical.observations.minutes.compaction import CompactionInterrupted
+from cloud.clinical.observations.minutes.rows import CompactionInexact, values_of
 from cloud.clinical.observations.tables import lane_days, observation_minutes, observations
 from cloud.foundation.db import Database, DatabaseDamaged
 from cloud.foundation.housekeeping import Housekeeping
@@ -26,6 +26,7 @@ from tests.builders.minute_rows import (
     CHANNELS,
     DAY_US,
     SECOND_US,
+    come_from_release_before,
     compact,
     compaction,
     export,
@@ -200,7 +201,7 @@ async def test_failed_step_changes_nothing_and_the_next_one_moves_the_rows(
 
     job = compaction()
     with monkeypatch.context() as broken:
-        broken.setattr(job._store, "add_lane_days", fail)
+        broken.setattr(compacting, "add_lane_days", fail)
         with pytest.raises(Broken):
             await compact(cloud, job)
     assert await cloud.rows(observation_minutes) == []
@@ -345,6 +346,7 @@ async def test_nothing_moves_in_the_first_days_after_an_upgrade_so_that_the_rele
 ):
     await cloud.take(*seconds(gateway, 3))
     upgraded = LATER_US // DAY_US
+    await come_from_release_before(cloud.database)
     await upgrade(cloud, upgraded)
     assert await compact(cloud, now_us=(upgraded + AFTER_DAYS) * DAY_US - 1) == []
     assert sum(await compact(cloud, now_us=(upgraded + AFTER_DAYS) * DAY_US)) == 3 * len(CHANNELS)

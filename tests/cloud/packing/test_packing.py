@@ -17,6 +17,7 @@ from cloud.vehicles.verification.object_audit import ObjectAudit
 from protocols.uplink.envelope import encode_envelope
 from tests.builders.ingest_cloud import OPERATOR
 from tests.builders.ingest_gateway import GatewayInVehicle
+from tests.builders.minute_rows import come_from_release_before
 from tests.builders.packed_world import PackedWorld
 from tests.builders.retention_world import numerics, waveform
 
@@ -85,6 +86,7 @@ async def test_nothing_is_packed_in_the_days_after_an_upgrade(
     database: Database, gateway: GatewayInVehicle, tmp_path: Path
 ):
     world = await PackedWorld(database, gateway, folder=tmp_path / "objects").begin()
+    await come_from_release_before(database)
     await world.cloud.take(numerics(gateway))
     world.pass_days(20)
     assert await world.pack() == 0, "the job that moves values has not run"

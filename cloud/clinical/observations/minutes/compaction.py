@@ -14,7 +14,6 @@ upgrade from a release without minute rows, nothing is due for the same number o
 to that release with all values. Posted observations and waveforms are not moved.
 """
 
-import struct
 from collections.abc import Sequence
 
 from cloud.clinical.observations.arrival_days import MINUTE_DAYS
@@ -24,11 +23,11 @@ from cloud.clinical.observations.minutes.rows import (
     MINUTE_US,
     SPAN_SEQUENCES_MAX,
     MinuteRow,
+    check_equal,
     lane_days_of,
     minute_rows,
-    values_of,
 )
-from cloud.clinical.observations.minutes.store import MinuteStore
+from cloud.clinical.observations.minutes.store import MinuteStore, add_lane_days
 from cloud.clinical.observations.received_batches import ReceivedBatches
 from cloud.foundation.db import Transaction
 from cloud.foundation.errors import DomainError
@@ -40,11 +39,6 @@ for about 0.1 s (measured)."""
 
 class CompactionInterrupted(DomainError, code="compaction_interrupted", status=503):
     """The single rows changed while they were moved, so they were not moved. The next run tries again."""
-
-
-class CompactionInexact(DomainError, code="compaction_inexact", status=500):
-    """Minute rows would not hold the same values as the single rows, so the single rows stay. Report this to the
-    vendor."""
 
 
 class Compaction:
@@ -76,11 +70,11 @@ class Compaction:
         moved, open_from_us = _closed(found, before_us)
         rows = minute_rows(moved, self._encoder, today)
         await self._add_days(tx, rows)
-        _check_equal(moved, rows)
+        check_equal(moved, rows)
         deleted = await self._store.replace(tx, moved, rows, before_us=open_from_us)
         if deleted != len(moved):
             raise CompactionInterrupted
-        await self._store.add_lane_days(tx, lane_days_of(rows))
+        await add_lane_days(tx, lane_days_of(rows))
         return deleted
 
     async def _add_days(self, tx: Transaction, rows: Sequence[MinuteRow]) -> None:
@@ -106,20 +100,3 @@ def _closed(found: Sequence[MinuteValue], before_us: int) -> tuple[list[MinuteVa
     closed = [one for one in due if one.observed_at_us < open_from_us]
     # A device's clock may stand still or jump. Then progress matters more than whole minutes.
     return (closed, open_from_us) if len(closed) > len(due) // 2 else (due, None)
-
-
-def _check_equal(moved: Sequence[MinuteValue], rows: Sequence[MinuteRow]) -> None:
-    """Raise `CompactionInexact` unless the rows hold exactly these values."""
-    held = sorted([one for row in rows for one in values_of(row)], key=_place)
-    if held != list(moved) or _bits(held) != _bits(moved):
-        raise CompactionInexact
-
-
-def _place(value: MinuteValue) -> tuple[int, int]:
-    return value.sequence, value.position
-
-
-def _bits(values: Sequence[MinuteValue]) -> bytes:
-    """Return the bit patterns of the numbers: 0.0 and -0.0 are equal numbers, but different measurements."""
-    numbers = [one.number for one in values if one.number is not None]
-    return struct.pack(f"<{len(numbers)}d", *numbers)

@@ -6,6 +6,7 @@ times of a row span less than a minute in both orders in which readers walk thro
 give one row for each channel and minute; late ones add a row.
 """
 
+import struct
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from cloud.clinical.observations.minutes.body import BodyEncoder, MinuteValue, R
 from cloud.clinical.observations.minutes.columns import ColumnsUnreadable
 from cloud.clinical.observations.tables import SYNCHRONISED_CLOCK_ID
 from cloud.foundation.db import DatabaseDamaged
+from cloud.foundation.errors import DomainError
 
 MINUTE_US = 60_000_000
 DAY_US = 86_400_000_000
@@ -24,6 +26,10 @@ ARRIVAL_DAYS_MAX = 7_300
 """Age in days up to which the time of a value's arrival is believed: twice the ten years that users keep values. The
 time is the cloud's own, except for a value whose batch is not stored any more: then it is the vehicle's, whose clock
 may show 1970."""
+
+
+class CompactionInexact(DomainError, code="compaction_inexact", status=500):
+    """Minute rows would not hold the same values as single rows, so the single rows stay. Report this to the vendor."""
 
 
 class MinuteRow(NamedTuple):
@@ -141,3 +147,21 @@ def merged(one: LaneDay, other: LaneDay) -> LaneDay:
         first_sequence=min(one.first_sequence, other.first_sequence),
         last_sequence=max(one.last_sequence, other.last_sequence),
     )
+
+
+def check_equal(values: Sequence[MinuteValue], rows: Iterable[MinuteRow]) -> None:
+    """Raise `CompactionInexact` unless the rows hold exactly these values, which are in the order of lane, sequence and
+    position."""
+    held = sorted([one for row in rows for one in values_of(row)], key=_place)
+    if held != list(values) or _bits(held) != _bits(values):
+        raise CompactionInexact
+
+
+def _place(value: MinuteValue) -> tuple[int, int, int]:
+    return value.lane_id, value.sequence, value.position
+
+
+def _bits(values: Sequence[MinuteValue]) -> bytes:
+    """Return the bit patterns of the numbers: 0.0 and -0.0 are equal numbers, but different measurements."""
+    numbers = [one.number for one in values if one.number is not None]
+    return struct.pack(f"<{len(numbers)}d", *numbers)

@@ -32,7 +32,7 @@ class MinuteStore:
         """Return whether this transaction may move rows: on PostgreSQL, only one process at a time moves rows."""
         if tx.dialect != "postgresql":
             return True
-        return bool((await tx.execute(select(func.pg_try_advisory_xact_lock(_LOCK)))).scalar())
+        return await may_add_days(tx)
 
     async def since(self, tx: Transaction, today: int) -> int:
         """Return the day from which on this database may get minute rows. At the first call, this is `today`."""
@@ -68,7 +68,7 @@ class MinuteStore:
         """Add the minute rows, and delete the single rows of their lane from the first to the last of `moved` that were
         observed before `before_us` (None: at any time). Return the number of deleted rows."""
         first, last = moved[0], moved[-1]
-        await tx.driver.append(observation_minutes, MinuteRow._fields, rows)
+        await append_minutes(tx, rows)
         range_: list[ColumnElement[bool]] = [
             _SINGLE.lane_id == first.lane_id,
             _SINGLE.sequence >= first.sequence,
@@ -77,20 +77,6 @@ class MinuteStore:
         if before_us is not None:
             range_.append(_SINGLE.observed_at_us < before_us)
         return (await tx.execute(delete(observations).where(*range_))).rowcount
-
-    async def add_lane_days(self, tx: Transaction, days: Sequence[LaneDay]) -> None:
-        """Add entries of days, or widen the entries that exist."""
-        statement = insert(lane_days).values([one._asdict() for one in days])
-        new = statement.excluded
-        wider = {
-            name: case(
-                ((new[name] < lane_days.c[name]) if name in _LEAST else (new[name] > lane_days.c[name]), new[name]),
-                else_=lane_days.c[name],
-            )
-            for name in ("observed_from_us", "observed_to_us", "first_sequence", "last_sequence")
-        }
-        key = list(lane_days.primary_key.columns)
-        await tx.execute(statement.on_conflict_do_update(index_elements=key, set_=wider))
 
     def _of_lane(self, columns: Select[tuple[object, ...]]) -> Select[tuple[object, ...]]:
         return (
@@ -104,3 +90,28 @@ async def first_day_of_minute_rows(tx: Transaction) -> int | None:
     """Return the day from which on this database may get minute rows; None before the first run of the job."""
     found = (await tx.execute(select(minute_rows_since.c.day))).scalar()
     return None if found is None else int(found)
+
+
+async def append_minutes(tx: Transaction, rows: Sequence[MinuteRow]) -> None:
+    """Add minute rows of new values."""
+    await tx.driver.append(observation_minutes, MinuteRow._fields, rows)
+
+
+async def add_lane_days(tx: Transaction, days: Sequence[LaneDay]) -> None:
+    """Add entries of days, or widen the entries that exist."""
+    statement = insert(lane_days).values([one._asdict() for one in days])
+    new = statement.excluded
+    wider = {
+        name: case(
+            ((new[name] < lane_days.c[name]) if name in _LEAST else (new[name] > lane_days.c[name]), new[name]),
+            else_=lane_days.c[name],
+        )
+        for name in ("observed_from_us", "observed_to_us", "first_sequence", "last_sequence")
+    }
+    key = list(lane_days.primary_key.columns)
+    await tx.execute(statement.on_conflict_do_update(index_elements=key, set_=wider))
+
+
+async def may_add_days(tx: Transaction) -> bool:
+    """Return whether this transaction may add partitions, on PostgreSQL: only one process at a time does."""
+    return bool((await tx.execute(select(func.pg_try_advisory_xact_lock(_LOCK)))).scalar())

@@ -1,0 +1,89 @@
+"""The ends of the lanes that this process writes, by which it decides which live batches it may stage.
+
+A batch is staged only if nothing about it needs the database: it follows the last batch of its lane in number and in
+the hash chain, by the same gateway in the same vehicle, and its devices are known from earlier batches of the lane. All
+other batches are written at once, among them the first of each lane after a start.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from cloud.clinical.observations import ObservationColumns
+from cloud.vehicles.custody import LaneKey
+from cloud.vehicles.ingest.opening import Opened
+from cloud.vehicles.ingest.source import DueAck
+from protocols.uplink.channels import DeviceRef
+
+LANES_MAX = 20_000
+"""Lanes whose ends are cached: those of ten thousand vehicles."""
+DEVICES_MAX = 64
+"""Known devices of a lane. A vehicle carries a few."""
+
+
+@dataclass(slots=True)
+class _Tail:
+    """The end of a lane: the last sequence number and the chain hash of its batch. `devices` are those of batches whose
+    rows are written."""
+
+    through: int
+    hash: bytes
+    carried_by: tuple[str, str, bytes]
+    devices: set[DeviceRef] = field(default_factory=set)
+
+
+class LaneTails:
+    """A cache of the ends of lanes (numbered streams of batches)."""
+
+    def __init__(self) -> None:
+        self._tails: OrderedDict[LaneKey, _Tail] = OrderedDict()
+
+    def add(self, one: Opened) -> bool:
+        """Add a batch to the end of its lane. Return False if it must be written at once."""
+        tail = self._tails.get(one.lane_key)
+        columns = one.content
+        if (
+            tail is None
+            or one.envelope.historical
+            or not isinstance(columns, ObservationColumns)
+            or columns.content_keys  # a repetition is recognised by its row
+            or one.batch.sequence != tail.through + 1
+            or one.batch.previous_hash != tail.hash
+            or _carried_by(one) != tail.carried_by
+            or not tail.devices.issuperset(columns.sources)
+        ):
+            return False
+        tail.through, tail.hash = one.batch.sequence, one.hash
+        return True
+
+    def forget(self, keys: Iterable[LaneKey]) -> None:
+        """Let the next batches of these lanes be written at once."""
+        for key in keys:
+            self._tails.pop(key, None)
+
+    def learn(self, written: Sequence[Opened], acks: Sequence[DueAck]) -> None:
+        """Note the ends of lanes from batches that were written, and the acknowledgements for them. A lane with missing
+        or contested batches is left out."""
+        ends = {
+            (due.tenant_id, due.gateway_id, due.ack.epoch, due.ack.lane): due.ack
+            for due in acks
+            if not due.ack.missing and not due.ack.conflict and due.ack.through_hash is not None
+        }
+        for one in written:
+            key = one.lane_key
+            ack = ends.get((key.tenant_id, key.gateway_id, key.epoch, key.lane))
+            known = self._tails.pop(key, None)
+            if ack is None or ack.through_hash is None or not isinstance(one.content, ObservationColumns):
+                continue
+            tail = _Tail(ack.through_sequence, ack.through_hash, _carried_by(one))
+            if known is not None and known.carried_by == tail.carried_by and len(known.devices) < DEVICES_MAX:
+                tail.devices = known.devices
+            tail.devices.update(one.content.sources)
+            self._tails[key] = tail
+        while len(self._tails) > LANES_MAX:
+            self._tails.popitem(last=False)
+
+
+def _carried_by(one: Opened) -> tuple[str, str, bytes]:
+    gateway = one.gateway
+    return gateway.organization_id, gateway.vehicle_id, gateway.public_key
