@@ -132,7 +132,10 @@ def make_ingest(
 
 
 def settle_of(installation: Installation) -> Settle:
-    """Return the function that writes the rows of staged batches: by the ingest of this process, if it has one."""
+    """Return the function that writes the rows of staged batches: by the ingest of this process, if it has one. Where
+    nothing is staged it does nothing: ingest writes what was staged before at its start."""
+    if not installation.settings.section(IngestSection).stage_s:
+        return _nothing
     if isinstance(installation, Process):
         running = installation.shared(_running)
         return installation.shared(_bare_ingest).settle if running is None else running.ingest.settle
@@ -183,6 +186,10 @@ def _running(process: Process) -> RunningIngest | None:
         objects,
         process.shared(spans_of),
     )
+
+
+async def _nothing() -> None:
+    """Write nothing."""
 
 
 def _leave_to_worker(_gateway_id: str) -> None:

@@ -257,7 +257,7 @@ class Ingest:
     async def _write_staged_before(self, group: Group) -> None:
         """Write the rows of staged batches before a group that is judged by them: those of its lanes, and before the
         first status of a gateway those that another process has staged."""
-        if self._stage is None or self._staged is None:
+        if self._stage is None or self._staged is None or not self._settings.stage_s:
             return
         if self._stage.concerns(group):
             await self._or_log(self._staged.flush)

@@ -54,6 +54,7 @@ class StagedWriter:
         """Write the rows whenever they are due, until cancelled; then write those that are left, for `stop_s` at
         most."""
         try:
+            await self._settle_left()
             while True:
                 await self._stage.due()
                 try:
@@ -67,6 +68,15 @@ class StagedWriter:
             if not flushing.done() or flushing.exception() is not None:
                 log.warning("ingest.staged_left")
             flushing.cancel()
+
+    async def _settle_left(self) -> None:
+        """Write the rows of what killed processes have staged. It was tried before batches were received."""
+        while True:
+            try:
+                return await self.settle_others()
+            except DomainError as error:
+                log.warning("ingest.staged_not_written", code=error.code)
+                await asyncio.sleep(RETRY_S)
 
     async def flush(self) -> None:
         """Write the rows of the batches that this process has staged before the call. Raises the errors of an object
