@@ -86,7 +86,12 @@ class SpanExport:
         batch = list(islice(self._queued, BATCH_MAX))
         for _ in batch:
             self._queued.popleft()
-        body = await asyncio.to_thread(self._encoder.encode, batch)
+        try:
+            body = await asyncio.to_thread(self._encoder.encode, batch)
+        except Exception as error:  # one span that the SDK refuses must not end the process, as the end of a loop does
+            self.unexported += len(batch)
+            log.warning("spans.not_exported", spans=len(batch), why=type(error).__name__)
+            return
         headers = {"Content-Type": "application/x-protobuf"}
         outcome = ""
         for attempt in range(ATTEMPTS_MAX):

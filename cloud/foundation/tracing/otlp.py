@@ -25,6 +25,8 @@ TENANT = "argus.tenant.id"
 _KINDS = {kind.name.lower(): kind for kind in SpanKind}
 _STATUS = {"ok": Status(StatusCode.UNSET), "error": Status(StatusCode.ERROR)}
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
+_TIME_US_MAX = (2**64 - 1) // 1000
+"""Latest time that OTLP can express: its times are 64-bit numbers of nanoseconds."""
 
 
 class Sampling:
@@ -61,15 +63,19 @@ class OtlpEncoder:
             attributes=attributes,
             kind=_KINDS[span.kind],
             status=_STATUS[span.status],
-            # A vehicle's clock may be before 1970, which OTLP cannot express.
-            start_time=max(0, span.started_at_us) * 1000,
-            end_time=max(0, span.ended_at_us) * 1000,
+            start_time=_time_ns(span.started_at_us),
+            end_time=_time_ns(span.ended_at_us),
         )
 
     def _resource(self, service: str) -> Resource:
         if service not in self._resources:
             self._resources[service] = Resource({"service.name": service, "service.version": version("argus")})
         return self._resources[service]
+
+
+def _time_ns(at_us: int) -> int:
+    """Return a time in nanoseconds, limited to what OTLP can express. A vehicle's clock may state any time."""
+    return min(max(0, at_us), _TIME_US_MAX) * 1000
 
 
 def rejected_spans(body: bytes) -> int:

@@ -131,6 +131,23 @@ async def test_spans_of_a_vehicle_are_exported_as_those_of_another_service() -> 
     assert collector.spans[0].start_time_unix_nano == 0
 
 
+async def test_span_of_a_vehicle_whose_clock_is_far_ahead_is_exported_with_the_latest_time() -> None:
+    async with collecting() as collector, exported_to(collector.url) as export:
+        export.queue(span(started_at_us=10**18 - 1, ended_at_us=10**18))
+        await eventually(lambda: collector.spans)
+    latest = (2**64 - 1) // 1000 * 1000
+    assert (collector.spans[0].start_time_unix_nano, collector.spans[0].end_time_unix_nano) == (latest, latest)
+
+
+async def test_batch_that_cannot_be_encoded_is_counted_and_the_export_continues() -> None:
+    async with collecting() as collector, exported_to(collector.url) as export:
+        export.queue(span(kind="unknown to OTLP"))
+        await eventually(lambda: export.unexported == 1)
+        export.queue(span())
+        await eventually(lambda: export.exported == 1)
+    assert len(collector.spans) == 1
+
+
 @pytest.mark.contract("A-008")
 async def test_sampling_chooses_whole_traces_for_the_export_and_all_are_stored(database: Database) -> None:
     traces = [f"{number * 0x0123456789ABCDEF0123456789ABCDEF % 2**128:032x}" for number in range(1, 201)]
