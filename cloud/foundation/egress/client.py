@@ -149,14 +149,7 @@ class Egress:
         try:
             target = read_target(f"https://{host}:{port}/", self._allowed)
             async with asyncio.timeout(CONNECT_S_MAX):
-                address = await self._address_of(target)
-                return await asyncio.open_connection(
-                    address,
-                    port,
-                    ssl=self._tls if tls else None,
-                    server_hostname=target.host if tls else None,
-                    limit=READ_OCTETS,
-                )
+                return await self._connect(await self._addresses_of(target), target, tls=tls)
         except (UrlBlocked, UrlMalformed):
             return Failure(FailureReason.BLOCKED_ADDRESS)
         except TimeoutError:
@@ -166,14 +159,29 @@ class Egress:
         except (NameUnresolved, OSError) as error:
             return Failure(_reason(error))
 
-    async def _address_of(self, target: Target) -> str:
-        """Return an address of a target. Raises `NameUnresolved`, and `_AddressRefused` if one is not public."""
+    async def _addresses_of(self, target: Target) -> Sequence[str]:
+        """Return the addresses of a target. Raises `NameUnresolved`, and `_AddressRefused` if one is not public."""
         if read_address(target.host) is not None:
-            return target.host  # `read_target` has checked it
+            return [target.host]  # `read_target` has checked it
         addresses = await self._resolver.resolve(target.host, target.port)
         if not target.permitted and not self._all_public(addresses):
             raise _AddressRefused
-        return addresses[0]
+        return addresses
+
+    async def _connect(self, addresses: Sequence[str], target: Target, *, tls: bool) -> Stream:
+        """Connect to the first address that accepts a connection. Raises the error of the last one."""
+        context, name = (self._context(), target.host) if tls else (None, None)
+        for last, address in enumerate(addresses, 1 - len(addresses)):
+            try:
+                return await asyncio.open_connection(
+                    address, target.port, ssl=context, server_hostname=name, limit=READ_OCTETS
+                )
+            except ssl.SSLError:
+                raise
+            except OSError:
+                if last == 0:
+                    raise
+        raise NameUnresolved
 
     async def close(self) -> None:
         """Close all connections, and the resolver if this client created it."""
@@ -190,14 +198,11 @@ class Egress:
         return found
 
     def _new_session(self, permitted: bool) -> aiohttp.ClientSession:
-        if self._tls is None:
-            # Not before the first request: loading the machine's certificates takes ten milliseconds.
-            self._tls = ssl.create_default_context()
         connector = aiohttp.TCPConnector(
             resolver=_Judging(self._resolver, None if permitted else self._all_public),
             socket_factory=_open_socket if permitted else self._open_public_socket,
             use_dns_cache=False,
-            ssl=self._tls,
+            ssl=self._context(),
             limit=0,  # callers limit their requests fairly; a queue in the connector would not be fair
             keepalive_timeout=KEEP_ALIVE_S,
         )
@@ -213,6 +218,12 @@ class Egress:
             max_field_size=HEADER_OCTETS_MAX,
             max_headers=HEADERS_MAX,
         )
+
+    def _context(self) -> ssl.SSLContext:
+        if self._tls is None:
+            # Not before the first connection: loading the machine's certificates takes ten milliseconds.
+            self._tls = ssl.create_default_context()
+        return self._tls
 
     def _all_public(self, addresses: Sequence[str]) -> bool:
         """Return whether all addresses of a name are public. A name with public and private addresses may begin a DNS

@@ -27,7 +27,7 @@ _AUTH_ID = re.compile(r"[MS]A[A-Z0-9]{18}")
 _ACCOUNT_NUMBER = re.compile(r"[0-9]{1,12}")
 _PROTOCOL = re.compile(r"sips?|iax2")
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]")
-_PORT = re.compile(r"[1-9][0-9]{0,4}")
+_PORT = re.compile(r"[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]")
 _TRUNK = re.compile(r"[A-Za-z0-9_.+-]{1,64}")
 
 

@@ -100,6 +100,23 @@ async def test_other_end_that_does_not_speak_sip_ends_the_check(
         assert await ProviderCheck(stub.egress).run(CARRIERS["sip_iax2"], trunk(port)) is outcome
 
 
+async def test_client_with_the_certificates_of_the_machine_reports_an_unknown_one_as_unreachable(
+    stub: Carriers,
+) -> None:
+    egress = Egress(AllowList(), Names(sip_example=[["127.0.0.1"]]), judge=lambda address: True)
+    async with sip_gateway(SipGateway(), stub.served_tls) as port:
+        outcome = await ProviderCheck(egress).run(CARRIERS["sip_iax2"], trunk(port, "sips"))
+    await egress.close()
+    assert outcome is CheckOutcome.UNREACHABLE
+
+
+async def test_gateway_is_reached_at_the_second_address_of_its_name() -> None:
+    egress = Egress(AllowList(), Names(sip_example=[["127.0.0.2", "127.0.0.1"]]), judge=lambda address: True)
+    async with sip_gateway(SipGateway()) as port:
+        assert await ProviderCheck(egress).run(CARRIERS["sip_iax2"], trunk(port)) is CheckOutcome.ACCEPTED
+    await egress.close()
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "10.0.0.7", "localhost", "inside.example"])
 async def test_sip_gateway_inside_the_network_is_never_connected(host: str) -> None:
     gateway = SipGateway()

@@ -65,6 +65,7 @@ async def test_first_provider_is_the_default_until_another_one_is_chosen(desk: T
         ("voip_ms", {"api_username": "no address"}),
         ("sip_iax2", {"protocol": "udp"}),
         ("sip_iax2", {"host": "a b"}),
+        ("sip_iax2", {"port": "65536"}),
         ("plivo", {"auth_token": "x" * 300}),
     ],
 )
