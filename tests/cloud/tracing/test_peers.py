@@ -3,15 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
-from cloud.foundation.db import Database, open_database
-from cloud.foundation.tracing import Spans, peers
+from cloud.foundation.db import Database, DatabaseUnavailable, open_database
+from cloud.foundation.process import Role
+from cloud.foundation.tracing import Spans, peers, peers_of, spans_of
 from cloud.foundation.tracing.peers import CHANNEL, PeerFlush
+from tests.builders.parts import make_parts
 from tests.cloud.tracing.test_recording import span, stored
-
-pytestmark = pytest.mark.pg
+from tests.harness.eventually import eventually
 
 
 @asynccontextmanager
@@ -36,6 +38,7 @@ async def listening(database: Database, count: int) -> None:
 
 
 @pytest.mark.contract("A-108")
+@pytest.mark.pg
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_look_up_writes_the_queued_spans_of_all_processes(database_url: str) -> None:
     async with AsyncExitStack() as stack:
@@ -49,6 +52,77 @@ async def test_look_up_writes_the_queued_spans_of_all_processes(database_url: st
         assert [len(await stored(database, number)) for number in (1, 2, 3)] == [1, 1, 1]
 
 
+@pytest.mark.contract("A-108")
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("roles", [set(Role), {Role.API}])
+async def test_look_up_on_sqlite_is_complete_only_in_a_process_with_all_roles(
+    database: Database, roles: set[Role]
+) -> None:
+    process = replace(make_parts(database), roles=roles)
+    process.shared(spans_of).record(span(1))
+    assert await process.shared(peers_of).flush_all() == (roles == set(Role))
+    assert len(await stored(database, 1)) == 1
+
+
+@pytest.mark.pg
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_look_ups_that_wait_share_one_request(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers, "PEERS_S_MAX", 0.05)
+    heard: list[str] = []
+    async with running(database_url) as (database, _, flushes):
+        silent = asyncio.create_task(database.listen(CHANNEL, heard.append))
+        await listening(database, 2)
+        assert await asyncio.gather(*(flushes.flush_all() for _ in range(8))) == [False] * 8
+        silent.cancel()
+        await asyncio.gather(silent, return_exceptions=True)
+    assert len([text for text in heard if text.startswith("flush")]) <= 2
+
+
+@pytest.mark.pg
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("word", ["done", "lost"])
+async def test_requests_that_are_queued_are_confirmed_together_after_one_flush(
+    database_url: str, word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(database_url) as (database, spans, flushes):
+        await listening(database, 1)
+        flushed: list[None] = []
+
+        async def flush() -> None:
+            flushed.append(None)
+            if word == "lost":
+                raise DatabaseUnavailable
+
+        monkeypatch.setattr(spans, "flush", flush)
+        heard: list[str] = []
+        listener = asyncio.create_task(database.listen(CHANNEL, heard.append))
+        await listening(database, 2)
+        for number in ("1", "2", "3"):
+            flushes._take(f"flush {number}")
+        await eventually(lambda: any(heard))
+        listener.cancel()
+        await asyncio.gather(listener, return_exceptions=True)
+    assert ([text for text in heard if text], len(flushed)) == ([f"{word} 1 2 3"], 1)
+
+
+@pytest.mark.pg
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_process_that_cannot_write_ends_the_wait_of_a_look_up(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "PEERS_S_MAX", 60)
+
+    async def lost() -> None:
+        raise DatabaseUnavailable
+
+    async with running(database_url) as (database, _, flushes), running(database_url) as (_, other, _):
+        monkeypatch.setattr(other, "flush", lost)
+        await listening(database, 2)
+        async with asyncio.timeout(20):
+            assert not await flushes.flush_all()
+
+
+@pytest.mark.pg
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_process_that_does_not_confirm_makes_a_look_up_incomplete(
     database_url: str, monkeypatch: pytest.MonkeyPatch
