@@ -20,6 +20,7 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
+    literal,
     null,
     select,
     union_all,
@@ -182,13 +183,18 @@ _LEASE: Mapping[str, TypeEngine[Any]] = {"id": Text(), "lease_token": BigInteger
 def _on_leased(
     parameter: str,
     values: Callable[[Callable[[str], ColumnElement[Any]]], dict[str, Any]],
-    *held_if: ColumnElement[bool],
+    status: Callable[[Callable[[str], ColumnElement[Any]]], ColumnElement[Any]],
+    /,
     **columns: TypeEngine[Any],
 ) -> Mapping[DialectName, Prepared]:
-    """Return the statement that writes `values` to given jobs, under their fencing tokens and the conditions `held_if`.
-    `values` is called with the function that returns a given column."""
+    """Return the statement that writes `values` to given jobs that have `status`, under their fencing tokens. Both are
+    called with the function that returns a given column."""
     rows = GivenRows(parameter, **_LEASE, **columns)
-    leased = (_jobs.id == rows.c("id"), _jobs.lease_token == rows.c("lease_token"), *held_if)
+    leased = (
+        _jobs.id == rows.c("id"),
+        _jobs.lease_token == rows.c("lease_token"),
+        _jobs.status == status(rows.c),
+    )
     # Locks the rows in this order before the UPDATE, which alone would lock them in the order of its plan.
     held = (
         select(_jobs.id, *(rows.c(name).label(f"new_{name}") for name in columns))
@@ -212,7 +218,14 @@ _OUTCOME: Mapping[str, TypeEngine[Any]] = {
     "result_bytes": BigInteger(),
     "result_expires_at_us": BigInteger(),
 }
-_STORE_OUTCOMES = _on_leased("outcomes", lambda new: {name: new(name) for name in _OUTCOME}, **_OUTCOME)
+_STORE_OUTCOMES = _on_leased(
+    "outcomes",
+    lambda new: {name: new(name) for name in _OUTCOME},
+    # A settlement that changed nothing, since the job has ended in another way under this token, stores no outcome.
+    lambda new: new("status"),
+    status=Text(),
+    **_OUTCOME,
+)
 _SETTLE = _on_leased(
     "settled",
     lambda new: {
@@ -226,7 +239,7 @@ _SETTLE = _on_leased(
         "updated_at_us": bindparam("now"),
         "completed_at_us": new("completed_at_us"),
     },
-    _jobs.status == JobStatus.RUNNING.value,
+    lambda new: literal(JobStatus.RUNNING.value),
     status=Text(),
     progress_pct=Integer(),
     due_at_us=BigInteger(),
@@ -362,8 +375,8 @@ def _settled_row(one: Settlement, now_us: int) -> tuple[Any, ...]:
 
 
 def _outcome_row(one: Settlement) -> tuple[Any, ...]:
-    """Return the error and the result of a job, in the order of the columns of `_STORE_OUTCOMES`."""
+    """Return the status, the error and the result of a job, in the order of the columns of `_STORE_OUTCOMES`."""
     error = (None, None, None) if one.error is None else (one.error.code, one.error.message, one.error.retryable)
     result = one.result
     stored = (None, None, None) if result is None else (result.object_name, result.media_type, result.size_bytes)
-    return (one.job.id, one.job.lease_token, *error, *stored, one.result_expires_at_us)
+    return (one.job.id, one.job.lease_token, one.status.value, *error, *stored, one.result_expires_at_us)

@@ -209,6 +209,15 @@ async def test_result_is_stored_with_the_success_of_its_job(rows: JobRows):
     assert (found.result, found.result_expires_at_us) == (result, rows.clock.now_us() + 5)
 
 
+async def test_failure_of_a_job_that_has_succeeded_under_the_same_lease_changes_nothing(rows: JobRows):
+    await rows.enqueue()
+    leased = await rows.claim_one()
+    await rows.settle(leased, result=JobResult("results/job.json", "application/json", 2), result_expires_at_us=5)
+    succeeded = await rows.find(leased.id)
+    assert not await rows.settle(leased, JobStatus.FAILED, error=JobError("lost", "The commit is unknown.", True))
+    assert await rows.find(leased.id) == succeeded
+
+
 async def test_released_job_continues_from_its_stored_state(rows: JobRows):
     await rows.enqueue()
     leased = await rows.claim_one()
