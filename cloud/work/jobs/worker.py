@@ -135,15 +135,16 @@ class JobWorker:
             claimed += begun
 
     async def _turn(self, steps: asyncio.TaskGroup) -> None:
-        """Settle the ended jobs and claim due ones, until no slot is free or no job is due."""
+        """Settle the ended jobs and claim due ones, until no slot is free, no job is due, or the process stops. A turn
+        has no end while short jobs are enqueued, so it also looks for expired leases and cancelled jobs."""
         self._changed.clear()
         try:
-            now_s = self._clock.monotonic_s()
-            if now_s - self._looked_s >= IDLE_S:
-                self._looked_s = now_s
-                await self._sweep()
-                await self._stop_cancelled()
-            while True:
+            while not self._draining:
+                now_s = self._clock.monotonic_s()
+                if now_s - self._looked_s >= IDLE_S:
+                    self._looked_s = now_s
+                    await self._sweep()
+                    await self._stop_cancelled()
                 counts = await self._divide()
                 begun = await self._write(steps, counts)
                 if not self._due or not (begun or counts):

@@ -2,11 +2,12 @@
 
 import pytest
 
-from cloud.work.jobs import JobStatus
+from cloud.work.jobs import Finish, JobStatus
 from cloud.work.jobs.execution import ATTEMPTS_MAX, LEASE_US
 from cloud.work.jobs.lease_store import Settlement
+from tests.builders.counting_jobs import Counting
 from tests.builders.job_story import JobStory
-from tests.builders.job_works import Gated, Lingering, running
+from tests.builders.job_works import Gated, Lingering, Running, running
 from tests.harness.eventually import eventually
 
 
@@ -36,6 +37,26 @@ async def test_renewal_keeps_a_job_beyond_the_length_of_its_lease(story: JobStor
         work.gate.set()
         await eventually(lambda: story.ended)
     assert await story.counted() == [f"{job_id}/1", f"{job_id}/end"]
+
+
+@pytest.mark.contract("S-138")
+async def test_expired_lease_is_swept_while_a_queue_never_lets_the_worker_rest(
+    story: JobStory, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("cloud.work.jobs.worker.PUMPS", 1)
+
+    class Advancing(Counting):
+        async def step(self, job: Running) -> Finish:
+            story.clock.advance(us=100_000 if story.ended else LEASE_US // 4)
+            return Finish()
+
+    (expired_id,) = await story.enqueue(tenant_id="tnt_b")
+    await story.claim_one("tnt_b")
+    story.clock.advance(us=LEASE_US * 3 // 4)
+    await story.enqueue(40)
+    async with running(story.another_worker(Advancing(story.clock), slots=1)):
+        await eventually(lambda: len(story.ended) == 41)
+    assert [job.id for job in story.ended].index(expired_id) < 20
 
 
 @pytest.mark.contract("S-138")

@@ -4,10 +4,11 @@ import asyncio
 
 import pytest
 
-from cloud.work.jobs import JobStatus
+from cloud.work.jobs import Finish, JobStatus
 from cloud.work.jobs.execution import ATTEMPTS_MAX, LEASE_US
+from tests.builders.counting_jobs import Counting
 from tests.builders.job_story import JobStory
-from tests.builders.job_works import Gated, running
+from tests.builders.job_works import Gated, Running, running
 from tests.harness.eventually import eventually
 
 
@@ -58,3 +59,17 @@ async def test_stop_in_a_later_step_does_not_count_the_attempts_of_the_earlier_o
         await eventually(lambda: work.begun == [1, 2])
     leased = await story.claim_one()
     assert (leased.attempts, len(await story.counted())) == (1, 1)
+
+
+async def test_stop_claims_no_job_of_a_queue_whose_jobs_never_wait(story: JobStory):
+    stopping = asyncio.Event()
+
+    class Stopping(Counting):
+        async def step(self, job: Running) -> Finish:
+            stopping.set()
+            return Finish()
+
+    ids = await story.enqueue(40)
+    await story.another_worker(Stopping(story.clock), slots=2).run(stopping)
+    assert 1 <= len(story.ended) < 20
+    assert len(await story.claim(len(ids))) == len(ids) - len(story.ended)
