@@ -86,7 +86,7 @@ class Bundles:
     async def remove(self, name: str, version: int) -> None:
         """Delete a version that no app may send. Raises `BundleUnknown`, `BundleInUse`."""
         async with self._database.transaction() as tx:
-            await self._known(tx, name, version)
+            await self._known(tx, name, version, lock=True)
             if await self._store.grants(tx, name, version):
                 raise BundleInUse
             await self._store.remove(tx, name, version)
@@ -95,7 +95,8 @@ class Bundles:
         """Let an app of the actor's tenant send the documents of a version. Raises `AppUnknown`, `BundleUnknown`."""
         async with self._database.transaction() as tx:
             await self._check_app(tx, actor, client_id)
-            await self._known(tx, name, version)
+            # Locked, since `remove` may find no grant and delete the documents at the same moment.
+            await self._known(tx, name, version, lock=True)
             await self._store.grant(
                 tx,
                 Grant(
@@ -110,18 +111,21 @@ class Bundles:
 
     async def revoke(self, actor: Actor, client_id: str, name: str, version: int) -> None:
         """Withdraw a version from an app of the actor's tenant. Its next request with one of the documents is refused.
-        Raises `AppUnknown`."""
+        The app may be deleted, so that its versions can be removed. Raises `AppUnknown` if the tenant has neither the
+        app nor the grant."""
         async with self._database.transaction() as tx:
-            await self._check_app(tx, actor, client_id)
-            await self._store.revoke(tx, client_id, name, version)
+            if not await self._store.revoke(tx, actor.tenant_id, client_id, name, version):
+                await self._check_app(tx, actor, client_id)
             await self._audit.record(tx, actor, "bundle.revoke", client_id, metadata=_named(name, version))
 
     async def _check_app(self, tx: Transaction, actor: Actor, client_id: str) -> None:
         if await self._apps.find_for(tx, actor, client_id, lock=True) is None:
             raise AppUnknown
 
-    async def _known(self, tx: Transaction, name: str, version: int) -> Sequence[BundledDocument]:
-        found = await self._store.documents(tx, name, version)
+    async def _known(
+        self, tx: Transaction, name: str, version: int, *, lock: bool = False
+    ) -> Sequence[BundledDocument]:
+        found = await self._store.documents(tx, name, version, lock=lock)
         if not found:
             raise BundleUnknown(f"({name} {version})")
         return found

@@ -71,11 +71,15 @@ class BundleStore:
         for one in documents:
             await tx.execute(insert(graphql_documents).values(_DOCUMENTS.values(one)))
 
-    async def documents(self, tx: Transaction, bundle: str, version: int) -> Sequence[BundledDocument]:
-        """Return the documents of a version in the order of their names."""
+    async def documents(
+        self, tx: Transaction, bundle: str, version: int, *, lock: bool = False
+    ) -> Sequence[BundledDocument]:
+        """Return the documents of a version in the order of their names. With `lock`, they are locked until the end of
+        the transaction."""
         table = graphql_documents.c
         statement = _DOCUMENTS.select().where(table.bundle == bundle, table.version == version)
-        return await _DOCUMENTS.all(tx, statement.order_by(table.operation, table.digest))
+        ordered = statement.order_by(table.operation, table.digest)
+        return await _DOCUMENTS.all(tx, ordered.with_for_update() if lock else ordered)
 
     async def remove(self, tx: Transaction, bundle: str, version: int) -> None:
         table = graphql_documents.c
@@ -97,10 +101,12 @@ class BundleStore:
         """Grant a version to an app. A repeated grant changes nothing."""
         await tx.execute(insert(graphql_grants).values(_GRANTS.values(grant)).on_conflict_do_nothing())
 
-    async def revoke(self, tx: Transaction, client_id: str, bundle: str, version: int) -> None:
+    async def revoke(self, tx: Transaction, tenant_id: str, client_id: str, bundle: str, version: int) -> bool:
+        """Delete a grant of a tenant's app; return whether there was one."""
         table = graphql_grants.c
-        this = table.client_id == client_id, table.bundle == bundle, table.version == version
-        await tx.execute(delete(graphql_grants).where(*this))
+        mine = table.tenant_id == tenant_id, table.client_id == client_id
+        this = delete(graphql_grants).where(*mine, table.bundle == bundle, table.version == version)
+        return bool((await tx.execute(this.returning(table.client_id))).rows)
 
     async def grants(self, tx: Transaction, bundle: str, version: int) -> Sequence[Grant]:
         """Return the apps that may send the documents of a version."""

@@ -1,13 +1,16 @@
 """Operators register operation bundles and grant them to apps."""
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
 
-from cloud.access.apps import AppUnknown
+from cloud.access.apps import Apps, AppUnknown
+from cloud.foundation.ids import UlidIds
 from cloud.foundation.viewer import Actor
 from cloud.partners.graphql.errors import BundleInUse, BundleMalformed, BundleUnknown
+from cloud.partners.graphql.store import BundleStore, Grant
 from tests.builders.api_surface import Api
 from tests.builders.cloud_settings import settings_file
 from tests.builders.graphql_bundles import ENCOUNTER, bundles, code_of, send
@@ -76,6 +79,44 @@ async def test_grant_needs_an_app_of_the_tenant_and_a_version(here: Api) -> None
         await desk.grant(OPERATOR, "app_north", "dispatch", 9)
     with pytest.raises(BundleUnknown):
         await desk.show("other", 1)
+
+
+async def test_version_of_a_deleted_app_is_revoked_and_removed(here: Api) -> None:
+    desk = bundles(here)
+    await Apps(here.database, here.clock, UlidIds(here.clock)).remove(OPERATOR, "app_north")
+    with pytest.raises(AppUnknown):
+        await desk.revoke(Actor.operator("tnt_south"), "app_north", "dispatch", 1)
+    with pytest.raises(BundleInUse):
+        await desk.remove("dispatch", 1)
+    await desk.revoke(OPERATOR, "app_north", "dispatch", 1)
+    await desk.remove("dispatch", 1)
+    assert await desk.list() == []
+
+
+async def test_version_that_is_granted_at_the_same_moment_is_not_removed(here: Api) -> None:
+    desk, store = bundles(here), BundleStore()
+    await desk.revoke(OPERATOR, "app_north", "dispatch", 1)
+    async with here.database.transaction() as tx:
+        await store.documents(tx, "dispatch", 1, lock=True)  # as `grant` does
+        removing = asyncio.create_task(desk.remove("dispatch", 1))
+        assert await asyncio.wait({removing}, timeout=0.05) == (set(), {removing})
+        await store.grant(
+            tx, Grant(client_id="app_north", bundle="dispatch", version=1, tenant_id="tnt_north", granted_at_us=0)
+        )
+    with pytest.raises(BundleInUse):
+        await removing
+
+
+async def test_version_that_is_removed_at_the_same_moment_is_not_granted(here: Api) -> None:
+    desk, store = bundles(here), BundleStore()
+    await desk.revoke(OPERATOR, "app_north", "dispatch", 1)
+    async with here.database.transaction() as tx:
+        await store.documents(tx, "dispatch", 1, lock=True)  # as `remove` does
+        granting = asyncio.create_task(desk.grant(OPERATOR, "app_north", "dispatch", 1))
+        assert await asyncio.wait({granting}, timeout=0.05) == (set(), {granting})
+        await store.remove(tx, "dispatch", 1)
+    with pytest.raises(BundleUnknown):
+        await granting
 
 
 def test_console_registers_grants_and_shows_a_bundle(two_tenants: Path, tmp_path: Path) -> None:
