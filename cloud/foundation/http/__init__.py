@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         PreconditionFailed,
         QueryMalformed,
         Refused,
+        TooManyRequests,
         WrongEnvironment,
     )
     from cloud.foundation.http.host import EVERY_HOST, Bases, Host
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
         summary,
         whole_up_to,
     )
-    from cloud.foundation.http.rates import BucketLimiter, RateLimiter, address_class
+    from cloud.foundation.http.rates import BucketLimiter, Policy, RateLimiter, address_class
     from cloud.foundation.http.request import NEVER_AN_ID, Caller, Request
     from cloud.foundation.http.response import Created, Json, NoContent, Response, Streamed, strong_etag
     from cloud.foundation.http.route import (

@@ -9,9 +9,10 @@ from typing import Generic, TypeVar
 
 import structlog
 
+from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database
 from cloud.foundation.errors import DomainError
-from cloud.foundation.http import Caller
+from cloud.foundation.http import BucketLimiter, Caller, Policy, TooManyRequests
 from cloud.partners.graphql.document import Document, digest_of, read_document
 from cloud.partners.graphql.errors import GraphqlMalformed, OperationNotApproved
 from cloud.partners.graphql.schema import Plan, built_in_bundles, make_plan
@@ -24,6 +25,9 @@ PLANS_MAX = 512
 """Plans in memory. A plan of the longest document has about 2 MB, a usual one 20 kB."""
 TEXTS_MAX = 4_096
 """Texts of approved documents whose normal form is known, by digest."""
+NEW_TEXTS = Policy("graphql-texts", 60)
+"""Texts per minute of a tenant's app that are parsed to find out whether they are approved: 10 kB take 23 ms of
+processor time. Texts as registered and texts whose normal form is known do not count."""
 _ID_PREFIX = "sha256:"
 
 K = TypeVar("K")
@@ -52,9 +56,10 @@ class _Recent(Generic[K, V]):
 class Approval:
     """Finds the plans of approved documents."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._store = BundleStore()
+        self._limiter = BucketLimiter(clock)
         self._plans: _Recent[str, Plan] = _Recent(PLANS_MAX)
         self._digests: _Recent[str, str] = _Recent(TEXTS_MAX)
         """Digest of the text that a client sent → digest of its normal form."""
@@ -67,28 +72,43 @@ class Approval:
 
     async def find_plan(self, caller: Caller, request: GraphqlRequest) -> Plan:
         """Return the plan of the document in a request. Raises `GraphqlMalformed`, `DocumentUnreadable`,
-        `DocumentTooComplex`, `OperationNotApproved`."""
+        `DocumentTooComplex`, `OperationNotApproved`, `TooManyRequests`."""
         if request.query is None:
             return await self._find_by_id(caller, _requested_id(request))
         hashed = digest_of(request.query)
         _check_ids(request, hashed)
         known = self._digests.find(hashed)
+        # A text as registered is found by its own digest.
+        plan = await self._find(caller, known or hashed)
+        if plan is not None:
+            return plan
         if known is not None:
-            return await self._find_by_id(caller, known)
+            raise OperationNotApproved
+        self._count_new_text(caller)
         document = read_document(request.query)
         plan = await self._find_by_id(caller, document.digest)
         self._digests.keep(hashed, document.digest)
         return plan
 
+    def _count_new_text(self, caller: Caller) -> None:
+        draw = self._limiter.draw(NEW_TEXTS, (caller.viewer.tenant_id, caller.client_id))
+        if not draw.allowed:
+            detail = "(Too many documents that are not known. Send documents as they are registered, or their ids.)"
+            raise TooManyRequests(detail, headers=draw.fields())
+
     async def _find_by_id(self, caller: Caller, digest: str) -> Plan:
+        plan = await self._find(caller, digest)
+        if plan is None:
+            raise OperationNotApproved
+        return plan
+
+    async def _find(self, caller: Caller, digest: str) -> Plan | None:
         built_in = self._built_in.get(digest)
         if built_in is not None:
             return self._plan(built_in.digest, built_in.text)
         viewer = caller.viewer
         found = await self._store.approved(self._database.peek, viewer.tenant_id, caller.client_id, digest)
-        if found is None:
-            raise OperationNotApproved
-        return self._plan(*found)
+        return None if found is None else self._plan(*found)
 
     def _plan(self, digest: str, text: str) -> Plan:
         plan = self._plans.find(digest)

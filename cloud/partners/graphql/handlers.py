@@ -28,7 +28,7 @@ class GraphqlHandlers:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._approval = Approval(parts.database)
+        self._approval = Approval(parts.database, parts.clock)
 
     async def execute(self, request: Request) -> Response:
         media_type = _media_type(request.headers.getall("Accept", ()))

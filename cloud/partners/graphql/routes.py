@@ -36,7 +36,7 @@ def routes(parts: Parts) -> tuple[Route, ...]:
             summary="Use the shared GraphQL transport",
             description="Executes one operation of the operation bundles that the app was given. Send the text of the "
             "document in `query`, or its id in `documentId`. Other documents, and arrays of operations, are "
-            "refused.",
+            "refused. At most 60 texts per minute may differ from the registered ones.",
             tag="GraphQL",
             request_example={"query": "<approved GraphQL document>", "variables": {}},
             response_example={"data": {"result": "Returned for your approved operation bundle"}},

@@ -4,10 +4,12 @@ import time
 
 import pytest
 
+from cloud.foundation.http import Policy
+from cloud.partners.graphql import approval
 from cloud.partners.graphql.document import read_document
 from cloud.partners.graphql.errors import DocumentTooComplex, DocumentUnreadable
 from tests.builders.api_surface import Api
-from tests.builders.graphql_bundles import code_of, send
+from tests.builders.graphql_bundles import ENCOUNTER, TYPE_NAME, code_of, send
 
 CPU_S_MAX = 0.05
 """The issue's limit of the CPU time of a refused attack."""
@@ -54,6 +56,23 @@ def test_attack_is_refused_with_little_work(name: str) -> None:
 async def test_attack_is_refused_over_http(here: Api) -> None:
     assert code_of(await send(here, ATTACKS["aliases"])) == (400, "DOCUMENT_TOO_COMPLEX")
     assert (await send(here, "{ a }" + " " * (5 << 20))).status_code == 413
+
+
+@pytest.mark.contract("A-092")
+async def test_app_that_sends_many_unknown_documents_is_refused_before_they_are_parsed(
+    here: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(approval, "NEW_TEXTS", Policy("graphql-texts", 2))
+    assert (await send(here, f"{TYPE_NAME} # in another form")).status_code == 200
+    assert code_of(await send(here, "{ other }")) == (200, "OPERATION_NOT_APPROVED")
+    refused = await send(here, "{ cannot be parsed")
+    assert code_of(refused) == (429, "RATE_LIMITED")
+    assert int(refused.headers["Retry-After"]) == 30
+    for approved in (TYPE_NAME, ENCOUNTER, f"{TYPE_NAME} # in another form"):
+        assert (await send(here, approved, {"id": "enc_north"} if approved is ENCOUNTER else None)).status_code == 200
+    assert code_of(await send(here, "{ other }", who="south")) == (200, "OPERATION_NOT_APPROVED")
+    here.clock.advance(us=30_000_000)
+    assert code_of(await send(here, "{ cannot be parsed")) == (400, "GRAPHQL_PARSE_FAILED")
 
 
 def test_document_at_the_limits_is_read() -> None:
