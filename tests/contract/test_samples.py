@@ -1,10 +1,11 @@
 """Each curl sample of the contract is sent to a running cloud, and the response has every field of the sample response.
 
-Only hosts, tokens and ids are replaced by real ones. The served OpenAPI document decides which samples are replayed, so
-a new operation is replayed at once.
+Only hosts, tokens, ids and the idempotency key are replaced. The served OpenAPI document decides which samples are
+replayed, so a new operation is replayed at once.
 """
 
 import json
+import uuid
 from typing import Any
 
 import httpx
@@ -116,6 +117,8 @@ def replaced(cloud: RunningCloud) -> dict[str, str]:
         "dev_1": device.json()["id"],
         "enc_123": encounter.json()["id"],
         "<approved GraphQL document>": approved_document(cloud, app),
+        # Schemathesis sends this key too, since it is the example of the header.
+        "8b9d8a2e-4a8c-4a7e-8a2e-4a8c4a7e8a2e": str(uuid.uuid4()),
         JOB: finished_job(cloud),
     }
 
@@ -197,6 +200,8 @@ def _compared(sample: Sample, answer: httpx.Response) -> list[str]:
         return [f"has the media type {kind}"]
     document = answer.json()
     shown = sample.answer
+    if "linkset" in shown:
+        document["linkset"] = document["linkset"][: len(shown["linkset"])]  # ours has one more, with the endpoints
     if isinstance(document, dict) and document.get("next_cursor", "") is None:
         shown = {**shown, "next_cursor": None}  # the list of the sample has a further page, which ours has not
     return shape_faults(shown, document)

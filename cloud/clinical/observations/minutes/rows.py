@@ -15,7 +15,7 @@ from cloud.clinical.observations.minutes.body import BodyEncoder, MinuteValue, R
 from cloud.clinical.observations.minutes.columns import ColumnsUnreadable
 from cloud.clinical.observations.tables import SYNCHRONISED_CLOCK_ID
 from cloud.foundation.db import DatabaseDamaged
-from cloud.foundation.errors import DomainError
+from cloud.foundation.errors import PrivateError
 
 MINUTE_US = 60_000_000
 DAY_US = 86_400_000_000
@@ -28,7 +28,7 @@ time is the cloud's own, except for a value whose batch is not stored any more: 
 may show 1970."""
 
 
-class CompactionInexact(DomainError, code="compaction_inexact", status=500):
+class CompactionInexact(PrivateError, code="compaction_inexact", status=500):
     """Minute rows would not hold the same values as single rows, so the single rows stay. Report this to the vendor."""
 
 
