@@ -3,10 +3,14 @@
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 from cloud.partners.discovery.api_catalog import link_set
+from cloud.surface import collect_rows
 from tests.builders.contract_rows import PRODUCTION
+from tests.builders.http_surface import BASES, KnownTokens, surface
+from tests.builders.parts import make_parts
 
 SAMPLE = {
     "anchor": "https://api.knogin.com/",
@@ -73,3 +77,19 @@ def test_catalogue_has_an_item_link_to_each_endpoint_of_the_contract() -> None:
 def test_strict_catalogue_is_a_link_set_without_faults_and_the_sample_has_one() -> None:
     assert link_set_faults(link_set(PRODUCTION, strict=True)) == []
     assert link_set_faults(link_set(PRODUCTION, strict=False)) == ["service-meta: rel is not an array of texts"]
+
+
+@pytest.mark.contract("C-258", "C-263", "A-134")
+async def test_catalogue_is_served_as_a_link_set_with_the_profile_of_the_standard() -> None:
+    parts = make_parts(bases=BASES)
+    rows = [one for one in collect_rows(parts) if one.path == "/.well-known/api-catalog"]
+    assert rows
+    async with (
+        surface(*rows, tokens=KnownTokens({})) as served,
+        httpx.AsyncClient(base_url=served.url(""), headers={"Connection": "close"}) as client,
+    ):
+        found = await client.get("/.well-known/api-catalog")
+    kind, _, parameter = found.headers["Content-Type"].partition("; ")
+    assert (found.status_code, kind) == (200, "application/linkset+json")
+    assert parameter == 'profile="https://www.rfc-editor.org/info/rfc9727"'
+    assert link_set_faults(found.json()) == ["service-meta: rel is not an array of texts"]

@@ -17,6 +17,7 @@ from cloud.foundation.http import DataSchema, Host
 from cloud.foundation.viewer import Actor, SecrecyLevel
 from cloud.partners.discovery import DiscoveryHandlers, RowsDisagree
 from cloud.partners.discovery.data_schemas import DataSchemas, declared_schemas
+from cloud.partners.graphql.schema import schema as graphql_schema
 from cloud.surface import collect_rows
 from tests.builders.cloud_people import HandClock, household
 from tests.builders.contract_rows import PRODUCTION, Gadget, row
@@ -106,6 +107,25 @@ async def test_list_is_refused_without_a_token_or_without_the_scope(database: Da
     async with asking(database) as (client, _):
         assert (await client.get(LISTING)).status_code == 401
         assert (await client.get(LISTING, headers=bearer("stranger"))).status_code == 403
+
+
+@pytest.mark.contract("A-002", "C-264")
+async def test_list_has_only_json_schemas_and_names_no_type_or_operation_of_graphql(database: Database) -> None:
+    async with asking(database) as (client, _):
+        listed = (await client.get(LISTING, headers=bearer("cleared"))).json()["schemas"]
+        contents = [
+            (await client.get(entry["schema_url"].removeprefix(BASES[Host.API]), headers=bearer("cleared"))).json()
+            for entry in listed
+        ]
+    assert listed
+    for content in contents:
+        assert content["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+        Draft202012Validator.check_schema(content)
+    assert not any("graphql" in operation.lower() for entry in listed for operation in entry["operations"])
+    hidden = {name.lower() for name in graphql_schema().type_map}
+    shown = {entry["title"].lower() for entry in listed} | {entry["id"].split(".")[1] for entry in listed}
+    assert "acqimetric" in hidden
+    assert shown.isdisjoint(hidden)
 
 
 @pytest.mark.contract("C-266")
