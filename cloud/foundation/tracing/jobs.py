@@ -2,15 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
-
-from cloud.foundation.db import Transaction, delete_chunk
+from cloud.foundation.db import Transaction
 from cloud.foundation.jobs import Jobs, Loop
 from cloud.foundation.observability import SPANS_DROPPED, SPANS_EXPORTED, SPANS_UNEXPORTED, Metrics
 from cloud.foundation.process import Process
 from cloud.foundation.retention import AgedRows, Kind, Terms
 from cloud.foundation.tracing.peers import peers_of
 from cloud.foundation.tracing.settings import TracingSection
+from cloud.foundation.tracing.shares import TenantShares
 from cloud.foundation.tracing.spans import spans_of
 from cloud.foundation.tracing.tables import spans
 
@@ -23,24 +22,21 @@ SPANS_MAX = 2_000_000
 
 
 class SpanRows(AgedRows):
-    """The sweep of spans: those past their period, then the oldest ones in excess of `SPANS_MAX`."""
+    """The sweep of spans: those past their period, then those of the tenants above their share of `SPANS_MAX`."""
 
     def __init__(self) -> None:
         super().__init__(spans, spans.c.ended_at_us)
+        self._shares = TenantShares(SPANS_MAX)
 
     async def delete_chunk(self, tx: Transaction, terms: Terms, now_us: int) -> int:
-        expired = await super().delete_chunk(tx, terms, now_us)
-        newest = (await tx.execute(select(func.max(spans.c.id)))).scalar()
-        if expired or newest is None:
-            return expired
-        return await delete_chunk(tx, spans, spans.c.id <= newest - SPANS_MAX, oldest=spans.c.id)
+        return await super().delete_chunk(tx, terms, now_us) or await self._shares.delete_chunk(tx)
 
 
 KINDS = (
     Kind(
         name="spans",
-        meaning=f"spans of requests, events, deliveries, jobs and batches, and never more than {SPANS_MAX} of all "
-        "tenants",
+        meaning=f"spans of requests, events, deliveries, jobs and batches, and about {SPANS_MAX} of all tenants "
+        "at most, of which each has an equal share",
         default_days=3,
         is_evidence=False,
         sweep=SpanRows,

@@ -1,11 +1,11 @@
-"""The limit of the stored spans, shared between the tenants: a tenant with many spans loses its own oldest ones, and does
-not displace those of others.
+"""The limit of the stored spans, shared between the tenants: a tenant with many spans loses its own oldest ones, and
+displaces none of other tenants.
 
-While all tenants together have more than the limit, each keeps at most a level that is the same for all: the greatest
-one at which the spans fit. A tenant below it loses nothing.
+If all tenants together have more than the limit, each may keep the same number: the greatest one with which all spans
+fit. A tenant with fewer loses nothing.
 
-The rows are counted in chunks, and only after the table has grown by a part of the limit since the last count; then so
-many are deleted that there is room for this growth.
+The rows are counted in chunks, and only after the table has grown by a part of the limit since the last count. Then as
+many are deleted as make room for this growth.
 """
 
 from collections import Counter
@@ -17,30 +17,28 @@ from cloud.foundation.db import CHUNK_ROWS, Transaction
 from cloud.foundation.tracing.tables import spans
 
 COUNTED_ROWS = 10_000
-"""Rows that are counted in one transaction: about 5 ms."""
+"""Rows that are counted in one transaction."""
 GROWTH_PART = 20
 """A twentieth of the limit is the growth between two counts."""
 
 
 def excess_of(counts: Mapping[str, int], most: int) -> dict[str, int]:
     """Return how many spans each tenant has above its share, if all may have `most`; tenants without any are absent."""
-    left, level = most, 0
+    left, level = most, most
     for place, count in enumerate(sorted(counts.values())):
         level = left // (len(counts) - place)
         if count > level:
             break
         left -= count
-    else:
-        return {}
     return {tenant_id: count - level for tenant_id, count in counts.items() if count > level}
 
 
 class TenantShares:
-    """Deletes the spans in excess of `rows_max`, the oldest ones of the tenants that have most."""
+    """Deletes the spans in excess of `rows_max`, the oldest ones of the tenants above their share."""
 
     def __init__(self, rows_max: int) -> None:
         self._rows_max = rows_max
-        self._growth = rows_max // GROWTH_PART
+        self._growth = max(1, rows_max // GROWTH_PART)
         self._counted_to = 0
         """The newest row when the last count ended."""
         self._at: int | None = None
@@ -58,7 +56,9 @@ class TenantShares:
             first = (await tx.execute(select(func.min(spans.c.id)))).scalar()
             newest = (await tx.execute(select(func.max(spans.c.id)))).scalar()
             # Rows have consecutive numbers with gaps, so there are at most this many.
-            if first is None or newest - first < self._rows_max or newest - self._counted_to < self._growth:
+            if first is None or newest - first < self._rows_max:
+                return 0
+            if 0 <= newest - self._counted_to < self._growth:
                 return 0
             self._at = first - 1
             self._counts.clear()
@@ -79,7 +79,7 @@ class TenantShares:
             self._counts[tenant_id] += count
             self._firsts.setdefault(tenant_id, first)
         self._at = max((row[3] for row in rows), default=after)
-        examined = sum(row[1] for row in rows)
+        examined = int(sum(row[1] for row in rows))
         if examined < COUNTED_ROWS:
             self._counted_to, self._at = self._at, None
             if self._counts.total() > self._rows_max:
