@@ -127,8 +127,7 @@ async def score_all(database: Database, chunks_max: int = 100) -> int:
     """Score until no encounter is marked, as the worker does; return the number of marks."""
     marks = 0
     for _ in range(chunks_max):
-        async with database.transaction() as tx:
-            taken = await Scoring().score_next(tx, 0)
+        taken = await Scoring().score_next(database)
         marks += taken
         if not taken:
             break

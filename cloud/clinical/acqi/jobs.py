@@ -1,11 +1,11 @@
 """The work that keeps the sums of indicators up to date."""
 
+from cloud.clinical.acqi.keeping import ScoreKeeper
 from cloud.clinical.acqi.marking import marking_step
-from cloud.clinical.acqi.scoring import Scoring
-from cloud.foundation.housekeeping import Chore
-from cloud.foundation.jobs import Jobs
-from cloud.foundation.process import Process
+from cloud.foundation.jobs import Jobs, Loop
+from cloud.foundation.process import Process, Role
 
 
-def jobs(_process: Process) -> Jobs:
-    return Jobs(watches=[Chore("acqi_scores", Scoring().score_next)], steps=[marking_step()])
+def jobs(process: Process) -> Jobs:
+    loops = [Loop("quality indicators", ScoreKeeper(process.database).run)] if Role.WORKER in process.roles else []
+    return Jobs(loops=loops, steps=[marking_step()])

@@ -8,7 +8,7 @@ from cloud.foundation.slice import IdKind, Scope, Slice, lazy_exports
 if TYPE_CHECKING:
     from cloud.clinical.epcr.bundle_response import BUNDLE_RESPONSE
     from cloud.clinical.epcr.care_log import CHANGES_READ_MAX, IMPORTS_LANE_ID, CareLog, ReceivedChanges, change_columns
-    from cloud.clinical.epcr.changed import ChangedEncounters
+    from cloud.clinical.epcr.changed import ChangedEncounters, Mark
     from cloud.clinical.epcr.crew import CrewRegister
     from cloud.clinical.epcr.errors import (
         CadIncidentMalformed,

@@ -5,13 +5,13 @@ elements that this release does not know, changes of an encounter that does not 
 `protocols.epcr.record` defines the record of a log.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select
 
 from cloud.clinical.epcr.changed import ChangedEncounters
 from cloud.clinical.epcr.errors import CareRecordTooLarge
@@ -95,7 +95,12 @@ class CareLog:
         return [tuple(row) for row in await tx.execute(statement.order_by(table.position))]
 
     async def of_encounter(
-        self, tx: Transaction, encounter: Encounter, *, keys: Collection[str] | None = None
+        self,
+        tx: Transaction,
+        encounter: Encounter,
+        *,
+        keys: Collection[str] | None = None,
+        changes_max: int = CHANGES_READ_MAX,
     ) -> list[FieldChange]:
         """Return the changes of an encounter in the order of the record. `keys`: only those of these elements. The
         caller must have checked that the viewer may see it. Only changes from gateways of its organisation belong to
@@ -103,22 +108,31 @@ class CareLog:
         table = care_changes.c
         statement = (
             select(table.lane_id, *(table[name] for name in _CHANGE))
-            .where(
-                table.tenant_id == encounter.tenant_id,
-                table.encounter_id == encounter.id,
-                table.organization_id == encounter.organization_id,
-            )
+            .where(*_belonging(encounter, keys))
             .order_by(table.lane_id, table.sequence, table.position)
-            .limit(CHANGES_READ_MAX + 1)
+            .limit(changes_max + 1)
         )
-        if keys is not None:
-            statement = statement.where(table.element_key.in_(sorted(keys)))
         rows = (await tx.execute(statement)).rows
-        if len(rows) > CHANGES_READ_MAX:
+        if len(rows) > changes_max:
             raise CareRecordTooLarge
         return in_order(
             [[_change(row) for row in of_lane] for _, of_lane in groupby(rows, key=lambda row: row.lane_id)]
         )
+
+    async def count(self, tx: Transaction, encounter: Encounter, *, keys: Collection[str]) -> int:
+        """Return the number of changes that `of_encounter` reads. Since rows are only added, the same number means the
+        same changes, as long as none has expired."""
+        counting = select(func.count()).select_from(care_changes).where(*_belonging(encounter, keys))
+        return int((await tx.execute(counting)).scalar())
+
+
+def _belonging(encounter: Encounter, keys: Collection[str] | None) -> Iterator[ColumnElement[bool]]:
+    table = care_changes.c
+    yield table.tenant_id == encounter.tenant_id
+    yield table.encounter_id == encounter.id
+    yield table.organization_id == encounter.organization_id
+    if keys is not None:
+        yield table.element_key.in_(sorted(keys))
 
 
 def change_columns(change: FieldChange) -> tuple[object, ...]:

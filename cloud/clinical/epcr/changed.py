@@ -6,6 +6,7 @@ are usual.
 """
 
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 from sqlalchemy import delete, select
 
@@ -13,6 +14,19 @@ from cloud.clinical.epcr.tables import changed_encounters
 from cloud.foundation.db import Transaction
 
 _COLUMNS = ("tenant_id", "encounter_id")
+
+
+class Mark(NamedTuple):
+    """A mark of an encounter."""
+
+    id: int
+    tenant_id: str
+    encounter_id: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The encounter by tenant and id."""
+        return self.tenant_id, self.encounter_id
 
 
 class ChangedEncounters:
@@ -23,12 +37,20 @@ class ChangedEncounters:
         if encounters:
             await tx.driver.append(changed_encounters, _COLUMNS, sorted(encounters))
 
-    async def take(self, tx: Transaction, count: int) -> Sequence[tuple[str, str]]:
-        """Remove the oldest marks, at most `count`, and return their encounters by tenant and id. Marks that another
-        process takes are passed over. Read the encounters afterwards, in the same transaction."""
+    async def oldest(self, tx: Transaction, count: int) -> Sequence[Mark]:
+        """Return the oldest marks, at most `count`. Read the encounters after the marks."""
         table = changed_encounters.c
         oldest = select(table.id, table.tenant_id, table.encounter_id).order_by(table.id).limit(count)
-        rows = (await tx.execute(oldest.with_for_update(skip_locked=True))).rows
-        if rows:
-            await tx.execute(delete(changed_encounters).where(table.id.in_([row.id for row in rows])))
-        return [(row.tenant_id, row.encounter_id) for row in rows]
+        return [Mark(*row) for row in await tx.execute(oldest)]
+
+    async def lock(self, tx: Transaction, marks: Collection[Mark]) -> set[Mark]:
+        """Lock those of the marks that exist and that no other process has locked, and return them."""
+        table = changed_encounters.c
+        chosen = table.id.in_([mark.id for mark in marks])
+        found = select(table.id, table.tenant_id, table.encounter_id).where(chosen).with_for_update(skip_locked=True)
+        # SQLite may use the id of a removed mark again, for another encounter.
+        return {Mark(*row) for row in await tx.execute(found)}.intersection(marks)
+
+    async def remove(self, tx: Transaction, marks: Collection[Mark]) -> None:
+        """Remove locked marks."""
+        await tx.execute(delete(changed_encounters).where(changed_encounters.c.id.in_([mark.id for mark in marks])))

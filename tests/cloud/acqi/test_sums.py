@@ -1,11 +1,16 @@
 """The sums of the indicators follow the records, and equal a slow computation from the records."""
 
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from random import Random
+from typing import cast
 
 import pytest
 from sqlalchemy import delete, func, select
+from structlog.testing import capture_logs
 
+from cloud.clinical.acqi import scoring
 from cloud.clinical.acqi.errors import RangeInvalid
 from cloud.clinical.acqi.indicators import INDICATORS
 from cloud.clinical.acqi.marking import mark_next
@@ -14,7 +19,7 @@ from cloud.clinical.acqi.scoring import Scoring
 from cloud.clinical.acqi.service import DAYS_MAX, POINTS_MAX, Acqi
 from cloud.clinical.acqi.tables import acqi_days, acqi_encounters
 from cloud.clinical.epcr import Encounter, Encounters
-from cloud.foundation.db import Database
+from cloud.foundation.db import Database, Transaction
 from cloud.foundation.viewer import SecrecyLevel, Viewer
 from protocols.epcr.change import FieldChange
 from tests.builders.acqi_world import ARREST, RecordKeeper, random_change, reference_sums, score_all
@@ -95,6 +100,92 @@ async def test_record_that_arrives_before_its_encounter_is_counted(database: Dat
     await encounter_at(database, home, "late", NOON_US)
     await score_all(database)
     assert sums_of(await measured(database)) == (1, 1)
+
+
+class Meanwhile:
+    """A database on which `work` runs before each transaction that writes."""
+
+    def __init__(self, database: Database, work: Callable[[], Awaitable[object]]) -> None:
+        self.read = database.read
+        self._database = database
+        self._work = work
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        await self._work()
+        async with self._database.transaction() as tx:
+            yield tx
+
+
+async def score_while(database: Database, work: Callable[[], Awaitable[object]]) -> int:
+    """Score one chunk while `work` runs between its reading and its writing."""
+    return await Scoring().score_next(cast(Database, Meanwhile(database, work)))
+
+
+async def test_record_that_changes_while_it_is_scored_is_scored_again(database: Database) -> None:
+    home, keeper = await household(database, HandClock()), RecordKeeper(database)
+    one = await encounter_at(database, home, "one", NOON_US)
+    await keeper.state(one, ARREST)
+    marks = await score_while(database, lambda: keeper.state(one, {"arrest.present": "3001001"}, prefix="again-"))
+    assert marks == 1  # of the encounter of the household
+    assert sums_of(await measured(database)) == (0, 0)
+    await score_all(database)
+    assert sums_of(await measured(database)) == (0, 0)
+
+
+async def test_encounter_that_is_erased_while_it_is_scored_is_not_counted(database: Database) -> None:
+    home, keeper = await household(database, HandClock()), RecordKeeper(database)
+    one = await encounter_at(database, home, "one", NOON_US)
+    await keeper.state(one, ARREST)
+
+    async def erase() -> None:
+        async with database.transaction() as tx:
+            await Encounters().erase(tx, one)
+            await Scoring().forget(tx, one.tenant_id, one.id)
+
+    await score_while(database, erase)
+    await score_all(database)
+    assert sums_of(await measured(database)) == (0, 0)
+
+
+async def test_marks_that_another_process_handles_are_left_to_it(database: Database) -> None:
+    home, keeper = await household(database, HandClock()), RecordKeeper(database)
+    await keeper.state(await encounter_at(database, home, "one", NOON_US), ARREST)
+    assert await score_while(database, lambda: score_all(database)) == 0
+    assert sums_of(await measured(database)) == (1, 1)
+
+
+async def test_chunk_ends_after_a_number_of_changes(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scoring, "CHUNK_CHANGES", len(ARREST))
+    home, keeper = await household(database, HandClock()), RecordKeeper(database)
+    await score_all(database)
+    for name in "abc":
+        await keeper.state(await encounter_at(database, home, name, NOON_US), ARREST)
+    counted = []
+    while await Scoring().score_next(database):
+        counted.append(sums_of(await measured(database))[1])
+    assert counted == [1, 2, 3]
+
+
+async def test_record_above_the_limit_is_left_out_and_logged(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scoring, "CHANGES_MAX", len(ARREST))
+    home, keeper = await household(database, HandClock()), RecordKeeper(database)
+    long = await encounter_at(database, home, "long", NOON_US)
+    await keeper.state(long, {**ARREST, "vitals.spo2": "97"})
+    await keeper.state(await encounter_at(database, home, "usual", NOON_US), ARREST)
+    with capture_logs() as lines:
+        await score_all(database)
+    assert sums_of(await measured(database)) == (1, 1)
+    assert lines == [
+        {
+            "event": "acqi.record_not_scored",
+            "log_level": "warning",
+            "encounter": "enc_long",
+            "code": "care_record_too_large",
+        }
+    ]
 
 
 async def test_erased_encounter_leaves_scores_and_sums(database: Database) -> None:

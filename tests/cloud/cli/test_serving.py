@@ -70,6 +70,7 @@ async def test_serve_command_limited_to_the_worker_starts_no_http_host(config: P
             "erasures",
             "results",
             "packed numerics",
+            "quality indicators",
             "span requests",
             "spans",
         }
