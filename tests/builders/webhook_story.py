@@ -60,6 +60,12 @@ class WebhookStory:
         self.in_flight = InFlight(self.limits)
         self.worker = self.another_worker(in_flight=self.in_flight)
 
+    def record_in(self, spans: Spans) -> None:
+        """Record spans in the recorder of another part, as in one process. Call it before anything else."""
+        self.spans = spans
+        self.relay = self.another_relay()
+        self.worker = self.another_worker(in_flight=self.in_flight)
+
     def another_relay(self, after: Callable[[], None] | None = None) -> Relay:
         return Relay(self.database, self.outbox, [FanOut(self.clock, self.ids)], self.clock, after, self.spans)
 

@@ -1,5 +1,6 @@
 """The trace of a vehicle's batch: from the report of a device to the webhook that follows from it."""
 
+import base64
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,11 +11,16 @@ from cloud.foundation.events import Outbox, Relay
 from cloud.foundation.events.tables import outbox_events
 from cloud.foundation.tracing import Span
 from cloud.foundation.viewer import Viewer
+from cloud.vehicles.ingest.event_types import BATCH_UNREADABLE
 from protocols.uplink.envelope import BatchKind, Envelope, traceparent_of
 from protocols.uplink.trace_properties import PUBLISHED_AT, TRACEPARENT, read_published_at_us, trace_properties
+from tests.builders.cloud_people import HandClock, household
 from tests.builders.ingest_cloud import TENANT, CloudUnderTest
 from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle
+from tests.builders.trace_desk import trace_desk
+from tests.builders.webhook_story import WebhookStory, add_app
 from tests.cloud.tracing.test_work import parents
+from tests.harness.receiver import receiving
 
 
 def sent(envelope: Envelope) -> Envelope:
@@ -106,6 +112,45 @@ async def test_observations_that_cause_a_domain_event_are_traced_up_to_its_deliv
     delivered = {one.attributes["argus.event.id"]: one for one in found if one.name == "event.deliver"}
     assert {id: one.attributes["argus.event.type"] for id, one in delivered.items()} == {
         event.id: event.type for event in caused
+    }
+
+
+@pytest.mark.contract("C-144", "C-147", "A-108")
+async def test_trace_of_a_batch_is_read_at_once_from_the_vehicle_to_the_webhook(database: Database) -> None:
+    """The relay here turns all domain events into webhooks, also those of ingest, which are for operators only."""
+    clock, gateway = HandClock(NOW_US), GatewayInVehicle(gateway="gw_north")
+    home = await household(database, clock, public_key=base64.b64encode(gateway.public_key).decode())
+    cloud = CloudUnderTest(database)
+    async with receiving() as receiver, trace_desk(database, spans=cloud.spans) as desk:
+        story = WebhookStory(database, home, clock, [receiver])
+        await add_app(story, home)
+        story.record_in(cloud.spans)
+        await story.subscribe(receiver.url(), BATCH_UNREADABLE)
+        batch = sent(gateway.send_raw(BatchKind.OBSERVATIONS, b"\xff" * 40))
+        received = cloud.handover.delivery(batch, tenant=home.tenant.id)
+        await cloud.take(replace(received, published_at_us=batch.batch.created_at_us))
+        await story.turn()
+        read = await desk.look_up(traceparent_of(batch.batch.hash)[3:35])
+        await story.close()
+    names = {span["span_id"]: span["name"] for span in read.document["spans"]}
+    found = {span["name"]: span for span in read.document["spans"]}
+    attempt = found["webhook.attempt"]
+    assert read.document["complete"]
+    assert receiver.received[0].headers["traceparent"].split("-")[1:3] == [
+        read.document["trace_id"],
+        attempt["span_id"],
+    ]
+    assert attempt["attributes"]["argus.event.type"] == BATCH_UNREADABLE
+    assert attempt["attributes"]["http.response.status_code"] == 200
+    tree = {name: names.get(span["parent_span_id"]) for name, span in found.items() if not name.startswith("db.")}
+    assert tree == {
+        "vehicle.batch": None,
+        "device.report": "vehicle.batch",
+        "batch.commit": "vehicle.batch",
+        "batch.publish": "vehicle.batch",
+        "batch.ingest": "vehicle.batch",
+        "event.deliver": "vehicle.batch",
+        "webhook.attempt": "event.deliver",
     }
 
 

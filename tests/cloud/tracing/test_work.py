@@ -14,7 +14,7 @@ from cloud.work.jobs.running import worker_of
 from tests.builders.job_desk import job_desk
 from tests.builders.job_story import JobStory
 from tests.builders.job_works import Failing
-from tests.builders.trace_desk import PARENT, TRACE
+from tests.builders.trace_desk import PARENT, TRACE, trace_desk
 from tests.builders.webhook_story import WebhookStory, webhook_story
 from tests.harness.receiver import receiving
 
@@ -108,8 +108,10 @@ async def test_job_that_fails_has_a_span_with_its_error(database: Database) -> N
     assert (run.status, run.attributes["error.type"]) == ("error", "source_lost")
 
 
-@pytest.mark.contract("C-161", "C-185", "S-105")
-async def test_trace_of_a_job_is_connected_from_its_request_to_its_callback(database: Database, tmp_path: Path) -> None:
+@pytest.mark.contract("C-161", "C-185", "S-105", "C-144", "A-108")
+async def test_trace_of_a_job_is_read_at_once_from_its_request_to_its_callback(
+    database: Database, tmp_path: Path
+) -> None:
     async with receiving() as receiver:
         sections = {"egress": {"allow": [f"127.0.0.1:{receiver.port}"]}}
         async with job_desk(database, tmp_path / "objects", sections) as desk:
@@ -123,10 +125,18 @@ async def test_trace_of_a_job_is_connected_from_its_request_to_its_callback(data
             assert started.status_code == 201, started.text
             await desk.parts.shared(worker_of).step()
             story = WebhookStory(database, desk.home, desk.clock, [receiver])
+            story.record_in(desk.parts.shared(spans_of))
             await story.turn()
             await story.close()
-            found = await recorded(database, desk.parts.shared(spans_of), story.spans)
-    tree = {name: parent for name, parent in parents(found.values()).items() if not name.startswith("db.")}
+            async with trace_desk(database, spans=desk.parts.shared(spans_of)) as traces:
+                read = (await traces.look_up(TRACE)).document
+    assert read["complete"]
+    names = {one["span_id"]: one["name"] for one in read["spans"]}
+    tree = {
+        name: names.get(one["parent_span_id"], one["parent_span_id"])
+        for one in read["spans"]
+        if not (name := one["name"]).startswith("db.")
+    }
     request = "POST /v1/jobs"
     assert tree == {
         request: PARENT,
