@@ -1,10 +1,11 @@
 """A process whose children run one export as a job and are killed, each at another kind of step.
 
-    python -m tests.harness.export_victim DATABASE_URL OBJECTS PAYLOAD
+    python -m tests.harness.export_victim DATABASE_URL OBJECTS PAYLOAD large|small
 
 Every kind in `KINDS` is a place in an export: the step of the job, and what the worker does in it. A child is killed in
 place of that. The next one has a clock that is set forward by more than a lease, claims the job and continues. At last
-a child completes the job. A child is a fork, which needs no new start of Python.
+a child completes the job. A child is a fork, which needs no new start of Python. A `large` export has many parts, a
+`small` one at least two.
 
 It prints the id of the job and the kinds at which children were killed, as JSON.
 """
@@ -15,10 +16,8 @@ import json
 import os
 import signal
 import sys
-import traceback
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +26,7 @@ import structlog
 
 import cloud.slices  # noqa: F401  declares the slices, which the imports below need
 from cloud.foundation.clock import SystemClock
-from cloud.foundation.db import Database, open_database
-from cloud.foundation.db.transaction import Transaction
+from cloud.foundation.db import open_database
 from cloud.foundation.ids import UlidIds
 from cloud.foundation.master_key import MasterKey
 from cloud.foundation.objects import LocalObjects, local
@@ -40,7 +38,8 @@ from cloud.work.jobs.worker import JobWorker
 from tests.builders.ingest_cloud import TENANT
 from tests.builders.job_rows import new_job
 from tests.builders.parts import make_parts
-from tests.builders.statement_count import CountingDatabase
+from tests.harness.forked_child import run_forked
+from tests.harness.placed_database import PlacedDatabase
 from tests.harness.webhook_victim import LaterClock
 
 KINDS = (
@@ -50,51 +49,33 @@ KINDS = (
     *(("finish", "remove"), ("finish", "transaction"), ("finish", "statement"), ("finish", "commit")),
 )
 """Steps of an export, and what is done in them. `transaction` is before its begin, `commit` behind its commit."""
-TIMES = {("part", "flush"): 6, ("part", "rename"): 4, ("join", "copy"): 9, ("finish", "remove"): 9}
-"""The occurrence of a kind at which a child is killed; the second one unless it is named here, or the first one of
-steps that occur once."""
-ONCE = ("begin", "join", "joined", "finish")
+TIMES: dict[str, dict[tuple[str, str], int]] = {
+    "large": {
+        **dict.fromkeys((kind for kind in KINDS if kind[0] == "part"), 2),
+        ("part", "flush"): 6,
+        ("part", "rename"): 4,
+        ("join", "copy"): 9,
+        ("finish", "remove"): 9,
+    },
+    "small": {},
+}
+"""The occurrence of a kind at which a child is killed, by the size of the export; the first one unless it is named."""
 
 
 class Place:
     """The place in an export that a child is in. The child is killed at the place `killed_at`."""
 
-    def __init__(self, killed_at: tuple[str, str] | None) -> None:
+    def __init__(self, killed_at: tuple[str, str] | None, times: Mapping[tuple[str, str], int]) -> None:
         self.step = "claim"
         self._killed_at = killed_at
+        self._times = times
         self._seen: Counter[tuple[str, str]] = Counter()
 
     def passed(self, what: str) -> None:
         here = self.step, what
         self._seen[here] += 1
-        if here == self._killed_at and self._seen[here] == TIMES.get(here, 1 if self.step in ONCE else 2):
+        if here == self._killed_at and self._seen[here] == self._times.get(here, 1):
             os.kill(os.getpid(), signal.SIGKILL)
-
-
-class PlacedDatabase(CountingDatabase):
-    """A database whose statements and commits are places."""
-
-    def __init__(self, database: Database, place: Place) -> None:
-        self._place = place
-        self._count = 0
-        super().__init__(database)
-
-    @property
-    def statements(self) -> int:
-        return self._count
-
-    @statements.setter
-    def statements(self, count: int) -> None:
-        self._count = count
-        if count:
-            self._place.passed("statement")
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        self._place.passed("transaction")
-        async with super().transaction() as tx:
-            yield tx
-        self._place.passed("commit")
 
 
 class PlacedWork(ExportWork):
@@ -149,7 +130,7 @@ async def work(url: str, objects: str, ahead_us: int, place: Place) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     database = await open_database(url)
     try:
-        placed, clock = PlacedDatabase(database, place), LaterClock(ahead_us)
+        placed, clock = PlacedDatabase(database, place.passed), LaterClock(ahead_us)
         sections: Any = {"objects_dir": objects}
         process = make_parts(placed, clock, master=MasterKey(bytes(32)), sections=sections)
         place_files(place)
@@ -159,32 +140,23 @@ async def work(url: str, objects: str, ahead_us: int, place: Place) -> None:
         await database.close()
 
 
-def run_child(url: str, objects: str, ahead_us: int, killed_at: tuple[str, str] | None) -> int:
+def run_child(url: str, objects: str, ahead_us: int, killed_at: tuple[str, str] | None, size: str) -> int:
     """Run one child; return its exit status."""
-    child = os.fork()
-    if not child:
-        try:
-            asyncio.run(work(url, objects, ahead_us, Place(killed_at)))
-            os._exit(0)
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(1)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return run_forked(lambda: work(url, objects, ahead_us, Place(killed_at, TIMES[size])))
 
 
-def main(url: str, objects: str, payload: str) -> dict[str, Any]:
+def main(url: str, objects: str, payload: str, size: str) -> dict[str, Any]:
     killed = []
     job_id, numbers = UlidIds(SystemClock()).new("job"), itertools.count()
     asyncio.run(enqueue(url, job_id, payload))
     for kind in KINDS:
-        status = run_child(url, objects, next(numbers) * 2 * LEASE_US, kind)
+        status = run_child(url, objects, next(numbers) * 2 * LEASE_US, kind, size)
         assert status in (0, -signal.SIGKILL), f"a child ended with {status}"
         if status:
             killed.append(kind)
-    assert run_child(url, objects, next(numbers) * 2 * LEASE_US, None) == 0
+    assert run_child(url, objects, next(numbers) * 2 * LEASE_US, None, size) == 0
     return {"job": job_id, "killed": killed}
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(*sys.argv[1:4])))
+    print(json.dumps(main(*sys.argv[1:5])))

@@ -3,18 +3,23 @@
 The figures that the tests print are of exports in this process; `test_exports` measures processes of their own.
 """
 
+import asyncio
 import io
 import json
 import os
+import sys
 import time
 import zipfile
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cloud.foundation.db import migrate, open_database
+from cloud.foundation.objects import Results
+from cloud.foundation.retention import DAY_US
 from protocols.nemsis.export import export_record
 from protocols.nemsis.reading import read_reports
 from tests.builders.encounter_reading import assigned
@@ -23,9 +28,10 @@ from tests.builders.ingest_cloud import CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle
 from tests.builders.nemsis_judges import rule_findings, schema_faults
 from tests.builders.nemsis_records import SUPPLIED, RecordGenerator
-from tests.builders.nemsis_reports import NAME, document
+from tests.builders.nemsis_reports import MANDATORY, NAME, document
 from tests.builders.registry_reports import OTHER_ORGANIZATION, begin_registry, report_uuid, take_report
 from tests.builders.waveforms import block, waves
+from tests.harness.export_victim import KINDS
 
 pytestmark = pytest.mark.skipif("ARGUS_SOAK" not in os.environ, reason="runs with make soak")
 
@@ -33,19 +39,32 @@ SEED = int(os.environ.get("ARGUS_SEED", "1"))
 ENCOUNTERS = 1_000
 BLOCKS, BLOCK_SAMPLES = 20_000, 125
 """Blocks of a quarter of a second: 83 minutes of a channel."""
+KILLED_ENCOUNTERS, KILLED_BLOCKS = 450, 12_000
+"""Enough for two parts of a file."""
 TURN_S_MAX = 10.0
 """Longest step: a part of 200 reports, on a busy machine."""
 
 
+def _url(folder: Path) -> str:
+    return f"sqlite:///{folder / 'cloud.db'}"
+
+
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[ExportDesk]:
-    url = f"sqlite:///{tmp_path / 'cloud.db'}"
+    url = _url(tmp_path)
     await migrate(url, create=True)
     database = await open_database(url)
     desk = ExportDesk(CloudUnderTest(database), tmp_path / "objects")
     desk.cloud = CloudUnderTest(database, clock=desk.cloud.clock, objects=desk.objects)
     yield desk
     await database.close()
+
+
+@pytest.fixture
+def past_desk(desk: ExportDesk) -> ExportDesk:
+    """Return the desk with a clock before now, so that other processes export its encounters."""
+    desk.cloud.clock.at_us = time.time_ns() // 1_000 - DAY_US
+    return desk
 
 
 async def test_archive_of_many_reports_is_complete_valid_and_the_same_after_kills(desk: ExportDesk) -> None:
@@ -104,3 +123,46 @@ async def test_resources_of_many_blocks_are_each_once_and_the_same_after_kills(d
     assert all(target in ids for one in found for target in references(one))
     assert digest(await desk.run(payload, killed_before=frozenset(range(steps)))) == digest(whole)
     assert await desk.unfinished() == []
+
+
+async def killed_file(desk: ExportDesk, payload: dict[str, Any]) -> bytes:
+    """Run an export in processes that are killed at every step; return the file, which one without kills has too."""
+    words = ("-m", "tests.harness.export_victim", _url(desk.folder.parent), str(desk.folder), json.dumps(payload))
+    process = await asyncio.create_subprocess_exec(sys.executable, *words, "small", stdout=asyncio.subprocess.PIPE)
+    printed, _ = await process.communicate()
+    assert process.returncode == 0
+    done = json.loads(printed)
+    assert done["killed"] == [list(kind) for kind in KINDS]
+    async with desk.cloud.database.read() as tx:
+        result = await Results().find(tx, done["job"])
+    assert result is not None
+    file = await desk.objects.read(result.stored)
+    assert await desk.unfinished() == []
+    assert digest(file) == digest(await desk.run(payload))
+    return file
+
+
+async def test_archive_of_reports_is_the_same_after_a_kill_at_every_step(past_desk: ExportDesk) -> None:
+    await past_desk.cloud.register(GatewayInVehicle())
+    await begin_registry(past_desk.cloud)
+    for number in range(KILLED_ENCOUNTERS):
+        await take_report(past_desk.cloud, document(*MANDATORY, uuid=str(report_uuid(number))))
+    file = await killed_file(past_desk, {"data": "encounters", "format": "nemsis"})
+    with zipfile.ZipFile(io.BytesIO(file)) as archive:
+        assert archive.testzip() is None
+        names = [name for name in archive.namelist() if name[:6] == "index/"]
+        assert sum(len(archive.read(name).splitlines()) for name in names) == KILLED_ENCOUNTERS
+
+
+async def test_waveforms_as_resources_are_the_same_after_a_kill_at_every_step(past_desk: ExportDesk) -> None:
+    gateway = GatewayInVehicle()
+    gateway.now_us = past_desk.cloud.clock.at_us
+    await past_desk.cloud.register(gateway)
+    samples = [each % 4_096 for each in range(BLOCK_SAMPLES)]
+    for first in range(0, KILLED_BLOCKS, 40):
+        await past_desk.cloud.take(
+            waves(gateway, *(block(*samples, at_s=1 + each / 4) for each in range(first, first + 40)))
+        )
+    await assigned(past_desk.cloud)
+    file = await killed_file(past_desk, {"data": "waveforms", "format": "fhir_ndjson"})
+    assert sum("valueSampledData" in json.loads(line) for line in file.splitlines()) == KILLED_BLOCKS

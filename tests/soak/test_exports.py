@@ -158,7 +158,7 @@ async def test_large_export_is_fast_in_the_memory_of_a_small_one(world: World, f
 async def test_exports_killed_at_every_step_are_the_same_files_and_leave_nothing(world: World) -> None:
     for form in world.killed_formats:
         whole, begun_s = await _measured(world, form, LARGE), time.monotonic()
-        killed = await _run("export_victim", world, json.dumps(world.payload(form)))
+        killed = await _run("export_victim", world, json.dumps(world.payload(form)), "large")
         print(f"export of {form} with {len(KINDS)} kills: {time.monotonic() - begun_s:.0f} s")
         assert killed["killed"] == [list(kind) for kind in KINDS]
         assert await _hash_of(world, killed["job"]) == whole["sha256"]
