@@ -6,6 +6,7 @@ from cloud.foundation.slice import Slice, lazy_exports
 
 # mypy: implicit-reexport
 if TYPE_CHECKING:
+    from cloud.foundation.steps.indexes import missing_indexes
     from cloud.foundation.steps.model import StepState
     from cloud.foundation.steps.runner import StepRunner
     from cloud.foundation.steps.store import StepStore

@@ -10,6 +10,8 @@ from cloud.foundation.db import metadata, partial_index
 
 NO_PAYLOAD = "{}"
 """The payload of a job whose payload was deleted. It is not null, so that the release before can read the row."""
+ENDED_WITH_PAYLOAD = "ix_jobs_ended_with_payload"
+"""The index of the payloads to delete, which a large table may lack."""
 
 jobs = Table(
     "jobs",
@@ -47,7 +49,7 @@ jobs = Table(
     partial_index("ix_jobs_due", "tenant_id", "due_at_us", "id", where="due_at_us IS NOT NULL"),
     partial_index("ix_jobs_leased", "tenant_id", "lease_until_us", where="lease_until_us IS NOT NULL"),
     partial_index(
-        "ix_jobs_ended_with_payload",
+        ENDED_WITH_PAYLOAD,
         "completed_at_us",
         where=f"completed_at_us IS NOT NULL AND result_object IS NULL AND payload <> '{NO_PAYLOAD}'",
     ),

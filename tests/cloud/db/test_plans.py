@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from sqlalchemy import Table
+from sqlalchemy import Table, func, select, text
 
 from cloud.access.apps.tables import apps
 from cloud.access.audit import Audit, AuditFilter
@@ -19,11 +19,12 @@ from cloud.foundation.events.tables import outbox_events
 from cloud.foundation.ids import UlidIds
 from cloud.foundation.viewer import Actor
 from cloud.partners.webhooks.tables import webhook_attempts, webhook_deliveries, webhook_replays, webhook_subscriptions
-from cloud.work.jobs.tables import NO_PAYLOAD, jobs
+from cloud.work.jobs.expiry import EXAMINED_AT_ONCE
+from cloud.work.jobs.tables import ENDED_WITH_PAYLOAD, NO_PAYLOAD, jobs
 from tests.builders.ingest_cloud import StoppedClock
 from tests.builders.ingest_gateway import NOW_US
 from tests.builders.parts import chores
-from tests.harness.plans import Plan, PlanRecorder, analyze
+from tests.harness.plans import Plan, PlanDatabase, PlanRecorder, analyze
 
 DAY_US = 86_400_000_000
 MANY = 20_000
@@ -123,8 +124,29 @@ async def test_payloads_of_ended_jobs_are_found_by_an_index(database: Database):
         recorder = PlanRecorder(tx)
         (chore,) = [one for one in chores(database, clock) if one.name == "job_payloads"]
         assert await chore.work(recorder, clock.now_us()) == 4
-    assert recorder.plans[0].condition("ix_jobs_ended_with_payload")
-    assert [plan for plan in recorder.plans if "jobs" in plan.read_whole()] == []
+    plans = [plan for plan in recorder.plans if any(step.table == "jobs" for step in plan.steps)]
+    assert plans[0].condition(ENDED_WITH_PAYLOAD)
+    assert [plan for plan in plans if "jobs" in plan.read_whole()] == []
+
+
+async def test_payloads_of_ended_jobs_are_found_in_small_chunks_while_their_index_is_missing(database: Database):
+    clock = StoppedClock(NOW_US + 31 * DAY_US)
+    async with database.transaction() as tx:
+        await append(tx, jobs, [job_row(number, NO_PAYLOAD if number % 5_000 else '{"n":1}') for number in range(MANY)])
+        await tx.execute(text(f"DROP INDEX {ENDED_WITH_PAYLOAD}"))
+    await analyze(database)
+    (chore,) = [one for one in chores(database, clock) if one.name == "job_payloads"]
+    traced, chunks = PlanDatabase(database), list[int]()
+    while not chunks or chunks[-1]:
+        async with traced.transaction() if len(chunks) == 1 else database.transaction() as tx:
+            chunks.append(await chore.work(tx, clock.now_us()))
+    assert len(chunks) == MANY // EXAMINED_AT_ONCE + 1
+    key = "sqlite_autoindex_jobs_1" if database.dialect == "sqlite" else "pk_jobs"
+    plans = [plan for plan in traced.plans if any(step.index == key for step in plan.steps)]
+    assert "AND" in plans[1].condition(key), "the due payloads are sought among the jobs of the chunk"
+    assert [plan for plan in traced.plans if "jobs" in plan.read_whole()] == []
+    async with database.read() as tx:
+        assert (await tx.execute(select(func.count()).where(jobs.c.payload != NO_PAYLOAD))).scalar() == 0
 
 
 @pytest.mark.finding("cloud-7")
