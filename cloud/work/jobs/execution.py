@@ -108,16 +108,24 @@ class JobExecutor:
 
     async def _run(self, leased: LeasedJob, must_yield: Callable[[], bool]) -> Settlement | None:
         kind = self._kinds.get(leased.kind)
-        if not leased.is_open:
-            await self._clean_up(leased, kind)
-            return None
-        if kind is None:
+        if leased.is_open and kind is None:
             log.warning("job.kind_unknown", job_id=leased.id, kind=leased.kind)
             return release(leased, self._clock.now_us() + OTHER_RELEASE_US)
-        if leased.attempts > ATTEMPTS_MAX:
+        if leased.is_open and leased.attempts > ATTEMPTS_MAX:
             return self._failed(leased, JobError("worker_lost", "The workers that ran the job ended abnormally.", True))
         steps = _Steps(leased, asyncio.current_task(), self._clock.monotonic_s())
         self._stepping.add(steps)
+        try:
+            if kind is not None and leased.is_open:
+                return await self._settlement(steps, kind, must_yield)
+            await self._clean_up(steps, kind)
+            return None
+        finally:
+            self._stepping.discard(steps)
+
+    async def _settlement(self, steps: "_Steps", kind: AnyKind, must_yield: Callable[[], bool]) -> Settlement | None:
+        """Run the steps of a job; return what follows from them or from their error."""
+        leased = steps.leased
         try:
             return await self._run_steps(steps, kind, must_yield)
         except asyncio.CancelledError:
@@ -131,8 +139,6 @@ class JobExecutor:
             return self._failed(steps.leased, failure.error)
         except Exception as error:
             return self._retried(steps.leased, error)
-        finally:
-            self._stepping.discard(steps)
 
     def stop_overdue(self) -> None:
         """Cancel the steps that take longer than `STEP_S_MAX`."""
@@ -233,19 +239,31 @@ class JobExecutor:
         due_at_us = self._clock.now_us() + retry_delay_us(leased.attempts)
         return Settlement(leased, JobStatus.RUNNING, due_at_us=due_at_us, attempts=leased.attempts)
 
-    async def _clean_up(self, leased: LeasedJob, kind: AnyKind | None) -> None:
-        """Discard what an ended job has left behind, and give up the lease. An error is retried a limited number of
-        times."""
-        retry_at_us: int | None = None
-        try:
-            if kind is not None:
-                await self._work_of(kind).discard(_running(kind, leased))
-        except Exception as error:
-            log.warning("job.clean_up_failed", job_id=leased.id, kind=leased.kind, why=type(error).__name__)
-            if leased.attempts < ATTEMPTS_MAX:
-                retry_at_us = self._clock.now_us() + retry_delay_us(leased.attempts)
+    async def _clean_up(self, steps: "_Steps", kind: AnyKind | None) -> None:
+        """Discard what an ended job has left behind, and give up the lease. After an error, and for a job that this
+        program cannot read but the other release may, this is repeated a limited number of times."""
+        leased, retry_at_us = steps.leased, None
+        pause_us = await self._discard(steps, kind)
+        if pause_us is not None and leased.attempts < ATTEMPTS_MAX:
+            retry_at_us = self._clock.now_us() + pause_us
         async with self._database.transaction() as tx:
             await self._leases.end_cleanup(tx, leased, retry_at_us)
+
+    async def _discard(self, steps: "_Steps", kind: AnyKind | None) -> int | None:
+        """Discard what an ended job has left behind. Return the pause before another attempt, None after success."""
+        leased, pause_us, why = steps.leased, OTHER_RELEASE_US, "kind unknown"
+        try:
+            if kind is not None:
+                job = _running(kind, leased)
+                pause_us = retry_delay_us(leased.attempts)
+                await self._work_of(kind).discard(job)
+                return None
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and not steps.is_overdue:
+                raise
+            why = type(error).__name__
+        log.warning("job.clean_up_failed", job_id=leased.id, kind=leased.kind, why=why)
+        return pause_us
 
     def _work_of(self, kind: AnyKind) -> JobWork[Any, Any]:
         if kind.name not in self._works:
@@ -254,8 +272,8 @@ class JobExecutor:
 
 
 class _Steps:
-    """The steps that `task` makes of a job. `leased` is the job as it is stored after its last step, also for the
-    handlers of an exception. `began_s` is the beginning of the step that runs now."""
+    """The steps that `task` makes of a job, or its clean-up. `leased` is the job as it is stored after its last step,
+    also for the handlers of an exception. `began_s` is the beginning of the step that runs now."""
 
     def __init__(self, leased: LeasedJob, task: "asyncio.Task[Any] | None", began_s: float) -> None:
         self.leased = leased

@@ -5,13 +5,14 @@ import pytest
 from cloud.foundation.db import Database
 from cloud.foundation.objects import Download, Result, Results, StoredObject
 from cloud.work.jobs import JobError, JobStatus, expiry
-from cloud.work.jobs.execution import RETRY_FIRST_US
+from cloud.work.jobs.execution import ATTEMPTS_MAX, OTHER_RELEASE_US, RETRY_FIRST_US, retry_delay_us
 from cloud.work.jobs.store import CLEANUP_DELAY_US
 from cloud.work.jobs.tables import NO_PAYLOAD
 from tests.builders.job_rows import JobRows
 from tests.builders.job_story import JobStory
-from tests.builders.job_works import Gated, Undiscardable
+from tests.builders.job_works import Gated, Running, Undiscardable, running
 from tests.builders.parts import sweep_once
+from tests.harness.eventually import eventually
 
 DAY_US = 86_400_000_000
 
@@ -54,6 +55,54 @@ async def test_job_that_fails_or_is_cancelled_after_a_step_is_cleaned_up_once(st
     assert [(job.id, job.state.counted) for job in work.discarded] == [(failed_id, 1), (cancelled_id, 2)]
     assert [await story.state_of(job_id) for job_id in (failed_id, cancelled_id)] == [None, None]
     assert (await story.find(cancelled_id)).updated_at_us == story.clock.now_us() - 2 * CLEANUP_DELAY_US
+
+
+@pytest.mark.parametrize(
+    "other", [{"kind": "test.newer"}, {"payload": '{"until":"many"}'}], ids=["unknown kind", "unreadable payload"]
+)
+async def test_state_of_an_ended_job_of_another_release_stays_for_a_worker_that_can_read_it(
+    story: JobStory, other: dict[str, str]
+):
+    (job_id,) = await story.enqueue(**other)
+    await story.save(await story.claim_one(), '{"counted":2}', 66)
+    await story.cancel(job_id)
+    assert await story.later(CLEANUP_DELAY_US) == 1
+    assert await story.later(OTHER_RELEASE_US - 1) == 0
+    assert await story.state_of(job_id) == '{"counted":2}'
+    assert await story.later(1) == 1
+    for _ in range(ATTEMPTS_MAX):
+        await story.later(OTHER_RELEASE_US)
+    assert await story.state_of(job_id) is None
+
+
+async def test_clean_up_that_hangs_is_cancelled_after_the_longest_time_and_retried(
+    story: JobStory, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("cloud.work.jobs.execution.STEP_S_MAX", 20.0)  # shorter than a lease
+    work = Gated(story)
+    worker = story.another_worker(work, slots=1)
+
+    async def discard(job: Running) -> None:
+        work.discarded.append(job)
+        await work.gate.wait()
+
+    monkeypatch.setattr(work, "discard", discard)
+    (job_id,) = await story.count_up_to(3)
+    await story.save(await story.claim_one(), '{"counted":2}', 66)
+    await story.cancel(job_id)
+    story.clock.advance(us=CLEANUP_DELAY_US)
+    async with running(worker):
+        await eventually(lambda: len(work.discarded) == 1)
+        story.clock.advance(us=21_000_000)
+        await worker.renew()
+        (other_id,) = await story.count_up_to(1)
+        worker.signal("")
+        await eventually(lambda: work.begun == [1])
+        work.gate.set()
+        await eventually(lambda: [job.id for job in story.ended] == [other_id])
+    assert await story.state_of(job_id) == '{"counted":2}'
+    await story.later(retry_delay_us(ATTEMPTS_MAX))
+    assert await story.state_of(job_id) is None
 
 
 @pytest.mark.contract("C-171", "S-145")
