@@ -11,7 +11,7 @@ DAY_US = 86_400_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredEncounter:
-    """The scores of an encounter by the names of indicators. `at_us` is its beginning."""
+    """The scores of an encounter by the names of indicators; empty if they have expired. `at_us` is its beginning."""
 
     tenant_id: str
     encounter_id: str
@@ -24,6 +24,11 @@ class ScoredEncounter:
     def day(self) -> int:
         """The day of the encounter since 1970-01-01, UTC."""
         return self.at_us // DAY_US
+
+    @property
+    def is_expired(self) -> bool:
+        """Return whether the record has begun to expire. The encounter is then never scored again."""
+        return not self.scores
 
 
 @dataclass(frozen=True, slots=True)

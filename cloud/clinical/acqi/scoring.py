@@ -9,7 +9,7 @@ again. The sums follow a change within about ten seconds.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -90,6 +90,11 @@ class Scoring:
         stored = await self._store.find(tx, [(tenant_id, encounter_id)])
         await self._apply(tx, [(one, None) for one in stored])
 
+    async def expire(self, tx: Transaction, keys: Collection[tuple[str, str]]) -> None:
+        """Remove the scores of encounters, in the transaction that deletes expired changes of their records. The
+        encounters are named by tenant and id."""
+        await self._store.expire(tx, keys)
+
     async def _read(self, tx: Transaction) -> Sequence[_MarkedRecord]:
         marks: dict[tuple[str, str], list[Mark]] = {}
         for mark in await self._changed.oldest(tx, CHUNK):
@@ -118,7 +123,8 @@ class Scoring:
         ]
         keys = [one.key for one, _ in current]
         before = {(one.tenant_id, one.encounter_id): one for one in await self._store.find(tx, keys)}
-        await self._apply(tx, [(before.get(one.key), score) for one, score in current])
+        pairs = [(before.get(one.key), score) for one, score in current]
+        await self._apply(tx, [(old, new) for old, new in pairs if old is None or not old.is_expired])
         done = [mark for one, _ in current for mark in one.marks]
         await self._changed.remove(tx, done)
         return len(done)

@@ -4,11 +4,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
-from sqlalchemy import delete, func, select, tuple_
+from sqlalchemy import delete, func, literal, select, tuple_
 
 from cloud.clinical.acqi.indicator import Score
 from cloud.clinical.acqi.model import DAY_US, ScoredEncounter
 from cloud.clinical.acqi.tables import acqi_days, acqi_encounters
+from cloud.clinical.epcr import encounters
 from cloud.foundation.db import Records, Transaction, insert
 from cloud.foundation.viewer import Viewer, visible
 
@@ -60,6 +61,28 @@ class ScoreStore:
             adding = insert(acqi_encounters).values(_ENCOUNTERS.values(after))
             new = {name: adding.excluded[name] for name in ("organization_id", "secrecy_level", "at_us", "scores")}
             await tx.execute(adding.on_conflict_do_update(index_elements=["tenant_id", "encounter_id"], set_=new))
+
+    async def expire(self, tx: Transaction, keys: Collection[tuple[str, str]]) -> None:
+        """Replace the scores of encounters with none, for good. What they added to the sums stays."""
+        if not keys:
+            return
+        table = encounters.c
+        chosen = tuple_(table.tenant_id, table.id).in_(sorted(keys))
+        place = (table.tenant_id, table.id)
+        # As the worker does, which may be about to store scores of a record that is still complete.
+        await tx.execute(select(table.id).where(chosen).order_by(*place).with_for_update(key_share=True))
+        columns = {
+            "tenant_id": table.tenant_id,
+            "encounter_id": table.id,
+            "organization_id": table.organization_id,
+            "secrecy_level": table.secrecy_level,
+            "at_us": table.created_at_us,
+            "scores": literal(_write({})),
+        }
+        found = select(*columns.values()).where(chosen).order_by(*place)
+        adding = insert(acqi_encounters).from_select(list(columns), found)
+        emptied = {"scores": adding.excluded.scores}
+        await tx.execute(adding.on_conflict_do_update(index_elements=["tenant_id", "encounter_id"], set_=emptied))
 
     async def add(self, tx: Transaction, sums: Iterable[DaySum]) -> None:
         """Add to the sums of days, in the order of their keys, so that two transactions do not wait for each other."""

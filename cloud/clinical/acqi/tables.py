@@ -17,7 +17,7 @@ acqi_encounters = Table(
     Column("organization_id", Text, nullable=False),
     Column("secrecy_level", SmallInteger, nullable=False),
     Column("at_us", BigInteger, nullable=False),  # the beginning of the encounter
-    Column("scores", Text, nullable=False),  # JSON: indicator → [numerator, denominator]
+    Column("scores", Text, nullable=False),  # JSON: indicator → [numerator, denominator]; {}: expired
     Index(None, "tenant_id", "at_us"),
 )
 

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import Select, func, select
 
 from cloud.clinical.epcr import IMPORTS_LANE_ID, care_changes
 from cloud.clinical.observations import held_observations, sequence_at, time_of_sequence
 from cloud.foundation.db import Transaction
 from cloud.foundation.retention import DAY_US, Amount, Terms
+from cloud.vehicles.expiry.care_rows import delete_changes
 from cloud.vehicles.expiry.lane_data import held_changes
 from cloud.vehicles.expiry.other_rows import DatedRows
 
@@ -48,5 +49,5 @@ class ImportedChanges(DatedRows):
 
     async def _delete(self, tx: Transaction, terms: Terms, tenant_id: str, sequences: Sequence[int]) -> None:
         held = await held_observations(tx, tenant_id, terms.holds_of(tenant_id))
-        deletion = delete(care_changes).where(_IMPORTED, _ROWS.sequence.in_(sequences))
-        await tx.execute(deletion.where(~held_changes(held)) if held else deletion)
+        expired = [_IMPORTED, _ROWS.sequence.in_(sequences)]
+        await delete_changes(tx, [*expired, ~held_changes(held)] if held else expired)

@@ -1,10 +1,10 @@
 """The kinds of data that come from vehicles or describe patients, with the defaults of their retention periods."""
 
-from cloud.clinical.epcr import care_changes
 from cloud.clinical.observations import observations
 from cloud.foundation.retention import HoldScope, InTurn, Kind
+from cloud.vehicles.expiry.care_rows import CareRows
 from cloud.vehicles.expiry.imported_changes import ImportedChanges
-from cloud.vehicles.expiry.lane_data import Envelopes, UnpackedRows, held_changes, held_events, held_rows
+from cloud.vehicles.expiry.lane_data import Envelopes, UnpackedRows, held_events, held_rows
 from cloud.vehicles.expiry.lane_sweep import LaneSweep
 from cloud.vehicles.expiry.minute_days import MinuteDays
 from cloud.vehicles.expiry.other_rows import ContentKeys, PostedRows
@@ -61,9 +61,7 @@ KINDS = (
         meaning="field changes of care records",
         default_days=TWENTY_YEARS,
         holds=_NARROW,
-        sweep=lambda: InTurn(
-            LaneSweep(UnpackedRows("care_records", care_changes, held_changes), Lane.EPCR), ImportedChanges()
-        ),
+        sweep=lambda: InTurn(LaneSweep(CareRows(), Lane.EPCR), ImportedChanges()),
     ),
     Kind(
         name="content_keys",

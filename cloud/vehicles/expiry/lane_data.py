@@ -1,6 +1,6 @@
 """Delete the expired data of one lane (numbered stream of batches): envelopes, and the rows unpacked from them."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from sqlalchemy import ColumnElement, ScalarSelect, Table, and_, delete, func, or_, select
 
@@ -87,8 +87,8 @@ class UnpackedRows:
         beyond = select(sequence).where(here, sequence >= step.sequence).order_by(sequence)
         last = (await tx.execute(beyond.offset(CHUNK_ROWS - 1).limit(1))).scalar()
         through = end if last is None else min(end, int(last))
-        deletion = delete(self._table).where(here, sequence.between(step.sequence, through))
-        await tx.execute(deletion.where(~self._held(step.held)) if step.held else deletion)
+        expired = [here, sequence.between(step.sequence, through)]
+        await self._delete(tx, [*expired, ~self._held(step.held)] if step.held else expired)
         await self._note(tx, step.lane_id, through)
         following = select(sequence).where(here, sequence > through).order_by(sequence).limit(1)
         found = (await tx.execute(following)).scalar()
@@ -111,6 +111,10 @@ class UnpackedRows:
             .where(or_(batches.c.stored_at_us < before_us, removed))
         )
         return Amount(int((await tx.execute(statement)).scalar()))
+
+    async def _delete(self, tx: Transaction, expired: Sequence[ColumnElement[bool]]) -> None:
+        """Delete the rows that meet these conditions."""
+        await tx.execute(delete(self._table).where(*expired))
 
     async def _expired_through(self, tx: Transaction, step: Step) -> int | None:
         """Return the last sequence number, from the step's on, up to which all batches are known to be past their

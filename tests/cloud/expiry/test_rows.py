@@ -2,6 +2,8 @@
 
 import pytest
 
+from cloud.clinical.acqi.marking import mark_next
+from cloud.clinical.acqi.tables import acqi_days, acqi_encounters
 from cloud.clinical.assignments import AssignmentService
 from cloud.clinical.epcr import CareModel, Dispatch, Epcr
 from cloud.clinical.epcr.tables import care_changes
@@ -16,6 +18,7 @@ from cloud.vehicles.custody.tables import batches
 from cloud.vehicles.ingest.tables import gateway_events
 from protocols.uplink.lanes import Lane
 from protocols.uplink.observations import DeviceRef
+from tests.builders.acqi_world import ARREST, score_all
 from tests.builders.care_changes import change
 from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, VEHICLE
 from tests.builders.ingest_gateway import OXIMETER, GatewayInVehicle, readings, section
@@ -77,6 +80,30 @@ async def test_field_changes_are_deleted_after_their_period_unless_their_encount
     await world.sweep()
     assert await world.sequences(care_changes, Lane.EPCR) == []
     assert await world.findings() == []
+
+
+async def test_scores_are_deleted_when_their_record_begins_to_expire_and_the_sums_of_days_stay(
+    world: RetentionWorld, gateway: GatewayInVehicle
+):
+    await world.set_days(care_records=20)
+    epcr = Epcr(world.database, world.cloud.clock, world.cloud.ids)
+    await epcr.begin(OPERATOR, organization_id=ORGANIZATION, vehicle_id=VEHICLE, id="enc_one")
+    values = [change(key, value, encounter="enc_one") for key, value in ARREST.items()]
+    await world.cloud.take(gateway.send_changes(*values[:3]))
+    world.pass_days(5)
+    await world.cloud.take(gateway.send_changes(*values[3:]))
+    await score_all(world.database)
+    (scored,), sums = await world.cloud.rows(acqi_encounters), await world.cloud.rows(acqi_days)
+    assert "rosc_survival" in scored.scores
+    for days, left in ((16, len(values) - 3), (5, 0)):
+        world.pass_days(days)
+        await world.sweep("care_records")
+        async with world.database.transaction() as tx:
+            await mark_next(tx, "", 10)
+        await score_all(world.database)
+        assert await world.count(care_changes) == left
+        assert [row.scores for row in await world.cloud.rows(acqi_encounters)] == ["{}"]
+        assert await world.cloud.rows(acqi_days) == sums
 
 
 async def test_imported_changes_are_deleted_after_their_period_except_those_of_a_held_encounter(world: RetentionWorld):
