@@ -44,14 +44,14 @@ _erased = erased_encounters.c
 @dataclass(slots=True)
 class _Round:
     """The position of a round in the erasures of a tenant with the archives `job_ids`, which were begun after
-    `since_us`: behind the erasure `after` (its time and encounter), and in the readings of the next one, newest first,
-    behind the audit entry `before`."""
+    `since_us`: behind the erasure `after` (its time and encounter), and in the readings of the encounter `before`,
+    newest first, behind an audit entry. Before the next turn, an erasure of an earlier time may come between."""
 
     tenant_id: str
     job_ids: set[str]
     since_us: int
     after: tuple[int, str] = field(init=False)
-    before: tuple[int, int] | None = None
+    before: tuple[str, tuple[int, int]] | None = None
 
     def __post_init__(self) -> None:
         self.after = self.since_us, ""
@@ -98,14 +98,16 @@ class ErasedReports:
         """Expire the archives for which one of these encounters was read; return the number of pages that were read."""
         actor, read, pages, may_have_more = Actor.operator(one.tenant_id), set[str](), 0, len(erasures) == PAGES_MAX
         while erasures and pages < PAGES_MAX:
-            wanted = AuditFilter(action=IDENTIFIED_READ, object=erasures[0][1], since_us=one.since_us)
-            page = await self._audit.search(tx, actor, wanted, before=one.before, count=ENTRIES_AT_ONCE)
+            encounter_id = erasures[0][1]
+            wanted = AuditFilter(action=IDENTIFIED_READ, object=encounter_id, since_us=one.since_us)
+            before = one.before[1] if one.before is not None and one.before[0] == encounter_id else None
+            page = await self._audit.search(tx, actor, wanted, before=before, count=ENTRIES_AT_ONCE)
             pages += 1
             read.update(str(entry.metadata.get("job")) for entry in page)
             if len(page) < ENTRIES_AT_ONCE:
                 one.after, one.before = erasures.popleft(), None
             else:
-                one.before = page[-1].at_us, page[-1].id
+                one.before = encounter_id, (page[-1].at_us, page[-1].id)
         if erasures or may_have_more:
             self._rounds.append(one)
         # One that another worker has expired meanwhile is left out.

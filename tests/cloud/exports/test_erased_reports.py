@@ -152,3 +152,26 @@ async def test_readings_of_an_encounter_are_read_in_pages_over_several_turns(
             await Audit(rows.clock).record(tx, Actor.operator("tnt_a"), IDENTIFIED_READ, "enc_1", metadata={"job": job})
     assert await expire(ErasedReports(rows.clock), rows) == 4
     assert (await rows.find(archive)).result_expires_at_us == rows.clock.now_us()
+
+
+async def test_erasure_of_an_earlier_time_is_examined_from_its_newest_reading_on(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erased_reports, "PAGES_MAX", 1)
+    monkeypatch.setattr(erased_reports, "ENTRIES_AT_ONCE", 2)
+    rows, cloud = JobRows(database), CloudUnderTest(database)
+    await add_tenant(database, "tnt_a")
+    (archive,) = await rows.enqueue(kind="export.bulk", payload=REPORTS)
+    result, expires_at_us = JobResult("results/a", "application/zip", 2), rows.clock.now_us() + DAY_US
+    await rows.settle(await rows.claim_one(), result=result, result_expires_at_us=expires_at_us)
+    await erase(cloud, "enc_1", rows.clock.now_us(), "tnt_a")
+    async with database.transaction() as tx:
+        for encounter_id, job in (*[("enc_1", "job_other")] * 3, ("enc_0", archive)):
+            read = {"job": job}
+            await Audit(rows.clock).record(tx, Actor.operator("tnt_a"), IDENTIFIED_READ, encounter_id, metadata=read)
+    chore = ErasedReports(rows.clock)
+    async with database.transaction() as tx:
+        assert await chore.expire(tx, rows.clock.now_us()) == 1
+    await erase(cloud, "enc_0", rows.clock.now_us() - 1, "tnt_a")
+    await expire(chore, rows)
+    assert (await rows.find(archive)).result_expires_at_us == rows.clock.now_us()
