@@ -33,6 +33,7 @@ from cloud.foundation.objects import LocalObjects, local
 from cloud.work.exports.schemas import ExportPayload, ExportState
 from cloud.work.exports.work import ExportWork
 from cloud.work.jobs import Advance, Finish, JobStore, RunningJob, job_kinds
+from cloud.work.jobs.ending import ends_of
 from cloud.work.jobs.execution import LEASE_US, JobExecutor
 from cloud.work.jobs.worker import JobWorker
 from tests.builders.ingest_cloud import TENANT
@@ -134,7 +135,8 @@ async def work(url: str, objects: str, ahead_us: int, place: Place) -> None:
         sections: Any = {"objects_dir": objects}
         process = make_parts(placed, clock, master=MasterKey(bytes(32)), sections=sections)
         place_files(place)
-        executor = JobExecutor(placed, clock, job_kinds(), lambda kind: PlacedWork(process, place), result_days=30)
+        placed_work, listeners = PlacedWork(process, place), [ends_of(process).report]
+        executor = JobExecutor(placed, clock, job_kinds(), lambda kind: placed_work, listeners, result_days=30)
         await JobWorker(placed, clock, executor, slots=1).step()
     finally:
         await database.close()

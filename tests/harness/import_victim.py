@@ -23,6 +23,7 @@ from cloud.foundation.objects import LocalObjects, ReceivedPieces
 from cloud.foundation.viewer import Actor
 from cloud.work.imports import work as work_module
 from cloud.work.jobs import JobStore, job_kinds
+from cloud.work.jobs.ending import ends_of
 from cloud.work.jobs.execution import LEASE_US, JobExecutor
 from cloud.work.jobs.worker import JobWorker
 from tests.builders.cloud_people import household
@@ -72,7 +73,8 @@ async def work(url: str, folder: Path, ahead_us: int, steps: Steps) -> None:
         stepped, clock = SteppedDatabase(database, steps), LaterClock(ahead_us)
         file_steps(steps)
         process = make_parts(stepped, clock, sections={"objects_dir": str(folder)})  # type: ignore[arg-type, dict-item]
-        executor = JobExecutor(stepped, clock, job_kinds(), lambda kind: kind.work(process), result_days=30)
+        listeners = [ends_of(process).report]
+        executor = JobExecutor(stepped, clock, job_kinds(), lambda kind: kind.work(process), listeners, result_days=30)
         await JobWorker(stepped, clock, executor, slots=1).step()
     finally:
         await database.close()

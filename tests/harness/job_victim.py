@@ -15,11 +15,13 @@ import sys
 import cloud.slices  # noqa: F401  declares the slices, which the imports below need
 from cloud.foundation.db import open_database
 from cloud.work.jobs import JobStore
+from cloud.work.jobs.ending import ends_of
 from cloud.work.jobs.execution import LEASE_US, JobExecutor
 from cloud.work.jobs.worker import JobWorker
 from tests.builders.cloud_people import NOON_US
 from tests.builders.counting_jobs import KINDS, Counting
 from tests.builders.job_rows import new_job
+from tests.builders.parts import make_parts
 from tests.harness.forked_child import run_forked
 from tests.harness.waveform_victim import SteppedDatabase, Steps
 from tests.harness.webhook_victim import LaterClock
@@ -44,7 +46,8 @@ async def work(url: str, ahead_us: int, steps: Steps) -> None:
     try:
         stepped, clock = SteppedDatabase(database, steps), LaterClock(ahead_us)
         kinds = {kind.name: kind for kind in KINDS}
-        executor = JobExecutor(stepped, clock, kinds, lambda kind: Counting(clock), result_days=30)
+        ends = ends_of(make_parts(stepped, clock))  # type: ignore[arg-type]
+        executor = JobExecutor(stepped, clock, kinds, lambda kind: Counting(clock), [ends.report], result_days=30)
         await JobWorker(stepped, clock, executor, slots=1).step()
     finally:
         await database.close()

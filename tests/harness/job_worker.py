@@ -14,9 +14,11 @@ import cloud.slices  # noqa: F401  declares the slices, which the imports below 
 from cloud.foundation.clock import SystemClock
 from cloud.foundation.db import open_database
 from cloud.work.jobs import Advance, Finish, RunningJob
+from cloud.work.jobs.ending import ends_of
 from cloud.work.jobs.execution import JobExecutor
 from cloud.work.jobs.worker import JobWorker
 from tests.builders.counting_jobs import KINDS, Counting, CountPayload, CountState
+from tests.builders.parts import make_parts
 
 
 class Sleeping(Counting):
@@ -38,7 +40,8 @@ class Sleeping(Counting):
 async def live(url: str, slots: int, step_s: float) -> None:
     database = await open_database(url)
     kinds = {kind.name: kind for kind in KINDS}
-    executor = JobExecutor(database, SystemClock(), kinds, lambda kind: Sleeping(step_s), result_days=30)
+    work, listeners = Sleeping(step_s), [ends_of(make_parts(database)).report]
+    executor = JobExecutor(database, SystemClock(), kinds, lambda kind: work, listeners, result_days=30)
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     print("up", flush=True)

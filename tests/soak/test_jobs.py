@@ -20,6 +20,7 @@ from sqlalchemy import select
 from cloud.access.audit.tables import audit_entries
 from cloud.foundation.clock import SystemClock
 from cloud.foundation.db import Database, open_database
+from cloud.foundation.events.tables import outbox_events
 from cloud.work.jobs import JobStatus, JobStore
 from cloud.work.jobs.model import LeasedJob
 from cloud.work.jobs.tables import jobs
@@ -118,7 +119,9 @@ async def test_worker_killed_at_any_step_makes_each_effect_once(database: Databa
         counted = select(audit_entries.c.object).where(audit_entries.c.action == COUNTED)
         assert sorted(row.object for row in await tx.execute(counted)) == sorted(expected)
         statuses = {row.status for row in await tx.execute(select(jobs.c.status))}
+        reported = sorted(row.key for row in await tx.execute(select(outbox_events.c.key)))
     assert statuses == {JobStatus.SUCCEEDED}
+    assert reported == sorted(f"job_{number}" for number in range(killed + 1))
 
 
 @asynccontextmanager
