@@ -62,8 +62,8 @@ class Rows:
 
     @property
     def work(self) -> float:
-        """The processor time of the page, about a millisecond for each unit. It is estimated from counts: a part must
-        end at the same row when it is made again, on another machine."""
+        """The processor time of the page, about a millisecond for each unit. It is estimated from counts: from the same
+        rows, a part that is made again on another machine ends at the same one."""
         record = 0.0 if self.record_values is None else RECORD_WORK + VALUE_WORK * self.record_values
         return record + (1 if self.next is None else PAGE_WORK)
 

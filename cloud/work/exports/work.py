@@ -1,8 +1,9 @@
 """The steps of an export: a part of the file each, then the end of the file, then the result.
 
-A part depends only on the position at which it begins, so a part that is made again after its worker was killed has the
-same bytes, and the file that another worker completes is the same. Memory holds one part and one page of rows, however
-many rows the export has.
+A part depends only on the position at which it begins and on the rows behind it. A part that is made again, after its
+worker was killed, has the same bytes if no row behind the position was stored or erased meanwhile. In each case the
+file has only the parts whose marks are stored, so it has each row once. Memory holds one part and one page of rows,
+however many rows the export has.
 """
 
 import asyncio

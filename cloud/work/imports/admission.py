@@ -1,8 +1,8 @@
 """Check a request for an import before its job is enqueued, and keep rows out of the payload.
 
-The payload of a job stays with its record. Rows in a request are therefore stored as an upload, like a file that the
-client has sent before, and the stored payload names the upload. So there is one way to read an import, and names in
-profiles are removed with the upload.
+The payload of a job is kept for `result_days` days after its end. Rows in a request are therefore stored as an upload,
+like a file that the client has sent before, and the stored payload names the upload. So there is one way to read an
+import, and names in profiles are removed with the upload, when the job has ended.
 """
 
 from collections.abc import Collection, Mapping
