@@ -102,7 +102,7 @@ async def _grant(database: Database) -> None:
 
 
 def _pair(place: _Place, text: str, variables: dict[str, str], scope: str) -> tuple[Run, Run]:
-    approval, who = Approval(place.database), caller(scopes=(scope,))
+    approval, who = Approval(place.database, SystemClock()), caller(scopes=(scope,))
     body = {"query": text, "variables": variables}
     plan = make_plan(read_document(text))
 
