@@ -141,4 +141,5 @@ erased_encounters = Table(
     Column("replies", BigInteger, nullable=False),
     UniqueConstraint("tenant_id", "encounter_id"),
     Index(None, "phase"),
+    Index("ix_erased_encounters_tenant_id_requested_at_us", "tenant_id", "requested_at_us", "encounter_id"),
 )

@@ -88,7 +88,9 @@ class ErasedReports:
         same_time = and_(_erased.requested_at_us == at_us, _erased.encounter_id > encounter_id)
         statement = (
             select(_erased.requested_at_us, _erased.encounter_id)
-            .where(_erased.tenant_id == one.tenant_id, or_(_erased.requested_at_us > at_us, same_time))
+            # The first time bounds the search in the index, which an alternative of two conditions does not.
+            .where(_erased.tenant_id == one.tenant_id, _erased.requested_at_us >= at_us)
+            .where(or_(_erased.requested_at_us > at_us, same_time))
             .order_by(_erased.requested_at_us, _erased.encounter_id)
             .limit(PAGES_MAX)
         )

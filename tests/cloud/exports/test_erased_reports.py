@@ -23,6 +23,7 @@ from tests.builders.job_rows import JobRows
 from tests.builders.nemsis_reports import MANDATORY, document
 from tests.builders.parts import make_parts, sweep_once
 from tests.builders.registry_reports import begin_registry, report_uuid, take_report
+from tests.harness.plans import PlanDatabase, analyze
 
 REPORTS = '{"data":"encounters","format":"nemsis"}'
 LINES = '{"data":"encounters","format":"ndjson"}'
@@ -35,8 +36,15 @@ async def add_tenant(database: Database, tenant_id: str) -> None:
 
 async def erase(cloud: CloudUnderTest, encounter_id: str, at_us: int, tenant_id: str = TENANT) -> None:
     """Store the tombstone of an encounter."""
+    row = tombstone(encounter_id, at_us, tenant_id)
+    async with cloud.database.transaction() as tx:
+        await tx.execute(insert(erased_encounters).values(row))
+
+
+def tombstone(encounter_id: str, at_us: int, tenant_id: str) -> dict[str, object]:
+    """Return the row of an erased encounter."""
     counts = dict.fromkeys(("observations", "changes", "batches", "others", "unread", "quarantined", "replies"), 0)
-    row = {
+    return {
         "erasure_id": encounter_id,
         "tenant_id": tenant_id,
         "encounter_id": encounter_id,
@@ -53,8 +61,6 @@ async def erase(cloud: CloudUnderTest, encounter_id: str, at_us: int, tenant_id:
         "progress_at_us": at_us,
         **counts,
     }
-    async with cloud.database.transaction() as tx:
-        await tx.execute(insert(erased_encounters).values(row))
 
 
 async def expire(chore: ErasedReports, rows: JobRows) -> int:
@@ -175,3 +181,22 @@ async def test_erasure_of_an_earlier_time_is_examined_from_its_newest_reading_on
     await erase(cloud, "enc_0", rows.clock.now_us() - 1, "tnt_a")
     await expire(chore, rows)
     assert (await rows.find(archive)).result_expires_at_us == rows.clock.now_us()
+
+
+async def test_erasures_of_a_tenant_are_found_by_their_time(database: Database) -> None:
+    rows = JobRows(database)
+    await add_tenant(database, "tnt_a")
+    await rows.enqueue(kind="export.bulk", payload=REPORTS)
+    result, expires_at_us = JobResult("results/a", "application/zip", 2), rows.clock.now_us() + DAY_US
+    await rows.settle(await rows.claim_one(), result=result, result_expires_at_us=expires_at_us)
+    since_us = rows.clock.now_us() - 2 * DAY_US
+    found = [tombstone(f"enc_{number}", since_us - 2_000 + number, "tnt_a") for number in range(2_000)]
+    async with database.transaction() as tx:
+        await tx.execute(insert(erased_encounters), found)
+    await analyze(database)
+    traced = PlanDatabase(database)
+    async with traced.transaction() as tx:
+        await ErasedReports(rows.clock).expire(tx, rows.clock.now_us())
+    index = "ix_erased_encounters_tenant_id_requested_at_us"
+    (plan,) = [plan for plan in traced.plans if any(step.table == "erased_encounters" for step in plan.steps)]
+    assert "requested_at_us" in plan.condition(index)
