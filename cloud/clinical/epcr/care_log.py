@@ -100,20 +100,20 @@ class CareLog:
         encounter: Encounter,
         *,
         keys: Collection[str] | None = None,
-        changes_max: int = CHANGES_READ_MAX,
+        changes_max: int | None = None,
     ) -> list[FieldChange]:
-        """Return the changes of an encounter in the order of the record. `keys`: only those of these elements. The
-        caller must have checked that the viewer may see it. Only changes from gateways of its organisation belong to
-        it. Raises `CareRecordTooLarge`."""
-        table = care_changes.c
+        """Return the changes of an encounter in the order of the record. `keys`: only those of these elements.
+        `changes_max`: the greatest number of them, None: `CHANGES_READ_MAX`. The caller must have checked that the
+        viewer may see it. Only changes from gateways of its organisation belong to it. Raises `CareRecordTooLarge`."""
+        table, most = care_changes.c, CHANGES_READ_MAX if changes_max is None else changes_max
         statement = (
             select(table.lane_id, *(table[name] for name in _CHANGE))
             .where(*_belonging(encounter, keys))
             .order_by(table.lane_id, table.sequence, table.position)
-            .limit(changes_max + 1)
+            .limit(most + 1)
         )
         rows = (await tx.execute(statement)).rows
-        if len(rows) > changes_max:
+        if len(rows) > most:
             raise CareRecordTooLarge
         return in_order(
             [[_change(row) for row in of_lane] for _, of_lane in groupby(rows, key=lambda row: row.lane_id)]

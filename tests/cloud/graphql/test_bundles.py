@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -120,7 +121,9 @@ async def test_version_that_is_removed_at_the_same_moment_is_not_granted(here: A
 
 
 def test_console_registers_grants_and_shows_a_bundle(two_tenants: Path, tmp_path: Path) -> None:
-    config = settings_file(two_tenants)
+    folder = tmp_path / "installation"
+    shutil.copytree(two_tenants, folder)  # which other tests need as it is
+    config = settings_file(folder)
     (tmp_path / "encounter.graphql").write_text(ENCOUNTER)
     whose = ["--tenant", "tnt_1"]
     argus_cloud(config, "apps", "add", *whose, "--name", "CAD", "--id", "app_cad", "--scope", "argus:epcr:read")
