@@ -22,7 +22,7 @@ from cloud.foundation.db.transaction import Transaction
 
 READERS = 3
 LONG_READERS = 2
-"""So that two exports do not queue for each other's pages, of some milliseconds each."""
+"""Enough that two exports do not queue for the pages of each other, of some milliseconds each."""
 LONG_CACHE_KB = 1_000
 """The upper levels of the indexes that a long read uses, and its last pages of rows."""
 READER_WAIT_S_MAX = 10.0
