@@ -1,0 +1,126 @@
+"""A transcript that was received: its members with their types checked, and nothing yet believed.
+
+What is malformed here (a member is absent or has the wrong type, too many records) is no transcript at all. What is
+well-formed and wrong, such as an unknown algorithm or a signature that is no hexadecimal text, is for `verification` to
+report (contract matrix A-118). Members that we added to the contract's form may be absent.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from protocols.errors import RemoteProtocolError
+from protocols.provenance.canonical_json import JsonObject, JsonValue, canonical_json
+from protocols.provenance.transcript import core_of
+
+RECORDS_MAX = 10_000
+TRANSCRIPT_BYTES_MAX = 8 * 2**20
+"""Size of a transcript as JSON text; whoever reads the text enforces it."""
+_CLAUSE = "contract matrix A-118"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedRecord:
+    """A record of a received transcript. `core` is the canonical JSON that its leaf covers."""
+
+    id: str
+    core: bytes
+    content_hash: str
+    parent_id: str | None
+    parent_hash: str | None
+    signature: str
+    algorithm: str
+    kid: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedTranscript:
+    """A received transcript. `record_count` is the stated number of records, None if it states none."""
+
+    evidence_id: str
+    tenant_id: str
+    records: tuple[ReceivedRecord, ...]
+    record_count: int | None
+    merkle_root: str
+    root_signature: str
+    root_algorithm: str
+    root_kid: str | None
+    version: str
+
+
+def read_transcript(value: JsonValue) -> ReceivedTranscript:
+    """Read a transcript in its JSON form. Raises `RemoteProtocolError` that names the member that is malformed."""
+    if not isinstance(value, Mapping):
+        raise RemoteProtocolError("the transcript is not an object", clause=_CLAUSE)
+    records = value.get("records")
+    if not isinstance(records, list):
+        raise RemoteProtocolError("records is not a list", clause=_CLAUSE)
+    if len(records) > RECORDS_MAX:
+        raise RemoteProtocolError(f"records has more than {RECORDS_MAX} records", clause=_CLAUSE)
+    count = value.get("record_count")
+    if count is not None and (not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= 2**53):
+        raise RemoteProtocolError("record_count is not a number of records", clause=_CLAUSE)
+    _text(value, "format")
+    return ReceivedTranscript(
+        evidence_id=_text(value, "evidence_id"),
+        tenant_id=_text(value, "tenant_id"),
+        records=tuple(_record(record, index) for index, record in enumerate(records)),
+        record_count=count,
+        merkle_root=_text(value, "merkle_root"),
+        root_signature=_text(value, "root_signature"),
+        root_algorithm=_text(value, "root_signature_alg"),
+        root_kid=_text_or_none(value, "root_signature_kid", optional=True),
+        version=_text(value, "version"),
+    )
+
+
+def _record(value: JsonValue, index: int) -> ReceivedRecord:
+    place = f"records[{index}]"
+    if not isinstance(value, Mapping):
+        raise RemoteProtocolError(f"{place} is not an object", clause=_CLAUSE)
+    for name in ("operation", "actor_id", "actor_kind", "signed_at"):
+        _text(value, name, place)
+    for name in ("trace_id", "job_id"):
+        _text_or_none(value, name, place)
+    try:
+        core = canonical_json(core_of(value))
+    except RemoteProtocolError as error:
+        raise RemoteProtocolError(f"{place}: {error.reason}", clause=error.clause) from None
+    return ReceivedRecord(
+        id=_text(value, "id", place),
+        core=core,
+        content_hash=_text(value, "content_hash", place),
+        parent_id=_text_or_none(value, "parent_id", place, optional=True),
+        parent_hash=_text_or_none(value, "parent_hash", place),
+        signature=_text(value, "signature", place),
+        algorithm=_text(value, "signature_alg", place),
+        kid=_text_or_none(value, "signature_kid", place, optional=True),
+    )
+
+
+def _text(value: JsonObject, name: str, place: str = "") -> str:
+    text = value.get(name)
+    if not isinstance(text, str):
+        raise _malformed(name, place, "is not text")
+    if not text.isascii():
+        _check_unicode(text, name, place)
+    return text
+
+
+def _text_or_none(value: JsonObject, name: str, place: str = "", *, optional: bool = False) -> str | None:
+    if name not in value and not optional:
+        raise _malformed(name, place, "is absent")
+    if value.get(name) is None:
+        return None
+    return _text(value, name, place)
+
+
+def _check_unicode(text: str, name: str, place: str) -> None:
+    """Refuse text with half a surrogate pair, which has no UTF-8 and so no canonical form."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise _malformed(name, place, "is not Unicode text") from None
+
+
+def _malformed(name: str, place: str, fault: str) -> RemoteProtocolError:
+    return RemoteProtocolError(f"{place}.{name} {fault}" if place else f"{name} {fault}", clause=_CLAUSE)

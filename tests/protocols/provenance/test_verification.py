@@ -1,0 +1,253 @@
+"""A transcript is verified record by record, and every change of it is reported where it was made."""
+
+from typing import Any
+
+import pytest
+
+from protocols.errors import RemoteProtocolError
+from protocols.provenance import merkle
+from protocols.provenance.canonical_json import canonical_json
+from protocols.provenance.received import RECORDS_MAX, read_transcript
+from protocols.provenance.signatures import Algorithm
+from protocols.provenance.transcript import hash_text, record_message, sign_record, sign_root
+from protocols.provenance.verification import Reason, Verdict, verify
+from tests.builders.provenance_transcripts import (
+    EVIDENCE,
+    TAMPERINGS,
+    TENANT,
+    Keys,
+    Tampering,
+    cores,
+    flipped,
+    hmac_key,
+    ml_dsa_signer,
+    signed,
+    transcript,
+)
+
+BOTH = pytest.mark.parametrize("algorithm", list(Algorithm))
+
+
+def check(whole: dict[str, Any], **expected: Any) -> Verdict:
+    return verify(read_transcript(whole), Keys(), **{"tenant_id": TENANT, "evidence_id": EVIDENCE, **expected})
+
+
+def faults(verdict: Verdict) -> list[tuple[int | None, Reason]]:
+    return [(link.index, link.reason) for link in verdict.broken_links]
+
+
+@BOTH
+def test_intact_transcript_is_valid(algorithm: Algorithm) -> None:
+    verdict = check(transcript(5, algorithm))
+    assert verdict.valid
+    assert verdict.merkle_root_verified
+    assert verdict.checked_records == 5
+
+
+@BOTH
+@pytest.mark.parametrize("tampering", TAMPERINGS, ids=lambda tampering: tampering.name)
+@pytest.mark.contract("C-230", "C-237", "A-117", "S-160", "S-161")
+def test_tampering_is_reported_where_it_was_done(tampering: Tampering, algorithm: Algorithm) -> None:
+    whole = transcript(5, algorithm)
+    tampering.apply(whole)
+    verdict = check(whole)
+    assert faults(verdict) == list(tampering.faults)
+    # The name of a tenant in the header is not under the root.
+    assert verdict.merkle_root_verified is (tampering.name == "foreign_tenant")
+    for link in verdict.broken_links:
+        assert link.record_id == (None if link.index is None else whole["records"][link.index]["id"])
+
+
+@BOTH
+@pytest.mark.contract("S-160")
+def test_flip_in_any_member_of_a_record_is_reported_for_that_record(algorithm: Algorithm) -> None:
+    members = list(transcript(2, algorithm)["records"][1])
+    for member in members:
+        whole = transcript(2, algorithm)
+        value = whole["records"][1][member]
+        whole["records"][1][member] = {"added": 1} if member == "details" else flipped(value or "0")
+        found = faults(check(whole))
+        assert found, member
+        assert found[0][0] == 1, member
+
+
+@pytest.mark.contract("S-160")
+def test_member_that_was_added_or_removed_is_reported() -> None:
+    whole = transcript()
+    whole["records"][1]["added"] = 1
+    assert (1, Reason.SIGNATURE_INVALID) in faults(check(whole))
+    whole = transcript()
+    del whole["records"][1]["details"]
+    assert (1, Reason.SIGNATURE_INVALID) in faults(check(whole))
+
+
+def test_removal_of_first_and_of_last_record_is_reported() -> None:
+    whole = transcript()
+    del whole["records"][0]
+    assert faults(check(whole))[0] == (0, Reason.PARENT_MISSING)
+    whole = transcript()
+    del whole["records"][-1]
+    assert faults(check(whole)) == [(None, Reason.RECORD_COUNT_MISMATCH), (None, Reason.MERKLE_ROOT_MISMATCH)]
+
+
+def test_truncated_transcript_with_recomputed_root_has_invalid_root_signature() -> None:
+    whole = transcript()
+    del whole["records"][-1]
+    shorter = cores(4)
+    whole |= {"record_count": 4, "merkle_root": signed(shorter, hmac_key())["merkle_root"]}
+    assert faults(check(whole)) == [(None, Reason.ROOT_SIGNATURE_INVALID)]
+
+
+@pytest.mark.contract("S-160")
+def test_record_of_other_evidence_or_tenant_is_reported() -> None:
+    for foreign in (
+        signed(cores(5), hmac_key(), evidence="evd_other"),
+        signed(cores(5), hmac_key("tnt_other"), tenant="tnt_other"),
+    ):
+        whole = transcript()
+        whole["records"][3] = foreign["records"][3]
+        assert faults(check(whole)) == [(3, Reason.SIGNATURE_INVALID)]
+
+
+@pytest.mark.contract("S-163", "A-132")
+def test_whole_transcript_of_other_tenant_is_reported() -> None:
+    found = faults(check(signed(cores(3), hmac_key("tnt_other"), tenant="tnt_other")))
+    assert found[0] == (None, Reason.TENANT_MISMATCH)
+    assert [(index, Reason.SIGNATURE_INVALID) for index in range(3)] == found[1:4]
+
+
+def test_changed_header_is_reported_when_the_verifier_expects_no_identity() -> None:
+    whole = transcript(3, Algorithm.ML_DSA_65) | {"tenant_id": "tnt_other"}
+    assert faults(check(whole, tenant_id=None, evidence_id=None))[0] == (None, Reason.IDENTITY_MISMATCH)
+
+
+@pytest.mark.contract("S-161", "C-219")
+def test_relabelled_transcript_is_refused_also_when_the_signatures_have_the_length_of_the_label() -> None:
+    whole = transcript(2, Algorithm.ML_DSA_65)
+    for record in whole["records"]:
+        record |= {"signature_alg": "hmac-sha256", "signature": record["signature"][:64]}
+    whole |= {"root_signature_alg": "hmac-sha256", "root_signature": whole["root_signature"][:64]}
+    found = faults(check(whole))
+    assert found == [(0, Reason.KEY_UNKNOWN), (1, Reason.KEY_UNKNOWN), (None, Reason.ROOT_KEY_UNKNOWN)]
+
+
+@pytest.mark.contract("S-162")
+def test_inner_node_is_no_record() -> None:
+    leaves = [merkle.leaf_hash(bytes([number])) for number in range(4)]
+    inner = leaves[0] + leaves[1]
+    assert merkle.root([merkle.leaf_hash(inner), merkle.node_hash(*leaves[2:])]) != merkle.root(leaves)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"root_signature_alg": "rsa"}, Reason.ROOT_ALGORITHM_UNKNOWN),
+        ({"root_signature_kid": "other"}, Reason.ROOT_KEY_UNKNOWN),
+        ({"root_signature_kid": None}, Reason.ROOT_KEY_UNKNOWN),
+        ({"root_signature": "00"}, Reason.ROOT_SIGNATURE_MALFORMED),
+        ({"version": "2026.5"}, Reason.ROOT_SIGNATURE_INVALID),
+        ({"record_count": 6}, Reason.RECORD_COUNT_MISMATCH),
+        ({"merkle_root": "sha256:xyz"}, Reason.MERKLE_ROOT_MISMATCH),
+    ],
+)
+def test_changed_header_is_reported_for_the_whole(changes: dict[str, Any], reason: Reason) -> None:
+    assert faults(check(transcript() | changes)) == [(None, reason)]
+
+
+@pytest.mark.contract("A-118")
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"signature": "zz"}, Reason.SIGNATURE_MALFORMED),
+        ({"signature": transcript()["records"][2]["signature"].upper()}, Reason.SIGNATURE_MALFORMED),
+        ({"signature_alg": "rsa"}, Reason.ALGORITHM_UNKNOWN),
+        ({"signature_kid": None}, Reason.KEY_UNKNOWN),
+    ],
+)
+def test_unfit_signature_is_reported_with_its_reason(changes: dict[str, Any], reason: Reason) -> None:
+    whole = transcript()
+    whole["records"][2] |= changes
+    assert faults(check(whole)) == [(2, reason)]
+
+
+@pytest.mark.contract("A-129", "C-230")
+def test_content_with_another_hash_is_reported_for_its_record() -> None:
+    whole = transcript()
+    known = {record["id"]: record["content_hash"] for record in whole["records"]}
+    assert check(whole, content_hashes=known).content_checked
+    assert not check(whole).content_checked
+    known[whole["records"][1]["id"]] = "sha256:" + "f" * 64
+    assert faults(check(whole, content_hashes=known)) == [(1, Reason.CONTENT_HASH_MISMATCH)]
+
+
+@pytest.mark.contract("A-120")
+def test_older_transcript_is_the_beginning_of_the_newer_one() -> None:
+    chain = cores(5)
+    leaves = [merkle.leaf_hash(canonical_json(core)) for core in chain]
+    older = signed(chain[:3], hmac_key())
+    assert check(older).valid
+    proof = merkle.consistency_proof(leaves, 3)
+    assert older["merkle_root"] == hash_text(merkle.root(leaves[:3]))
+    assert merkle.is_consistent(3, merkle.root(leaves[:3]), 5, merkle.root(leaves), proof)
+
+
+@pytest.mark.contract("A-118", "S-164", "C-238")
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda whole: whole.pop("merkle_root"),
+        lambda whole: whole.update(records={}),
+        lambda whole: whole.update(records=[1]),
+        lambda whole: whole.update(record_count=True),
+        lambda whole: whole.update(format=None),
+        lambda whole: whole.update(tenant_id="\ud800"),
+        lambda whole: whole["records"][0].pop("parent_hash"),
+        lambda whole: whole["records"][0].update(trace_id=7),
+        lambda whole: whole["records"][0].update(details=2**60),
+        lambda whole: whole.update(records=whole["records"] * (RECORDS_MAX // 5 + 1)),
+    ],
+)
+def test_malformed_transcript_is_refused(change: Any) -> None:
+    whole = transcript()
+    change(whole)
+    with pytest.raises(RemoteProtocolError):
+        read_transcript(whole)
+
+
+@pytest.mark.contract("S-164")
+def test_deep_value_is_refused() -> None:
+    deep: Any = 1
+    for _ in range(50_000):
+        deep = [deep]
+    whole = transcript()
+    whole["records"][0]["details"] = deep
+    with pytest.raises(RemoteProtocolError, match="deeper"):
+        read_transcript(whole)
+
+
+def test_transcript_that_lacks_our_additions_is_well_formed() -> None:
+    whole = transcript()
+    for name in ("record_count", "root_signature_kid"):
+        del whole[name]
+    for record in whole["records"]:
+        del record["parent_id"], record["signature_kid"]
+    assert not check(whole).valid
+
+
+@pytest.mark.contract("A-114", "C-219")
+def test_signed_bytes_are_the_canonical_json_of_the_record_in_its_transcript() -> None:
+    core = cores(1)[0]
+    message = record_message(canonical_json(core), tenant_id='t"é', evidence_id="e", algorithm="a", kid="k")
+    fields = {"core": core, "tenant_id": 't"é', "evidence_id": "e", "signature_alg": "a", "signature_kid": "k"}
+    assert message == canonical_json(fields)
+
+
+def test_each_key_signs_a_record_once() -> None:
+    signatures = sign_record(cores(1)[0], [hmac_key(), ml_dsa_signer()], tenant_id=TENANT, evidence_id=EVIDENCE)
+    assert [signature.algorithm for signature in signatures] == list(Algorithm)
+
+
+def test_root_and_record_signatures_are_apart() -> None:
+    key = hmac_key()
+    root = sign_root(bytes(32), key, tenant_id=TENANT, evidence_id=EVIDENCE, record_count=1)
+    assert not key.verify(b"argus.prov.record.v1", b"", root.value)
