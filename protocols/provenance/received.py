@@ -14,7 +14,7 @@ from protocols.provenance.transcript import core_of
 
 RECORDS_MAX = 10_000
 TRANSCRIPT_BYTES_MAX = 8 * 2**20
-"""Size of a transcript as JSON text; whoever reads the text enforces it."""
+"""Greatest size of a transcript as JSON text. The reader of the text enforces it."""
 _CLAUSE = "contract matrix A-118"
 
 

@@ -28,7 +28,7 @@ SIGNATURE_MEMBERS = ("signature", "signature_alg", "signature_kid")
 
 
 class Operation(StrEnum):
-    """What was done with the evidence (contract matrix A-130)."""
+    """Operation on evidence (contract matrix A-130)."""
 
     CREATE = "evidence.create"
     READ = "evidence.read"

@@ -6,7 +6,7 @@ the next one does not match, but only the changed record is named, since its own
 in the number of records, and each signature is checked once.
 
 What a transcript cannot show is for others: whether it is the latest (the cloud knows), and whether the content still
-has the hash that the records state (whoever holds the content passes `content_hashes`).
+has the hash that the records state (a caller that has the content passes `content_hashes`).
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ from protocols.provenance.transcript import HASH_PREFIX, hash_text, join_message
 
 
 class Reason(StrEnum):
-    """Why a record, or the transcript as a whole, is not verified."""
+    """Reason why a record, or the transcript as a whole, is not verified."""
 
     SIGNATURE_INVALID = "signature_invalid"
     """A signed member of the record was changed, or its signature, or it belongs to another evidence or tenant."""
@@ -64,7 +64,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BrokenLink:
-    """One fault. `record_id` and `index` (from 0) are those of the record, None if it concerns the whole transcript."""
+    """A fault. `record_id` and `index` (from 0) are those of the record, None if it concerns the whole transcript."""
 
     record_id: str | None
     reason: Reason
