@@ -43,7 +43,6 @@ PACKAGES = (
     "cloud.work.exports",
     "cloud.work.enrichment",
     "cloud.work.imports",
-    "cloud.work.provenance",
     "cloud.partners.webhooks",
     "cloud.partners.tracing",
     "cloud.partners.graphql",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.tidy.sources import ROOT, python_files
 
-PACKAGES = ("protocols", "gateway", "cloud", "simulators")
+PACKAGES = ("protocols", "gateway", "cloud", "sdk", "simulators")
 _METHODS = frozenset({"match", "fullmatch", "search", "sub", "subn", "split", "findall", "finditer"})
 
 

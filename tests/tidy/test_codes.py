@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.tidy.sources import ROOT, python_files
 
-SCOPE = ("protocols", "gateway", "cloud", "simulators")
+SCOPE = ("protocols", "gateway", "cloud", "sdk", "simulators")
 TABLES = ROOT / "protocols" / "ieee11073" / "nomenclature"
 
 

@@ -10,7 +10,7 @@ FUNCTION_LINES_MAX = 60
 """Limit of lines of code in a function's body. The signature does not count, since a command lists its options
 there."""
 
-_OURS = ("protocols", "gateway", "cloud", "simulators")
+_OURS = ("protocols", "gateway", "cloud", "sdk", "simulators")
 _MIGRATIONS = "cloud/foundation/db/migrations"
 # Modules loaded without an import: nomenclature tables, alembic's entry point and its revisions.
 _COLLECTED = re.compile(rf"/terms_[a-z0-9_]+\.py$|{_MIGRATIONS}/|/__main__\.py$|/__init__\.py$")

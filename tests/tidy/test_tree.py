@@ -16,7 +16,7 @@ CODE_LINES_MAX = 400
 _TABLES = re.compile(r"/terms_[a-z0-9_]+\.py$")
 _MODULE_DOCSTRING = re.compile(r'(?:#.*\n|\s)*+r?"""\S')
 _VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "base"}
-_OURS = ("protocols", "gateway", "cloud", "simulators")
+_OURS = ("protocols", "gateway", "cloud", "sdk", "simulators")
 
 
 def _shown(path: Path) -> str:

@@ -1,0 +1,119 @@
+"""Read the files that the program is given: a transcript, published keys, contents of the evidence.
+
+JSON is read strictly: an object that has a member twice is refused, since two readers would see two documents.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from protocols.errors import RemoteProtocolError
+from protocols.provenance.prov_o import is_document, read_document
+from protocols.provenance.received import TRANSCRIPT_BYTES_MAX, ReceivedTranscript, read_transcript
+from protocols.provenance.signatures import Algorithm, MlDsaPublicKey, VerifyKey
+from protocols.provenance.transcript import hash_text
+
+FILE_BYTES_MAX = 4 * TRANSCRIPT_BYTES_MAX
+"""Size of a file. The JSON-LD form is larger than the transcript inside it, and indentation adds to both."""
+KEYS_BYTES_MAX = 2**20
+"""Size of a file of keys: about 350 keys."""
+_CHUNK_BYTES = 2**20
+
+
+class FileUnusable(Exception):
+    """A file cannot be used. The message says which one, why, and what to do."""
+
+
+class PublishedKeys:
+    """The keys of a file in the form of `/.well-known/provenance-keys/ml-dsa-65` (`protocols` VerifyKeys)."""
+
+    def __init__(self, keys: Mapping[str, MlDsaPublicKey]) -> None:
+        self._keys = keys
+
+    def find(self, algorithm: Algorithm, kid: str) -> VerifyKey | None:
+        """Return the ML-DSA-65 key with this identifier. There is never one of HMAC, whose keys are secret."""
+        return self._keys.get(kid) if algorithm is Algorithm.ML_DSA_65 else None
+
+
+def load_transcript(path: str) -> tuple[ReceivedTranscript, bool | None]:
+    """Read a transcript in JSON or JSON-LD form from a file, `-` for standard input.
+
+    Return it, and whether its PROV-O graph states the same, None if it has no graph. Raises `FileUnusable`.
+    """
+    value = _load_json(path, FILE_BYTES_MAX)
+    try:
+        if not is_document(value):
+            return read_transcript(value), None
+        transcript, graph_matches = read_document(value)
+        return read_transcript(transcript), graph_matches
+    except RemoteProtocolError as error:
+        raise FileUnusable(f"{path} is no transcript of evidence: {error.reason}.") from None
+
+
+def load_keys(path: str) -> PublishedKeys:
+    """Read published keys from a file. Raises `FileUnusable`."""
+    value = _load_json(path, KEYS_BYTES_MAX)
+    entries = value.get("keys") if isinstance(value, dict) else None
+    if not isinstance(entries, list):
+        raise FileUnusable(
+            f"{path} has no list `keys`. Save /.well-known/provenance-keys/ml-dsa-65 of the cloud to it."
+        )
+    keys = {}
+    for entry in entries:
+        if not isinstance(entry, dict) or entry.get("alg") != Algorithm.ML_DSA_65:
+            continue
+        kid, text = entry.get("kid"), entry.get("public_key")
+        try:
+            keys[str(kid)] = MlDsaPublicKey(base64.b64decode(str(text), validate=True))
+        except (binascii.Error, ValueError, RemoteProtocolError):
+            raise FileUnusable(f"{path}: the key {kid} is not an ML-DSA-65 key in base64.") from None
+    if not keys:
+        raise FileUnusable(f"{path} has no ML-DSA-65 key. Save /.well-known/provenance-keys/ml-dsa-65 to it.")
+    return PublishedKeys(keys)
+
+
+def content_hash(path: str) -> str:
+    """Return the SHA-256 of a file in the form of `content_hash`. Raises `FileUnusable`."""
+    digest = hashlib.sha256()
+    try:
+        with Path(path).open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                digest.update(chunk)
+    except OSError as error:
+        raise FileUnusable(f"{path} cannot be read: {error.strerror}.") from None
+    return hash_text(digest.digest())
+
+
+def _load_json(path: str, bytes_max: int) -> Any:
+    try:
+        if path == "-":
+            text = sys.stdin.buffer.read(bytes_max + 1)
+        else:
+            with Path(path).open("rb") as file:
+                text = file.read(bytes_max + 1)
+    except OSError as error:
+        raise FileUnusable(f"{path} cannot be read: {error.strerror}.") from None
+    if len(text) > bytes_max:
+        raise FileUnusable(f"{path} is larger than {bytes_max} bytes, so it is not read.")
+    try:
+        return json.loads(text, object_pairs_hook=_object, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise FileUnusable(f"{path} has objects or lists inside each other too deeply.") from None
+    except ValueError as error:
+        raise FileUnusable(f"{path} is not JSON: {error}.") from None
+
+
+def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(members)
+    if len(found) != len(members):
+        raise ValueError("an object has a member twice")
+    return found
+
+
+def _refuse_constant(text: str) -> Any:
+    raise ValueError(f"{text} is not a number of JSON")
