@@ -1,1 +1,1 @@
-"""What integrators and experts use beside the cloud: the program `argus-verify` and the published test vectors."""
+"""Parts for integrators and experts beside the cloud: the program `argus-verify` and the published test vectors."""

@@ -29,6 +29,8 @@ def canonical_json(value: JsonValue) -> bytes:
         return rfc8785.dumps(value)  # type: ignore[arg-type]
     except rfc8785.CanonicalizationError as error:
         raise RemoteProtocolError(f"the value has no canonical form: {error}", clause="RFC 8785 3.2") from None
+    except UnicodeEncodeError:  # the library does not catch this one for the names of members
+        raise RemoteProtocolError("a name has half a surrogate pair", clause="RFC 8785 3.2.2.2") from None
 
 
 def check_depth(value: JsonValue, depth_max: int = DEPTH_MAX) -> None:

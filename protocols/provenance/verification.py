@@ -82,7 +82,7 @@ class Verdict:
 
     @property
     def valid(self) -> bool:
-        """Whether the transcript is intact."""
+        """True if the transcript is intact."""
         return not self.broken_links
 
 

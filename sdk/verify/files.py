@@ -26,7 +26,7 @@ _CHUNK_BYTES = 2**20
 
 
 class FileUnusable(Exception):
-    """A file cannot be used. The message says which one, why, and what to do."""
+    """A file cannot be used. The message names it, the reason, and the remedy."""
 
 
 class PublishedKeys:

@@ -1,4 +1,4 @@
-"""Say what a check found: as text for a reader who knows no cryptography, and as JSON for programs."""
+"""Report a check: as text for a reader who knows no cryptography, and as JSON for programs."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -103,6 +103,8 @@ def as_text(finding: Finding) -> Iterator[str]:
         yield "and its signature are valid."
     elif finding.outcome == "unverifiable":
         yield from _advice(transcript)
+        yield ""
+        yield from _faults(finding)
     else:
         yield from _faults(finding)
 

@@ -1,0 +1,151 @@
+"""`argus-verify` checks a transcript from a file, with published keys, without a network and without the cloud."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from sdk.verify import files
+from sdk.verify.command import app
+from tests.builders.provenance_vectors import FOLDER
+
+KEYS = str(FOLDER / "keys.json")
+EXPECTED: dict[str, Any] = json.loads((FOLDER / "expected.json").read_text())
+INTACT = FOLDER / "transcripts" / "intact-ml-dsa-65.json"
+
+
+def run(*words: str | Path, text: str | None = None) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words], input=text)
+
+
+def saved(folder: Path, value: Any) -> Path:
+    path = folder / "file.json"
+    path.write_text(value if isinstance(value, str) else json.dumps(value))
+    return path
+
+
+@pytest.mark.parametrize("name", [name for name in EXPECTED if "hmac" not in name])
+@pytest.mark.contract("C-233", "C-235", "C-247", "A-119", "S-160")
+def test_published_transcript_is_reported_as_expected(name: str) -> None:
+    names = ("--evidence", "evd_test", "--tenant", "tnt_test")
+    found = run(FOLDER / "transcripts" / name, "--keys", KEYS, "--json", *names)
+    report = json.loads(found.stdout)
+    assert report["valid"] is EXPECTED[name]["valid"]
+    assert report["broken_links"] == EXPECTED[name]["broken_links"]
+    assert report["graph"] == ("matches" if name.endswith("ld") else "absent")
+    # A changed identifier of a key looks the same as a key that the reader lacks.
+    assert found.exit_code == (0 if report["valid"] else 3 if name == "tampered-key_id.json" else 1)
+
+
+def test_text_names_the_changed_record_in_words() -> None:
+    found = run(FOLDER / "transcripts" / "tampered-value.json", "--keys", KEYS)
+    assert found.stdout.startswith("NOT INTACT.")
+    assert "Record 3 (01JTEST0000000000000000002): The signature does not fit. The record was changed" in found.stdout
+    assert found.exit_code == 1
+    assert run(INTACT, "--keys", KEYS).stdout.startswith("INTACT.")
+
+
+@pytest.mark.contract("C-235")
+def test_absent_keys_and_secret_keys_are_no_verification() -> None:
+    hmac = run(FOLDER / "transcripts" / "intact-hmac-sha256.json", "--keys", KEYS)
+    assert hmac.exit_code == 3
+    assert hmac.stdout.startswith("NOT VERIFIED.")
+    assert "algorithm=ml-dsa-65" in hmac.stdout
+    without = run(INTACT)
+    assert without.exit_code == 3
+    assert "--keys" in without.stdout
+
+
+def test_transcript_of_other_evidence_than_expected_is_reported() -> None:
+    found = run(INTACT, "--keys", KEYS, "--evidence", "evd_other", "--json")
+    assert json.loads(found.stdout)["broken_links"][0]["reason"] == "evidence_mismatch"
+
+
+@pytest.mark.contract("A-129")
+def test_content_is_compared_with_the_record(tmp_path: Path) -> None:
+    content = tmp_path / "content"
+    content.write_bytes(b"other")
+    record = json.loads(INTACT.read_text())["records"][1]["id"]
+    found = run(INTACT, "--keys", KEYS, "--content", f"{record}={content}", "--json")
+    report = json.loads(found.stdout)
+    assert report["content"] == "checked"
+    assert report["broken_links"] == [{"record_id": record, "index": 1, "reason": "content_hash_mismatch"}]
+
+
+@pytest.mark.contract("A-119", "C-215")
+def test_changed_graph_is_reported_though_the_transcript_in_it_is_intact(tmp_path: Path) -> None:
+    document = json.loads((FOLDER / "transcripts" / "intact-ml-dsa-65.jsonld").read_text())
+    document["@context"][1]["prov"] = "urn:other:"
+    found = run(saved(tmp_path, document), "--keys", KEYS, "--json")
+    assert json.loads(found.stdout)["broken_links"] == [{"record_id": None, "index": None, "reason": "graph_mismatch"}]
+
+
+def test_transcript_is_read_from_standard_input() -> None:
+    assert run("-", "--keys", KEYS, text=INTACT.read_text()).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("{", "not JSON"),
+        ("[" * 100_000, "too deeply"),
+        ('{"a": 1, "a": 2}', "member twice"),
+        ('{"a": NaN}', "not a number"),
+        ("{}", "records is not a list"),
+        ('{"@graph": 1}', "no argus:transcript"),
+        ('{"@graph": [{"argus:transcript": {"@value": {"records": 1}}}]}', "records is not a list"),
+    ],
+)
+@pytest.mark.contract("S-164")
+def test_unusable_transcript_is_refused_with_the_reason(tmp_path: Path, text: str, fault: str) -> None:
+    found = run(saved(tmp_path, text), "--keys", KEYS)
+    assert found.exit_code == 2
+    assert fault in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("keys", "fault"),
+    [
+        ({"keys": [{"kid": "k", "alg": "ml-dsa-65", "public_key": "AAAA"}]}, "the key k is not"),
+        ({"keys": [{"kid": "k", "alg": "other", "public_key": "AAAA"}]}, "no ML-DSA-65 key"),
+        ({}, "no list `keys`"),
+    ],
+)
+def test_unusable_keys_are_refused_with_the_reason(tmp_path: Path, keys: Any, fault: str) -> None:
+    found = run(INTACT, "--keys", saved(tmp_path, keys))
+    assert found.exit_code == 2
+    assert fault in found.stderr
+
+
+def test_file_over_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "FILE_BYTES_MAX", 100)
+    found = run(INTACT, "--keys", KEYS)
+    assert found.exit_code == 2
+    assert "larger than 100 bytes" in found.stderr
+
+
+def test_names_in_a_transcript_cannot_control_the_terminal(tmp_path: Path) -> None:
+    whole = json.loads(INTACT.read_text()) | {"evidence_id": "\x1b[2Jevd" + "x" * 500}
+    found = run(saved(tmp_path, whole), "--keys", KEYS)
+    assert "\x1b" not in found.stdout
+    assert "x" * 200 not in found.stdout
+
+
+@pytest.mark.contract("C-234")
+def test_program_loads_no_network_and_nothing_of_the_cloud() -> None:
+    code = """
+import sys
+sys.addaudithook(lambda event, _: sys.exit(event) if event.startswith("socket.") else None)
+from sdk.verify.command import app
+app([sys.argv[1], "--keys", sys.argv[2]], standalone_mode=False)
+print(sorted({name.partition(".")[0] for name in sys.modules} & {"cloud", "gateway", "aiohttp", "asyncio"}))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(INTACT), KEYS], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.startswith("INTACT.")
+    assert done.stdout.splitlines()[-1] == "[]"
