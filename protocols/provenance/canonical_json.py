@@ -26,7 +26,7 @@ def canonical_json(value: JsonValue) -> bytes:
     check_depth(value)
     try:
         # The library takes plain dicts and lists, which is what a parser of JSON returns.
-        return rfc8785.dumps(value)  # type: ignore[arg-type]
+        return rfc8785.dumps(value)
     except rfc8785.CanonicalizationError as error:
         raise RemoteProtocolError(f"the value has no canonical form: {error}", clause="RFC 8785 3.2") from None
     except UnicodeEncodeError:  # the library does not catch this one for the names of members

@@ -55,14 +55,6 @@ class Signer(Protocol):
         ...
 
 
-class TenantSigners(Protocol):
-    """The keys with which the records of a tenant are signed."""
-
-    def of_tenant(self, tenant_id: str) -> tuple[Signer, ...]:
-        """Return the current key of each algorithm: HMAC-SHA-256 first, then ML-DSA-65."""
-        ...
-
-
 class VerifyKey(Protocol):
     """A key that checks signatures of one algorithm."""
 
