@@ -1,6 +1,6 @@
 """Write the test vectors of transcripts that integrators use: `python -m tests.builders.provenance_vectors`.
 
-The answers of standards (`rfc8785.json`, `rfc9162.json`, `fips204.json`) are kept by hand. These are made: the signed
+The known results of standards (`rfc8785.json`, `rfc9162.json`, `fips204.json`) are kept by hand. These are made: the signed
 bytes of a record and a root, and whole transcripts, intact and after each kind of tampering.
 """
 
@@ -84,7 +84,7 @@ def transcripts() -> dict[str, Any]:
 
 
 def expected() -> dict[str, Any]:
-    """What a verifier must find in each transcript if it expects the tenant and evidence of `signed_bytes.json`."""
+    """The result of each transcript for a verifier that expects the tenant and evidence of `signed_bytes.json`."""
     faults = {f"tampered-{one.name}.json": one.faults for one in TAMPERINGS}
     return {
         name: {

@@ -1,4 +1,4 @@
-"""The published test vectors are current, and our own code gives what they and the standards' known answers say."""
+"""The published test vectors are current, and our own code gives their values and those of the standards."""
 
 import json
 import struct
