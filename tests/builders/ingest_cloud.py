@@ -23,6 +23,7 @@ from cloud.foundation.objects import ObjectStore
 from cloud.foundation.tracing import Spans
 from cloud.foundation.viewer import Actor
 from cloud.vehicles.fleet import Fleet
+from cloud.vehicles.ingest.delivery_group import Group, joined
 from cloud.vehicles.ingest.group import GroupWriter
 from cloud.vehicles.ingest.limits import IngestSettings
 from cloud.vehicles.ingest.numerics_packing import NumericsPacker
@@ -30,7 +31,7 @@ from cloud.vehicles.ingest.quotas import QuotaBook
 from cloud.vehicles.ingest.service import Ingest
 from cloud.vehicles.ingest.settings import IngestSection
 from cloud.vehicles.ingest.source import BatchDelivery, Delivery, DueAck, StatusDelivery
-from cloud.vehicles.ingest.staging import Stage, acks_of
+from cloud.vehicles.ingest.staging import Stage
 from cloud.vehicles.ingest.take_up import TakeUp
 from cloud.vehicles.ingest.waveform_packing import WaveformPacker
 from protocols.uplink.acks import Ack
@@ -197,14 +198,17 @@ class CloudUnderTest:
         before = len(self.handover.acks)
         for group in await self.ingest.open([self.handover.delivery(one) for one in arrivals]):
             self.stage.admit(group)
-            queued = self.stage.take_queued()
-            if queued.opened and await self.stage.make_durable(queued):
-                await self.handover.acknowledge(acks_of(queued.opened))
-            if group.deliveries:
-                if self.stage.concerns(group):
-                    await self.ingest.settle()
-                await self.ingest.write(group, self.handover)
+            await self.stage.turn(self._send, self._write_at_once)
+            await self._write_at_once(group)
         return [ack for _, ack in self.handover.acks[before:]]
+
+    async def _send(self, acks_due: Sequence[DueAck]) -> None:
+        await self.handover.acknowledge(acks_due)
+
+    async def _write_at_once(self, group: Group) -> None:
+        packed = await self.ingest.pack(group.take(Lane.WAVEFORM))
+        if group.deliveries or packed.deliveries:
+            await self.ingest.write(joined([group, packed]), self.handover)
 
     async def rows(self, table: Table, *conditions: ColumnElement[bool]) -> Sequence[Any]:
         """Return the rows of a table that meet all conditions, in the order of the primary key."""

@@ -32,6 +32,11 @@ class Group:
     def envelope_bytes(self) -> int:
         return sum(len(one.octets) for one in self.deliveries)
 
+    @property
+    def is_staged(self) -> bool:
+        """Return whether the batches are durable and acknowledged: all of a group are, or none."""
+        return bool(self.opened) and self.opened[0].staged_at_us is not None
+
     def take(self, *lanes: Lane) -> "Group":
         """Remove what came by these lanes (numbered streams of batches), and return it as a group."""
         taken = Group(
@@ -45,6 +50,17 @@ class Group:
         self.deliveries = [one for one in self.deliveries if not _came_by(one, lanes)]
         self.observations -= taken.observations
         return taken
+
+    def extract(self, batches: Sequence[Opened]) -> "Group":
+        """Remove these batches of the group with their deliveries, and return them as a group."""
+        chosen = {id(one) for one in batches}
+        deliveries = {id(one.delivery) for one in batches}
+        extracted = Group(opened=list(batches), deliveries=[one for one in self.deliveries if id(one) in deliveries])
+        extracted.observations = sum(map(rows_of, batches))
+        self.opened = [one for one in self.opened if id(one) not in chosen]
+        self.deliveries = [one for one in self.deliveries if id(one) not in deliveries]
+        self.observations -= extracted.observations
+        return extracted
 
     def parts(self) -> "list[Group]":
         """Return the batches and statuses as groups of at most `PART_MEMBERS_MAX`, in their order and without the

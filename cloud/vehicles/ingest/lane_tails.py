@@ -56,6 +56,10 @@ class LaneTails:
         tail.through, tail.hash = one.batch.sequence, one.hash
         return True
 
+    def knows(self, key: LaneKey) -> bool:
+        """Return whether the end of a lane is known: all batches up to it are durable."""
+        return key in self._tails
+
     def forget(self, keys: Iterable[LaneKey]) -> None:
         """Let the next batches of these lanes be written at once."""
         for key in keys:

@@ -33,7 +33,7 @@ from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.errors import DomainError
 from cloud.foundation.ids import Ids
-from cloud.foundation.objects import ObjectStore, StoredObject
+from cloud.foundation.objects import ObjectStore, ObjectStoreUnavailable, StoredObject
 from cloud.foundation.retention import DAY_US
 from cloud.vehicles.custody import LinkState
 from cloud.vehicles.ingest.opening import Opened, PackedPlace
@@ -42,6 +42,8 @@ from protocols.uplink.lanes import Lane
 log = structlog.get_logger()
 
 MINUTE_US = 60_000_000
+PUT_S_MAX = 5.0
+"""Longest time for which a group waits for its object. Other numerics, and readers, may wait for the group."""
 VALUES_LEAST = 4
 """Values of a channel and minute on average, from which on minute rows are written at once. A minute row takes about as
 much as one single row and a half with their places in the indexes, and a few bytes for each value."""
@@ -74,12 +76,18 @@ class NumericsPacker:
         for run in _runs_of(due):
             of_tenants[run[0].gateway.tenant_id].append(run)
         places: dict[int, PackedPlace] = {}
-        for tenant_id, runs in sorted(of_tenants.items()):
-            # In a thread, since the compression takes some 20 ms.
-            packed = await asyncio.to_thread(pack_groups, tenant_id, now_us, [_to_pack(run) for run in runs])
-            made = await self._put(tenant_id, packed.data, now_us)
-            for run, (position, size_bytes) in zip(runs, packed.places, strict=True):
-                places.update({id(one): PackedPlace(made, position, size_bytes, len(run)) for one in run})
+        put: list[WaveformObject] = []
+        try:
+            for tenant_id, runs in sorted(of_tenants.items()):
+                # In a thread, since the compression takes some 20 ms.
+                packed = await asyncio.to_thread(pack_groups, tenant_id, now_us, [_to_pack(run) for run in runs])
+                put.append(made := await self._put(tenant_id, packed.data, now_us))
+                for run, (position, size_bytes) in zip(runs, packed.places, strict=True):
+                    places.update({id(one): PackedPlace(made, position, size_bytes, len(run)) for one in run})
+        except BaseException:
+            for unused in put:  # none of the batches gets a place
+                await asyncio.shield(self._abandon(unused.stored.name))
+            raise
         return [one if (place := places.get(id(one))) is None else replace(one, packed=place) for one in opened]
 
     async def _put(self, tenant_id: str, data: bytes, now_us: int) -> WaveformObject:
@@ -90,9 +98,12 @@ class NumericsPacker:
         async with self._database.transaction() as tx:
             await self._announced.announce(tx, made)
         try:
-            await self._objects.put(name, data)
-        except BaseException:
+            async with asyncio.timeout(PUT_S_MAX):
+                await self._objects.put(name, data)
+        except BaseException as error:
             await asyncio.shield(self._abandon(name))
+            if isinstance(error, TimeoutError):
+                raise ObjectStoreUnavailable from None
             raise
         return made
 

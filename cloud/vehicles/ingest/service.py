@@ -54,6 +54,7 @@ from cloud.vehicles.ingest.staged_writing import StagedWriter
 from cloud.vehicles.ingest.staging import Stage
 from cloud.vehicles.ingest.status import StatusKeeper, open_status
 from cloud.vehicles.ingest.waveform_packing import WaveformPacker
+from protocols.uplink.lanes import Lane
 from protocols.waits import doubled_s
 
 log = structlog.get_logger()
@@ -124,7 +125,7 @@ class Ingest:
     async def run(self, source: BatchSource, sender: AckSender) -> None:
         """Receive, write and acknowledge until cancelled; then finish and acknowledge the current group."""
         ready: asyncio.Queue[Group] = asyncio.Queue(maxsize=1)
-        live = LiveQueue(self._settings, None if self._packer is None else self._pack)
+        live = LiveQueue(self._settings, None if self._packer is None else self.pack)
         if self._staged is not None:
             await self._or_log(self._staged.settle)
 
@@ -154,13 +155,14 @@ class Ingest:
                 if of_live_lanes.deliveries:
                     await self._let_go(await live.put(of_live_lanes))
 
-    async def _pack(self, waveforms: Group) -> Group:
-        """Put waveforms into objects; return them. If the object store stays unavailable, let them go and return an
-        empty group."""
+    async def pack(self, waveforms: Group) -> Group:
+        """Put waveforms into objects; return them. First write the rows of staged ones that precede them. If the object
+        store stays unavailable, let them go and return an empty group."""
         assert self._packer is not None
         attempt = 0
         while True:
             try:
+                await self._write_staged_before(waveforms)
                 waveforms.opened = await self._packer.pack(waveforms.opened)
             except ObjectStoreUnavailable as error:
                 if attempt + 1 == OBJECT_ATTEMPTS_MAX:
@@ -178,6 +180,8 @@ class Ingest:
         """Drop waveforms for which there is no room. Their gateways get no acknowledgement and resend them."""
         if group.deliveries:
             log.warning("ingest.waveforms_let_go", batches=len(group.opened))
+        if self._stage is not None:
+            self._stage.let_go(group)
         for delivery in group.deliveries:
             await delivery.accept()
 
@@ -244,7 +248,6 @@ class Ingest:
     async def _write_groups(self, next_group: Callable[[], Awaitable[Group]], sender: AckSender) -> None:
         while True:
             group = await next_group()
-            await self._write_staged_before(group)
             writing = asyncio.ensure_future(self.write(group, sender))
             try:
                 await asyncio.shield(writing)
@@ -255,13 +258,26 @@ class Ingest:
                 raise
 
     async def _write_staged_before(self, group: Group) -> None:
-        """Write the rows of staged batches before a group that is judged by them: those of its lanes, and before the
-        first status of a gateway those that another process has staged."""
-        if self._stage is None or self._staged is None or not self._settings.stage_s:
+        """Write the rows of staged batches before a group that is judged by them. With waveforms that are not packed it
+        waits for the object store, as those do, and may raise `ObjectStoreUnavailable`. Before the first status of a
+        gateway, also write the rows of what another process has staged."""
+        if self._stage is None or self._staged is None:
             return
-        if self._stage.concerns(group):
-            await self._or_log(self._staged.flush)
-        if not all(map(self._stage.knows, group.statuses)):
+        has_waveforms = any(one.batch.lane is Lane.WAVEFORM and one.packed is None for one in group.opened)
+        attempt = 0
+        while keys := self._stage.unwritten.lanes_before(group):
+            try:
+                if has_waveforms:
+                    await self._staged.flush(keys)
+                else:
+                    await self._staged.flush_numerics(keys)
+            except ObjectStoreUnavailable:
+                raise
+            except _AWAY as error:
+                attempt = await self._wait(attempt, error)
+            else:
+                break
+        if self._settings.stage_s and not all(map(self._stage.knows, group.statuses)):
             await self._or_log(self._staged.settle_others)
 
     async def _or_log(self, write: Callable[[], Awaitable[None]]) -> None:
@@ -273,9 +289,10 @@ class Ingest:
             log.warning("ingest.staged_not_written", code=error.code)
 
     async def write(self, group: Group, sender: AckSender) -> None:
-        """Write a group of batches, send the acknowledgements to their gateways, and then accept the deliveries, which
-        the broker may then delete."""
+        """Write a group of batches, and before it the staged batches that precede them. Send the acknowledgements to
+        their gateways, and then accept the deliveries, which the broker may then delete."""
         try:
+            await self._write_staged_before(group)
             acks_due = await self._durable(group)
         except ObjectStoreUnavailable:
             log.warning("ingest.waveforms_let_go", batches=len(group.opened))
@@ -356,8 +373,9 @@ class Ingest:
 
     async def _until_available(self, group: Group, *, slow_max: int | None = None) -> list[DueAck]:
         """Write a group, and retry while the database is unavailable. Raises the errors that the group itself causes,
-        `ObjectStoreUnavailable` after `OBJECT_ATTEMPTS_MAX` attempts, and `TransactionTooSlow` after `slow_max` slow
-        ones. `slow_max` None retries without limit, for a group that cannot be made smaller."""
+        `ObjectStoreUnavailable` after `OBJECT_ATTEMPTS_MAX` attempts (staged batches: after one), and
+        `TransactionTooSlow` after `slow_max` slow ones. `slow_max` None retries without limit, for a group that cannot
+        be made smaller."""
         attempt = rivalries = slow = 0
         while True:
             try:
@@ -367,7 +385,9 @@ class Ingest:
                     slow += 1
                     if slow == slow_max:
                         raise
-                if isinstance(error, ObjectStoreUnavailable) and attempt + 1 >= OBJECT_ATTEMPTS_MAX:
+                if isinstance(error, ObjectStoreUnavailable) and (
+                    group.is_staged or attempt + 1 >= OBJECT_ATTEMPTS_MAX
+                ):
                     raise
                 attempt = await self._wait(attempt, error)
             except ConstraintViolated:
@@ -379,12 +399,11 @@ class Ingest:
     async def _write_once(self, group: Group) -> list[DueAck]:
         if self._packer is not None and not group.is_held:
             group.opened = await self._packer.pack(group.opened)
-            if self._numerics is not None:
-                group.opened = await self._numerics.pack(group.opened)
+            await self._pack_numerics(group)
         async with self._database.transaction() as tx:
             written = await self._writer.write(tx, group.opened, group.refused)
             if group.statuses:
-                staged = {} if self._stage is None else self._stage.ends()
+                staged = {} if self._stage is None else self._stage.unwritten.ends()
                 acks = await self._statuses.keep(tx, group.statuses, staged)
                 written.acks.extend(DueAck(gateway.tenant_id, gateway.id, ack) for gateway, ack in acks)
         self._writer.numbers.learn(written.learned)
@@ -395,6 +414,16 @@ class Ingest:
                 self._spans.record(batch_span(one, stored_at_us))
         _log_written(written, group)
         return written.acks
+
+    async def _pack_numerics(self, group: Group) -> None:
+        """Put staged numerics into objects. They are written without while the object store is not available."""
+        if self._numerics is None or self._stage is None or self._stage.outage.lasts:
+            return
+        try:
+            group.opened = await self._numerics.pack(group.opened)
+        except ObjectStoreUnavailable as error:
+            self._stage.outage.begin()
+            log.warning("ingest.numerics_unpacked", batches=len(group.opened), code=error.code)
 
     async def _wait(self, attempt: int, error: DomainError) -> int:
         """Wait a random time up to a limit that doubles with each attempt (full jitter), so that workers do not retry

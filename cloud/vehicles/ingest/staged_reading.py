@@ -10,6 +10,7 @@ from cloud.foundation.objects import ListedObject, ObjectDamaged, ObjectMissing,
 from cloud.vehicles.fleet import FormerKey, GatewayAccess, GatewayDirectory, GatewayName, RegisteredGateway
 from cloud.vehicles.ingest.opening import Opened, open_delivery
 from cloud.vehicles.ingest.source import BatchDelivery
+from cloud.vehicles.ingest.staged_envelopes import StagedEnvelope
 from cloud.vehicles.ingest.staged_object import STAGED, STAGED_BYTES_MAX, StagedBatch, StagedObject, decode_staged
 
 log = structlog.get_logger()
@@ -17,11 +18,11 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class FoundObject:
-    """A staged object of another process. `opened` are its batches, and `unfit` the number of those that cannot be
-    opened: their gateway is not registered any more, or they are not of this gateway."""
+    """A staged object of another process, with its batches. `unfit` is the number of those that cannot be opened: their
+    gateway is not registered any more, or they are not of this gateway."""
 
     name: str
-    opened: Sequence[Opened]
+    batches: Sequence[StagedEnvelope]
     unfit: int
 
 
@@ -62,17 +63,16 @@ class StagedReader:
         async with self._database.read() as tx:
             gateways = await self._directory.find_all(tx, names)
             former = {key: await self._directory.former_keys(tx, one) for key, one in gateways.items()}
-        opened = [
-            found
+        found = [
+            StagedEnvelope.of(opened, name, staged.staged_at_us)
             for one in staged.batches
-            if (found := _open(one, staged.staged_at_us, gateways, former.get((one.tenant_id, one.gateway_id), ())))
+            if (opened := _open(one, gateways, former.get((one.tenant_id, one.gateway_id), ())))
         ]
-        return FoundObject(name, opened, len(staged.batches) - len(opened))
+        return FoundObject(name, found, len(staged.batches) - len(found))
 
 
 def _open(
     one: StagedBatch,
-    staged_at_us: int,
     gateways: dict[GatewayName, RegisteredGateway],
     former: Iterable[FormerKey],
 ) -> Opened | None:
@@ -92,7 +92,7 @@ def _open(
     for key in keys:
         found = open_delivery(delivery, replace(then, public_key=key))
         if isinstance(found, Opened):
-            return replace(found, gateway=then, staged_at_us=staged_at_us)
+            return found
     return None
 
 

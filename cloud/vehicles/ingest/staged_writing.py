@@ -1,27 +1,33 @@
 """Write the rows of staged batches, those of this process from memory and those of others from their objects."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 
 import structlog
 
 from cloud.foundation.db import Database
 from cloud.foundation.errors import DomainError
+from cloud.foundation.objects import ObjectStoreUnavailable
 from cloud.vehicles.custody import LaneKey, LaneStore
-from cloud.vehicles.ingest.delivery_group import Group, rows_of
+from cloud.vehicles.ingest.delivery_group import Group
 from cloud.vehicles.ingest.limits import IngestSettings
-from cloud.vehicles.ingest.opening import Opened
 from cloud.vehicles.ingest.source import DueAck
+from cloud.vehicles.ingest.staged_envelopes import BYTES_MAX, StagedEnvelope
 from cloud.vehicles.ingest.staged_reading import FoundObject, StagedReader
-from cloud.vehicles.ingest.staging import BYTES_MAX, Stage, Staged
-from protocols.uplink.acks import Ack
-from protocols.uplink.lanes import Lane
+from cloud.vehicles.ingest.staging import Stage
 
 log = structlog.get_logger()
 
 GROUP_BATCHES_MAX = 256
 """Batches of one group: those of a minute of four vehicles. Encoding their minute rows takes hundredths of a second,
 in which no other task of the event loop runs."""
+GROUP_MEMORY_MAX = 32 << 20
+"""Bytes of the envelopes of one group and of what they unpack to, except for one batch more."""
+OPENING_S_MAX = 0.003
+"""Time for which batches are unpacked before other tasks of the event loop run."""
+REMOVED_AT_ONCE = 16
+"""Objects that are removed at the same time: a request to a bucket takes some hundredths of a second, and there are
+some hundred objects."""
 RETRY_S = 5.0
 """Delay after the object store or the database was not available."""
 
@@ -33,7 +39,9 @@ class StagedWriter:
     """Writes the rows of staged batches by `write`, and removes the objects of the batches that are written.
 
     A batch that cannot be written, because of an error in the cloud's code, is left in its object for a repaired cloud.
-    Its gateway also resends it, since the next acknowledgement of a status lists it as missing."""
+    Its gateway also resends it, since the next acknowledgement lists it as missing.
+
+    Numerics do not need the object store, so an outage does not delay them: only waveforms then stay staged."""
 
     def __init__(
         self, stage: Stage, database: Database, settings: IngestSettings, write: Write, *, removes: bool
@@ -44,10 +52,15 @@ class StagedWriter:
         self._write = write
         self._reader = StagedReader(stage.objects, database)
         self._lanes = LaneStore()
-        self._writing = asyncio.Lock()
+        self._writing = {waveforms: asyncio.Lock() for waveforms in (False, True)}
+        self._writing_others = asyncio.Lock()
         self._read: set[str] = set()
         """Objects whose batches this process has written, or could not write. The latter are tried again after a
         start."""
+        self._written: set[str] = set()
+        """Those of them that are to be removed."""
+        self._lacking: set[str] = set()
+        """Objects with batches that could not be written."""
         self._removes = removes
 
     async def run(self) -> None:
@@ -56,7 +69,7 @@ class StagedWriter:
         try:
             await self._settle_left()
             while True:
-                await self._stage.due()
+                await self._stage.unwritten.due()
                 try:
                     await self.flush()
                 except DomainError as error:
@@ -78,20 +91,45 @@ class StagedWriter:
                 log.warning("ingest.staged_not_written", code=error.code)
                 await asyncio.sleep(RETRY_S)
 
-    async def flush(self) -> None:
-        """Write the rows of the batches that this process has staged before the call. Raises the errors of an object
-        store or a database that is not available; the batches then stay staged."""
-        async with self._writing:
-            staged = self._stage.take()
-            if not staged:
-                return
+    async def flush(self, keys: Collection[LaneKey] | None = None) -> None:
+        """Write the rows of the batches of these lanes that this process has staged before the call; None: of all.
+        Raises the errors of a database that is not available; the batches then stay staged. Raises
+        `ObjectStoreUnavailable` if waveforms stay staged: for all lanes at once while an outage lasts, for some after
+        an attempt, since their caller is about to put an object itself."""
+        await self._flush(keys, waveforms=False)
+        await self._flush(keys, waveforms=True)
+        await self._remove_written()
+
+    async def flush_numerics(self, keys: Collection[LaneKey]) -> None:
+        """Write the rows of the numerics of these lanes as `flush` does, but never wait for the object store."""
+        await self._flush(keys, waveforms=False)
+
+    async def _flush(self, keys: Collection[LaneKey] | None, *, waveforms: bool) -> None:
+        unwritten = self._stage.unwritten
+        async with self._writing[waveforms]:
+            taken = unwritten.take(keys, waveforms=waveforms)
+            if waveforms and taken and keys is None and self._stage.outage.lasts:
+                unwritten.keep(taken)
+                raise ObjectStoreUnavailable
             try:
-                left = await self._store([one for each in staged for one in each.opened])
-            except BaseException:
-                self._stage.keep(staged)
+                acks = await self._store(taken)
+            except BaseException as error:
+                if isinstance(error, ObjectStoreUnavailable):
+                    self._stage.outage.begin()
+                unwritten.keep(taken)
                 raise
-            self._stage.drop(staged)
-            await self._end(staged, left)
+            self._correct(taken, acks)
+            self._note_written(unwritten.drop(taken), _lacking(taken, acks))
+
+    def _correct(self, taken: Sequence[StagedEnvelope], acks: Mapping[LaneKey, DueAck]) -> None:
+        """Report the lanes whose acknowledgement promised more than the database has."""
+        last: dict[LaneKey, int] = {}
+        for one in taken:
+            last[one.lane_key] = max(one.sequence, last.get(one.lane_key, 0))
+        faulty = [key for key, sequence in last.items() if not _is_whole(acks.get(key), sequence)]
+        if faulty:
+            log.warning("ingest.staged_lanes_faulty", lanes=len(faulty))
+            self._stage.correct(faulty, [acks[key] for key in faulty if key in acks])
 
     async def settle(self) -> None:
         """Write the rows of all batches that were staged before the call, by any process. Raises as `flush`."""
@@ -100,94 +138,116 @@ class StagedWriter:
 
     async def settle_others(self) -> None:
         """Write the rows of all batches that other processes staged before the call. Raises as `flush`."""
-        async with self._writing:
+        async with self._writing_others:
             found: list[FoundObject] = []
             size_bytes = 0
             own = self._stage.names
             present: set[str] = set()
             async for each in self._reader.read_others(own | self._read, present):
                 found.append(each)
-                size_bytes += sum(len(one.delivery.octets) for one in each.opened)
+                size_bytes += sum(one.envelope_bytes for one in each.batches)
                 if size_bytes >= BYTES_MAX:
                     await self._store_found(found)
                     found, size_bytes = [], 0
             await self._store_found(found)
             self._read &= present
+            self._lacking &= present | self._stage.names
 
     async def _store_found(self, found: Sequence[FoundObject]) -> None:
-        left = await self._store([one for each in found for one in each.opened])
+        batches = [one for each in found for one in each.batches]
+        lacking = _lacking(batches, await self._store(batches))
         unfit = [each for each in found if each.unfit]
         if unfit:
             log.error("ingest.staged_unfit", objects=len(unfit), batches=sum(each.unfit for each in unfit))
             self._read.update(each.name for each in unfit)
-        await self._end([Staged(each.name, each.opened) for each in found if not each.unfit], left)
+        self._note_written([each.name for each in found if not each.unfit], lacking)
+        await self._remove_written()
 
-    async def _end(self, staged: Sequence[Staged], left: set[int]) -> None:
-        """Remove the objects of which no batch is left."""
-        kept = [each.name for each in staged if left.intersection(map(id, each.opened))]
-        if kept:
-            log.error("ingest.staged_kept", objects=len(kept))
-        self._read.update(kept)
-        for each in staged:
-            if each.name in self._read:
-                continue
-            if self._removes:
-                await self._stage.objects.remove(each.name)
-            else:
-                self._read.add(each.name)
+    def _note_written(self, names: Collection[str], lacking: Collection[str]) -> None:
+        """Note objects whose batches are written, but for those objects that are `lacking` a batch in the database."""
+        self._lacking.update(lacking)
+        if lacking:
+            log.error("ingest.staged_kept", objects=len(lacking))
+        self._read.update(names)
+        if self._removes:
+            self._written.update(set(names) - self._lacking)
 
-    async def _store(self, opened: Sequence[Opened]) -> set[int]:
-        """Write batches; return the identities of those that were not stored."""
+    async def _remove_written(self) -> None:
+        """Remove the objects of which no batch is left. While the object store is not available they stay: another
+        process finds their batches in the database."""
+        while names := sorted(self._written)[:REMOVED_AT_ONCE]:
+            try:
+                await asyncio.gather(*map(self._stage.objects.remove, names))
+            except ObjectStoreUnavailable:
+                return
+            self._written.difference_update(names)
+            self._read.difference_update(names)
+
+    async def _store(self, batches: Sequence[StagedEnvelope]) -> dict[LaneKey, DueAck]:
+        """Write batches; return the last acknowledgement of each lane. A lane of which none was stored has none."""
         # The batches of a lane are together, so that its waveforms become one run of their object. Numerics are first:
         # they are written while the object store is unavailable too.
-        opened = sorted(opened, key=lambda one: (_is_waveform(one), one.lane_key, one.batch.sequence))
-        held = await self._find_held(opened)
-        acks: list[DueAck] = []
-        for group in self._groups([one for one in opened if id(one) not in held]):
-            acks += await self._write(group)
-        for group in self._groups([one for one in opened if id(one) in held]):
-            group.is_held = True
-            acks += await self._write(group)
-        ends = {LaneKey(due.tenant_id, due.gateway_id, due.ack.epoch, due.ack.lane): due.ack for due in acks}
-        return {id(one) for one in opened if not _is_stored(one, ends.get(one.lane_key))}
+        batches = sorted(batches, key=lambda one: (one.is_waveform, one.lane_key, one.sequence))
+        held = await self._find_held(batches)
+        acks: dict[LaneKey, DueAck] = {}
+        for is_held in (False, True):
+            async for group in self._groups([one for one in batches if (id(one) in held) is is_held]):
+                group.is_held = is_held
+                for due in await self._write(group):
+                    acks[LaneKey(due.tenant_id, due.gateway_id, due.ack.epoch, due.ack.lane)] = due
+        return acks
 
-    async def _find_held(self, opened: Sequence[Opened]) -> set[int]:
+    async def _find_held(self, batches: Sequence[StagedEnvelope]) -> set[int]:
         """Return the identities of batches whose numbers the database has: another process has written them."""
-        if not opened:
+        if not batches:
             return set()
         async with self._database.read() as tx:
-            rows = await self._lanes.read_lanes(tx, {one.lane_key for one in opened})
+            rows = await self._lanes.read_lanes(tx, {one.lane_key for one in batches})
         return {
-            id(one)
-            for one in opened
-            if (row := rows.get(one.lane_key)) is not None and row.marks.covers(one.batch.sequence)
+            id(one) for one in batches if (row := rows.get(one.lane_key)) is not None and row.marks.covers(one.sequence)
         }
 
-    def _groups(self, opened: Sequence[Opened]) -> Iterator[Group]:
-        """Yield batches in groups that one transaction may write."""
-        group, size_bytes = Group(), 0
-        for one in opened:
+    async def _groups(self, batches: Sequence[StagedEnvelope]) -> AsyncIterator[Group]:
+        """Unpack batches, and yield them in groups that one transaction may write."""
+        group, size_bytes, memory_bytes = Group(), 0, 0
+        loop = asyncio.get_running_loop()
+        yield_s = loop.time() + OPENING_S_MAX
+        for one in batches:
             if group.opened and (
-                _is_waveform(one) is not _is_waveform(group.opened[0])
+                one.lane_key.lane is not group.opened[0].batch.lane
                 or len(group.opened) >= GROUP_BATCHES_MAX
-                or group.observations + rows_of(one) > self._settings.group_observations_max
-                or size_bytes + len(one.delivery.octets) > self._settings.group_octets_max
+                or group.observations + one.rows > self._settings.group_observations_max
+                or size_bytes + one.envelope_bytes > self._settings.group_octets_max
+                or memory_bytes >= GROUP_MEMORY_MAX
             ):
                 yield group
-                group, size_bytes = Group(), 0
-            group.opened.append(one)
-            group.observations += rows_of(one)
-            size_bytes += len(one.delivery.octets)
+                group, size_bytes, memory_bytes = Group(), 0, 0
+            opened = one.open()
+            if opened is None:
+                log.error("ingest.staged_batch_unopened", gateway=one.gateway.id)
+                continue
+            group.opened.append(opened)
+            group.observations += one.rows
+            size_bytes += one.envelope_bytes
+            memory_bytes += one.memory_bytes
+            if loop.time() >= yield_s:
+                await asyncio.sleep(0)
+                yield_s = loop.time() + OPENING_S_MAX
         if group.opened:
             yield group
 
 
-def _is_waveform(one: Opened) -> bool:
-    return one.batch.lane is Lane.WAVEFORM
+def _is_whole(due: DueAck | None, sequence: int) -> bool:
+    """Return whether the database has all batches of a lane up to this one, as the gateway sent them."""
+    return due is not None and due.ack.through_sequence >= sequence and not due.ack.missing and not due.ack.conflict
 
 
-def _is_stored(one: Opened, ack: Ack | None) -> bool:
-    sequence = one.batch.sequence
-    if ack is None or sequence > ack.highest_sequence:
+def _lacking(batches: Sequence[StagedEnvelope], acks: Mapping[LaneKey, DueAck]) -> set[str]:
+    """Return the names of the objects of batches that were not stored."""
+    return {one.object_name for one in batches if not _is_stored(one, acks.get(one.lane_key))}
+
+
+def _is_stored(one: StagedEnvelope, due: DueAck | None) -> bool:
+    if due is None or one.sequence > due.ack.highest_sequence:
         return False
-    return not any(first <= sequence <= last for first, last in ack.missing)
+    return not any(first <= one.sequence <= last for first, last in due.ack.missing)

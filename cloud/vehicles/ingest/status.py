@@ -46,9 +46,11 @@ def open_status(delivery: StatusDelivery) -> Status | None:
 
 @dataclass(frozen=True, slots=True)
 class StagedEnd:
-    """The last batch of a lane that is durable, and whose rows are not written yet."""
+    """The batches `first`…`last` of a lane are durable, and their rows are not written yet. `hash` is that of `last`.
+    Whether those before are durable, the database knows."""
 
-    sequence: int
+    first: int
+    last: int
     hash: bytes
 
 
@@ -91,7 +93,7 @@ class StatusKeeper:
             LaneKey(gateway.tenant_id, gateway.id, status.epoch, lane) for gateway, status in online for lane in Lane
         }
         rows = {
-            key: replace(row, marks=row.marks.adding(FIRST_SEQUENCE, staged[key].sequence)) if key in staged else row
+            key: replace(row, marks=row.marks.adding(staged[key].first, staged[key].last)) if key in staged else row
             for key, row in (await self._lanes.read_lanes(tx, keys)).items()
         }
         await self._missing.compare(tx, events, online, rows, now_us=now_us)
@@ -131,7 +133,7 @@ class StatusKeeper:
                 if row is None:
                     ack = ack_of(status.epoch, lane, LaneMarks(), contested=False)
                 else:
-                    if end is not None and end.sequence == row.marks.through:
+                    if end is not None and end.last == row.marks.through:
                         behind: bytes | None = end.hash
                     else:
                         behind = LaneBook(row.marks, b"", held.get(row.lane_id, ())).hash_behind(row.marks.through)

@@ -7,7 +7,8 @@ observations get no rows.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from cloud.clinical.observations import ObservationColumns
@@ -23,7 +24,7 @@ from cloud.clinical.waveforms import (
 )
 from cloud.foundation.clock import Clock
 from cloud.foundation.ids import Ids
-from cloud.foundation.objects import ObjectStore
+from cloud.foundation.objects import ObjectStore, ObjectStoreUnavailable
 from cloud.vehicles.ingest.opening import Opened, PackedPlace
 from cloud.vehicles.ingest.waveform_spans import BatchSpan, spans_of
 from protocols.uplink.lanes import Lane
@@ -51,22 +52,32 @@ class WaveformPacker:
         if not due:
             return list(opened)
         places: dict[int, PackedPlace] = {}
-        for tenant_id, batches in sorted(due.items()):
-            places.update(await self._put(tenant_id, batches, now_us))
+        try:
+            for tenant_id, batches in sorted(due.items()):
+                await self._put(tenant_id, batches, now_us, places)
+        except ObjectStoreUnavailable:
+            await self._remove({place.object.stored.name for place in places.values()})
+            raise
         return [one if (place := places.get(id(one))) is None else replace(one, packed=place) for one in opened]
 
-    async def _put(self, tenant_id: str, batches: Sequence[Opened], now_us: int) -> dict[int, PackedPlace]:
-        """Put the objects of one tenant; return the place of each batch by its identity."""
+    async def _put(
+        self, tenant_id: str, batches: Sequence[Opened], now_us: int, places: dict[int, PackedPlace]
+    ) -> None:
+        """Put the objects of one tenant; add the place of each batch by its identity."""
         due = [_to_pack(one) for one in batches]
         owners = {id(to_pack): one for to_pack, one in zip(due, batches, strict=True)}
-        places: dict[int, PackedPlace] = {}
         # In a thread, since the summaries of a full object take a tenth of a second.
         for packing in await asyncio.to_thread(lambda: list(pack(tenant_id, now_us, due))):
             stored = await self._objects.put(new_name(self._ids, tenant_id, now_us), packing.data)
             made = WaveformObject(tenant_id=tenant_id, stored=stored, stored_at_us=now_us)
             for to_pack, (position, size_bytes) in zip(packing.batches, packing.places, strict=True):
                 places[id(owners[id(to_pack)])] = PackedPlace(made, position, size_bytes)
-        return places
+
+    async def _remove(self, names: Collection[str]) -> None:
+        """Remove objects that get no rows, since the next attempt puts others. What stays is removed as an orphan."""
+        with suppress(ObjectStoreUnavailable):
+            for name in sorted(names):
+                await self._objects.remove(name)
 
 
 def indexed_spans(one: Opened) -> list[BatchSpan] | None:

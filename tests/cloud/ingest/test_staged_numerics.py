@@ -7,9 +7,10 @@ import pytest
 
 from cloud.clinical.epcr import erased_encounters
 from cloud.clinical.observations.tables import minute_rows_since, observation_minutes, observations
-from cloud.clinical.waveforms import NUMERICS, WaveformIndex, waveform_runs
+from cloud.clinical.waveforms import NUMERICS, WaveformIndex, waveform_objects, waveform_runs
+from cloud.clinical.waveforms.sweeping import READERS_US
 from cloud.foundation.db import ConstraintViolated, Database, insert
-from cloud.foundation.objects import LocalObjects
+from cloud.foundation.objects import LocalObjects, ObjectStoreUnavailable
 from cloud.vehicles.custody.tables import batches
 from cloud.vehicles.verification.check import CustodyCheck
 from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
@@ -110,6 +111,22 @@ async def test_batches_get_rows_while_an_erasure_is_at_work(
     assert await runs(cloud) == []
     assert len(await cloud.rows(batches)) == SECONDS + 1
     assert await single_rows(cloud) == len(CHANNELS)
+
+
+async def test_numerics_become_rows_while_the_object_store_is_unavailable(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, store: LocalObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stage(cloud, gateway)
+
+    async def fail(*_: Any) -> None:
+        raise ObjectStoreUnavailable
+
+    monkeypatch.setattr(store, "put", fail)
+    await cloud.ingest.settle()
+    assert await runs(cloud) == []
+    assert len(await cloud.rows(batches)) == SECONDS + 1
+    (announced,) = await cloud.rows(waveform_objects)
+    assert announced.unused_us == NOW_US + READERS_US, "no erasure waits for the object"
 
 
 async def test_resent_batch_of_a_run_is_a_duplicate(cloud: CloudUnderTest, gateway: GatewayInVehicle) -> None:

@@ -11,7 +11,7 @@ from cloud.foundation.findings import Level
 from cloud.foundation.objects import LocalObjects, ObjectDamaged, ObjectStoreUnavailable, StoredObject
 from cloud.vehicles.custody.tables import batches, lanes, quarantined_batches
 from cloud.vehicles.fleet.access import GatewayAccessDesk
-from cloud.vehicles.ingest import staging
+from cloud.vehicles.ingest import outage, staged_envelopes, staged_writing, staging
 from cloud.vehicles.ingest.settings import IngestSection
 from cloud.vehicles.ingest.staged_object import STAGED, StagedBatch, StagedObject, decode_staged, encode_staged
 from cloud.vehicles.ingest.staging_findings import LATE_US, staged_findings
@@ -25,11 +25,13 @@ from tests.builders.waveforms import waves
 
 
 class BreakableObjects(LocalObjects):
-    """A folder of objects whose puts fail while `is_broken`."""
+    """A folder of objects whose puts fail while `is_broken`. `puts` counts them."""
 
     is_broken = False
+    puts = 0
 
     async def put(self, name: str, data: bytes) -> StoredObject:
+        self.puts += 1
         if self.is_broken:
             raise ObjectStoreUnavailable
         return await super().put(name, data)
@@ -222,17 +224,134 @@ async def test_staged_batches_above_a_quota_are_stored(
     assert await numerics(cloud) == [(1, 97.0), (2, 98.0)]
 
 
-async def test_group_without_an_object_is_not_acknowledged(
+async def test_numerics_without_an_object_are_written_at_once_in_their_order(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, store: BreakableObjects
 ) -> None:
     store.is_broken = True
-    assert await cloud.arrive(gateway.send(98.0)) == []
+    acks = await cloud.arrive(gateway.send(98.0), gateway.send(99.0))
+    assert [(ack.through_sequence, ack.missing) for ack in acks] == [(3, ())]
+    assert await numerics(cloud) == [(1, 97.0), (2, 98.0), (3, 99.0)]
+
+
+async def test_outage_of_the_object_store_does_not_delay_staged_numerics(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, store: BreakableObjects
+) -> None:
+    await cloud.arrive(gateway.send(98.0), waves(gateway))
+    store.is_broken = True
+    with pytest.raises(ObjectStoreUnavailable):
+        await cloud.ingest.settle()
+    assert await numerics(cloud) == [(1, 97.0), (2, 98.0)]
+    assert [run.through_sequence for run in await cloud.rows(waveform_runs)] == [1]
+    puts = store.puts
+    with pytest.raises(ObjectStoreUnavailable):
+        await cloud.ingest.settle()
+    await cloud.arrive(gateway.send(99.0))
+    assert store.puts == puts, "nothing is put while the outage lasts"
+    assert (await numerics(cloud))[-1] == (3, 99.0)
+
+
+async def test_staged_waveforms_are_written_after_an_outage(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, store: BreakableObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outage, "OFF_S", 0.0)
+    await cloud.arrive(waves(gateway))
+    store.is_broken = True
+    with pytest.raises(ObjectStoreUnavailable):
+        await cloud.ingest.settle()
+    store.is_broken = False
+    await cloud.ingest.settle()
+    assert await marks(cloud) == {"numeric": (1, ""), "waveform": (2, "")}
+
+
+async def test_waveforms_do_not_overtake_staged_ones_in_an_outage(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, store: BreakableObjects
+) -> None:
+    await cloud.arrive(waves(gateway))
+    store.is_broken = True
+    assert await cloud.arrive(waves(gateway)) == []
+    assert await marks(cloud) == {"numeric": (1, ""), "waveform": (1, "")}
+
+
+async def test_missing_batch_that_is_found_when_rows_are_written_is_reported_to_the_gateway(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+) -> None:
+    await cloud.arrive(gateway.send(98.0))
+    await cloud.ingest.settle()
+    await cloud.arrive(gateway.send(99.0))
+    async with cloud.database.transaction() as tx:  # the database is restored from a copy
+        await tx.execute(lanes.update().where(lanes.c.lane == "numeric").values(through_sequence=1))
+    status = Status(
+        gateway="gw_test", epoch="epoch-a", online=True, at_us=NOW_US, boot_id="boot-1", software="test", marks={}
+    )
+    acks = {ack.lane: ack for ack in await cloud.take(cloud.handover.status_delivery(status))}
+    assert (acks[Lane.NUMERIC].through_sequence, acks[Lane.NUMERIC].missing) == (1, ((2, 2),))
+    await cloud.ingest.settle()
+    found = await cloud.arrive(gateway.send(96.0))
+    assert [(ack.through_sequence, ack.missing) for ack in found] == [(1, ((2, 2),))] * 2
+    assert (await numerics(cloud))[-1] == (4, 96.0)
+
+
+async def test_conflict_that_is_found_when_rows_are_written_is_reported_to_the_gateway(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, store: BreakableObjects
+) -> None:
+    rival = GatewayInVehicle()
+    rival.send(97.0), waves(rival)
+    await cloud.arrive(gateway.send(98.0))
+    await CloudUnderTest(cloud.database, objects=store).take(rival.send(42.0))
+    await cloud.ingest.settle()
+    found = await cloud.arrive(gateway.send(99.0))
+    assert found
+    assert all(ack.conflict for ack in found)
+    assert len(await staged_names(store)) == 1, "the next batch is not staged"
+
+
+async def test_batches_that_fill_no_object_together_are_acknowledged_in_their_order(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staging, "QUEUED_BYTES_MAX", 1)
+    acks = await cloud.arrive(gateway.send(98.0), gateway.send(99.0), gateway.send(96.0))
+    assert [(ack.through_sequence, ack.missing) for ack in acks] == [(4, ())]
+    assert [sequence for sequence, _ in await numerics(cloud)] == [1, 2, 3, 4]
+
+
+async def test_rows_are_written_in_groups_that_unpack_to_limited_memory(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await cloud.arrive(waves(gateway), waves(gateway), waves(gateway))
+    monkeypatch.setattr(staged_writing, "GROUP_MEMORY_MAX", 1)
+    await cloud.ingest.settle()
+    assert [run.through_sequence for run in await cloud.rows(waveform_runs)] == [1, 2, 3, 4]
+
+
+async def test_batch_that_may_not_be_staged_waits_for_the_object_of_those_before_it(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+) -> None:
+    other = DeviceRef("00000000000000aa", "Thermometer")
+    sent = [gateway.send(98.0), gateway.send_sections([section(readings(36.6), device=other)]), gateway.send(99.0)]
+    (group,) = await cloud.ingest.open([cloud.handover.delivery(one) for one in sent])
+    cloud.stage.admit(group)
+    assert group.deliveries == []
+    assert [sequence for sequence, _ in await numerics(cloud)] == [1]
+
+
+async def test_no_batch_is_staged_while_a_later_one_of_its_lane_waits_to_be_written(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+) -> None:
+    second, third = gateway.send(98.0), gateway.send(99.0)
+    (later,) = await cloud.ingest.open([cloud.handover.delivery(third)])
+    cloud.stage.admit(later)
+    (again,) = await cloud.ingest.open([cloud.handover.delivery(GatewayInVehicle().send(97.0))])
+    cloud.stage.admit(again)
+    await cloud.ingest.write(again, cloud.handover)  # a duplicate: its acknowledgement has the end of the lane
+    (missing,) = await cloud.ingest.open([cloud.handover.delivery(second)])
+    cloud.stage.admit(missing)
+    assert [one.batch.sequence for one in missing.opened] == [2]
 
 
 async def test_high_load_is_written_at_once(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(staging, "NUMERICS_MAX", 1)
+    monkeypatch.setattr(staged_envelopes, "NUMERICS_MAX", 1)
     await cloud.arrive(gateway.send(98.0, 99.0))
     await cloud.arrive(gateway.send(96.0))
     assert len(await numerics(cloud)) == 4
