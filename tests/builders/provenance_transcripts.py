@@ -9,6 +9,7 @@ from copy import deepcopy
 from functools import cache
 from typing import Any, NamedTuple
 
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 from dilithium_py.ml_dsa import ML_DSA_65
 
 from protocols.provenance.signatures import Algorithm, HmacKey, MlDsaPublicKey, Signer, VerifyKey, tenant_key
@@ -17,7 +18,6 @@ from protocols.provenance.transcript import (
     Operation,
     Record,
     SignedRecord,
-    content_versions,
     hash_text,
     record_leaf,
     sign_record,
@@ -49,6 +49,19 @@ class DeterministicSigner:
     def sign(self, context: bytes, message: bytes) -> bytes:
         signature: bytes = ML_DSA_65.sign(self._secret, message, ctx=context, deterministic=True)
         return signature
+
+
+class HedgedSigner:
+    """The same key, which signs with random bytes and fast, as an installation does."""
+
+    algorithm = Algorithm.ML_DSA_65
+    kid = ML_DSA_KID
+
+    def __init__(self) -> None:
+        self._key = MLDSA65PrivateKey.from_seed_bytes(SEED)
+
+    def sign(self, context: bytes, message: bytes) -> bytes:
+        return self._key.sign(message, context)
 
 
 @cache
@@ -203,7 +216,3 @@ TAMPERINGS = (
     ),
 )
 """The twelve kinds of tampering. The verifier expects the tenant and the evidence of the transcript."""
-
-
-def versions(whole: dict[str, Any]) -> list[int]:
-    return content_versions(whole["records"])

@@ -77,6 +77,7 @@ GROUPS = {
             ),
         )
     ),
+    "provenance": Group((stories("tests/sdk/test_other_libraries.py"),)),
     "webhooks": Group((stories("tests/soak/test_webhooks_reach_all_subscribers.py"),)),
     "jobs": Group((stories("tests/soak/test_jobs.py", "tests/soak/test_schedules.py"),)),
     "imports": Group((stories("tests/soak/test_imports.py"),), alone=True),
