@@ -188,7 +188,7 @@ class CloudUnderTest:
         order."""
         before = len(self.handover.acks)
         deliveries = [one if not isinstance(one, Envelope) else self.handover.delivery(one) for one in arrivals]
-        for group in await self.ingest.open(deliveries):
+        for group in await self.ingest.opener.open(deliveries):
             await self.ingest.write(group, self.handover)
         return [ack for _, ack in self.handover.acks[before:]]
 
@@ -196,7 +196,7 @@ class CloudUnderTest:
         """Receive envelopes as the loops of an ingest that stages do, without the times between them: stage and
         acknowledge what may be staged, then write the rest. Return the acknowledgements, in order."""
         before = len(self.handover.acks)
-        for group in await self.ingest.open([self.handover.delivery(one) for one in arrivals]):
+        for group in await self.ingest.opener.open([self.handover.delivery(one) for one in arrivals]):
             self.stage.admit(group)
             await self.stage.turn(self._send, self._write_at_once)
             await self._write_at_once(group)

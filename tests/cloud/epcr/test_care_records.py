@@ -183,7 +183,9 @@ async def test_parked_changes_are_stored_when_the_quota_allows_them(database: Da
 async def test_changes_that_an_earlier_cloud_did_not_unpack_are_reprocessed(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, content: str
 ):
-    for group in await cloud.ingest.open([cloud.handover.delivery(gateway.send_changes(change("patient.age", "50")))]):
+    for group in await cloud.ingest.opener.open(
+        [cloud.handover.delivery(gateway.send_changes(change("patient.age", "50")))]
+    ):
         group.opened = [replace(one, content=UnreadablePayload("a form of tomorrow")) for one in group.opened]
         await cloud.ingest.write(group, cloud.handover)
     async with cloud.database.transaction() as tx:

@@ -148,7 +148,7 @@ async def test_connection_of_a_suspended_gateway_is_ended_when_it_sends_a_batch(
     gateway = GatewayInVehicle()
     cloud = await CloudUnderTest(database).register(gateway)
     ended: list[str] = []
-    cloud.ingest._shut_out = ended.append
+    cloud.ingest.opener.shut_out = ended.append
     await cloud.take(gateway.send())
     assert ended == []
     await desk_of(cloud).suspend(OPERATOR, gateway.gateway, "lost")

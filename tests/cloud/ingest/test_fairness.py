@@ -139,9 +139,9 @@ async def test_batch_queued_behind_a_hundred_batches_of_another_gateway_is_writt
     cloud = await CloudUnderTest(counted).register(abuser, honest)
     waiting = [cloud.handover.delivery(one) for one in (*abuse(abuser, 100), honest.send(97.0))]
     before = counted.statements
-    collected = await cloud.ingest._collect(QueueSource(*waiting))
+    collected = await cloud.ingest.opener.collect(QueueSource(*waiting))
     assert [one.gateway_id for one in collected[:2]] == ["gw_abuser", "gw_test"]
-    for group in await cloud.ingest.open(collected[:4]):
+    for group in await cloud.ingest.opener.open(collected[:4]):
         await cloud.ingest.write(group, cloud.handover)
     assert ("gw_test", 1) in [(gateway, ack.through_sequence) for gateway, ack in cloud.handover.acks]
     assert counted.statements - before < 60

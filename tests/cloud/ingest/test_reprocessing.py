@@ -40,7 +40,7 @@ async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest
 
 async def take_unread(cloud: CloudUnderTest, *envelopes: Envelope) -> None:
     """Ingest these batches as an older cloud that cannot decode their payloads."""
-    for group in await cloud.ingest.open([cloud.handover.delivery(one) for one in envelopes]):
+    for group in await cloud.ingest.opener.open([cloud.handover.delivery(one) for one in envelopes]):
         group.opened = [replace(one, content=UnreadablePayload("a form of tomorrow")) for one in group.opened]
         await cloud.ingest.write(group, cloud.handover)
 

@@ -150,7 +150,7 @@ async def test_group_of_batches_received_during_a_database_outage_is_stored_afte
     settings = IngestSettings(retry_least_s=0.001, retry_most_s=0.002)
     ingest = Ingest(database=away, writer=cloud.writer(), clock=cloud.clock, settings=settings)
     away.times = 3
-    (group,) = await ingest.open([cloud.handover.delivery(envelope) for envelope in gateway.many(2)])
+    (group,) = await ingest.opener.open([cloud.handover.delivery(envelope) for envelope in gateway.many(2)])
     assert away.times == 0
     away.times = 3
     await ingest.write(group, cloud.handover)
@@ -181,7 +181,7 @@ async def test_queued_batches_are_stored_in_transactions_of_bounded_size(
     settings = IngestSettings(group_batches_max=10, group_observations_max=25)
     ingest = Ingest(database=cloud.database, writer=cloud.writer(), clock=cloud.clock, settings=settings)
     envelopes = [gateway.send(*(float(number) for number in range(10))) for _ in range(8)]
-    groups = await ingest.open([cloud.handover.delivery(envelope) for envelope in envelopes])
+    groups = await ingest.opener.open([cloud.handover.delivery(envelope) for envelope in envelopes])
     assert [group.observations for group in groups] == [30, 30, 20]
     source = ListedSource([cloud.handover.delivery(envelope) for envelope in [*envelopes, *gateway.many(30)]])
     running = asyncio.ensure_future(ingest.run(source, cloud.handover))

@@ -152,7 +152,7 @@ async def test_group_whose_run_cannot_be_added_gets_rows(
         await append(*given)
 
     monkeypatch.setattr(WaveformIndex, "append", fail_once)
-    monkeypatch.setattr("cloud.vehicles.ingest.service.RIVALRIES_MAX", 1)
+    monkeypatch.setattr("cloud.vehicles.ingest.group_commit.RIVALRIES_MAX", 1)
     await cloud.ingest.settle()
     assert await runs(cloud) == []
     assert len(await cloud.rows(batches)) == SECONDS + 1

@@ -328,7 +328,7 @@ async def test_batch_that_may_not_be_staged_waits_for_the_object_of_those_before
 ) -> None:
     other = DeviceRef("00000000000000aa", "Thermometer")
     sent = [gateway.send(98.0), gateway.send_sections([section(readings(36.6), device=other)]), gateway.send(99.0)]
-    (group,) = await cloud.ingest.open([cloud.handover.delivery(one) for one in sent])
+    (group,) = await cloud.ingest.opener.open([cloud.handover.delivery(one) for one in sent])
     cloud.stage.admit(group)
     assert group.deliveries == []
     assert [sequence for sequence, _ in await numerics(cloud)] == [1]
@@ -338,12 +338,12 @@ async def test_no_batch_is_staged_while_a_later_one_of_its_lane_waits_to_be_writ
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ) -> None:
     second, third = gateway.send(98.0), gateway.send(99.0)
-    (later,) = await cloud.ingest.open([cloud.handover.delivery(third)])
+    (later,) = await cloud.ingest.opener.open([cloud.handover.delivery(third)])
     cloud.stage.admit(later)
-    (again,) = await cloud.ingest.open([cloud.handover.delivery(GatewayInVehicle().send(97.0))])
+    (again,) = await cloud.ingest.opener.open([cloud.handover.delivery(GatewayInVehicle().send(97.0))])
     cloud.stage.admit(again)
     await cloud.ingest.write(again, cloud.handover)  # a duplicate: its acknowledgement has the end of the lane
-    (missing,) = await cloud.ingest.open([cloud.handover.delivery(second)])
+    (missing,) = await cloud.ingest.opener.open([cloud.handover.delivery(second)])
     cloud.stage.admit(missing)
     assert [one.batch.sequence for one in missing.opened] == [2]
 

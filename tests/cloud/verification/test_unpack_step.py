@@ -29,7 +29,7 @@ async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest
 
 async def take_unread(cloud: CloudUnderTest, *envelopes: Envelope, reason: Reason = Reason.UNREADABLE) -> None:
     """Ingest these batches as a cloud that does not write their rows."""
-    for group in await cloud.ingest.open([cloud.handover.delivery(one) for one in envelopes]):
+    for group in await cloud.ingest.opener.open([cloud.handover.delivery(one) for one in envelopes]):
         group.opened = [replace(one, content=UnreadablePayload("as a test", reason)) for one in group.opened]
         await cloud.ingest.write(group, cloud.handover)
 

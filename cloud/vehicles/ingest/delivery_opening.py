@@ -1,0 +1,139 @@
+"""Collect the deliveries that have arrived, and open them in groups.
+
+While a group is being written, the next one is decoded and verified, and further deliveries stay with the broker. So
+under load more batches share a commit, and an idle ingest acknowledges at once.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import Database
+from cloud.vehicles.fleet import GatewayAccess, GatewayDirectory, GatewayName, RegisteredGateway
+from cloud.vehicles.ingest.attempts import AWAY, wait_for_next
+from cloud.vehicles.ingest.delivery_group import Group, rows_of
+from cloud.vehicles.ingest.limits import IngestSettings
+from cloud.vehicles.ingest.opening import Opened, open_delivery
+from cloud.vehicles.ingest.opening_pace import OpeningPace
+from cloud.vehicles.ingest.quotas import Quota, QuotaBook
+from cloud.vehicles.ingest.source import BatchDelivery, BatchSource, Delivery, StatusDelivery
+from cloud.vehicles.ingest.status import open_status
+
+log = structlog.get_logger()
+
+OPENING_S_MAX = 0.003
+"""Time for which small batches are decoded before other tasks of the event loop run. A turn of the loop costs as much
+as decoding a small batch if packets of the broker are read and sent in it. A large batch takes longer than this anyway.
+"""
+
+
+class DeliveryOpener:
+    """Opens the deliveries of one process. `shut_out` is called with the id of a gateway that sends although it is
+    suspended or revoked."""
+
+    def __init__(
+        self,
+        database: Database,
+        quotas: QuotaBook,
+        clock: Clock,
+        settings: IngestSettings,
+        shut_out: Callable[[str], None],
+    ) -> None:
+        self._database = database
+        self._quotas = quotas
+        self._clock = clock
+        self._settings = settings
+        self.shut_out = shut_out
+        self._directory = GatewayDirectory()
+        self._pace = OpeningPace()
+
+    async def collect(self, source: BatchSource) -> list[Delivery]:
+        """Wait for a delivery and return it with all others that have already arrived, up to the limits of a group, and
+        with those that arrive while their opening waits (`opening_pace`)."""
+        taken = [await source.next()]
+        self._take_arrived(source, taken)
+        loop = asyncio.get_running_loop()
+        if (wait_s := self._pace.wait_s(taken, loop.time())) > 0:
+            await asyncio.sleep(wait_s)
+            self._take_arrived(source, taken)
+        self._pace.begin(loop.time())
+        return taken
+
+    def _take_arrived(self, source: BatchSource, taken: list[Delivery]) -> None:
+        """Add the deliveries that have arrived to `taken`, up to the limits of a group."""
+        octets = sum([len(one.octets) for one in taken])
+        while len(taken) < self._settings.group_batches_max and octets < self._settings.group_octets_max:
+            more = source.next_now()
+            if more is None:
+                break
+            taken.append(more)
+            octets += len(more.octets)
+
+    async def open(self, deliveries: Sequence[Delivery]) -> list[Group]:
+        """Decode and verify deliveries and return them in groups, each small enough for one transaction."""
+        gateways = await self._find_gateways(deliveries)
+        for gateway in gateways.values():
+            if gateway.access is not GatewayAccess.ACTIVE:
+                self.shut_out(gateway.id)
+        now_us = self._clock.now_us()
+        exhausted = {name: self._quotas.exhausted(name, now_us) for name in gateways}
+        groups = [Group()]
+        loop = asyncio.get_running_loop()
+        yield_s = loop.time() + OPENING_S_MAX
+        for delivery in deliveries:
+            if groups[-1].observations >= self._settings.group_observations_max:
+                groups.append(Group())
+            groups[-1].deliveries.append(delivery)
+            match delivery:
+                case BatchDelivery():
+                    name = gateway_name(delivery)
+                    _add_batch(groups[-1], delivery, gateways.get(name), exhausted.get(name))
+                case StatusDelivery():
+                    _add_status(groups[-1], delivery)
+            if loop.time() >= yield_s:  # decoding takes time: other tasks of the loop run between two batches
+                await asyncio.sleep(0)
+                yield_s = loop.time() + OPENING_S_MAX
+        return groups
+
+    async def _find_gateways(self, deliveries: Sequence[Delivery]) -> dict[GatewayName, RegisteredGateway]:
+        """Return the gateways that the topics name; wait while the database is unavailable. They are read for each
+        group, so that a replaced key or a new owner takes effect at once."""
+        names = {gateway_name(delivery) for delivery in deliveries if isinstance(delivery, BatchDelivery)}
+        attempt = 0
+        while names:
+            try:
+                return await self._directory.peek_all(self._database, names)
+            except AWAY as error:
+                attempt = await wait_for_next(self._settings, attempt, error)
+        return {}
+
+
+def gateway_name(delivery: Delivery) -> GatewayName:
+    return delivery.tenant_id, delivery.gateway_id
+
+
+def _add_batch(
+    group: Group, delivery: BatchDelivery, gateway: RegisteredGateway | None, exhausted: Quota | None
+) -> None:
+    try:
+        one = open_delivery(delivery, gateway, exhausted=exhausted)
+    except Exception as error:
+        # An error in the cloud's code: one message must not end the process that all the others need.
+        log.exception("ingest.batch_unopened", gateway=delivery.gateway_id, lane=delivery.lane.value)
+        log.error("ingest.batch_given_up", error=type(error).__name__)
+        return
+    if isinstance(one, Opened):
+        group.opened.append(one)
+        group.observations += rows_of(one)
+    else:
+        group.refused.append(one)
+
+
+def _add_status(group: Group, delivery: StatusDelivery) -> None:
+    status = open_status(delivery)
+    if status is None:
+        log.warning("ingest.status_unreadable", gateway=delivery.gateway_id)
+    else:
+        group.statuses[gateway_name(delivery)] = status
