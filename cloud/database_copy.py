@@ -27,8 +27,6 @@ from cloud.foundation.settings import Settings
 from cloud.settings import read_settings
 from cloud.slices import load_tables
 
-MADE_FOR = "copy-database"
-
 
 class CopyRefused(PrivateError, code="copy_refused", status=409):
     """The two settings files do not fit together, so nothing was copied."""
@@ -50,7 +48,7 @@ def compared(present: Settings, new: Settings) -> Installations:
         raise CopyRefused("(The settings of --config name no SQLite database.)")
     if not isinstance(target, PostgresqlAddress):
         raise CopyRefused("(The new settings name no PostgreSQL database.)")
-    if load_master_key(present).derive(MADE_FOR) != load_master_key(new).derive(MADE_FOR):
+    if load_master_key(present).kids != load_master_key(new).kids:
         raise CopyRefused("(The new settings name another master key. Secrets in the database need the present one.)")
     if object_place_of(present) != object_place_of(new):
         raise CopyRefused(

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cloud.access.retention import RetentionStore, StorageRecord, project
-from cloud.access.tokens import SigningKeyStore
+from cloud.access.tokens import SigningKeyStore, master_key_finding
 from cloud.clinical.observations import AHEAD_LEAST, ObservationsSection, days_ahead
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, SqliteAddress, Transaction, open_database, read_address
@@ -49,6 +49,7 @@ from cloud.vehicles.ingest import (
 )
 from cloud.vehicles.packing import packing_findings
 from cloud.work.jobs import job_findings
+from cloud.work.provenance_keys import provenance_key_finding
 from cloud.work.schedules import schedule_findings
 
 # With less room, the database's log and a backup no longer fit beside a day of batches.
@@ -125,6 +126,8 @@ async def _database(settings: Settings, clock: Clock, ids: Ids) -> AsyncIterator
             yield Finding("gateways", Level.FAULT, sentence)
         if settings.find(HostsSection) is not None:
             yield await _signing_keys(settings, database)
+            yield await master_key_finding(settings, database)
+            yield await provenance_key_finding(settings, database)
     except DomainError as error:
         yield Finding("database", Level.FAULT, error.sentence)
     finally:

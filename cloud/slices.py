@@ -43,6 +43,7 @@ PACKAGES = (
     "cloud.work.exports",
     "cloud.work.enrichment",
     "cloud.work.imports",
+    "cloud.work.provenance_keys",
     "cloud.partners.webhooks",
     "cloud.partners.tracing",
     "cloud.partners.graphql",

@@ -23,6 +23,7 @@ SMALL = {
     "auth_versions": "one row",
     "signing_keys": "a key for each quarter",
     "webhook_keys": "a key for each quarter",
+    "provenance_keys": "a key for each quarter",
     "withheld_scopes": "a few rows for each tenant",
     "minute_rows_since": "one row",
 }

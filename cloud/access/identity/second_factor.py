@@ -13,11 +13,10 @@ import pyotp
 import segno
 from sqlalchemy import or_, select, update
 
-from cloud.access.identity.tables import users
+from cloud.access.identity.tables import SEALED_FOR, users
 from cloud.foundation.db import Transaction
 from cloud.foundation.master_key import MasterKey
 
-SEALED_FOR = "second factor"
 STEP_S = 30
 SECOND_US = 1_000_000
 ISSUER = "Argus"

@@ -16,7 +16,10 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from cloud.foundation.db import metadata
+from cloud.foundation.db import metadata, sealed_for
+
+SEALED_FOR = "second factor"
+"""Purpose under which the master key seals the secrets of second factors."""
 
 users = Table(
     "users",
@@ -30,7 +33,9 @@ users = Table(
     Column("secrecy_level", Integer, nullable=False),  # the highest level that the user may see
     Column("created_at_us", BigInteger, nullable=False),
     Column("disabled_at_us", BigInteger),
-    Column("totp_secret_sealed", LargeBinary),  # null: no second factor; sealed with the master key
+    Column(
+        "totp_secret_sealed", LargeBinary, info=sealed_for(SEALED_FOR, "id")
+    ),  # null: no second factor; sealed with the master key
     Column("totp_step", BigInteger),  # the last time step whose code was used: no code works twice
     ForeignKeyConstraint(["tenant_id", "organization_id"], ["organizations.tenant_id", "organizations.id"]),
     UniqueConstraint("username"),

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from cloud.access.tokens.cli import init_secrets, make_first_master_key
     from cloud.access.tokens.handlers import KeySetHandlers
     from cloud.access.tokens.keys import SigningKeys
+    from cloud.access.tokens.master_keys import master_key_finding
     from cloud.access.tokens.minting import Mint, Minted
     from cloud.access.tokens.revocation import Revocation
     from cloud.access.tokens.routes import key_set_rows
@@ -20,4 +21,9 @@ if TYPE_CHECKING:
 else:
     __getattr__ = lazy_exports(__name__)
 
-SLICE = Slice(package=__name__, tables="tables", commands={"keys": "cli:keys", "tokens": "cli:tokens"})
+SLICE = Slice(
+    package=__name__,
+    tables="tables",
+    jobs="jobs:jobs",
+    commands={"keys": "cli:keys", "tokens": "cli:tokens"},
+)

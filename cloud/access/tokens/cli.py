@@ -1,14 +1,17 @@
 """`argus-cloud init-secrets|keys|tokens`: manage the master key, the signing keys and service tokens."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from cloud.access.apps import AppStore, AppUnknown
+from cloud.access.audit import Audit
 from cloud.access.identity import UserStore, UserUnknown, folded
 from cloud.access.tokens.auth_state import AuthStateCache
 from cloud.access.tokens.claims import SERVICE_TTL_S
 from cloud.access.tokens.keys import SigningKeys
+from cloud.access.tokens.master_keys import described
 from cloud.access.tokens.minting import Mint, Minted
 from cloud.access.tokens.place import first_master_key, names_of
 from cloud.access.tokens.revocation import Revocation
@@ -16,10 +19,13 @@ from cloud.access.tokens.signing_key import SECOND_US, SigningKey
 from cloud.foundation.command import AsJson, TenantOption, Workplace, or_exit, print_one, print_rows, run, settings_of
 from cloud.foundation.ids import checked_id
 from cloud.foundation.master_key import MasterKey, load_master_key, master_key_path
+from cloud.foundation.master_key_rotation import prepare
+from cloud.foundation.master_key_rotation import rotate as rotate_file
 from cloud.foundation.moments import write_moment
+from cloud.foundation.resealing import count_by_key
 from cloud.foundation.settings import SettingsUnusable
 
-keys = typer.Typer(help="The keys that sign access tokens.", no_args_is_help=True)
+keys = typer.Typer(help="The keys that sign access tokens, and the master key.", no_args_is_help=True)
 tokens = typer.Typer(help="Access tokens for automation.", no_args_is_help=True)
 
 
@@ -81,6 +87,44 @@ def withdraw(
 
     run(context, work)
     print_one(f"{kid} is withdrawn and all its tokens are revoked.", {"kid": kid}, as_json=as_json)
+
+
+@keys.command("master")
+def list_master_keys(context: typer.Context, as_json: AsJson = False) -> None:
+    """List the keys of the master key file, and the number of values in the database that each of them sealed."""
+
+    async def work(place: Workplace) -> list[dict[str, Any]]:
+        async with place.database.read() as tx:
+            return described(load_master_key(place.settings), await count_by_key(tx))
+
+    print_rows("Master keys", run(context, work), as_json=as_json)
+
+
+@keys.command("prepare-master")
+def prepare_master(context: typer.Context, as_json: AsJson = False) -> None:
+    """Add the next master key to the key file. It seals nothing yet: first copy the file to every machine and to the
+    backup."""
+    path = or_exit(lambda: master_key_path(settings_of(context)))
+    made = or_exit(lambda: prepare(path))
+    sentence = f"{made.successor} is in {path}. Copy the file to every machine and to the backup, then rotate-master."
+    print_one(sentence, {"kid": made.successor, "master_key_file": str(path)}, as_json=as_json)
+
+
+@keys.command("rotate-master")
+def rotate_master(context: typer.Context, as_json: AsJson = False) -> None:
+    """Seal new values with the next master key. The worker seals the existing ones again. The former key stays in the
+    file: records of provenance need it for ever."""
+
+    async def work(place: Workplace) -> tuple[MasterKey, Path]:
+        path = master_key_path(place.settings)
+        made = rotate_file(path)
+        async with place.database.transaction() as tx:
+            await Audit(place.clock).record_for_every_tenant(tx, "master_key.rotate", made.kid)
+        return made, path
+
+    made, path = run(context, work)
+    sentence = f"{made.kid} seals from now on. Copy {path} to every machine and to the backup."
+    print_one(sentence, {"kid": made.kid, "master_key_file": str(path)}, as_json=as_json)
 
 
 @tokens.command("mint")

@@ -4,7 +4,6 @@ these keys sign tokens of every tenant.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from cloud.access.audit import Audit
 from cloud.access.standing import ChangeKind, ChangeLog
@@ -14,7 +13,7 @@ from cloud.access.tokens.store import SigningKeyStore
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.master_key import MasterKey
-from cloud.foundation.signing_keys import KeyRing, KeyState
+from cloud.foundation.signing_keys import KeyRing
 
 Make = Callable[[int, MasterKey, int], SigningKey]
 """Makes the key with this number at this time (µs)."""
@@ -22,7 +21,9 @@ Make = Callable[[int, MasterKey, int], SigningKey]
 
 class SigningKeys(KeyRing[SigningKey]):
     """Operations on signing keys. The function `master` returns the master key, and is called only to make a signing
-    key."""
+    key. Every token that a withdrawn key signed becomes invalid."""
+
+    UNKNOWN = KeyUnknown
 
     def __init__(
         self, database: Database, clock: Clock, master: Callable[[], MasterKey], make: Make = generate
@@ -31,24 +32,11 @@ class SigningKeys(KeyRing[SigningKey]):
         self._changes = ChangeLog()
         self._audit = Audit(clock)
 
-    async def withdraw(self, kid: str) -> None:
-        """Withdraw a key that may be compromised, so that every token that it signed becomes invalid. If the current
-        key is withdrawn, the next key replaces it at once. Raises `KeyUnknown`."""
-        found = {key.kid: key for key in await self.list()}.get(kid)
-        if found is None or found.state is KeyState.WITHDRAWN:
-            raise KeyUnknown
-        # Withdrawing the next key takes two rotations, so that there is still a next one. The set may be full: the
-        # withdrawn key leaves it at once.
-        for _ in range({KeyState.NEXT: 2, KeyState.CURRENT: 1}.get(found.state, 0)):
-            await self._rotate(at_once=True, requested=False)
-        async with self._database.transaction() as tx:
-            (key,) = [key for key in await self._store.list(tx, lock=True) if key.kid == kid]
-            await self._store.move(tx, replace(key, withdrawn_at_us=self._clock.now_us()))
-            await self._record(tx)
-            await self._audit.record_for_every_tenant(tx, "key.withdraw", kid)
-
     async def _record(self, tx: Transaction) -> None:
         await self._changes.record(tx, ChangeKind.KEYS, "", self._clock.now_us())
 
     async def _record_rotation(self, tx: Transaction, current: SigningKey) -> None:
         await self._audit.record_for_every_tenant(tx, "key.rotate", current.kid)
+
+    async def _record_withdrawal(self, tx: Transaction, withdrawn: SigningKey) -> None:
+        await self._audit.record_for_every_tenant(tx, "key.withdraw", withdrawn.kid)

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, Hash
 from jwt.algorithms import RSAAlgorithm
 
 from cloud.access.tokens.errors import KeyTooFresh, TooManyKeys
+from cloud.access.tokens.tables import SEALED_FOR
 from cloud.foundation.master_key import MasterKey
 from cloud.foundation.signing_keys import LifeCycle, StoredKey
 
@@ -33,8 +34,6 @@ PUBLISHED_MAX = 16
 90-day tokens keep thirteen retired keys published. If keys were rotated more often than tokens expire, the set would
 grow without a limit."""
 
-_PURPOSE = "signing keys"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningKey(StoredKey):
@@ -55,7 +54,7 @@ class SigningKey(StoredKey):
 
     def private(self, master: MasterKey) -> RSAPrivateKey:
         """Unseal the private key. Raises `SealBroken` when another master key sealed it."""
-        der = master.open(_PURPOSE, self.kid, self.private_key_sealed)
+        der = master.open(SEALED_FOR, self.kid, self.private_key_sealed)
         # The check of the key takes a tenth of a second. The seal proves that `generate` made it.
         key = serialization.load_der_private_key(der, None, unsafe_skip_rsa_key_validation=True)
         assert isinstance(key, RSAPrivateKey)
@@ -78,7 +77,7 @@ def generate(number: int, master: MasterKey, now_us: int) -> SigningKey:
         number=number,
         kid=kid,
         public_key=public,
-        private_key_sealed=master.seal(_PURPOSE, kid, der),
+        private_key_sealed=master.seal(SEALED_FOR, kid, der),
         published_at_us=now_us,
     )
 

@@ -2,7 +2,10 @@
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
 
-from cloud.foundation.db import metadata
+from cloud.foundation.db import metadata, sealed_for
+
+SEALED_FOR = "signing keys"
+"""Purpose under which the master key seals the private keys."""
 
 signing_keys = Table(
     "signing_keys",
@@ -12,7 +15,7 @@ signing_keys = Table(
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("kid", Text, nullable=False),
     Column("public_key", LargeBinary, nullable=False),  # DER, SubjectPublicKeyInfo
-    Column("private_key_sealed", LargeBinary, nullable=False),  # PKCS#8 under the master key
+    Column("private_key_sealed", LargeBinary, nullable=False, info=sealed_for(SEALED_FOR, "kid")),  # PKCS#8
     Column("published_at_us", BigInteger, nullable=False),
     Column("signs_from_us", BigInteger),  # null: the next key, which is published but does not sign yet
     Column("retired_at_us", BigInteger),

@@ -28,7 +28,15 @@ from cloud.foundation.db.prepared import DialectName, Prepared, compiled
 from cloud.foundation.db.records import Records
 from cloud.foundation.db.relocation import CopiedTable, copy_to_postgresql
 from cloud.foundation.db.revisions import RELEASE_BEFORE, check_usable, known_revisions, read_revision
-from cloud.foundation.db.schema import FILLED_BY_MIGRATION, metadata, partial_index, row_number
+from cloud.foundation.db.schema import (
+    FILLED_BY_MIGRATION,
+    SealedColumn,
+    metadata,
+    partial_index,
+    row_number,
+    sealed_columns,
+    sealed_for,
+)
 from cloud.foundation.db.sqlite import SqliteDatabase
 from cloud.foundation.db.sqlite_integrity import (
     SCHEMA,

@@ -32,6 +32,7 @@ from cloud.partners.telephony.errors import (
 from cloud.partners.telephony.model import CheckOutcome, Provider, Route, Subsystem
 from cloud.partners.telephony.numbers import read_number
 from cloud.partners.telephony.store import TelephonyStore
+from cloud.partners.telephony.tables import SEALED_FOR
 
 PROVIDERS_MAX = 50
 """Providers of a tenant."""
@@ -39,7 +40,6 @@ ROUTES_MAX = 10_000
 """Routes of a tenant: a large city has some thousand numbers."""
 NAME_LENGTH_MAX = 100
 SUBACCOUNT_LENGTH_MAX = 64
-_PURPOSE = "telephony credentials"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +163,7 @@ class Telephony:
             found = await self._store.find_provider(tx, actor, provider_id)
         if found is None:
             raise ProviderUnknown
-        credentials = orjson.loads(self._master().open(_PURPOSE, found.id, found.credentials_sealed))
+        credentials = orjson.loads(self._master().open(SEALED_FOR, found.id, found.credentials_sealed))
         outcome = await check.run(CARRIERS[found.carrier], credentials)
         async with self._database.transaction() as tx:
             await self._store.note_check(tx, found, outcome.value, self._clock.now_us())
@@ -244,7 +244,7 @@ class Telephony:
         return found
 
     def _seal(self, provider_id: str, credentials: Mapping[str, str]) -> bytes:
-        return self._master().seal(_PURPOSE, provider_id, orjson.dumps(dict(credentials)))
+        return self._master().seal(SEALED_FOR, provider_id, orjson.dumps(dict(credentials)))
 
     async def _known(self, tx: Transaction, actor: Actor, provider_id: str) -> Provider:
         found = await self._store.find_provider(tx, actor, provider_id, lock=True)

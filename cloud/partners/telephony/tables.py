@@ -2,7 +2,10 @@
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, LargeBinary, Table, Text
 
-from cloud.foundation.db import metadata, partial_index
+from cloud.foundation.db import metadata, partial_index, sealed_for
+
+SEALED_FOR = "telephony credentials"
+"""Purpose under which the master key seals credentials."""
 
 telephony_providers = Table(
     "telephony_providers",
@@ -11,7 +14,7 @@ telephony_providers = Table(
     Column("tenant_id", Text, ForeignKey("tenants.id"), nullable=False),
     Column("name", Text, nullable=False),
     Column("carrier", Text, nullable=False),
-    Column("credentials_sealed", LargeBinary, nullable=False),
+    Column("credentials_sealed", LargeBinary, nullable=False, info=sealed_for(SEALED_FOR, "id")),
     Column("is_default", Boolean, nullable=False),
     Column("disabled_at_us", BigInteger),
     Column("checked_at_us", BigInteger),  # null: not checked since the credentials were set

@@ -172,11 +172,14 @@ class Claimer:
         sealed = [endpoint.secret_sealed]
         if until_us is not None and self._clock.now_us() < until_us:
             sealed.append(endpoint.previous_secret_sealed)
-        try:
-            return tuple(open_key(self._master(), endpoint.id, one) for one in sealed if one is not None)
-        except SealBroken:
-            log.error("webhook.seal_broken", webhook_id=endpoint.id)
-            return None
+        for last in (False, True):
+            try:
+                return tuple(open_key(self._master(), endpoint.id, one) for one in sealed if one is not None)
+            except SealBroken:
+                self._master_key = None  # the operator may have rotated it: read the file again
+                if last:
+                    log.error("webhook.seal_broken", webhook_id=endpoint.id)
+        return None
 
     def _master(self) -> MasterKey:
         if self._master_key is None:
@@ -188,6 +191,7 @@ class Claimer:
         now_s = self._clock.monotonic_s()
         if self._signer is None or now_s - self._signer[0] >= SIGNER_S_MAX:
             key = await self._keys.current()
+            self._master_key = None  # read again, since the operator may have rotated it
             self._signer = now_s, Signer(key.kid, key.private(self._master()))
         return self._signer[1]
 

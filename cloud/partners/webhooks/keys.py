@@ -17,7 +17,7 @@ from cloud.foundation.db import Database, Transaction
 from cloud.foundation.master_key import MasterKey
 from cloud.foundation.signing_keys import KeyRing, KeyStore, LifeCycle, StoredKey
 from cloud.partners.webhooks.errors import TooManyWebhookKeys, WebhookKeysAbsent, WebhookKeyTooFresh
-from cloud.partners.webhooks.tables import webhook_keys
+from cloud.partners.webhooks.tables import KEYS_SEALED_FOR, webhook_keys
 
 SECOND_US = 1_000_000
 MAX_AGE_S = 300
@@ -28,8 +28,6 @@ RETIRED_US = 86_400 * SECOND_US
 
 PUBLISHED_MAX = 8
 """Limit of the published keys: six rotations a day. A receiver may try each of them on a signature."""
-
-_PURPOSE = "webhook keys"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +44,7 @@ class WebhookKey(StoredKey):
 
     def private(self, master: MasterKey) -> Ed25519PrivateKey:
         """Unseal the private key. Raises `SealBroken` when another master key sealed it."""
-        return Ed25519PrivateKey.from_private_bytes(master.open(_PURPOSE, self.kid, self.private_key_sealed))
+        return Ed25519PrivateKey.from_private_bytes(master.open(KEYS_SEALED_FOR, self.kid, self.private_key_sealed))
 
     def public(self) -> Ed25519PublicKey:
         return Ed25519PublicKey.from_public_bytes(self.public_key)
@@ -79,7 +77,7 @@ def generate(number: int, master: MasterKey, now_us: int) -> WebhookKey:
         number=number,
         kid=kid,
         public_key=public,
-        private_key_sealed=master.seal(_PURPOSE, kid, raw),
+        private_key_sealed=master.seal(KEYS_SEALED_FOR, kid, raw),
         published_at_us=now_us,
     )
 

@@ -19,7 +19,11 @@ from sqlalchemy import (
     text,
 )
 
-from cloud.foundation.db import metadata, partial_index, row_number
+from cloud.foundation.db import metadata, partial_index, row_number, sealed_for
+
+SECRETS_SEALED_FOR = "webhook secrets"
+KEYS_SEALED_FOR = "webhook keys"
+"""Purposes under which the master key seals the secrets of subscriptions and the private keys."""
 
 webhook_subscriptions = Table(
     "webhook_subscriptions",
@@ -31,9 +35,9 @@ webhook_subscriptions = Table(
     Column("secrecy_level", Integer, nullable=False),  # it receives no event above this level
     Column("url", Text, nullable=False),
     Column("description", Text),
-    Column("secret_sealed", LargeBinary),  # null once deleted
+    Column("secret_sealed", LargeBinary, info=sealed_for(SECRETS_SEALED_FOR, "id")),  # null once deleted
     Column("secret_set_at_us", BigInteger, nullable=False),
-    Column("previous_secret_sealed", LargeBinary),
+    Column("previous_secret_sealed", LargeBinary, info=sealed_for(SECRETS_SEALED_FOR, "id")),
     Column("previous_secret_expires_at_us", BigInteger),
     Column("disabled_at_us", BigInteger),
     Column("disabled_reason", Text),
@@ -136,7 +140,7 @@ webhook_keys = Table(
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("kid", Text, nullable=False),
     Column("public_key", LargeBinary, nullable=False),  # the 32 bytes of RFC 8032
-    Column("private_key_sealed", LargeBinary, nullable=False),
+    Column("private_key_sealed", LargeBinary, nullable=False, info=sealed_for(KEYS_SEALED_FOR, "kid")),
     Column("published_at_us", BigInteger, nullable=False),
     Column("signs_from_us", BigInteger),  # null: the next key, published and not in use yet
     Column("retired_at_us", BigInteger),

@@ -12,9 +12,8 @@ from cloud.foundation.master_key import MasterKey
 from cloud.vehicles.fleet.authority import Authority, Revocation
 from cloud.vehicles.fleet.broker_configuration import AdmittedGateway
 from cloud.vehicles.fleet.model import GatewayAccess
-from cloud.vehicles.fleet.tables import authorities, gateway_certificates, gateways
+from cloud.vehicles.fleet.tables import SEALED_FOR, authorities, gateway_certificates, gateways
 
-_PURPOSE = "certificate authority"
 _SECOND_US = 1_000_000
 
 
@@ -46,7 +45,7 @@ class AuthorityStore:
             insert(authorities).values(
                 id=authority.id,
                 certificate=authority.certificate.public_bytes(Encoding.DER),
-                sealed_key=master.seal(_PURPOSE, authority.id, authority.key_der),
+                sealed_key=master.seal(SEALED_FOR, authority.id, authority.key_der),
                 added_at_us=now_us,
             )
         )
@@ -65,7 +64,7 @@ class AuthorityStore:
             Authority.of(
                 row.id,
                 x509.load_der_x509_certificate(bytes(row.certificate)),
-                master.open(_PURPOSE, row.id, bytes(row.sealed_key)),
+                master.open(SEALED_FOR, row.id, bytes(row.sealed_key)),
             )
             for row in rows
         ]

@@ -2,7 +2,10 @@
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, ForeignKeyConstraint, Index, LargeBinary, Table, Text
 
-from cloud.foundation.db import metadata
+from cloud.foundation.db import metadata, sealed_for
+
+SEALED_FOR = "certificate authority"
+"""Purpose under which the master key seals the keys of authorities."""
 
 gateways = Table(
     "gateways",
@@ -58,7 +61,7 @@ authorities = Table(
     # The certificate authorities of the fleet. The newest issues certificates; each signs its own revocation list.
     Column("id", Text, primary_key=True),
     Column("certificate", LargeBinary, nullable=False),  # X.509, DER
-    Column("sealed_key", LargeBinary, nullable=False),  # PKCS #8, sealed under the master key
+    Column("sealed_key", LargeBinary, nullable=False, info=sealed_for(SEALED_FOR, "id")),  # PKCS #8
     Column("added_at_us", BigInteger, nullable=False),
 )
 

@@ -113,7 +113,7 @@ async def test_migration_waits_for_a_used_table_only_for_a_short_time_and_tries_
             "DROP TABLE acqi_days, acqi_encounters, changed_encounters",
             "DROP TABLE job_schedule_runs, job_schedules",
             "DROP TABLE graphql_documents, graphql_grants, telephony_routes, telephony_providers",
-            "DROP TABLE profile_enrichments, profiles",
+            "DROP TABLE profile_enrichments, profiles, provenance_keys",
             "DROP TABLE screening_entries, screening_names, screening_words, screening_wallets, screening_lists",
             "DROP TABLE entitled_scopes, jobs, result_objects, result_references",
             "ALTER TABLE webhook_subscriptions DROP COLUMN is_callback",
