@@ -154,7 +154,7 @@ def _metrics(name: str, place: _Place) -> Figure:
 
 async def _fill(database: Database) -> None:
     """Store the scores of a million encounters and their sums, as scoring leaves them: each counts for six
-    indicators.."""
+    indicators."""
     each_day = ENCOUNTERS // DAYS_MAX
     sums = [
         ("tnt_north", day, f"org_{number}", 0, one.name, each_day // 10 // 2, each_day // 10)

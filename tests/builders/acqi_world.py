@@ -1,17 +1,13 @@
-"""Care records for tests of quality indicators, and the slow computation that the sums are compared with."""
+"""Care records for tests of quality indicators."""
 
 from collections.abc import Mapping
 from random import Random
 
 from cloud.clinical.acqi.facts import Facts
-from cloud.clinical.acqi.indicators import INDICATORS
-from cloud.clinical.acqi.model import Sums
 from cloud.clinical.acqi.scoring import Scoring
-from cloud.clinical.epcr import CareLog, Encounter, Encounters, ReceivedChanges
-from cloud.foundation.db import Database, Transaction
-from cloud.foundation.viewer import Viewer
+from cloud.clinical.epcr import CareLog, Encounter, ReceivedChanges
+from cloud.foundation.db import Database
 from protocols.epcr.change import Action, FieldChange
-from protocols.epcr.record import current_record
 from tests.builders.care_changes import NOW_US, change
 
 ARREST = {
@@ -43,6 +39,7 @@ _VALUES: Mapping[str, tuple[str, ...]] = {
     "vitals.systolic": ("120",),
     "vitals.pain": ("3",),
     "medications.drug": ("4850", "435", "1191"),
+    "patient.city": ("Gdynia",),  # no indicator reads it
 }
 
 
@@ -52,8 +49,11 @@ def facts_of(values: Mapping[str, str], **more: str) -> Facts:
 
 
 def random_change(random: Random, encounter_id: str, number: int, earlier: list[FieldChange]) -> FieldChange:
-    """Return a change: a value, a negative beside a drug, a correction of an earlier change, or a void entry."""
+    """Return a change: a value, a negative beside a drug, a correction of an earlier change, or a void entry. A few
+    have the id of an earlier change, of any element."""
     name, time_us = f"change-{number}", NOW_US + number
+    if earlier and random.random() < 0.1:
+        name = random.choice(earlier).id
     if earlier and random.random() < 0.25:
         old = random.choice(earlier)
         if old.entry is not None and random.random() < 0.5:
@@ -132,17 +132,3 @@ async def score_all(database: Database, chunks_max: int = 100) -> int:
         if not taken:
             break
     return marks
-
-
-async def reference_sums(tx: Transaction, viewer: Viewer, from_us: int, until_us: int) -> dict[str, Sums]:
-    """Compute the sums of a range from the whole records of all encounters that the viewer may see."""
-    totals = {one.name: Sums() for one in INDICATORS}
-    for encounter in await Encounters().list(tx, viewer):
-        if not from_us <= encounter.created_at_us < until_us:
-            continue
-        facts = Facts.of(current_record(await CareLog().of_encounter(tx, encounter)))
-        for one in INDICATORS:
-            score = one.score(facts)
-            if score is not None:
-                totals[one.name] = totals[one.name].plus(*score)
-    return totals

@@ -93,7 +93,7 @@ GRAPH = GraphFields(
                 "toDate": GraphQLArgument(GraphQLNonNull(DATE_TIME)),
             },
             description="The indicators of the encounters that began from `fromDate` until before `toDate`, at most "
-            "366 days.",
+            "366 days. Encounters whose care record has expired count in whole days (UTC) only.",
         )
     },
     bundles=(BuiltInBundle(name="acqi.read", documents=(DOCUMENT, DOCUMENT_WITH_SPARKLINE)),),

@@ -43,9 +43,6 @@ class Sums:
         """The numerator divided by the denominator, None for a denominator of 0 (contract A-093)."""
         return self.numerator / self.denominator if self.denominator else None
 
-    def plus(self, numerator: int, denominator: int) -> "Sums":
-        return Sums(self.numerator + numerator, self.denominator + denominator)
-
 
 @dataclass(frozen=True, slots=True)
 class Point:

@@ -1,7 +1,8 @@
 """Read the indicators of a range, with their trend.
 
 The range is half open and begins and ends at any instant. Whole days are read from their sums, and the rest of the
-first and the last day from the encounters.
+first and the last day from the encounters. Encounters whose record has expired do not count in that rest: they are in
+the sums of their day alone, since their scores are deleted.
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 from cloud.clinical.acqi.errors import RangeInvalid
 from cloud.clinical.acqi.indicators import BY_NAME, INDICATORS
 from cloud.clinical.acqi.model import DAY_US, Metric, Point, Sums
-from cloud.clinical.acqi.store import ScoreStore
+from cloud.clinical.acqi.store import DatedScore, ScoreStore
 from cloud.foundation.db import Database
 from cloud.foundation.viewer import Viewer
 
@@ -34,7 +35,7 @@ class Acqi:
         if until_us - from_us > DAYS_MAX * DAY_US:
             raise RangeInvalid(f"(At most {DAYS_MAX} days.)")
         first_whole, end_whole = -(-from_us // DAY_US), until_us // DAY_US
-        rows: list[tuple[int, str, int, int]] = []
+        rows: list[DatedScore] = []
         async with self._database.read() as tx:
             if first_whole > end_whole:  # within one day
                 rows += await self._store.by_encounter(tx, viewer, from_us, until_us)
@@ -46,23 +47,25 @@ class Acqi:
         return _summed(rows, from_us, until_us)
 
 
-def _summed(rows: Sequence[tuple[int, str, int, int]], from_us: int, until_us: int) -> Sequence[Metric]:
+def _summed(rows: Sequence[DatedScore], from_us: int, until_us: int) -> Sequence[Metric]:
     first_day, end_day = from_us // DAY_US, -(-until_us // DAY_US)
     width = -(-(end_day - first_day) // POINTS_MAX)
     begins = [max(from_us, day * DAY_US) for day in range(first_day, end_day, width)]
-    totals = {name: Sums() for name in BY_NAME}
-    trends = {name: [Sums()] * len(begins) for name in BY_NAME}
-    for day, name, numerator, denominator in rows:
-        if name not in totals:  # an indicator of another release
-            continue
-        totals[name] = totals[name].plus(numerator, denominator)
-        trend, place = trends[name], (day - first_day) // width
-        trend[place] = trend[place].plus(numerator, denominator)
+    numerators = {name: [0] * len(begins) for name in BY_NAME}
+    denominators = {name: [0] * len(begins) for name in BY_NAME}
+    for name, day, numerator, denominator in rows:
+        if name in numerators:  # and not an indicator of another release
+            place = (day - first_day) // width
+            numerators[name][place] += numerator
+            denominators[name][place] += denominator
     return [
         Metric(
             one,
-            totals[one.name],
-            [Point(at_us, sums) for at_us, sums in zip(begins, trends[one.name], strict=True)],
+            Sums(sum(numerators[one.name]), sum(denominators[one.name])),
+            [
+                Point(at_us, Sums(*sums))
+                for at_us, *sums in zip(begins, numerators[one.name], denominators[one.name], strict=True)
+            ],
         )
         for one in INDICATORS
     ]

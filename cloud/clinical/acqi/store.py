@@ -1,17 +1,19 @@
 """SQL statements on scores and their sums."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
-from sqlalchemy import delete, func, literal, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Table, bindparam, cast, delete, func, literal, select, tuple_
 
 from cloud.clinical.acqi.indicator import Score
+from cloud.clinical.acqi.indicators import BY_NAME
 from cloud.clinical.acqi.model import DAY_US, ScoredEncounter
 from cloud.clinical.acqi.tables import acqi_days, acqi_encounters
 from cloud.clinical.epcr import encounters
-from cloud.foundation.db import Records, Transaction, insert
-from cloud.foundation.viewer import Viewer, visible
+from cloud.foundation.db import Prepared, Records, Transaction, insert
+from cloud.foundation.viewer import Viewer
 
 
 def _write(scores: Mapping[str, Score]) -> str:
@@ -40,6 +42,49 @@ class DaySum:
 
 _DAYS = Records(DaySum, acqi_days)
 _DAY_KEY = ("tenant_id", "day", "organization_id", "secrecy_level", "indicator")
+
+DatedScore = tuple[str, int, int, int]
+"""An indicator, a day since 1970-01-01, and the numerator and denominator that belong to them."""
+
+
+def _visible(table: Table, *, of_organization: bool) -> Iterator[ColumnElement[bool]]:
+    yield table.c.tenant_id == bindparam("tenant")
+    yield table.c.secrecy_level <= bindparam("clearance")
+    if of_organization:
+        yield table.c.organization_id == bindparam("organization")
+
+
+def _by_day(*, of_organization: bool) -> Prepared:
+    """Return the query of one indicator. The index has its rows in the order of the groups, so nothing is sorted."""
+    table = acqi_days.c
+    # PostgreSQL's sum of BIGINT is a NUMERIC, which the driver converts slowly.
+    sums = [cast(func.sum(column), BigInteger) for column in (table.numerator, table.denominator)]
+    return Prepared(
+        select(table.indicator, table.day, *sums)
+        .where(
+            *_visible(acqi_days, of_organization=of_organization),
+            table.indicator == bindparam("indicator"),
+            table.day >= bindparam("first"),
+            table.day < bindparam("end"),
+        )
+        .group_by(table.indicator, table.day)
+    )
+
+
+def _by_encounter(*, of_organization: bool) -> Prepared:
+    table = acqi_encounters.c
+    return Prepared(
+        select(table.at_us, table.scores).where(
+            *_visible(acqi_encounters, of_organization=of_organization),
+            table.at_us >= bindparam("first"),
+            table.at_us < bindparam("end"),
+        )
+    )
+
+
+BY_DAY = {True: _by_day(of_organization=True), False: _by_day(of_organization=False)}
+"""The query of the sums of one indicator: within an organisation, or of all of a tenant."""
+_BY_ENCOUNTER = {True: _by_encounter(of_organization=True), False: _by_encounter(of_organization=False)}
 
 
 class ScoreStore:
@@ -91,28 +136,27 @@ class ScoreStore:
             grown = {name: acqi_days.c[name] + adding.excluded[name] for name in ("numerator", "denominator")}
             await tx.execute(adding.on_conflict_do_update(index_elements=list(_DAY_KEY), set_=grown))
 
-    async def by_day(
-        self, tx: Transaction, viewer: Viewer, first_day: int, end_day: int
-    ) -> Sequence[tuple[int, str, int, int]]:
-        """Return day, indicator, numerator and denominator of the days from `first_day` until before `end_day`, over
-        everything that the viewer may see."""
-        table = acqi_days.c
-        statement = (
-            select(table.day, table.indicator, func.sum(table.numerator), func.sum(table.denominator))
-            .where(*visible(acqi_days, viewer), table.day >= first_day, table.day < end_day)
-            .group_by(table.day, table.indicator)
-        )
-        return [(row[0], row[1], int(row[2]), int(row[3])) for row in await tx.execute(statement)]
+    async def by_day(self, tx: Transaction, viewer: Viewer, first_day: int, end_day: int) -> Sequence[DatedScore]:
+        """Return the sums of each indicator and day from `first_day` until before `end_day`, over everything that the
+        viewer may see."""
+        values = {**_seen_by(viewer), "first": first_day, "end": end_day}
+        chosen = [{**values, "indicator": name} for name in BY_NAME]
+        rows = await tx.driver.rows_many(BY_DAY[viewer.organization_id is not None], chosen)
+        return [(name, day, numerator, denominator) for name, day, numerator, denominator in rows]
 
-    async def by_encounter(
-        self, tx: Transaction, viewer: Viewer, from_us: int, until_us: int
-    ) -> Sequence[tuple[int, str, int, int]]:
-        """Return the same of the encounters that began from `from_us` until before `until_us`, less than a day."""
+    async def by_encounter(self, tx: Transaction, viewer: Viewer, from_us: int, until_us: int) -> Sequence[DatedScore]:
+        """Return the scores of each encounter that began from `from_us` until before `until_us`, less than a day, and
+        that the viewer may see. Encounters whose scores have expired have none."""
         assert until_us - from_us < DAY_US, "whole days are read from their sums"
-        table = acqi_encounters.c
-        chosen = _ENCOUNTERS.select().where(
-            *visible(acqi_encounters, viewer), table.at_us >= from_us, table.at_us < until_us
-        )
+        values = {**_seen_by(viewer), "first": from_us, "end": until_us}
+        rows = await tx.driver.rows(_BY_ENCOUNTER[viewer.organization_id is not None], values)
         return [
-            (one.day, name, *score) for one in await _ENCOUNTERS.all(tx, chosen) for name, score in one.scores.items()
+            (name, at_us // DAY_US, numerator, denominator)
+            for at_us, scores in rows
+            for name, (numerator, denominator) in orjson.loads(scores).items()
         ]
+
+
+def _seen_by(viewer: Viewer) -> dict[str, Any]:
+    seen = {"tenant": viewer.tenant_id, "clearance": int(viewer.clearance)}
+    return seen if viewer.organization_id is None else {**seen, "organization": viewer.organization_id}

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, FromClause, func, select
 
 from cloud.clinical.epcr.changed import ChangedEncounters
 from cloud.clinical.epcr.errors import CareRecordTooLarge
@@ -102,7 +102,8 @@ class CareLog:
         keys: Collection[str] | None = None,
         changes_max: int | None = None,
     ) -> list[FieldChange]:
-        """Return the changes of an encounter in the order of the record. `keys`: only those of these elements.
+        """Return the changes of an encounter in the order of the record. `keys`: only those of these elements, with the
+        changes of other elements that have the id of one of them, since the record ignores each but the first.
         `changes_max`: the greatest number of them, None: `CHANGES_READ_MAX`. The caller must have checked that the
         viewer may see it. Only changes from gateways of its organisation belong to it. Raises `CareRecordTooLarge`."""
         table, most = care_changes.c, CHANGES_READ_MAX if changes_max is None else changes_max
@@ -127,12 +128,17 @@ class CareLog:
 
 
 def _belonging(encounter: Encounter, keys: Collection[str] | None) -> Iterator[ColumnElement[bool]]:
-    table = care_changes.c
-    yield table.tenant_id == encounter.tenant_id
-    yield table.encounter_id == encounter.id
-    yield table.organization_id == encounter.organization_id
+    yield from _of(encounter, care_changes)
     if keys is not None:
-        yield table.element_key.in_(sorted(keys))
+        stating = care_changes.alias("stating")
+        chosen = select(stating.c.change_id).where(*_of(encounter, stating), stating.c.element_key.in_(sorted(keys)))
+        yield care_changes.c.change_id.in_(chosen)
+
+
+def _of(encounter: Encounter, table: FromClause) -> Iterator[ColumnElement[bool]]:
+    yield table.c.tenant_id == encounter.tenant_id
+    yield table.c.encounter_id == encounter.id
+    yield table.c.organization_id == encounter.organization_id
 
 
 def change_columns(change: FieldChange) -> tuple[object, ...]:

@@ -1,8 +1,10 @@
 """The sums of the indicators follow the records, and equal a slow computation from the records."""
 
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 from typing import cast
 
@@ -17,12 +19,15 @@ from cloud.clinical.acqi.marking import mark_next
 from cloud.clinical.acqi.model import DAY_US, Metric, Sums
 from cloud.clinical.acqi.scoring import Scoring
 from cloud.clinical.acqi.service import DAYS_MAX, POINTS_MAX, Acqi
+from cloud.clinical.acqi.store import BY_DAY
 from cloud.clinical.acqi.tables import acqi_days, acqi_encounters
 from cloud.clinical.epcr import Encounter, Encounters
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.viewer import SecrecyLevel, Viewer
 from protocols.epcr.change import FieldChange
-from tests.builders.acqi_world import ARREST, RecordKeeper, random_change, reference_sums, score_all
+from tests.builders.acqi_reference import reference_sums
+from tests.builders.acqi_world import ARREST, RecordKeeper, random_change, score_all
+from tests.builders.care_changes import change
 from tests.builders.cloud_people import NOON_US, HandClock, Household, household
 
 EVERYTHING = Viewer("tnt_north", None, SecrecyLevel.TOP_SECRET)
@@ -70,8 +75,8 @@ async def test_sums_equal_the_slow_computation_after_random_changes(database: Da
             metrics = await Acqi(database).metrics(EVERYTHING, from_us, until_us)
             async with database.read() as tx:
                 expected = await reference_sums(tx, EVERYTHING, from_us, until_us)
-            assert {one.indicator.name: one.sums for one in metrics} == expected
-            counted |= {name for name, sums in expected.items() if sums.denominator}
+            assert {one.indicator.name: (one.sums.numerator, one.sums.denominator) for one in metrics} == expected
+            counted |= {name for name, (_, denominator) in expected.items() if denominator}
             for metric in metrics:
                 points = [point.sums for point in metric.trend]
                 assert sum(one.numerator for one in points) == metric.sums.numerator
@@ -89,6 +94,23 @@ async def test_amended_record_corrects_the_sums(database: Database) -> None:
     await keeper.state(one, {"arrest.present": "3001001"}, prefix="again-")
     await score_all(database)
     assert sums_of(await measured(database)) == (0, 0)
+
+
+async def test_change_with_the_id_of_an_earlier_change_of_another_element_is_not_counted(database: Database) -> None:
+    home, keeper = await household(database, HandClock()), RecordKeeper(database)
+    one = await encounter_at(database, home, "one", NOON_US)
+    first, again = (
+        change(key, value, id="change-1", encounter=one.id)
+        for key, value in (("patient.city", "Gdynia"), ("arrest.present", "3001003"))
+    )
+    await keeper.store(one, first)
+    await keeper.state(one, {**ARREST, "arrest.present": "3001001"})
+    await keeper.store(one, again)
+    await score_all(database)
+    assert sums_of(await measured(database)) == (0, 0)
+    await keeper.state(one, {"arrest.present": "3001003"}, prefix="again-")
+    await score_all(database)
+    assert sums_of(await measured(database)) == (1, 1)
 
 
 async def test_record_that_arrives_before_its_encounter_is_counted(database: Database) -> None:
@@ -239,6 +261,16 @@ async def test_range_is_half_open_and_begins_at_any_instant(database: Database) 
     for from_us, until_us in ((NOON_US, NOON_US), (NOON_US, NOON_US - 1), (0, DAYS_MAX * DAY_US + 1)):
         with pytest.raises(RangeInvalid):
             await count(from_us, until_us)
+
+
+async def test_sums_of_an_indicator_are_read_without_sorting(migrated_sqlite: Path) -> None:
+    for statement in BY_DAY.values():
+        ready = statement.on("sqlite")
+        with closing(sqlite3.connect(migrated_sqlite)) as connection:
+            plan = connection.execute(f"EXPLAIN QUERY PLAN {ready.text}", [""] * len(ready.names)).fetchall()
+        (step,) = (str(row[3]) for row in plan)
+        place = "(tenant_id=? AND indicator=? AND day>? AND day<?)"
+        assert step == f"SEARCH acqi_days USING COVERING INDEX ix_acqi_days_by_indicator {place}"
 
 
 @pytest.mark.contract("C-133", "A-093")
