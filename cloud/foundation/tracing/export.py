@@ -46,8 +46,10 @@ class SpanExport:
     """Queues the spans of the chosen traces and sends them. `queue` is the sink of a recorder."""
 
     def __init__(self, section: TracingSection, *, pause_s: float = EXPORT_EVERY_S) -> None:
-        """Prepare the export. Raises `SettingsUnusable` if the endpoint is not a URL."""
+        """Prepare the export. Raises `SettingsUnusable` if the endpoint is not a URL, or if the file of headers cannot
+        be used."""
         self._target, allowed = _permitted(section.otlp_endpoint)
+        self._headers = {**section.otlp_headers(), "Content-Type": "application/x-protobuf"}
         self._egress = Egress(allowed)
         self._sampling = Sampling(section.export_ratio)
         self._encoder = OtlpEncoder()
@@ -92,10 +94,9 @@ class SpanExport:
             self.unexported += len(batch)
             log.warning("spans.not_exported", spans=len(batch), why=type(error).__name__)
             return
-        headers = {"Content-Type": "application/x-protobuf"}
         outcome = ""
         for attempt in range(ATTEMPTS_MAX):
-            response = await self._egress.send("POST", self._target, headers=headers, body=body)
+            response = await self._egress.send("POST", self._target, headers=self._headers, body=body)
             outcome = response.reason.value if isinstance(response, Failure) else str(response.status)
             if isinstance(response, Response) and response.status == 200:
                 rejected = min(rejected_spans(response.body), len(batch))

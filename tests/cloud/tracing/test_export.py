@@ -1,9 +1,10 @@
 """Spans are exported to a real OTLP receiver over HTTP."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
+from structlog.testing import capture_logs
 
 from cloud.foundation.clock import SystemClock
 from cloud.foundation.db import Database
@@ -40,9 +42,11 @@ class Collector:
     spans: list[Any] = field(default_factory=list)
     resources: list[dict[str, str]] = field(default_factory=list)
     requests: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     async def take(self, request: web.Request) -> web.Response:
         self.requests += 1
+        self.headers = request.headers
         assert request.content_type == "application/x-protobuf"
         if self.statuses and (status := self.statuses.pop(0)) != 200:
             return web.Response(status=status)
@@ -218,3 +222,47 @@ async def test_queue_is_sent_in_limited_requests_when_the_process_stops() -> Non
 def test_endpoint_that_is_no_url_is_refused_at_the_start(given: str) -> None:
     with pytest.raises(SettingsUnusable, match="otlp_endpoint"):
         SpanExport(TracingSection(otlp_endpoint=given))
+
+
+def headers_file(folder: Path, content: str, mode: int = 0o600) -> Path:
+    path = folder / "headers"
+    path.write_text(content)
+    path.chmod(mode)
+    return path
+
+
+async def test_receiver_gets_the_headers_of_the_file_and_they_are_not_logged(tmp_path: Path) -> None:
+    path = headers_file(tmp_path, "Authorization: Bearer canary-1\n\nX-Scope-OrgID:north \n")
+    async with collecting(statuses=[400]) as collector:
+        export = SpanExport(TracingSection(otlp_endpoint=collector.url, otlp_headers_file=path))
+        export.queue(span())
+        stopping = asyncio.Event()
+        stopping.set()
+        with capture_logs() as lines:
+            await export.run(stopping)
+    assert (collector.headers["Authorization"], collector.headers["X-Scope-OrgID"]) == ("Bearer canary-1", "north")
+    assert [line["event"] for line in lines] == ["spans.not_exported"]
+    assert "canary" not in str(lines)
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "reason"),
+    [
+        ("Authorization: Bearer canary", 0o640, "chmod 600"),
+        ("Authorization=Bearer canary", 0o600, "line 1"),
+        ("X-One: 1\nHost: canary", 0o600, "line 2"),
+        ("X-One: canary\x01", 0o600, "line 1"),
+        ("\n".join(f"X-{number}: canary" for number in range(17)), 0o600, "line 17"),
+        ("canary" * 3000, 0o600, "too large"),
+    ],
+    ids=["readable by others", "no header", "set by the export", "control character", "too many", "too long"],
+)
+def test_file_of_headers_that_cannot_be_used_is_refused_without_quoting_it(
+    tmp_path: Path, content: str, mode: int, reason: str
+) -> None:
+    section = TracingSection(
+        otlp_endpoint="http://127.0.0.1:4318/v1/traces", otlp_headers_file=headers_file(tmp_path, content, mode)
+    )
+    with pytest.raises(SettingsUnusable, match=reason) as refused:
+        SpanExport(section)
+    assert "canary" not in refused.value.sentence
