@@ -40,9 +40,11 @@ bench: setup
 	$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY))
 
 # The full counts of the stories that `make test` tells with small ones.
-# ARGUS_FUZZ_COUNT mutated APDUs through both ends of an association, the other fuzzers in proportion; two processes.
+# ARGUS_FUZZ_COUNT mutated APDUs through both ends of an association, the other fuzzers in proportion, and requests that
+# Schemathesis generates for the whole API; two processes.
 fuzz: setup
-	ARGUS_FUZZ_COUNT=$${ARGUS_FUZZ_COUNT:-5000000} $(BIN)/python -m pytest -q -n 2 --dist load tests/fuzz
+	ARGUS_FUZZ_COUNT=$${ARGUS_FUZZ_COUNT:-5000000} $(BIN)/python -m pytest -q -n 2 --dist load tests/fuzz \
+	  tests/contract/test_schemathesis.py
 
 # The tests of the product's modules on Python 3.13, which Debian 13 runs; `make test` runs all tests on the older one.
 test-python313: setup

@@ -14,6 +14,9 @@ SHARDS: Final = 4
 SCALE: Final = APDUS / 200_000
 """Factor by which all other counts are multiplied: 0.3 in `make test`, 25 in `make fuzz`."""
 
+IS_FULL: Final = SCALE > 1
+"""Whether the counts are those of `make fuzz`."""
+
 
 def count(at_scale_one: int) -> int:
     """Return the number of inputs for a fuzzer: `at_scale_one` multiplied by `SCALE`, but at least ten."""

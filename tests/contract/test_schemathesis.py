@@ -1,7 +1,7 @@
 """Schemathesis generates valid and invalid requests from the OpenAPI document and finds no fault in the responses.
 
-The number of requests is limited: a fixed seed, a few examples of each operation (more in `make soak`), and the
-boundary values of every parameter and field.
+The number of requests is limited: a fixed seed, a few examples of each operation (more in `make soak`, and 60 in
+`make fuzz`), and the boundary values of every parameter and field.
 """
 
 import json
@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 
+from tests.builders.fuzz_counts import IS_FULL, SEED
 from tests.harness.running_cloud import RunningCloud
 
-EXAMPLES_MAX = 15 if os.environ.get("ARGUS_SOAK") == "1" else 5
-PATIENCE_S = 280.0
+EXAMPLES_MAX = 60 if IS_FULL else 15 if os.environ.get("ARGUS_SOAK") == "1" else 5
+RUN_SEED = str(SEED) if IS_FULL else "1"
+PATIENCE_S = 3600.0 if IS_FULL else 280.0
 # Facts beyond a schema: whether an object exists, is in the right state and version, or means something.
 APP_CREATED = ("post", "/v1/platform/apps")
 JOB_STARTED = ("post", "/v1/jobs")
@@ -81,7 +83,15 @@ def test_schemathesis_finds_no_response_that_violates_the_openapi_document(
             *("--config-file", "schemathesis.toml", "run", "openapi.json"),
             *("--url", cloud.urls[host]),
             *("--header", f"Authorization: Bearer {cloud.token('south')}"),
-            *("--max-examples", str(EXAMPLES_MAX), "--seed", "1", "--checks", "all", "--no-color"),
+            *(
+                "--max-examples",
+                str(EXAMPLES_MAX),
+                "--seed",
+                str(SEED) if IS_FULL else "1",
+                "--checks",
+                "all",
+                "--no-color",
+            ),
             # The only DELETE of the api host cancels a job, which can be read afterwards (contract A-077).
             *(("--exclude-checks", "use_after_free") if host == "api" else ()),
             *("--phases", "examples,coverage,fuzzing,stateful"),
