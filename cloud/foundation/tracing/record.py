@@ -82,19 +82,23 @@ class Span:
             )
 
 
-def allowed(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the attributes that a span may have."""
+def allowed(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the attributes that a span may have: usually all, and then the mapping itself."""
+    if attributes.keys() <= ATTRIBUTES:
+        return attributes
     return {name: value for name, value in attributes.items() if name in ATTRIBUTES}
 
 
-def _written(attributes: Mapping[str, Any]) -> str:
+def write_attributes(attributes: Mapping[str, Any]) -> str:
+    """Return the allowed attributes as they are stored."""
     return orjson.dumps(allowed(attributes)).decode()
 
 
-def _written_inner(inner: Sequence[InnerSpan] | None) -> str | None:
-    if inner is None:
+def write_inner(inner: Sequence[InnerSpan] | None) -> str | None:
+    """Return the spans within a span as they are stored; None if there are none."""
+    if not inner:
         return None
-    rows = [(*one[:-1], None if one.attributes is None else allowed(one.attributes)) for one in inner]
+    rows = [(*one[:-1], None if one[-1] is None else allowed(one[-1])) for one in inner]
     return orjson.dumps(rows).decode()
 
 
@@ -105,5 +109,5 @@ def _read_inner(text: str) -> Sequence[InnerSpan]:
 SPANS = Records(
     Span,
     table,
-    codecs={"attributes": (_written, orjson.loads), "inner_spans": (_written_inner, _read_inner)},
+    codecs={"attributes": (write_attributes, orjson.loads), "inner_spans": (write_inner, _read_inner)},
 )

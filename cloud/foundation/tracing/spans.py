@@ -21,7 +21,7 @@ from cloud.foundation.db import Database, Prepared, Transaction
 from cloud.foundation.errors import DomainError
 from cloud.foundation.process import Process
 from cloud.foundation.trace import CURRENT, LocalRoot, begin_trace
-from cloud.foundation.tracing.record import OMITTED, SPANS, Span
+from cloud.foundation.tracing.record import OMITTED, SPANS, Span, write_attributes, write_inner
 from cloud.foundation.tracing.tables import spans as table
 from cloud.foundation.viewer import Viewer
 
@@ -62,11 +62,14 @@ class Spans:
 
     def record(self, span: Span) -> None:
         """Queue a finished span. If the queue is full, the oldest span is dropped."""
-        if len(self._waiting) == self._waiting.maxlen:
-            self.dropped += 1
-        self._waiting.append(SPANS.row(span))
+        self._queue(SPANS.row(span))
         if self.sink is not None:
             self.sink(span)
+
+    def _queue(self, row: tuple[Any, ...]) -> None:
+        if len(self._waiting) == self._waiting.maxlen:
+            self.dropped += 1
+        self._waiting.append(row)
 
     def end(
         self,
@@ -83,21 +86,12 @@ class Spans:
         if root.omitted:
             attributes[OMITTED] = root.omitted
         context = root.context
-        self.record(
-            Span(
-                tenant_id,
-                context.trace_id,
-                context.span_id,
-                context.parent_span_id,
-                name,
-                kind,
-                root.began_us,
-                clock.now_us(),
-                "error" if failed else "ok",
-                attributes,
-                root.inner or None,
-            )
-        )
+        begin = (tenant_id, context.trace_id, context.span_id, context.parent_span_id, name, kind, root.began_us)
+        end = (clock.now_us(), "error" if failed else "ok")
+        if self.sink is None:  # the row of a `Span` without making the object, which takes as long
+            self._queue((*begin, *end, write_attributes(attributes), write_inner(root.inner)))
+        else:
+            self.record(Span(*begin, *end, attributes, root.inner or None))
 
     async def find(self, tx: Transaction, viewer: Viewer, trace_id: str) -> tuple[Sequence[Span], bool]:
         """Return the stored spans of a trace in the viewer's tenant, in the order of their start, and whether these are
