@@ -26,7 +26,7 @@ from cloud.clinical.acqi.graph import ACQI_READ, DOCUMENT_WITH_SPARKLINE
 from cloud.clinical.acqi.indicators import INDICATORS
 from cloud.clinical.acqi.model import DAY_US
 from cloud.clinical.acqi.service import DAYS_MAX, Acqi
-from cloud.clinical.acqi.tables import acqi_days, acqi_encounters
+from cloud.clinical.acqi.tables import acqi_days, acqi_encounters, acqi_tenant_days
 from cloud.foundation.clock import SystemClock
 from cloud.foundation.db import Database, migrate, open_database
 from cloud.foundation.ids import UlidIds
@@ -176,8 +176,15 @@ async def _fill(database: Database) -> None:
         for number in range(ENCOUNTERS)
     ]
     names = ("tenant_id", "encounter_id", "organization_id", "secrecy_level", "at_us", "scores")
+    of_tenant = [
+        ("tnt_north", one.name, day, 0, each_day // 2, each_day)
+        for day in range(FIRST_DAY, FIRST_DAY + DAYS_MAX + 1)
+        for one in INDICATORS
+    ]
+    tenant_columns = ("tenant_id", "indicator", "day", "secrecy_level", "numerator", "denominator")
     async with database.transaction() as tx:
         await tx.driver.append(acqi_days, columns, sums)
+        await tx.driver.append(acqi_tenant_days, tenant_columns, of_tenant)
     for start in range(0, len(encounters), 50_000):
         async with database.transaction() as tx:
             await tx.driver.append(acqi_encounters, names, encounters[start : start + 50_000])

@@ -31,6 +31,7 @@ OWN_TEXT = {
 OPERATORS_TEXT = {
     "cloud/clinical/nemsis/agency.py:_STATE": "a command's option",
     "cloud/foundation/settings.py:re.fullmatch": "the settings file",
+    "cloud/foundation/tracing/settings.py:_NAME": "the operator's file of headers",
     "cloud/partners/graphql/bundles.py:_NAME": "a command's argument",
     "cloud/vehicles/fleet/cluster_url.py:_HOST": "the settings file",
     "gateway/security/identity.py:_KEY_NAME": "our own identity.json",

@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, ColumnElement, Table, bindparam, cast, delete
 from cloud.clinical.acqi.indicator import Score
 from cloud.clinical.acqi.indicators import BY_NAME
 from cloud.clinical.acqi.model import DAY_US, ScoredEncounter
-from cloud.clinical.acqi.tables import acqi_days, acqi_encounters
+from cloud.clinical.acqi.tables import acqi_days, acqi_encounters, acqi_tenant_days
 from cloud.clinical.epcr import encounters
 from cloud.foundation.db import Prepared, Records, Transaction, insert
 from cloud.foundation.viewer import Viewer
@@ -40,8 +40,20 @@ class DaySum:
     denominator: int
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class TenantDaySum:
+    """The sums of an indicator on one day of a tenant, at one secrecy level."""
+
+    tenant_id: str
+    indicator: str
+    day: int
+    secrecy_level: int
+    numerator: int
+    denominator: int
+
+
 _DAYS = Records(DaySum, acqi_days)
-_DAY_KEY = ("tenant_id", "day", "organization_id", "secrecy_level", "indicator")
+_TENANT_DAYS = Records(TenantDaySum, acqi_tenant_days)
 
 DatedScore = tuple[str, int, int, int]
 """An indicator, a day since 1970-01-01, and the numerator and denominator that belong to them."""
@@ -54,20 +66,19 @@ def _visible(table: Table, *, of_organization: bool) -> Iterator[ColumnElement[b
         yield table.c.organization_id == bindparam("organization")
 
 
-def _by_day(*, of_organization: bool) -> Prepared:
+def _by_day(table: Table, *, of_organization: bool) -> Prepared:
     """Return the query of one indicator. The index has its rows in the order of the groups, so nothing is sorted."""
-    table = acqi_days.c
     # PostgreSQL's sum of BIGINT is a NUMERIC, which the driver converts slowly.
-    sums = [cast(func.sum(column), BigInteger) for column in (table.numerator, table.denominator)]
+    sums = [cast(func.sum(column), BigInteger) for column in (table.c.numerator, table.c.denominator)]
     return Prepared(
-        select(table.indicator, table.day, *sums)
+        select(table.c.indicator, table.c.day, *sums)
         .where(
-            *_visible(acqi_days, of_organization=of_organization),
-            table.indicator == bindparam("indicator"),
-            table.day >= bindparam("first"),
-            table.day < bindparam("end"),
+            *_visible(table, of_organization=of_organization),
+            table.c.indicator == bindparam("indicator"),
+            table.c.day >= bindparam("first"),
+            table.c.day < bindparam("end"),
         )
-        .group_by(table.indicator, table.day)
+        .group_by(table.c.indicator, table.c.day)
     )
 
 
@@ -82,7 +93,10 @@ def _by_encounter(*, of_organization: bool) -> Prepared:
     )
 
 
-BY_DAY = {True: _by_day(of_organization=True), False: _by_day(of_organization=False)}
+BY_DAY = {
+    True: _by_day(acqi_days, of_organization=True),
+    False: _by_day(acqi_tenant_days, of_organization=False),
+}
 """The query of the sums of one indicator: within an organisation, or of all of a tenant."""
 _BY_ENCOUNTER = {True: _by_encounter(of_organization=True), False: _by_encounter(of_organization=False)}
 
@@ -131,10 +145,14 @@ class ScoreStore:
 
     async def add(self, tx: Transaction, sums: Iterable[DaySum]) -> None:
         """Add to the sums of days, in the order of their keys, so that two transactions do not wait for each other."""
+        of_tenants: dict[tuple[str, str, int, int], list[int]] = {}
         for one in sorted(sums):
-            adding = insert(acqi_days).values(_DAYS.values(one))
-            grown = {name: acqi_days.c[name] + adding.excluded[name] for name in ("numerator", "denominator")}
-            await tx.execute(adding.on_conflict_do_update(index_elements=list(_DAY_KEY), set_=grown))
+            await _add(tx, acqi_days, _DAYS.values(one))
+            total = of_tenants.setdefault((one.tenant_id, one.indicator, one.day, one.secrecy_level), [0, 0])
+            total[0] += one.numerator
+            total[1] += one.denominator
+        for key, (numerator, denominator) in sorted(of_tenants.items()):
+            await _add(tx, acqi_tenant_days, _TENANT_DAYS.values(TenantDaySum(*key, numerator, denominator)))
 
     async def by_day(self, tx: Transaction, viewer: Viewer, first_day: int, end_day: int) -> Sequence[DatedScore]:
         """Return the sums of each indicator and day from `first_day` until before `end_day`, over everything that the
@@ -155,6 +173,12 @@ class ScoreStore:
             for at_us, scores in rows
             for name, (numerator, denominator) in orjson.loads(scores).items()
         ]
+
+
+async def _add(tx: Transaction, table: Table, values: Mapping[str, Any]) -> None:
+    adding = insert(table).values(values)
+    grown = {name: table.c[name] + adding.excluded[name] for name in ("numerator", "denominator")}
+    await tx.execute(adding.on_conflict_do_update(index_elements=list(table.primary_key), set_=grown))
 
 
 def _seen_by(viewer: Viewer) -> dict[str, Any]:

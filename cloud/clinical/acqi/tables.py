@@ -31,15 +31,28 @@ acqi_days = Table(
     Column("indicator", Text, primary_key=True),
     Column("numerator", BigInteger, nullable=False),
     Column("denominator", BigInteger, nullable=False),
-    # In this order the sums of an indicator are neighbours and sorted by day, and the index has all that a query needs.
+    # In this order the sums of an indicator in one organisation are neighbours and sorted by day, and the index has all
+    # that a query needs.
     Index(
-        "ix_acqi_days_by_indicator",
+        "ix_acqi_days_by_organization",
         "tenant_id",
+        "organization_id",
         "indicator",
         "day",
-        "organization_id",
         "secrecy_level",
         "numerator",
         "denominator",
     ),
+)
+
+acqi_tenant_days = Table(
+    "acqi_tenant_days",
+    metadata,
+    # The same sums over all organisations of a tenant, of which there may be hundreds.
+    Column("tenant_id", Text, primary_key=True),
+    Column("indicator", Text, primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("secrecy_level", SmallInteger, primary_key=True, autoincrement=False),
+    Column("numerator", BigInteger, nullable=False),
+    Column("denominator", BigInteger, nullable=False),
 )

@@ -11,8 +11,8 @@ from cloud.foundation.settings import FilePath, Section, SettingsUnusable
 
 HEADERS_FILE_BYTES_MAX = 16_384
 HEADERS_MAX = 16
-_HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)")
-"""A field line of ASCII (RFC 9110 §5.5, §5.6.2)."""
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""Name of a header (RFC 9110 §5.6.2)."""
 _SET_BY_EXPORT = frozenset({"content-type", "content-length", "content-encoding", "transfer-encoding", "host"})
 
 
@@ -47,9 +47,10 @@ class TracingSection(Section):
         for number, line in enumerate(content.decode("latin-1").splitlines(), start=1):
             if not line.strip():
                 continue
-            found = _HEADER.fullmatch(line.strip())
-            if found is None or found[1].lower() in _SET_BY_EXPORT or len(headers) == HEADERS_MAX:
+            name, _, value = (part.strip() for part in line.partition(":"))
+            is_header = _NAME.fullmatch(name) and value and value.isascii() and value.isprintable()
+            if not is_header or name.lower() in _SET_BY_EXPORT or len(headers) == HEADERS_MAX:
                 sentence = f'write "Name: value", at most {HEADERS_MAX} headers, none that the export sets itself'
                 raise SettingsUnusable(f"({path}, line {number}: {sentence}.)")
-            headers[found[1]] = found[2]
+            headers[name] = value
         return headers

@@ -9,7 +9,7 @@ from random import Random
 from typing import cast
 
 import pytest
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from structlog.testing import capture_logs
 
 from cloud.clinical.acqi import scoring
@@ -20,7 +20,8 @@ from cloud.clinical.acqi.model import DAY_US, Metric, Sums
 from cloud.clinical.acqi.scoring import Scoring
 from cloud.clinical.acqi.service import DAYS_MAX, POINTS_MAX, Acqi
 from cloud.clinical.acqi.store import BY_DAY
-from cloud.clinical.acqi.tables import acqi_days, acqi_encounters
+from cloud.clinical.acqi.summing import sum_next
+from cloud.clinical.acqi.tables import acqi_days, acqi_encounters, acqi_tenant_days
 from cloud.clinical.epcr import Encounter, Encounters
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.viewer import SecrecyLevel, Viewer
@@ -71,10 +72,14 @@ async def test_sums_equal_the_slow_computation_after_random_changes(database: Da
             await keeper.store(one, *batch)
         await score_all(database)
         begin_us = MIDNIGHT_US + random.randrange(2 * DAY_US)
-        for from_us, until_us in ((MIDNIGHT_US, MIDNIGHT_US + 4 * DAY_US), (begin_us, begin_us + DAY_US + HOUR_US)):
-            metrics = await Acqi(database).metrics(EVERYTHING, from_us, until_us)
+        for viewer, from_us, until_us in (
+            (EVERYTHING, MIDNIGHT_US, MIDNIGHT_US + 4 * DAY_US),
+            (Viewer("tnt_north", "org_north"), MIDNIGHT_US, MIDNIGHT_US + 4 * DAY_US),
+            (EVERYTHING, begin_us, begin_us + DAY_US + HOUR_US),
+        ):
+            metrics = await Acqi(database).metrics(viewer, from_us, until_us)
             async with database.read() as tx:
-                expected = await reference_sums(tx, EVERYTHING, from_us, until_us)
+                expected = await reference_sums(tx, viewer, from_us, until_us)
             assert {one.indicator.name: (one.sums.numerator, one.sums.denominator) for one in metrics} == expected
             counted |= {name for name, (_, denominator) in expected.items() if denominator}
             for metric in metrics:
@@ -263,14 +268,21 @@ async def test_range_is_half_open_and_begins_at_any_instant(database: Database) 
             await count(from_us, until_us)
 
 
-async def test_sums_of_an_indicator_are_read_without_sorting(migrated_sqlite: Path) -> None:
-    for statement in BY_DAY.values():
-        ready = statement.on("sqlite")
-        with closing(sqlite3.connect(migrated_sqlite)) as connection:
-            plan = connection.execute(f"EXPLAIN QUERY PLAN {ready.text}", [""] * len(ready.names)).fetchall()
-        (step,) = (str(row[3]) for row in plan)
-        place = "(tenant_id=? AND indicator=? AND day>? AND day<?)"
-        assert step == f"SEARCH acqi_days USING COVERING INDEX ix_acqi_days_by_indicator {place}"
+@pytest.mark.parametrize(
+    ("of_organization", "expected"),
+    [
+        (False, "acqi_tenant_days USING INDEX sqlite_autoindex_acqi_tenant_days_1 (tenant_id=?"),
+        (True, "acqi_days USING COVERING INDEX ix_acqi_days_by_organization (tenant_id=? AND organization_id=?"),
+    ],
+    ids=["tenant", "organisation"],
+)
+async def test_sums_of_an_indicator_are_read_without_sorting(
+    migrated_sqlite: Path, of_organization: bool, expected: str
+) -> None:
+    ready = BY_DAY[of_organization].on("sqlite")
+    with closing(sqlite3.connect(migrated_sqlite)) as connection:
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {ready.text}", [""] * len(ready.names)).fetchall()
+    assert [row[3] for row in plan] == [f"SEARCH {expected} AND indicator=? AND day>? AND day<?)"]
 
 
 @pytest.mark.contract("C-133", "A-093")
@@ -294,7 +306,7 @@ async def test_step_after_an_upgrade_scores_all_encounters_again(database: Datab
         await keeper.state(await encounter_at(database, home, name, NOON_US), ARREST)
     await score_all(database)
     async with database.transaction() as tx:
-        for table in (acqi_encounters, acqi_days):
+        for table in (acqi_encounters, acqi_days, acqi_tenant_days):
             await tx.execute(delete(table))
     position, ended, rows = "", False, 0
     while not ended:
@@ -304,3 +316,22 @@ async def test_step_after_an_upgrade_scores_all_encounters_again(database: Datab
     assert rows == 4  # with the encounter of the household
     await score_all(database)
     assert sums_of(await measured(database)) == (3, 3)
+
+
+async def test_step_computes_the_sums_of_tenants_from_those_of_organisations(database: Database) -> None:
+    home, keeper = await household(database, HandClock()), RecordKeeper(database)
+    for number, name in enumerate("abc"):
+        await keeper.state(await encounter_at(database, home, name, NOON_US + number * DAY_US), ARREST)
+    await score_all(database)
+    expected = await measured(database, days=3)
+    assert sums_of(expected) == (3, 3)
+    async with database.transaction() as tx:
+        await tx.execute(delete(acqi_tenant_days).where(acqi_tenant_days.c.day == NOON_US // DAY_US))
+        await tx.execute(update(acqi_tenant_days).values(numerator=7))
+    position, ended, rows = "", False, 0
+    while not ended:
+        async with database.transaction() as tx:
+            chunk = await sum_next(tx, position, 2)
+        position, ended, rows = chunk.position, chunk.ended, rows + chunk.rows
+    assert rows > 3
+    assert await measured(database, days=3) == expected

@@ -116,6 +116,7 @@ def test_console_runs_all_steps_and_lists_them(tmp_path: Path) -> None:
     done = run("steps", "run")
     assert {state["name"]: state["percent"] for state in done} == {
         "acqi_encounters": 100,
+        "acqi_tenant_days": 100,
         "indexes": 100,
         "observation_days": 100,
         "unpack_batches": 100,
