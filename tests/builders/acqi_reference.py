@@ -13,7 +13,7 @@ from cloud.foundation.viewer import Viewer
 from protocols.epcr.record import CareRecord, current_record
 
 Share = tuple[int, int]
-"""What an encounter adds to numerator and denominator."""
+"""The numbers that an encounter adds to numerator and denominator."""
 
 _BELOW_ALERT = ("3326003", "3326005", "3326007")
 

@@ -15,7 +15,7 @@ SCALE: Final = APDUS / 200_000
 """Factor by which all other counts are multiplied: 0.3 in `make test`, 25 in `make fuzz`."""
 
 IS_FULL: Final = SCALE > 1
-"""Whether the counts are those of `make fuzz`."""
+"""True for the counts of `make fuzz`, False for those of `make test`."""
 
 
 def count(at_scale_one: int) -> int:
