@@ -1,6 +1,6 @@
 """The background step that computes the sums of whole tenants from those of their organisations.
 
-Versions before 0049 wrote only the latter. Both are written in one transaction, so the step keeps others from writing
+Versions before 0050 wrote only the latter. Both are written in one transaction, so the step keeps others from writing
 while it computes a few days.
 """
 

@@ -6,8 +6,8 @@ from alembic import op
 
 from cloud.foundation.db.migrations.large_tables import create_index_unless_large
 
-revision = "0049"
-down_revision = "0048"
+revision = "0050"
+down_revision = "0049"
 compatible_from = "0020"
 
 
