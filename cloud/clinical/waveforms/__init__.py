@@ -7,8 +7,9 @@ from cloud.foundation.slice import Slice, lazy_exports
 
 # mypy: implicit-reexport
 if TYPE_CHECKING:
+    from cloud.clinical.waveforms.ages import ANNOUNCED_US, ORPHAN_US, READERS_US, REPACK_US
     from cloud.clinical.waveforms.announcing import AnnouncedObjects
-    from cloud.clinical.waveforms.groups import PackedGroups, RunToPack, pack_groups
+    from cloud.clinical.waveforms.groups import RunToPack, pack_groups
     from cloud.clinical.waveforms.index import ClockOfSource, ObjectOfSource, WaveformIndex, WaveformObject, is_near_run
     from cloud.clinical.waveforms.names import NUMERICS, WAVEFORMS, name_before, new_name, packed_at_us
     from cloud.clinical.waveforms.packed_object import ENTRIES_BYTES_MAX, decode_object, erased_hash
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     )
     from cloud.clinical.waveforms.summarising import ChannelKey, SampleBlocks, Summarising
     from cloud.clinical.waveforms.summary import ChannelSummary, Extremes
-    from cloud.clinical.waveforms.sweeping import ORPHAN_US, READERS_US, REPACK_US, OrphanSweeper
+    from cloud.clinical.waveforms.sweeping import OrphanSweeper
     from cloud.clinical.waveforms.tables import waveform_objects, waveform_runs, waveform_sources
 else:
     __getattr__ = lazy_exports(__name__)

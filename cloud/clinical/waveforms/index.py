@@ -21,6 +21,7 @@ from sqlalchemy import (
     update,
 )
 
+from cloud.clinical.waveforms.ages import ANNOUNCED_US
 from cloud.clinical.waveforms.runs import RUN_SPAN_US, Run, SourceSpan, StoredRun
 from cloud.clinical.waveforms.tables import waveform_objects, waveform_runs, waveform_sources
 from cloud.foundation.db import GivenRows, Prepared, Records, Transaction, given, insert
@@ -315,9 +316,10 @@ class WaveformIndex:
         await tx.execute(update(waveform_objects).where(emptied, ~used.exists()).values(unused_us=now_us))
 
     async def unused(self, tx: Transaction, now_us: int, limit: int) -> list[str]:
-        """Return the names of objects that no run needs, longest unused first."""
+        """Return the names of objects that no run needs, longest unused first. Announced ones are left out."""
         rows = waveform_objects.c
-        found = select(rows.name).where(rows.unused_us <= now_us).order_by(rows.unused_us).limit(limit)
+        due = (rows.unused_us <= now_us, rows.unused_us != rows.stored_at_us + ANNOUNCED_US)
+        found = select(rows.name).where(*due).order_by(rows.unused_us).limit(limit)
         return [row.name for row in await tx.execute(found)]
 
     async def forget(self, tx: Transaction, names: Collection[str]) -> None:

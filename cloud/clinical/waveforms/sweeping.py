@@ -5,8 +5,8 @@ not acknowledged, and the gateway resends them into another object. An orphan is
 `ORPHAN_US`; a group that ingest still tries to write is packed again much earlier (`REPACK_US`), so that no row can
 name a removed object.
 
-The worker that packs numerics announces each object by a row before it puts it (`announcing`). So its
-objects never lack a row, and one that was not indexed is removed as unused.
+Objects of numerics are announced by a row before they are put (`announcing`). So they never lack a row, and one that
+was not indexed is given up after `ANNOUNCED_US`, and removed as unused.
 
 After a database was restored from an earlier copy, many objects have no row, and may be the only copy of their
 waveforms. So a sweep that finds more than `ORPHANS_MAX` orphans removes none of them, and reports them as an error.
@@ -16,6 +16,8 @@ import asyncio
 
 import structlog
 
+from cloud.clinical.waveforms.ages import ORPHAN_US
+from cloud.clinical.waveforms.announcing import AnnouncedObjects
 from cloud.clinical.waveforms.index import WaveformIndex
 from cloud.clinical.waveforms.names import NUMERICS, WAVEFORMS, packed_at_us
 from cloud.foundation.clock import Clock
@@ -24,16 +26,8 @@ from cloud.foundation.errors import DomainError
 from cloud.foundation.objects import ObjectStore
 from cloud.foundation.stopping import pause
 
-ORPHAN_US = 24 * 3_600_000_000
-"""Age at which an object without a row is an orphan. It leaves a day to look at what a crash left."""
-REPACK_US = 3_600_000_000
-"""Age at which ingest packs a group again that it could not write, for instance since the database was away. Far below
-`ORPHAN_US`, so clocks of two machines may differ by hours."""
 ORPHANS_MAX = 200
 """Orphans of one kind that a sweep removes. A crash leaves one object for each process and tenant."""
-READERS_US = 300_000_000
-"""Time for which an object stays after its last run was taken out of the index: a reader takes a page of runs from the
-index and then their envelopes, within seconds."""
 REMOVED_AT_ONCE = 500
 """Unused objects whose rows are deleted in one transaction."""
 EVERY_S = 3_600.0
@@ -50,6 +44,7 @@ class OrphanSweeper:
         self._objects = objects
         self._clock = clock
         self._index = WaveformIndex()
+        self._announced = AnnouncedObjects()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Sweep every `EVERY_S` seconds until a stop is requested."""
@@ -81,6 +76,7 @@ class OrphanSweeper:
     async def remove_unused(self, stopping: asyncio.Event) -> int:
         """Remove the objects that no run needs; return their number."""
         removed = 0
+        await self._give_up()
         while not stopping.is_set():
             async with self._database.read() as tx:
                 names = await self._index.unused(tx, self._clock.now_us(), REMOVED_AT_ONCE)
@@ -93,6 +89,14 @@ class OrphanSweeper:
                 await self._index.forget(tx, names)
             removed += len(names)
         return removed
+
+    async def _give_up(self) -> None:
+        """Let announced objects be removed soon that no process adopts any more."""
+        async with self._database.read() as tx:
+            names = await self._announced.overdue(tx, self._clock.now_us())
+        if names:
+            async with self._database.transaction() as tx:
+                await self._announced.abandon(tx, names, self._clock.now_us())
 
     async def _orphans(self, first: str, stopping: asyncio.Event) -> list[str]:
         """Return the names of orphans whose names begin with the part `first`; the search ends when there are more than

@@ -35,6 +35,7 @@ from cloud.vehicles.ingest.batch_spans import traced_batches
 from cloud.vehicles.ingest.entering import BatchWriter, EnteredBatch, device_keys_of
 from cloud.vehicles.ingest.epoch_gate import EpochGate
 from cloud.vehicles.ingest.lane_book import LaneBook
+from cloud.vehicles.ingest.numerics_packing import abandon_unused
 from cloud.vehicles.ingest.opening import Opened, ParkedPayload, Refused
 from cloud.vehicles.ingest.quotas import Need, Quota, QuotaBook, QuotaCharges
 from cloud.vehicles.ingest.settings import IngestSection
@@ -135,6 +136,7 @@ class _GroupInHand:
         admitted = await self._admitted(by_lane)
         if admitted:
             await self._store({key: by_lane[key] for key in admitted})
+        await abandon_unused(self._tx, opened, self._now_us)
         await self._aside.write()
         await self._save_quotas()
         await self._events.write()

@@ -6,18 +6,15 @@ a duplicate, or does not follow its predecessor, gets a row, as do the others of
 """
 
 import asyncio
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-import structlog
 from sqlalchemy import select
 
 from cloud.clinical.epcr import erased_encounters
 from cloud.clinical.observations import ArrivingMinutes, ObservationColumns
 from cloud.clinical.waveforms import (
-    NUMERICS,
     REPACK_US,
     RUN_BATCHES_MAX,
     RUN_BYTES_MAX,
@@ -25,21 +22,16 @@ from cloud.clinical.waveforms import (
     Run,
     RunToPack,
     WaveformIndex,
-    WaveformObject,
-    new_name,
-    pack_groups,
 )
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
-from cloud.foundation.errors import DomainError
 from cloud.foundation.ids import Ids
-from cloud.foundation.objects import ObjectStore, ObjectStoreUnavailable, StoredObject
+from cloud.foundation.objects import ObjectStore
 from cloud.foundation.retention import DAY_US
 from cloud.vehicles.custody import LinkState
 from cloud.vehicles.ingest.opening import Opened, PackedPlace
+from cloud.vehicles.packing import NumericsObject, NumericsObjects
 from protocols.uplink.lanes import Lane
-
-log = structlog.get_logger()
 
 MINUTE_US = 60_000_000
 PUT_S_MAX = 5.0
@@ -56,11 +48,9 @@ class NumericsPacker:
         self, database: Database, objects: ObjectStore, clock: Clock, ids: Ids, minutes: ArrivingMinutes
     ) -> None:
         self._database = database
-        self._objects = objects
+        self._objects = NumericsObjects(database, objects, clock, ids)
         self._clock = clock
-        self._ids = ids
         self._minutes = minutes
-        self._announced = AnnouncedObjects()
 
     async def pack(self, opened: Sequence[Opened]) -> list[Opened]:
         """Return the batches, staged numerics with the place of their run in a durable object. Batches that have a
@@ -76,43 +66,19 @@ class NumericsPacker:
         for run in _runs_of(due):
             of_tenants[run[0].gateway.tenant_id].append(run)
         places: dict[int, PackedPlace] = {}
-        put: list[WaveformObject] = []
+        put: list[NumericsObject] = []
         try:
             for tenant_id, runs in sorted(of_tenants.items()):
-                # In a thread, since the compression takes some 20 ms.
-                packed = await asyncio.to_thread(pack_groups, tenant_id, now_us, [_to_pack(run) for run in runs])
-                put.append(made := await self._put(tenant_id, packed.data, now_us))
-                for run, (position, size_bytes) in zip(runs, packed.places, strict=True):
-                    places.update({id(one): PackedPlace(made, position, size_bytes, len(run)) for one in run})
+                made = await self._objects.put(tenant_id, [_to_pack(run) for run in runs], put_s=PUT_S_MAX)
+                assert made is not None, "other objects do not matter"
+                put.append(made)
+                for run, (position, size_bytes) in zip(runs, made.places, strict=True):
+                    places.update({id(one): PackedPlace(made.object, position, size_bytes, len(run)) for one in run})
         except BaseException:
             for unused in put:  # none of the batches gets a place
-                await asyncio.shield(self._abandon(unused.stored.name))
+                await asyncio.shield(self._objects.abandon(unused))
             raise
         return [one if (place := places.get(id(one))) is None else replace(one, packed=place) for one in opened]
-
-    async def _put(self, tenant_id: str, data: bytes, now_us: int) -> WaveformObject:
-        """Announce an object and put it. Erasures of its tenant wait until it has runs, or is removed."""
-        name = new_name(self._ids, tenant_id, now_us, first=NUMERICS)
-        stored = StoredObject(name, len(data), hashlib.sha256(data).digest())
-        made = WaveformObject(tenant_id=tenant_id, stored=stored, stored_at_us=now_us)
-        async with self._database.transaction() as tx:
-            await self._announced.announce(tx, made)
-        try:
-            async with asyncio.timeout(PUT_S_MAX):
-                await self._objects.put(name, data)
-        except BaseException as error:
-            await asyncio.shield(self._abandon(name))
-            if isinstance(error, TimeoutError):
-                raise ObjectStoreUnavailable from None
-            raise
-        return made
-
-    async def _abandon(self, name: str) -> None:
-        try:
-            async with self._database.transaction() as tx:
-                await self._announced.abandon(tx, name, self._clock.now_us())
-        except DomainError as error:  # it is removed a day after it was announced
-            log.warning("numerics.object_not_abandoned", code=error.code)
 
 
 def is_packed_numerics(one: Opened) -> bool:
@@ -134,8 +100,6 @@ async def index_numerics(
     erasing = await _erasing(tx) if tenants else set()
     whole = {place: run for place, run in of_runs.items() if _is_whole([stored[each] for each in run], erasing)}
     announced = AnnouncedObjects()
-    for name in sorted({name for _, name, _ in of_runs} - {name for _, name, _ in whole}):
-        await announced.abandon(tx, name, stored_at_us)
     adopted = {name: await announced.adopt(tx, name, stored_at_us) for name in sorted({name for _, name, _ in whole})}
     object_ids = {name: object_id for name, object_id in adopted.items() if object_id is not None}
     runs = [run for (_, name, _), run in whole.items() if name in object_ids]
@@ -143,6 +107,14 @@ async def index_numerics(
         tx, {_row([stored[number] for number in run], object_ids, stored_at_us): () for run in runs}
     )
     return {number for run in runs for number in run}
+
+
+async def abandon_unused(tx: Transaction, opened: Sequence[Opened], now_us: int) -> None:
+    """Let the objects of these batches be removed soon that no run of theirs needs: for instance since the batches had
+    been written before. Called at the end of the transaction that writes the batches."""
+    names = {one.packed.object.stored.name for one in opened if one.packed is not None and is_packed_numerics(one)}
+    if names:
+        await AnnouncedObjects().abandon(tx, names, now_us)
 
 
 async def _erasing(tx: Transaction) -> set[str]:

@@ -7,6 +7,7 @@ from cloud.foundation.slice import Slice, lazy_exports
 # mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.vehicles.packing.findings import packing_findings
+    from cloud.vehicles.packing.numerics_objects import NumericsObject, NumericsObjects
     from cloud.vehicles.packing.unpacking import BatchesPacked, RunUnpacker
 else:
     __getattr__ = lazy_exports(__name__)

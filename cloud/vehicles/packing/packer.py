@@ -3,7 +3,7 @@
 A step takes some batches of the lanes of one tenant that were stored on one day (UTC), so that all runs of an object
 expire together. It announces an object, puts it, and in one transaction adds the rows of its runs and deletes those of
 the batches. So every batch has a row or a run at each moment, and no run is without its object. What a killed or failed
-step leaves is an object without runs, which is removed as unused (`announcing`). The next step begins at the first row
+step leaves is an object without runs, which is removed as unused. The next step begins at the first row
 that is left: nothing else has to be remembered.
 
 A batch that could not be unpacked, or whose values are still single rows, stays a row, and so does one whose envelope
@@ -11,33 +11,28 @@ cannot be read, for `custody check` to report.
 """
 
 import asyncio
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from cloud.clinical.waveforms import (
-    NUMERICS,
     RUN_BATCHES_MAX,
     RUN_BYTES_MAX,
     AnnouncedObjects,
-    PackedGroups,
     Run,
     RunToPack,
     WaveformIndex,
-    WaveformObject,
-    new_name,
-    pack_groups,
 )
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.errors import DomainError
 from cloud.foundation.ids import Ids
-from cloud.foundation.objects import ObjectStore, StoredObject
+from cloud.foundation.objects import ObjectStore
 from cloud.foundation.retention import DAY_US
 from cloud.foundation.stopping import pause
 from cloud.vehicles.custody import LinkState, Removal
+from cloud.vehicles.packing.numerics_objects import NumericsObject, NumericsObjects
 from cloud.vehicles.packing.store import DueBatch, DueLane, LanePlace, PackingStore
 from protocols.errors import RemoteProtocolError
 from protocols.uplink.envelope import decode_envelope
@@ -130,9 +125,8 @@ class BatchPacker:
         rest_s: float = REST_S,
     ) -> None:
         self._database = database
-        self._objects = objects
+        self._objects = NumericsObjects(database, objects, clock, ids)
         self._clock = clock
-        self._ids = ids
         self._rest_s = rest_s
         self._store = PackingStore(after_days)
         self._index = WaveformIndex()
@@ -200,35 +194,21 @@ class BatchPacker:
 
     async def _pack(self, runs: Sequence[DueRun]) -> bool:
         """Put an object with these runs in the place of their rows. Return False if another process packs."""
-        tenant_id, now_us = runs[0].lane.tenant_id, self._clock.now_us()
-        # In a thread, since the compression takes some 20 ms.
-        packed = await asyncio.to_thread(pack_groups, tenant_id, now_us, [run.to_pack for run in runs])
-        name = new_name(self._ids, tenant_id, now_us, first=NUMERICS)
-        stored = StoredObject(name, len(packed.data), hashlib.sha256(packed.data).digest())
-        async with self._database.transaction() as tx:
-            if await self._announced.is_any(tx, NUMERICS, now_us - OTHER_US):
-                return False
-            await self._announced.announce(tx, WaveformObject(tenant_id=tenant_id, stored=stored, stored_at_us=now_us))
+        to_pack = [run.to_pack for run in runs]
+        made = await self._objects.put(runs[0].lane.tenant_id, to_pack, alone_for_us=OTHER_US)
+        if made is None:
+            return False
         try:
-            await self._objects.put(name, packed.data)
             async with self._database.transaction() as tx:
-                await self._exchange(tx, name, runs, packed)
+                await self._exchange(tx, made, runs)
         except BaseException:
-            await asyncio.shield(self._abandon(name))
+            await asyncio.shield(self._objects.abandon(made))
             raise
         return True
 
-    async def _abandon(self, name: str) -> None:
-        """Let an announced object be removed soon. Erasures of its tenant wait for it."""
-        try:
-            async with self._database.transaction() as tx:
-                await self._announced.abandon(tx, name, self._clock.now_us())
-        except DomainError as error:  # it is removed a day after it was announced
-            log.warning("numerics.object_not_abandoned", code=error.code)
-
-    async def _exchange(self, tx: Transaction, name: str, runs: Sequence[DueRun], packed: PackedGroups) -> None:
+    async def _exchange(self, tx: Transaction, made: NumericsObject, runs: Sequence[DueRun]) -> None:
         """Add the rows of the runs, and delete those of their batches. Raises `PackingInterrupted`."""
-        object_id = await self._announced.adopt(tx, name, self._clock.now_us())
+        object_id = await self._announced.adopt(tx, made.name, self._clock.now_us())
         if object_id is None:
             raise PackingInterrupted
         for lane_id in sorted({run.lane.lane_id for run in runs}):
@@ -236,7 +216,7 @@ class BatchPacker:
         for run in runs:
             if not await self._store.take(tx, run.lane.lane_id, run.batches):
                 raise PackingInterrupted
-        rows = [run.row(object_id, *place) for run, place in zip(runs, packed.places, strict=True)]
+        rows = [run.row(object_id, *place) for run, place in zip(runs, made.places, strict=True)]
         await self._index.append(tx, dict.fromkeys(rows, ()))
 
 

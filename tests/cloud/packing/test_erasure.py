@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from cloud.clinical.waveforms import (
+    ANNOUNCED_US,
     NUMERICS,
-    ORPHAN_US,
+    READERS_US,
     AnnouncedObjects,
     OrphanSweeper,
     WaveformObject,
@@ -23,6 +24,7 @@ from cloud.foundation.objects import LocalObjects, ObjectStoreUnavailable, Store
 from cloud.foundation.retention import HoldScope
 from cloud.vehicles.custody import batches
 from cloud.vehicles.erasure.model import Phase
+from cloud.vehicles.erasure.place import OBJECT_AGE_US
 from cloud.vehicles.packing import packer as packing
 from protocols.device_time import DeviceTime, TimeKind
 from tests.builders.erasure_world import SECOND_US
@@ -189,16 +191,21 @@ async def test_erasure_states_when_the_object_of_a_killed_packer_is_removed(
 ):
     begin_us = gateway.now_us
     await world.take_compacted(gateway.send(1.0))
+    await world.assign(begin_us, begin_us + 10 * SECOND_US)
+    await world.request()
+    await world.eraser.turn()
+    world.pass_us(OBJECT_AGE_US)
     now_us = world.cloud.clock.now_us()
     stored = StoredObject(new_name(world.cloud.ids, TENANT, now_us, first=NUMERICS), 1, bytes(32))
     async with world.database.transaction() as tx:
         await AnnouncedObjects().announce(tx, WaveformObject(tenant_id=TENANT, stored=stored, stored_at_us=now_us))
-    removed = write_moment(now_us + ORPHAN_US)
-    await world.assign(begin_us, begin_us + 10 * SECOND_US)
-    with pytest.raises(AssertionError, match=f"may be removed from {removed} on"):
-        await world.erase()
-    world.pass_us(ORPHAN_US)
-    assert (await world.work()).phase is Phase.DONE
+    await world.eraser.turn()
+    assert f"may be removed from {write_moment(now_us + ANNOUNCED_US)} on" in str((await world.erased()).failure)
+    world.pass_us(ANNOUNCED_US)
+    await world.eraser.turn()
+    world.pass_us(READERS_US)
+    await world.eraser.turn()
+    assert (await world.erased()).phase is Phase.DONE
 
 
 @on_sqlite
