@@ -3,6 +3,10 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+CLOCKS_US = 3_600_000_000
+"""Difference between the clocks of two machines with which times of both are compared: more than a machine without time
+synchronisation drifts in a year, and short against the life of a key."""
+
 
 class GatewayAccess(StrEnum):
     """The access of a gateway: whether the cloud accepts its batches and the broker accepts its connection."""
@@ -32,6 +36,11 @@ class FormerKey:
 
     public_key: bytes
     replaced_at_us: int
+
+    def may_sign(self, at_us: int) -> bool:
+        """Return whether a batch of this time may have this key's signature. The time is by the clock of another
+        machine than the one on which the key was replaced, so `CLOCKS_US` later is not too late."""
+        return at_us <= self.replaced_at_us + CLOCKS_US
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

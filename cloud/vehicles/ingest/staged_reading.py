@@ -88,7 +88,7 @@ def _open(
         received_at_us=one.received_at_us,
         accept=_nothing,
     )
-    keys = [then.public_key, *(key.public_key for key in former if one.received_at_us <= key.replaced_at_us)]
+    keys = [then.public_key, *(key.public_key for key in former if key.may_sign(one.received_at_us))]
     for key in keys:
         found = open_delivery(delivery, replace(then, public_key=key))
         if isinstance(found, Opened):

@@ -149,7 +149,7 @@ class LaneAudit:
         own = batch.hash
         if own != one.hash:
             self.report.find("the row's hash is not its envelope's", one.sequence, one.sequence)
-        former = (each.public_key for each in self._former_keys if one.received_at_us <= each.replaced_at_us)
+        former = (each.public_key for each in self._former_keys if each.may_sign(one.received_at_us))
         if not any(verify_batch(batch, envelope.signature, key) for key in (self._public_key, *former)):
             self.report.find("not signed by the registered key", one.sequence, one.sequence)
         if batch.kind is BatchKind.GAP:

@@ -129,7 +129,8 @@ class ObjectAudit:
         lane, chain = self._lanes[key]
         lane.batches += 1
         lane.erased += is_erased
-        if not self._is_signed(batch.gateway, own, envelope.signature, packed_at_us):
+        # An object has no times of arrival. It is packed later, so the signed time of a batch may be the nearer one.
+        if not self._is_signed(batch.gateway, own, envelope.signature, min(packed_at_us, batch.created_at_us)):
             lane.find("not signed by the registered key", batch.sequence)
         link = Link(first=batch.sequence, last=batch.sequence, previous=batch.previous_hash, after=own)
         if batch.kind is BatchKind.GAP and not is_erased:
@@ -148,10 +149,10 @@ class ObjectAudit:
         for what, sequence in chain.add(link):
             lane.find(what, sequence)
 
-    def _is_signed(self, gateway_id: str, chain_hash: bytes, signature: bytes, packed_at_us: int) -> bool:
+    def _is_signed(self, gateway_id: str, chain_hash: bytes, signature: bytes, at_us: int) -> bool:
         known = self._keys.get(gateway_id)
         if known is None:
             return False
         gateway, former = known
-        keys = (gateway.public_key, *(one.public_key for one in former if packed_at_us <= one.replaced_at_us))
+        keys = (gateway.public_key, *(one.public_key for one in former if one.may_sign(at_us)))
         return any(verify_hash(chain_hash, signature, key) for key in keys)

@@ -37,6 +37,7 @@ from cloud.vehicles.fleet.broker_directory import (
     expiry_sentence,
 )
 from cloud.vehicles.fleet.errors import GatewayNotSuspended, GatewayRevoked, GatewayShutOut, KeyUnchanged, KeyUsedBefore
+from cloud.vehicles.fleet.model import CLOCKS_US
 from cloud.vehicles.verification.check import CustodyCheck
 from protocols.uplink.envelope import encode_envelope
 from protocols.uplink.status import Status
@@ -185,7 +186,7 @@ async def test_custody_check_finds_a_batch_signed_by_a_former_key_after_its_repl
     batch = gateway.send().batch
     await cloud.take(renewed.signed(batch))
     async with cloud.database.transaction() as tx:
-        cloud.clock.at_us += 1
+        cloud.clock.at_us += CLOCKS_US + 1
         forged = encode_envelope(gateway.signed(batch))
         await tx.execute(batches.update().values(envelope=forged, received_at_us=cloud.clock.at_us))
     (report,) = [report async for report in CustodyCheck(cloud.database, OPERATOR).reports()]
