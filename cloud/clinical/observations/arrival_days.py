@@ -114,6 +114,11 @@ class DayKeeper:
         return 0
 
 
+async def may_add_days(tx: Transaction) -> bool:
+    """Return whether the account may add the partitions of days. True on SQLite, which has none."""
+    return await MINUTE_DAYS.may_add(tx) and await OBSERVATION_DAYS.may_add(tx)
+
+
 async def days_ahead(tx: Transaction, now_us: int) -> int | None:
     """Return the number of days after today for which a partition exists, without a gap; None if the table has no
     partitions."""

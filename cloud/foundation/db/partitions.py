@@ -25,6 +25,10 @@ _LIST = text(
     " WHERE inhparent = to_regclass(CAST(:table AS text)) ORDER BY relname"
 )
 _KIND = text("SELECT relkind = 'p' FROM pg_class WHERE oid = to_regclass(CAST(:table AS text))")
+_MAY_ADD = text(
+    "SELECT has_schema_privilege(current_schema(), 'CREATE') AND pg_has_role(relowner, 'USAGE')"
+    " FROM pg_class WHERE oid = to_regclass(CAST(:table AS text))"
+)
 _HAS = text("SELECT to_regclass(CAST(:table AS text)) IS NOT NULL")
 
 
@@ -54,6 +58,12 @@ class DayPartitions:
     async def has_rows(self, tx: Transaction, day: int) -> bool:
         """Return whether the partition of this day has a row."""
         return bool((await tx.execute(text(f"SELECT EXISTS (SELECT 1 FROM {self.name_of(day)})"))).scalar())  # noqa: S608  a name that we made
+
+    async def may_add(self, tx: Transaction) -> bool:
+        """Return whether this account may add partitions: it may create tables, and owns the table. True on SQLite."""
+        if tx.dialect != "postgresql":
+            return True
+        return bool((await tx.execute(_MAY_ADD, {"table": self._table.name})).scalar())
 
     async def add(self, tx: Transaction, day: int) -> None:
         """Add an empty partition. Readers and writers of the table continue."""

@@ -24,6 +24,8 @@ from cloud.foundation.errors import DomainError
 # (resources: a full disk), 55 (lock), 57 (operator intervention, a time limit), 58 (the operating system), XX (damage);
 # 25P03 and 25P04 are time limits, 25006 is a server that has become a standby.
 _STATE = ("08", "28", "40", "53", "55", "57", "58", "XX", "25P03", "25P04")
+_READ_ONLY = "25006"
+_DENIED = "42501"
 _VALUE = ("22",)
 # data_corrupted and index_corrupted; their texts contain a block and a relation, and no value.
 _DAMAGE = ("XX001", "XX002")
@@ -70,6 +72,10 @@ def translated(error: BaseException) -> DomainError | None:
             return DatabaseDamaged(f"({name})")
         if state.startswith(_VALUE):
             return ValueRefused(f"({name})")
+        if state == _DENIED:
+            return DatabaseRefused(f"({name})")
+        if state == _READ_ONLY:
+            return DatabaseUnavailable("(It is read-only.)")
         return DatabaseUnavailable(f"({name})") if state.startswith(_STATE) else None
     # asyncpg also raises InterfaceError for a wrong argument; only the lost connection is mapped: closed, or closed and
     # taken back by the pool. It raises InternalClientError when the server ends the connection between two statements.

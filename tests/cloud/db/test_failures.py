@@ -18,6 +18,7 @@ from cloud.foundation.db import (
     postgresql_failures,
     sqlite_failures,
 )
+from cloud.foundation.db.errors import DatabaseRefused
 from cloud.foundation.errors import DomainError
 
 
@@ -48,6 +49,7 @@ def sqlite_error(name: str) -> sqlite3.Error:
         asyncpg.IdleInTransactionSessionTimeoutError("x"),
         asyncpg.PostgresIOError("x"),
         asyncpg.DataCorruptedError("x"),
+        asyncpg.ReadOnlySQLTransactionError("x"),
         asyncpg.ConnectionDoesNotExistError("x"),
         asyncpg.InvalidCachedStatementError("x"),
         asyncpg.InterfaceError("connection is closed"),
@@ -61,6 +63,10 @@ def test_operational_database_error_is_translated_to_database_unavailable(error:
     ours = translated(error)
     assert isinstance(ours, DatabaseUnavailable)
     assert "synthetic row" not in ours.sentence
+
+
+def test_denied_access_to_a_table_is_translated_to_database_refused() -> None:
+    assert isinstance(translated(asyncpg.InsufficientPrivilegeError("x")), DatabaseRefused)
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from cloud.clinical.epcr import erased_encounters
+from cloud.clinical.observations.minutes.arriving import ArrivingMinutes
 from cloud.clinical.observations.tables import minute_rows_since, observation_minutes, observations
-from cloud.clinical.waveforms import NUMERICS, WaveformIndex, waveform_objects, waveform_runs
-from cloud.clinical.waveforms.sweeping import READERS_US
-from cloud.foundation.db import ConstraintViolated, Database, insert
+from cloud.clinical.waveforms import NUMERICS, READERS_US, WaveformIndex, waveform_objects, waveform_runs
+from cloud.foundation.db import ConstraintViolated, Database, DayPartitions, insert
+from cloud.foundation.db.errors import DatabaseRefused
 from cloud.foundation.objects import LocalObjects, ObjectStoreUnavailable
 from cloud.vehicles.custody.tables import batches
 from cloud.vehicles.verification.check import CustodyCheck
@@ -87,6 +88,18 @@ async def test_few_values_become_single_rows(cloud: CloudUnderTest, gateway: Gat
     assert [row.sequence for row in await cloud.rows(batches)] == [1, 2, 3, 4]
 
 
+async def test_object_of_values_that_became_single_rows_is_removed_soon(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing(*_: Any) -> bool:
+        return False
+
+    monkeypatch.setattr(ArrivingMinutes, "write", nothing)
+    await stage(cloud, gateway)
+    await cloud.ingest.settle()
+    assert [row.unused_us for row in await cloud.rows(waveform_objects)] == [NOW_US + READERS_US]
+
+
 async def test_installation_that_may_go_back_to_the_release_before_gets_single_rows(
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ) -> None:
@@ -96,6 +109,26 @@ async def test_installation_that_may_go_back_to_the_release_before_gets_single_r
     await cloud.ingest.settle()
     assert await single_rows(cloud) == (SECONDS + 1) * len(CHANNELS)
     assert await runs(cloud) == []
+
+
+@pytest.mark.pg
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_values_become_single_rows_for_an_account_that_may_not_add_partitions(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def may_not(*_: Any) -> bool:
+        return False
+
+    async def deny(*_: Any) -> None:
+        raise DatabaseRefused
+
+    monkeypatch.setattr(DayPartitions, "has", may_not)
+    monkeypatch.setattr(DayPartitions, "may_add", may_not)
+    monkeypatch.setattr(DayPartitions, "add", deny)
+    await stage(cloud, gateway)
+    await cloud.ingest.settle()
+    assert await single_rows(cloud) == (SECONDS + 1) * len(CHANNELS)
+    assert await cloud.rows(waveform_objects) == []
 
 
 async def test_batches_get_rows_while_an_erasure_is_at_work(

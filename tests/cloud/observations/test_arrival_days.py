@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from cloud.clinical.observations import AHEAD_LEAST, days_ahead
+from cloud.clinical.observations import AHEAD_LEAST, days_ahead, may_add_days
 from cloud.clinical.observations.arrival_days import KEPT_AHEAD, OBSERVATION_DAYS, DayKeeper, dividing_step
 from cloud.clinical.observations.tables import UNDATED, observations
 from cloud.foundation.db import Database, DatabaseUnavailable, migrate, open_database
@@ -203,3 +203,10 @@ async def test_division_of_an_undivided_sqlite_table_is_not_needed(tmp_path: Any
         assert await DayKeeper().work(tx, NOW_US) == 0
         assert await days_ahead(tx, NOW_US) is None
     await database.close()
+
+
+async def test_account_that_may_not_create_tables_is_recognised(database: Database) -> None:
+    async with database.transaction() as tx:
+        assert await may_add_days(tx)
+        await tx.execute(text("SET LOCAL ROLE pg_monitor"))
+        assert not await may_add_days(tx)

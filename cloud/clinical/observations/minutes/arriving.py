@@ -15,7 +15,7 @@ from cloud.clinical.observations.minutes.store import (
     add_lane_days,
     append_minutes,
     first_day_of_minute_rows,
-    may_add_days,
+    lock_days,
 )
 from cloud.foundation.db import Transaction
 
@@ -45,16 +45,20 @@ class ArrivingMinutes:
         return True
 
     async def admits(self, tx: Transaction, now_us: int) -> bool:
-        """Return whether this installation may have minute rows now."""
+        """Return whether this installation may have minute rows now. On PostgreSQL they need the partition of the day,
+        which an account that may not create tables cannot add."""
+        today = now_us // DAY_US
         since = await first_day_of_minute_rows(tx)
-        return since is not None and since <= now_us // DAY_US - self._after_days
+        if since is None or since > today - self._after_days:
+            return False
+        return tx.dialect != "postgresql" or await MINUTE_DAYS.has(tx, today) or await MINUTE_DAYS.may_add(tx)
 
     async def _has_days(self, tx: Transaction, rows: Sequence[MinuteRow]) -> bool:
         """Return whether the partitions of these rows exist; add them, unless another process is adding some."""
         if tx.dialect != "postgresql":
             return True
         missing = {row.day for row in rows}.difference(await MINUTE_DAYS.days(tx))
-        if missing and not await may_add_days(tx):
+        if missing and not await lock_days(tx):
             return False
         for day in sorted(missing):
             await MINUTE_DAYS.add(tx, day)

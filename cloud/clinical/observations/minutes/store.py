@@ -32,7 +32,7 @@ class MinuteStore:
         """Return whether this transaction may move rows: on PostgreSQL, only one process at a time moves rows."""
         if tx.dialect != "postgresql":
             return True
-        return await may_add_days(tx)
+        return await lock_days(tx)
 
     async def since(self, tx: Transaction, today: int) -> int:
         """Return the day from which on this database may get minute rows. At the first call, this is `today`."""
@@ -112,6 +112,6 @@ async def add_lane_days(tx: Transaction, days: Sequence[LaneDay]) -> None:
     await tx.execute(statement.on_conflict_do_update(index_elements=key, set_=wider))
 
 
-async def may_add_days(tx: Transaction) -> bool:
+async def lock_days(tx: Transaction) -> bool:
     """Return whether this transaction may add partitions, on PostgreSQL: only one process at a time does."""
     return bool((await tx.execute(select(func.pg_try_advisory_xact_lock(_LOCK)))).scalar())
