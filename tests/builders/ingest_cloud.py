@@ -31,6 +31,7 @@ from cloud.vehicles.ingest.quotas import QuotaBook
 from cloud.vehicles.ingest.service import Ingest
 from cloud.vehicles.ingest.settings import IngestSection
 from cloud.vehicles.ingest.source import BatchDelivery, Delivery, DueAck, StatusDelivery
+from cloud.vehicles.ingest.staged_writing import StagedWriter
 from cloud.vehicles.ingest.staging import Stage
 from cloud.vehicles.ingest.take_up import TakeUp
 from cloud.vehicles.ingest.waveform_packing import WaveformPacker
@@ -126,7 +127,7 @@ class CloudUnderTest:
         if staged:
             assert objects is not None, "batches are staged in objects"
             settings = replace(settings, stage_s=60.0)
-            self.stage = Stage(objects, self.clock, self.ids, settings)
+            self.stage = Stage(objects, database, self.clock, self.ids, settings)
         self.minutes = ArrivingMinutes(after_days=7) if staged else None
         self.ingest = Ingest(
             database=database,
@@ -141,6 +142,13 @@ class CloudUnderTest:
             if objects is None or self.minutes is None
             else NumericsPacker(database, objects, self.clock, self.ids, self.minutes),
         )
+
+    @property
+    def staged(self) -> StagedWriter:
+        """The part of an ingest that stages which writes the rows."""
+        found = self.ingest._staged
+        assert found is not None, "this ingest stages nothing"
+        return found
 
     def writer(self) -> GroupWriter:
         return GroupWriter(

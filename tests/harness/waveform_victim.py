@@ -119,7 +119,8 @@ async def ingest(url: str, folder: Path, sent: list[Envelope], steps: Steps, *, 
         file_steps(steps)
         due = sent[acknowledged(folder) :][:SENT_MAX]
         receive = cloud_.arrive if staged else cloud_.take
-        await cloud_.ingest.settle()
+        if staged:
+            await cloud_.staged.settle_left()
         for some in (due[: SENT_MAX // 2], due[SENT_MAX // 2 :]):
             if some:
                 await receive(*some)

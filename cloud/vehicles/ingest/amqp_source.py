@@ -13,7 +13,7 @@ Deliveries that queue in this process when a connection ends are discarded: Rabb
 import asyncio
 import random
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 import structlog
@@ -35,8 +35,15 @@ log = structlog.get_logger()
 class AmqpSource(BrokerLink):
     """The link to a RabbitMQ cluster: to one node after another."""
 
-    def __init__(self, address: ClusterAddress, *, clock: Clock, settings: IngestSettings | None = None) -> None:
-        super().__init__(clock=clock, settings=settings)
+    def __init__(
+        self,
+        address: ClusterAddress,
+        *,
+        clock: Clock,
+        settings: IngestSettings | None = None,
+        moved: Callable[[], None] = lambda: None,
+    ) -> None:
+        super().__init__(clock=clock, settings=settings, moved=moved)
         self._address = address
         self._process_id = secrets.token_hex(8)
         self._node = random.randrange(len(address.nodes.hosts))  # noqa: S311  spreads processes over the nodes

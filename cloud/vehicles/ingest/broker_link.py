@@ -3,7 +3,7 @@
 import asyncio
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NoReturn
 
@@ -24,8 +24,12 @@ log = structlog.get_logger()
 class BrokerLink(ABC):
     """A `BatchSource` and `AckSender` with one connection at a time. `run` keeps it connected."""
 
-    def __init__(self, *, clock: Clock, settings: IngestSettings | None) -> None:
+    def __init__(
+        self, *, clock: Clock, settings: IngestSettings | None, moved: Callable[[], None] = lambda: None
+    ) -> None:
+        """`moved` is called when gateways may have moved to or from other processes."""
         self._clock = clock
+        self._moved = moved
         self._settings = settings or IngestSettings()
         self._arrived = FairQueue(
             sender_bytes_max=self._settings.sender_bytes_max, bytes_max=self._settings.queue_bytes_max
@@ -63,6 +67,7 @@ class BrokerLink(ABC):
         """Connect, subscribe and receive; reconnect after every loss, until cancelled."""
         wait = ReconnectWait(self._settings.reconnect, random.random)  # spreads reconnects; not a secret
         while True:
+            self._moved()
             try:
                 await self._receive()
             except (BrokerUnavailable, SubscriptionRefused) as error:

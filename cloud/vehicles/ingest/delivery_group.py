@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from cloud.clinical.observations import ObservationColumns
 from cloud.vehicles.fleet import GatewayName
 from cloud.vehicles.ingest.opening import Opened, Refused
-from cloud.vehicles.ingest.source import BatchDelivery, Delivery
+from cloud.vehicles.ingest.source import BatchDelivery, Delivery, StatusDelivery
 from protocols.uplink.lanes import Lane
 from protocols.uplink.status import Status
 
@@ -62,6 +62,18 @@ class Group:
         self.observations -= extracted.observations
         return extracted
 
+    def take_statuses(self, names: Collection[GatewayName]) -> "Group":
+        """Remove the statuses of these gateways, and return them as a group."""
+        if not names:
+            return Group()
+        taken = Group(
+            statuses={name: status for name, status in self.statuses.items() if name in names},
+            deliveries=[one for one in self.deliveries if _is_status_of(one, names)],
+        )
+        self.statuses = {name: status for name, status in self.statuses.items() if name not in names}
+        self.deliveries = [one for one in self.deliveries if not _is_status_of(one, names)]
+        return taken
+
     def parts(self) -> "list[Group]":
         """Return the batches and statuses as groups of at most `PART_MEMBERS_MAX`, in their order and without the
         deliveries."""
@@ -90,6 +102,10 @@ def joined(groups: Sequence[Group]) -> Group:
 
 def _came_by(delivery: Delivery, lanes: Collection[Lane]) -> bool:
     return isinstance(delivery, BatchDelivery) and delivery.lane in lanes
+
+
+def _is_status_of(delivery: Delivery, names: Collection[GatewayName]) -> bool:
+    return isinstance(delivery, StatusDelivery) and (delivery.tenant_id, delivery.gateway_id) in names
 
 
 def rows_of(one: Opened) -> int:

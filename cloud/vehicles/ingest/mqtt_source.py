@@ -15,7 +15,7 @@ a full window again on each connection.
 import asyncio
 import uuid
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NoReturn
 
@@ -41,8 +41,15 @@ log = structlog.get_logger()
 class MqttSource(BrokerLink):
     """The link to an MQTT broker."""
 
-    def __init__(self, address: BrokerAddress, *, clock: Clock, settings: IngestSettings | None = None) -> None:
-        super().__init__(clock=clock, settings=settings)
+    def __init__(
+        self,
+        address: BrokerAddress,
+        *,
+        clock: Clock,
+        settings: IngestSettings | None = None,
+        moved: Callable[[], None] = lambda: None,
+    ) -> None:
+        super().__init__(clock=clock, settings=settings, moved=moved)
         self._address = address
         self._host, self._port, _ = address.parts()
         self._held_back: deque[ReceivedMessage] = deque()
@@ -72,7 +79,9 @@ class MqttSource(BrokerLink):
             self._held_back.clear()
             self._clear_arrived()
             self._share.forget()
-            gateways = SharedGateways(self._share, connection, self._queue, overlap_s=self._settings.share_overlap_s)
+            gateways = SharedGateways(
+                self._share, connection, self._queue, self._moved, overlap_s=self._settings.share_overlap_s
+            )
             self._connection, self._gateways = connection, gateways
             try:
                 async with asyncio.timeout(self._settings.connect_s):

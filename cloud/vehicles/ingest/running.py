@@ -102,13 +102,16 @@ def make_ingest(
     devices, outbox, numbers, quotas = Devices(ids), Outbox(ids), Numbers(), QuotaBook(settings.quotas)
     minutes = ArrivingMinutes(settings.minutes_after_days) if settings.minutes_after_days else None
     writer = GroupWriter(devices=devices, outbox=outbox, numbers=numbers, clock=clock, quotas=quotas, minutes=minutes)
+    stage = None if objects is None else Stage(objects, database, clock, ids, settings)
+    moved = _leave if stage is None else stage.forget_gateways
     source: BrokerLink
     if isinstance(broker, ClusterAddress):
         from cloud.vehicles.ingest.amqp_source import AmqpSource  # loads aio-pika, which other set-ups do not need
 
-        source, take_overs = AmqpSource(broker, clock=clock, settings=settings), None
+        source, take_overs = AmqpSource(broker, clock=clock, settings=settings, moved=moved), None
     else:
-        source, take_overs = MqttSource(broker, clock=clock, settings=settings), TakeOvers(broker)
+        source = MqttSource(broker, clock=clock, settings=settings, moved=moved)
+        take_overs = TakeOvers(broker)
     shut_out = _leave_to_worker if take_overs is None else take_overs.request
     return RunningIngest(
         source=source,
@@ -120,7 +123,7 @@ def make_ingest(
             settings=settings,
             shut_out=shut_out,
             spans=spans,
-            stage=None if objects is None else Stage(objects, clock, ids, settings),
+            stage=stage,
             removes=True,
             numerics=None
             if objects is None or minutes is None
@@ -159,7 +162,7 @@ def _bare_ingest(installation: Installation) -> Ingest:
         clock=clock,
         packer=None if objects is None else WaveformPacker(objects, clock, ids),
         settings=settings,
-        stage=None if objects is None else Stage(objects, clock, ids, settings),
+        stage=None if objects is None else Stage(objects, installation.database, clock, ids, settings),
     )
 
 
@@ -190,6 +193,10 @@ def _running(process: Process) -> RunningIngest | None:
 
 async def _nothing() -> None:
     """Write nothing."""
+
+
+def _leave() -> None:
+    """Do nothing: without an object store nothing is staged."""
 
 
 def _leave_to_worker(_gateway_id: str) -> None:

@@ -20,6 +20,7 @@ from cloud.vehicles.ingest.delivery_group import Group
 from cloud.vehicles.ingest.delivery_opening import DeliveryOpener
 from cloud.vehicles.ingest.group import GroupWriter
 from cloud.vehicles.ingest.group_commit import GroupCommit
+from cloud.vehicles.ingest.late_statuses import LateStatuses
 from cloud.vehicles.ingest.limits import OBJECT_ATTEMPTS_MAX, IngestSettings
 from cloud.vehicles.ingest.live_queue import LiveQueue
 from cloud.vehicles.ingest.numerics_packing import NumericsPacker
@@ -72,7 +73,7 @@ class Ingest:
         self._stage = stage
         self._staged: StagedWriter | None = None
         if stage is not None:
-            self._staged = StagedWriter(stage, database, self._settings, self._commit.commit, removes=removes)
+            self._staged = StagedWriter(stage, database, clock, self._settings, self._commit.commit, removes=removes)
 
     async def settle(self) -> None:
         """Write the rows of all batches that were acknowledged before the call. Raises the errors of an object store or
@@ -85,7 +86,7 @@ class Ingest:
         ready: asyncio.Queue[Group] = asyncio.Queue(maxsize=1)
         live = LiveQueue(self._settings, None if self._packer is None else self.pack)
         if self._staged is not None:
-            await self._or_log(self._staged.settle)
+            await self._or_log(self._staged.settle_left)
 
         async def send(acks_due: Sequence[DueAck]) -> None:
             await _acknowledge(sender, acks_due)
@@ -94,11 +95,16 @@ class Ingest:
             await self._let_go(await live.put(group))
 
         async with asyncio.TaskGroup() as tasks:
+            late = None
             if self._stage is not None and self._staged is not None:
+                late = LateStatuses(self._stage, self._staged.settle_elsewhere) if self._settings.stage_s else None
                 tasks.create_task(self._stage.run(send, write_at_once), name="ingest-stage")
                 tasks.create_task(self._staged.run(), name="ingest-write-staged")
+                tasks.create_task(self._staged.serve_requests(), name="ingest-staged-requests")
+            if late is not None:
+                tasks.create_task(self._write_groups(late.next, sender), name="ingest-write-late")
             tasks.create_task(self._open_groups(source, ready, live), name="ingest-open")
-            tasks.create_task(self._write_groups(ready.get, sender), name="ingest-write")
+            tasks.create_task(self._write_groups(ready.get, sender, late), name="ingest-write")
             tasks.create_task(self._write_groups(live.take, sender), name="ingest-write-live")
             tasks.create_task(live.run(), name="ingest-pack")
 
@@ -143,22 +149,31 @@ class Ingest:
         for delivery in group.deliveries:
             await delivery.accept()
 
-    async def _write_groups(self, next_group: Callable[[], Awaitable[Group]], sender: AckSender) -> None:
+    async def _write_groups(
+        self, next_group: Callable[[], Awaitable[Group]], sender: AckSender, late: LateStatuses | None = None
+    ) -> None:
+        """Write one group after the other. `late` gets the statuses that wait for other processes."""
         while True:
             group = await next_group()
-            writing = asyncio.ensure_future(self.write(group, sender))
-            try:
-                await asyncio.shield(writing)
-            except asyncio.CancelledError:
-                # The group that has begun is committed and acknowledged, if that ends within `stop_s`.
-                await asyncio.wait([writing], timeout=self._settings.stop_s)
-                writing.cancel()
-                raise
+            waiting = Group() if late is None else late.take_from(group)
+            if group.deliveries:
+                await self._write_shielded(group, sender)
+            if late is not None:
+                late.put(waiting)
+
+    async def _write_shielded(self, group: Group, sender: AckSender) -> None:
+        """Write a group. On cancellation it is committed and acknowledged, if that ends within `stop_s`."""
+        writing = asyncio.ensure_future(self.write(group, sender))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await asyncio.wait([writing], timeout=self._settings.stop_s)
+            writing.cancel()
+            raise
 
     async def _write_staged_before(self, group: Group) -> None:
         """Write the rows of staged batches before a group that is judged by them. With waveforms that are not packed it
-        waits for the object store, as those do, and may raise `ObjectStoreUnavailable`. Before the first status of a
-        gateway, also write the rows of what another process has staged."""
+        waits for the object store, as those do, and may raise `ObjectStoreUnavailable`."""
         if self._stage is None or self._staged is None:
             return
         has_waveforms = any(one.batch.lane is Lane.WAVEFORM and one.packed is None for one in group.opened)
@@ -175,8 +190,6 @@ class Ingest:
                 attempt = await wait_for_next(self._settings, attempt, error)
             else:
                 break
-        if self._settings.stage_s and not all(map(self._stage.knows, group.statuses)):
-            await self._or_log(self._staged.settle_others)
 
     async def _or_log(self, write: Callable[[], Awaitable[None]]) -> None:
         """Write rows of staged batches. If that is not possible now, gateways resend what the database does not have,

@@ -28,7 +28,8 @@ PRESENT = b"present"
 
 class SharedGateways:
     """Announce this process on a connection, and keep the connection's subscriptions consistent with the share.
-    `deliver` is called with each status whose gateway's batches are subscribed to. `overlap_s`: time for which batches
+    `deliver` is called with each status whose gateway's batches are subscribed to, and `moved` when gateways move to or
+    from other processes. `overlap_s`: time for which batches
     that belong to another process from now on are still received, until that process has subscribed."""
 
     def __init__(
@@ -36,12 +37,14 @@ class SharedGateways:
         share: Share,
         connection: BrokerConnection,
         deliver: Callable[[StatusDelivery], None],
+        moved: Callable[[], None],
         *,
         overlap_s: float,
     ) -> None:
         self._share = share
         self._connection = connection
         self._deliver = deliver
+        self._moved = moved
         self._overlap_s = overlap_s
         self._announced = asyncio.Event()
         self._due = asyncio.Event()
@@ -79,6 +82,7 @@ class SharedGateways:
             self._announced.set()
         elif self._share.note(process, present=present) and self._announced.is_set():
             log.info("ingest.share_changed", process=process, present=present)
+            self._moved()
             self._changed = True
             self._due.set()
 

@@ -130,6 +130,14 @@ class StagedEnvelopes:
         if self._bytes >= BYTES_MAX or self._numerics >= NUMERICS_MAX or self._batches >= BATCHES_MAX:
             self._over.set()
 
+    @property
+    def is_empty(self) -> bool:
+        return not self._batches
+
+    async def wait_for_any(self) -> None:
+        """Wait until there are batches that no writer has taken."""
+        await self._any.wait()
+
     async def due(self) -> None:
         """Wait until rows are to be written."""
         loop = asyncio.get_running_loop()

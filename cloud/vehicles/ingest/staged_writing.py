@@ -5,13 +5,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 
 import structlog
 
+from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database
 from cloud.foundation.errors import DomainError
 from cloud.foundation.objects import ObjectStoreUnavailable
 from cloud.vehicles.custody import LaneKey, LaneStore
 from cloud.vehicles.ingest.delivery_group import Group
 from cloud.vehicles.ingest.limits import IngestSettings
+from cloud.vehicles.ingest.shared_runs import SharedRuns
 from cloud.vehicles.ingest.source import DueAck
+from cloud.vehicles.ingest.staged_elsewhere import StagedElsewhere
 from cloud.vehicles.ingest.staged_envelopes import BYTES_MAX, StagedEnvelope
 from cloud.vehicles.ingest.staged_reading import FoundObject, StagedReader
 from cloud.vehicles.ingest.staging import Stage
@@ -30,6 +33,8 @@ REMOVED_AT_ONCE = 16
 some hundred objects."""
 RETRY_S = 5.0
 """Delay after the object store or the database was not available."""
+REQUESTS_S = 0.1
+"""Time between two looks for requests of other processes. Their readers wait for it."""
 
 Write = Callable[[Group], Awaitable[list[DueAck]]]
 """A function that writes a group and returns the acknowledgements of what the database then has."""
@@ -44,9 +49,12 @@ class StagedWriter:
     Numerics do not need the object store, so an outage does not delay them: only waveforms then stay staged."""
 
     def __init__(
-        self, stage: Stage, database: Database, settings: IngestSettings, write: Write, *, removes: bool
+        self, stage: Stage, database: Database, clock: Clock, settings: IngestSettings, write: Write, *, removes: bool
     ) -> None:
         self._stage = stage
+        self._flushes = SharedRuns(self.flush)
+        self._elsewhere = StagedElsewhere(database, clock, stage.period.process, self._write_others, ends=removes)
+        self._elsewhere_runs = SharedRuns(self._elsewhere.settle)
         self._database = database
         self._settings = settings
         self._write = write
@@ -76,17 +84,37 @@ class StagedWriter:
                     log.warning("ingest.staged_not_written", code=error.code)
                     await asyncio.sleep(RETRY_S)
         finally:
-            flushing = asyncio.ensure_future(self.flush())
+            flushing = asyncio.ensure_future(self._end_all())
             await asyncio.wait([flushing], timeout=self._settings.stop_s)
             if not flushing.done() or flushing.exception() is not None:
                 log.warning("ingest.staged_left")
             flushing.cancel()
 
+    async def _end_all(self) -> None:
+        await self.flush()
+        await self._stage.period.leave()
+
+    async def serve_requests(self) -> None:
+        """Write the rows when a reader in another process needs them, until cancelled."""
+        while True:
+            await self._stage.unwritten.wait_for_any()
+            await asyncio.sleep(REQUESTS_S)
+            try:
+                await self.serve_request()
+            except DomainError as error:
+                log.warning("ingest.staged_not_written", code=error.code)
+                await asyncio.sleep(RETRY_S)
+
+    async def serve_request(self) -> None:
+        """Write the rows if a reader in another process needs them. Raises as `flush`."""
+        if await self._stage.period.is_wanted():
+            await self._flushes.join()
+
     async def _settle_left(self) -> None:
         """Write the rows of what killed processes have staged. It was tried before batches were received."""
         while True:
             try:
-                return await self.settle_others()
+                return await self.settle_left()
             except DomainError as error:
                 log.warning("ingest.staged_not_written", code=error.code)
                 await asyncio.sleep(RETRY_S)
@@ -96,8 +124,10 @@ class StagedWriter:
         Raises the errors of a database that is not available; the batches then stay staged. Raises
         `ObjectStoreUnavailable` if waveforms stay staged: for all lanes at once while an outage lasts, for some after
         an attempt, since their caller is about to put an object itself."""
+        through = self._stage.period.close() if keys is None else 0
         await self._flush(keys, waveforms=False)
         await self._flush(keys, waveforms=True)
+        await self._stage.period.end(through)
         await self._remove_written()
 
     async def flush_numerics(self, keys: Collection[LaneKey]) -> None:
@@ -132,12 +162,23 @@ class StagedWriter:
             self._stage.correct(faulty, [acks[key] for key in faulty if key in acks])
 
     async def settle(self) -> None:
-        """Write the rows of all batches that were staged before the call, by any process. Raises as `flush`."""
-        await self.flush()
-        await self.settle_others()
+        """Wait until the rows of all batches are written that were staged before the call, by any process. Callers that
+        wait at the same time share the work. Raises as `flush`, and within `WAIT_S_MAX`."""
+        if not self._stage.unwritten.is_empty:
+            await self._flushes.join()
+        await self._elsewhere_runs.join()
 
-    async def settle_others(self) -> None:
-        """Write the rows of all batches that other processes staged before the call. Raises as `flush`."""
+    async def settle_elsewhere(self) -> None:
+        """Wait until the rows of all batches are written that other processes staged before the call. Raises as
+        `settle`."""
+        await self._elsewhere_runs.join()
+
+    async def settle_left(self) -> None:
+        """Write the rows of all batches that other processes staged before the call, as if these had ended. Raises as
+        `flush`."""
+        await self._elsewhere.write_left()
+
+    async def _write_others(self) -> None:
         async with self._writing_others:
             found: list[FoundObject] = []
             size_bytes = 0

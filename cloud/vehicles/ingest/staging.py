@@ -21,6 +21,7 @@ from contextlib import suppress
 import structlog
 
 from cloud.foundation.clock import Clock
+from cloud.foundation.db import Database, DatabaseUnavailable, DatabaseUnusable
 from cloud.foundation.ids import Ids
 from cloud.foundation.objects import ObjectStore, ObjectStoreUnavailable
 from cloud.vehicles.custody import FIRST_SEQUENCE, LaneKey, LaneMarks
@@ -35,6 +36,7 @@ from cloud.vehicles.ingest.outage import Outage
 from cloud.vehicles.ingest.source import DueAck
 from cloud.vehicles.ingest.staged_envelopes import StagedEnvelope, StagedEnvelopes
 from cloud.vehicles.ingest.staged_object import StagedBatch, StagedObject, encode_staged, new_staged_name
+from cloud.vehicles.ingest.staging_periods import OwnPeriod
 
 log = structlog.get_logger()
 
@@ -54,8 +56,11 @@ WriteAtOnce = Callable[[Group], Awaitable[None]]
 class Stage:
     """The staged batches of one process."""
 
-    def __init__(self, objects: ObjectStore, clock: Clock, ids: Ids, settings: IngestSettings) -> None:
+    def __init__(
+        self, objects: ObjectStore, database: Database, clock: Clock, ids: Ids, settings: IngestSettings
+    ) -> None:
         self.objects = objects
+        self.period = OwnPeriod(database, clock, ids)
         self.outage = Outage()
         self.unwritten = StagedEnvelopes(settings.stage_s)
         self._clock = clock
@@ -72,6 +77,8 @@ class Stage:
         """Lanes with batches that are not staged, and not written yet."""
         self._putting: set[str] = set()
         self._known: set[GatewayName] = set()
+        self.moves = 0
+        """Number of times at which gateways may have moved among the processes."""
         self._work = asyncio.Event()
         self._full = asyncio.Event()
 
@@ -111,18 +118,29 @@ class Stage:
         """Note that a group was written at once, with these acknowledgements."""
         self.let_go(group)
         self._tails.learn([one for one in group.opened if not self._at_once[one.lane_key]], acks)
-        if len(self._known) >= GATEWAYS_MAX:
-            self._known.clear()
-        self._known.update(one.gateway_name for one in group.opened)
 
     def let_go(self, group: Group) -> None:
         """Note that a group is neither staged nor written."""
         self._at_once.subtract(one.lane_key for one in group.opened)
         self._at_once = +self._at_once
 
+    def know(self, names: Iterable[GatewayName], moves: int) -> None:
+        """Note that no other process has staged batches of these gateways, unless they may have moved since `moves`
+        was read."""
+        if moves != self.moves:
+            return
+        if len(self._known) >= GATEWAYS_MAX:
+            self._known.clear()
+        self._known.update(names)
+
     def knows(self, name: GatewayName) -> bool:
-        """Return whether this process has written batches of a gateway, so that no other process has staged some."""
+        """Return whether it is known that no other process has staged batches of a gateway."""
         return name in self._known
+
+    def forget_gateways(self) -> None:
+        """Note that gateways may have moved to or from other processes."""
+        self.moves += 1
+        self._known.clear()
 
     def correct(self, faulty: Iterable[LaneKey], acks: Sequence[DueAck]) -> None:
         """Note that the database does not have all staged batches of some lanes, or has others in their place: the next
@@ -183,16 +201,19 @@ class Stage:
 
     async def _make_durable(self, group: Group) -> bool:
         """Put the batches of a group into an object, from which they are acknowledged. Return False if the object store
-        is not available."""
+        is not available, or the database, in which readers find that batches are staged."""
         now_us, name = self._clock.now_us(), new_staged_name(self._ids)
         data = encode_staged(StagedObject(now_us, [_to_stage(one) for one in group.opened]))
         self._putting.add(name)
         try:
+            await self.period.begin()
             async with asyncio.timeout(PUT_S_MAX):
                 await self.objects.put(name, data)
+            await self.period.begin()  # the one before may have ended meanwhile
             self.unwritten.add([StagedEnvelope.of(one, name, now_us) for one in group.opened])
-        except (ObjectStoreUnavailable, TimeoutError) as error:
-            self.outage.begin()
+        except (ObjectStoreUnavailable, DatabaseUnavailable, DatabaseUnusable, TimeoutError) as error:
+            if isinstance(error, ObjectStoreUnavailable | TimeoutError):
+                self.outage.begin()
             log.warning("ingest.batches_unstaged", batches=len(group.opened), error=type(error).__name__)
             return False
         finally:

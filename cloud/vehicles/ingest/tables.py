@@ -1,4 +1,5 @@
-"""Tables of ingest besides the chain: epochs, gateway events, quotas, parked batches, batches that never arrived."""
+"""Tables of ingest besides the chain: epochs, gateway events, quotas, parked batches, batches that never arrived, and
+the processes that stage batches."""
 
 from sqlalchemy import (
     BigInteger,
@@ -99,4 +100,15 @@ missing_batches = Table(
     Column("since_us", BigInteger, nullable=False),
     Column("reported_us", BigInteger),  # when `ingest.missing` was emitted; NULL: it may still arrive
     ForeignKeyConstraint(["tenant_id", "gateway_id"], ["gateways.tenant_id", "gateways.id"]),
+)
+
+staging_processes = Table(
+    "staging_processes",
+    metadata,
+    # An ingest process that stages batches (`cloud.vehicles.ingest.staging_periods`), by a random name.
+    Column("process", Text, primary_key=True),
+    Column("period", BigInteger, nullable=False),  # the last period in which it began to stage batches
+    Column("wanted_period", BigInteger, nullable=False),  # up to which a reader needs the rows
+    Column("written_period", BigInteger, nullable=False),  # up to which all rows are written
+    Column("at_us", BigInteger, nullable=False),  # when the last period began, by the clock of the process
 )

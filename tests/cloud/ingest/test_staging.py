@@ -1,5 +1,6 @@
 """Live batches are acknowledged from staged objects, and their rows are written later, before a reader needs them."""
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,16 @@ from cloud.clinical.waveforms import waveform_objects, waveform_runs
 from cloud.foundation.db import Database
 from cloud.foundation.findings import Level
 from cloud.foundation.objects import LocalObjects, ObjectDamaged, ObjectStoreUnavailable, StoredObject
+from cloud.foundation.viewer import Viewer
 from cloud.vehicles.custody.tables import batches, lanes, quarantined_batches
 from cloud.vehicles.fleet.access import GatewayAccessDesk
+from cloud.vehicles.fleet.model import CLOCKS_US
 from cloud.vehicles.ingest import outage, staged_envelopes, staged_writing, staging
 from cloud.vehicles.ingest.settings import IngestSection
 from cloud.vehicles.ingest.staged_object import STAGED, StagedBatch, StagedObject, decode_staged, encode_staged
 from cloud.vehicles.ingest.staging_findings import LATE_US, staged_findings
+from cloud.vehicles.verification.check import CustodyCheck
+from cloud.vehicles.verification.object_audit import ObjectAudit
 from protocols.uplink.channels import DeviceRef
 from protocols.uplink.envelope import encode_envelope
 from protocols.uplink.lanes import Lane
@@ -118,8 +123,8 @@ async def test_restarted_ingest_writes_what_a_killed_one_staged(
 ) -> None:
     await cloud.arrive(gateway.send(98.0), waves(gateway))
     other = restarted(cloud)
-    await other.ingest.settle()
-    await other.ingest.settle()
+    await other.staged.settle_left()
+    await other.staged.settle_left()
     assert await numerics(cloud) == [(1, 97.0), (2, 98.0)]
     assert await marks(cloud) == {"numeric": (2, ""), "waveform": (2, "")}
 
@@ -128,7 +133,7 @@ async def test_batches_that_another_process_has_written_are_not_doubled_and_not_
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ) -> None:
     await cloud.arrive(gateway.send(98.0), waves(gateway))
-    await restarted(cloud).ingest.settle()
+    await restarted(cloud).staged.settle_left()
     objects = [row.name for row in await cloud.rows(waveform_objects)]
     stored = [one.name async for page in cloud.objects.pages("waveforms") for one in page]  # type: ignore[union-attr]
     await cloud.ingest.settle()
@@ -144,7 +149,7 @@ async def test_only_a_process_that_receives_batches_removes_staged_objects(
     await cloud.ingest.settle()
     assert len(await staged_names(store)) == 1
     receiving = CloudUnderTest(cloud.database, objects=store, staged=True, removes=True)
-    await receiving.ingest.settle()
+    await receiving.staged.settle_left()
     assert await staged_names(store) == []
 
 
@@ -207,8 +212,22 @@ async def test_batches_of_a_gateway_that_is_revoked_later_are_stored(
 ) -> None:
     await cloud.arrive(gateway.send(98.0))
     await GatewayAccessDesk(cloud.database, cloud.clock, cloud.ids).suspend(OPERATOR, "gw_test", "in the workshop")
-    await restarted(cloud).ingest.settle()
+    await restarted(cloud).staged.settle_left()
     assert await numerics(cloud) == [(1, 97.0), (2, 98.0)]
+
+
+async def test_batches_verify_although_the_clock_by_which_their_key_was_replaced_was_behind(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, store: BreakableObjects
+) -> None:
+    await cloud.arrive(gateway.send(98.0), waves(gateway))
+    cloud.clock.at_us = NOW_US - 60_000_000
+    key = base64.b64encode(GatewayInVehicle(key_seed=9).public_key).decode()
+    await GatewayAccessDesk(cloud.database, cloud.clock, cloud.ids).replace_key(OPERATOR, "gw_test", key, "new box")
+    cloud.clock.at_us = NOW_US + 3 * CLOCKS_US
+    await restarted(cloud).staged.settle_left()
+    assert await numerics(cloud) == [(1, 97.0), (2, 98.0)]
+    assert all([one.intact async for one in CustodyCheck(cloud.database, OPERATOR, objects=store).reports()])
+    assert (await ObjectAudit(cloud.database, Viewer(TENANT, None), store).run()).intact
 
 
 async def test_staged_batches_above_a_quota_are_stored(

@@ -1,0 +1,263 @@
+"""Readers find the rows of every acknowledged batch, share the work for it, and get an error within a limit."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from cloud.clinical.observations.tables import observations
+from cloud.foundation.db import Database, DatabaseUnavailable
+from cloud.foundation.objects import ListedObject, LocalObjects
+from cloud.vehicles.ingest import staged_elsewhere
+from cloud.vehicles.ingest.delivery_group import Group
+from cloud.vehicles.ingest.late_statuses import LateStatuses
+from cloud.vehicles.ingest.shared_runs import SharedRuns
+from cloud.vehicles.ingest.staged_object import STAGED
+from cloud.vehicles.ingest.tables import staging_processes
+from protocols.uplink.lanes import Lane
+from protocols.uplink.status import Status
+from tests.builders.ingest_cloud import CloudUnderTest
+from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle
+
+
+class CountedObjects(LocalObjects):
+    """A folder of objects that counts its listings."""
+
+    listings = 0
+
+    async def pages(self, prefix: str, *, after: str = "") -> AsyncIterator[Sequence[ListedObject]]:
+        self.listings += 1
+        async for page in super().pages(prefix, after=after):
+            yield page
+
+
+@pytest.fixture
+def gateway() -> GatewayInVehicle:
+    return GatewayInVehicle()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> CountedObjects:
+    return CountedObjects(tmp_path / "objects")
+
+
+@pytest.fixture
+async def cloud(database: Database, gateway: GatewayInVehicle, store: CountedObjects) -> CloudUnderTest:
+    """An ingest process that has received the first batch of numerics."""
+    made = await CloudUnderTest(database, objects=store, staged=True, removes=True).register(gateway)
+    await made.arrive(gateway.send(97.0))
+    return made
+
+
+@pytest.fixture
+def reader(cloud: CloudUnderTest) -> CloudUnderTest:
+    """A process with other roles, which reads the same database."""
+    return CloudUnderTest(cloud.database, objects=cloud.objects, staged=True)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staged_elsewhere, "ANSWER_S", 0.0)
+
+
+async def numerics(cloud: CloudUnderTest) -> list[float]:
+    return [row.number for row in await cloud.rows(observations)]
+
+
+async def staged_names(store: LocalObjects) -> list[str]:
+    return [one.name async for page in LocalObjects.pages(store, STAGED) for one in page]
+
+
+async def serving(cloud: CloudUnderTest) -> None:
+    while True:
+        await cloud.staged.serve_request()
+        await asyncio.sleep(0)
+
+
+async def settle_beside(reader: CloudUnderTest, cloud: CloudUnderTest) -> None:
+    """Let a reader settle while the ingest process looks for requests."""
+    serving_requests = asyncio.ensure_future(serving(cloud))
+    try:
+        await reader.ingest.settle()
+    finally:
+        serving_requests.cancel()
+        with suppress(asyncio.CancelledError):
+            await serving_requests
+
+
+async def test_reader_in_another_process_lets_the_ingest_process_write(
+    cloud: CloudUnderTest, reader: CloudUnderTest, gateway: GatewayInVehicle, store: CountedObjects
+) -> None:
+    await cloud.arrive(gateway.send(98.0))
+    await settle_beside(reader, cloud)
+    assert await numerics(cloud) == [97.0, 98.0]
+    assert await staged_names(store) == []
+    assert store.listings == 0
+
+
+async def test_reader_does_nothing_while_nothing_is_staged(
+    cloud: CloudUnderTest, reader: CloudUnderTest, gateway: GatewayInVehicle, store: CountedObjects
+) -> None:
+    await reader.ingest.settle()
+    await cloud.arrive(gateway.send(98.0))
+    await cloud.ingest.settle()
+    await reader.ingest.settle()
+    assert store.listings == 0
+    assert [row.wanted_period for row in await cloud.rows(staging_processes)] == [0]
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_reader_writes_what_a_killed_process_staged(
+    cloud: CloudUnderTest, reader: CloudUnderTest, gateway: GatewayInVehicle, store: CountedObjects
+) -> None:
+    await cloud.arrive(gateway.send(98.0))
+    await reader.ingest.settle()
+    assert await numerics(cloud) == [97.0, 98.0]
+    await reader.ingest.settle()
+    assert store.listings == 1
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_process_that_counted_as_gone_and_stages_further_batches_is_seen(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, store: CountedObjects
+) -> None:
+    other = CloudUnderTest(cloud.database, objects=store, staged=True, removes=True)
+    await cloud.arrive(gateway.send(98.0))
+    await other.ingest.settle()
+    await cloud.staged.serve_request()
+    await cloud.arrive(gateway.send(99.0))
+    await other.ingest.settle()
+    assert await numerics(cloud) == [97.0, 98.0, 99.0]
+
+
+async def test_started_process_leaves_nothing_pending_of_killed_ones(
+    cloud: CloudUnderTest, reader: CloudUnderTest, gateway: GatewayInVehicle, store: CountedObjects
+) -> None:
+    await cloud.arrive(gateway.send(98.0))
+    await CloudUnderTest(cloud.database, objects=store, staged=True, removes=True).staged.settle_left()
+    listings = store.listings
+    await reader.ingest.settle()
+    assert store.listings == listings
+    assert await numerics(cloud) == [97.0, 98.0]
+
+
+async def test_batches_staged_while_rows_are_written_belong_to_another_period(
+    cloud: CloudUnderTest, reader: CloudUnderTest, gateway: GatewayInVehicle
+) -> None:
+    await cloud.arrive(gateway.send(98.0))
+    await cloud.ingest.settle()
+    await cloud.arrive(gateway.send(99.0))
+    (row,) = await cloud.rows(staging_processes)
+    assert (row.period, row.written_period) == (2, 1)
+    await settle_beside(reader, cloud)
+    assert await numerics(cloud) == [97.0, 98.0, 99.0]
+
+
+async def test_batches_are_not_staged_without_the_record_that_readers_need(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_: object) -> None:
+        raise DatabaseUnavailable
+
+    monkeypatch.setattr("cloud.vehicles.ingest.staging_periods.OwnPeriod.begin", fail)
+    await cloud.arrive(gateway.send(98.0))
+    assert await numerics(cloud) == [97.0, 98.0]
+
+
+async def test_readers_that_wait_at_the_same_time_share_a_run() -> None:
+    runs, gate = [0], asyncio.Event()
+
+    async def work() -> None:
+        runs[0] += 1
+        await gate.wait()
+
+    shared = SharedRuns(work)
+    first = asyncio.ensure_future(shared.join())
+    await asyncio.sleep(0)
+    others = [asyncio.ensure_future(shared.join()) for _ in range(5)]
+    await asyncio.sleep(0)
+    assert runs == [1]
+    gate.set()
+    await asyncio.gather(first, *others)
+    assert runs == [2]  # one that began before the others called, and one for all of them
+
+
+async def test_reader_gets_an_error_within_a_limit_and_the_next_one_at_once() -> None:
+    gate = asyncio.Event()
+    shared = SharedRuns(gate.wait, wait_s=0.01)  # type: ignore[arg-type]
+    with pytest.raises(DatabaseUnavailable):
+        await shared.join()
+    begin_s = asyncio.get_running_loop().time()
+    shared._wait_s = 0.0
+    with pytest.raises(DatabaseUnavailable):
+        await shared.join()
+    assert asyncio.get_running_loop().time() - begin_s < 5.0
+    gate.set()
+
+
+async def test_error_of_a_run_reaches_all_its_readers() -> None:
+    async def fail() -> None:
+        raise DatabaseUnavailable("(synthetic)")
+
+    shared = SharedRuns(fail)
+    results = await asyncio.gather(*(shared.join() for _ in range(3)), return_exceptions=True)
+    assert [type(one) for one in results] == [DatabaseUnavailable] * 3
+
+
+def status() -> Status:
+    return Status(
+        gateway="gw_test", epoch="epoch-a", online=True, at_us=NOW_US, boot_id="boot-1", software="test", marks={}
+    )
+
+
+async def late_of(cloud: CloudUnderTest, late: LateStatuses, *deliveries: object) -> tuple[Group, Group]:
+    (group,) = await cloud.ingest.opener.open(list(deliveries))  # type: ignore[arg-type]
+    return group, late.take_from(group)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_first_status_waits_for_what_another_process_has_staged_and_events_do_not(
+    cloud: CloudUnderTest, reader: CloudUnderTest, gateway: GatewayInVehicle
+) -> None:
+    await cloud.arrive(gateway.send(98.0))
+    late = LateStatuses(reader.stage, reader.staged.settle_elsewhere)
+    event = reader.handover.delivery(gateway.send_event())
+    group, waiting = await late_of(reader, late, event, reader.handover.status_delivery(status()))
+    assert [one.delivery for one in group.opened] == group.deliveries == [event]
+    assert list(waiting.statuses) == [("ten_test", "gw_test")]
+    late.put(waiting)
+    ready = await late.next()
+    await reader.ingest.write(ready, reader.handover)
+    through = {ack.lane: ack.through_sequence for _, ack in reader.handover.acks}
+    assert through[Lane.NUMERIC] == 2
+
+
+async def test_later_statuses_of_a_gateway_wait_only_after_gateways_may_have_moved(
+    cloud: CloudUnderTest, reader: CloudUnderTest
+) -> None:
+    late = LateStatuses(reader.stage, reader.staged.settle_elsewhere)
+    delivery = reader.handover.status_delivery(status())
+    for _ in range(2):
+        _, waiting = await late_of(reader, late, delivery)
+        assert waiting.statuses
+        late.put(waiting)
+        await late.next()
+        _, waiting = await late_of(reader, late, delivery)
+        assert not waiting.statuses
+        reader.stage.forget_gateways()
+
+
+async def test_gateway_that_moved_while_its_status_waited_is_not_known(
+    cloud: CloudUnderTest, reader: CloudUnderTest
+) -> None:
+    async def moves() -> None:
+        reader.stage.forget_gateways()
+
+    late = LateStatuses(reader.stage, moves)
+    _, waiting = await late_of(reader, late, reader.handover.status_delivery(status()))
+    late.put(waiting)
+    await late.next()
+    _, waiting = await late_of(reader, late, reader.handover.status_delivery(status()))
+    assert waiting.statuses
