@@ -1,7 +1,7 @@
 """Let statuses wait for the rows of batches that another process has staged.
 
 The acknowledgements after a status are of what the database has, so before the first status of a gateway the rows of
-its batches must be written that came to another process until now. That process may be gone, and then they are read
+its batches must be written that came to another process until now. That process may have ended, and then they are read
 from the object store. Only these statuses wait, and nothing that is behind them.
 """
 

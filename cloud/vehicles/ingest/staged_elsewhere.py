@@ -13,16 +13,16 @@ log = structlog.get_logger()
 
 ANSWER_S = 3.0
 """Time in which a process must write its rows after a request. It looks for requests ten times a second, and the
-largest amount takes about a second. After this time it counts as gone."""
+largest amount takes about a second. After this time it counts as ended."""
 LOOK_S = 0.05
 """Time between two looks whether it has."""
-GONE_S = 10.0
-"""Time for which nothing is expected of a process that was found gone. If it is not, it begins another period."""
+ENDED_S = 10.0
+"""Time for which nothing is expected of a process that seems to have ended. If it has not, it begins another period."""
 
 
 class StagedElsewhere:
-    """Requests the rows of other processes, and writes those of processes that are gone by `write_left`, which reads
-    the objects. `ends`: this process removes these objects, so nothing is left of the processes that are gone."""
+    """Requests the rows of other processes, and writes those of processes that have ended by `write_left`, which reads
+    the objects. `ends`: this process removes these objects, so nothing is left of the processes that have ended."""
 
     def __init__(
         self,
@@ -39,37 +39,37 @@ class StagedElsewhere:
         self._write_left = write_left
         self._ends = ends
         self._periods = StagingPeriods()
-        self._gone: dict[str, tuple[int, float]] = {}
-        """Processes that are gone: the period up to which this process has written their rows, and when."""
+        self._ended: dict[str, tuple[int, float]] = {}
+        """Processes that have ended: the period up to which this process has written their rows, and when."""
 
     async def settle(self) -> None:
         """Wait until the rows of all batches are written that other processes have acknowledged before the call. Raises
         the errors of a database or an object store that is not available."""
         pending = {name: period for name, (period, _) in (await self._pending()).items()}
         now_s = asyncio.get_running_loop().time()
-        known = {name for name, (period, _) in self._gone.items() if pending.get(name) == period}
-        self._gone = {name: self._gone[name] for name in known}
+        known = {name for name, (period, _) in self._ended.items() if pending.get(name) == period}
+        self._ended = {name: self._ended[name] for name in known}
         due = {name: period for name, period in pending.items() if name not in known}
         if due:
             due = await self._request(due)
-        if due or any(now_s >= since_s + GONE_S for _, since_s in self._gone.values()):
+        if due or any(now_s >= since_s + ENDED_S for _, since_s in self._ended.values()):
             if due:
-                log.warning("ingest.stagers_gone", processes=len(due))
-            await self.write_left({**due, **{name: period for name, (period, _) in self._gone.items()}})
+                log.warning("ingest.stagers_ended", processes=len(due))
+            await self.write_left({**due, **{name: period for name, (period, _) in self._ended.items()}})
 
-    async def write_left(self, gone: Mapping[str, int] | None = None) -> None:
-        """Write the rows of all staged objects of other processes, of which `gone` are gone. None: all count as gone,
-        since this process has just started."""
-        if gone is None:
-            gone = {name: period for name, (period, _) in (await self._pending()).items()}
+    async def write_left(self, ended: Mapping[str, int] | None = None) -> None:
+        """Write the rows of all staged objects of other processes, of which `ended` have ended. None: all count as
+        ended, since this process has just started."""
+        if ended is None:
+            ended = {name: period for name, (period, _) in (await self._pending()).items()}
         await self._write_left()
         if self._ends:
             async with self._database.transaction() as tx:
-                await self._periods.end(tx, gone)
+                await self._periods.end(tx, ended)
                 await self._periods.forget(tx, self._clock.now_us())
         else:
             now_s = asyncio.get_running_loop().time()
-            self._gone = {name: (period, now_s) for name, period in gone.items()}
+            self._ended = {name: (period, now_s) for name, period in ended.items()}
 
     async def _request(self, periods: Mapping[str, int]) -> dict[str, int]:
         """Request the rows of these processes; return those that have not written them in time."""

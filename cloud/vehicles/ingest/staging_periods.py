@@ -2,7 +2,7 @@
 
 A reader needs the rows of all batches that any process acknowledged before. The process that staged them has them in
 memory and writes them best, so a reader in another process requests that, and writes them itself only if the process is
-gone. For this each process records, in one row, the period in which it stages: a period begins before the first of its
+ended. For this each process records, in one row, the period in which it stages: a period begins before the first of its
 batches is acknowledged, and ends when the rows of all are written. So a reader finds out with one look-up in a table of
 a few rows that nothing is staged.
 """
@@ -18,7 +18,7 @@ from cloud.foundation.retention import DAY_US
 from cloud.vehicles.ingest.tables import staging_processes
 
 FORGET_US = 7 * DAY_US
-"""Time after which the row of a process that is gone is deleted. One that only staged nothing adds its row again."""
+"""Time after which the row of a process that has ended is deleted. One that only staged nothing adds its row again."""
 
 _rows = staging_processes.c
 _process = bindparam("process", type_=Text)
@@ -77,7 +77,7 @@ class StagingPeriods:
         await tx.execute(delete(staging_processes).where(*mine))
 
     async def forget(self, tx: Transaction, now_us: int) -> None:
-        """Delete the rows of processes that are long gone."""
+        """Delete the rows of processes that ended long ago."""
         await tx.execute(delete(staging_processes).where(_rows.at_us < now_us - FORGET_US))
 
 
@@ -112,8 +112,8 @@ class OwnPeriod:
             self._ended = number
 
     async def is_wanted(self) -> bool:
-        """Return whether a reader in another process waits for rows. If another process has found this one gone, since
-        it did not respond in time, the next batches begin another period."""
+        """Return whether a reader in another process waits for rows. If this process did not respond in
+        time, and counts as ended for another one, the next batches begin another period."""
         async with self._database.read() as tx:
             wanted, written = await self._periods.state(tx, self.process)
         if written > self._ended:
