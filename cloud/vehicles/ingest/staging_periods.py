@@ -41,29 +41,29 @@ _STATE = Prepared(select(_rows.wanted_period, _rows.written_period).where(_rows.
 class StagingPeriods:
     """SQL statements on the periods of processes. Their numbers begin with 1."""
 
-    async def begin(self, tx: Transaction, process: str, period: int, now_us: int) -> None:
+    async def begin(self, tx: Transaction, process: str, number: int, now_us: int) -> None:
         """Record that a process stages batches from now on."""
         changed = {name: _BEGIN.excluded[name] for name in ("period", "at_us")}
         statement = _BEGIN.on_conflict_do_update(index_elements=[_rows.process], set_=changed)
-        await tx.execute(statement, {"process": process, "period": period, "at_us": now_us})
+        await tx.execute(statement, {"process": process, "period": number, "at_us": now_us})
 
     async def end(self, tx: Transaction, periods: Mapping[str, int]) -> None:
         """Record that all rows of these processes are written up to these periods."""
-        for process, period in sorted(periods.items()):
-            mine = (_rows.process == process, _rows.written_period < period)
-            await tx.execute(update(staging_processes).where(*mine).values(written_period=period))
+        for process, number in sorted(periods.items()):
+            mine = (_rows.process == process, _rows.written_period < number)
+            await tx.execute(update(staging_processes).where(*mine).values(written_period=number))
 
     async def request(self, tx: Transaction, periods: Mapping[str, int]) -> None:
         """Request the rows of these processes up to these periods."""
-        for process, period in sorted(periods.items()):
-            mine = (_rows.process == process, _rows.wanted_period < period)
-            await tx.execute(update(staging_processes).where(*mine).values(wanted_period=period))
+        for process, number in sorted(periods.items()):
+            mine = (_rows.process == process, _rows.wanted_period < number)
+            await tx.execute(update(staging_processes).where(*mine).values(wanted_period=number))
 
     async def pending(self, tx: Transaction, but: str) -> dict[str, tuple[int, int]]:
         """Return, for each process that has staged batches, the present period and the last one whose rows are all
         written. The process `but` is left out."""
         found = await tx.driver.rows(_PENDING, {"process": but})
-        return {process: (period, written) for process, period, written in found}
+        return {process: (number, written) for process, number, written in found}
 
     async def state(self, tx: Transaction, process: str) -> tuple[int, int]:
         """Return the periods up to which the rows of a process are wanted, and written."""
