@@ -115,6 +115,34 @@ async def test_queued_transaction_gets_the_next_connection_returned_to_the_pool(
         await database.close()
 
 
+async def test_transactions_get_a_connection_in_the_order_in_which_they_begin_to_wait(
+    postgresql: PostgresqlCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql_pool, "CONNECTIONS", 1)
+    monkeypatch.setattr(postgresql_pool, "CONNECTIONS_OVERFLOW", 0)
+    served = list[int]()
+
+    async def one_more(number: int) -> None:
+        async with database.read():
+            served.append(number)
+
+    async def keep_coming() -> None:
+        while not served:  # also at the moment at which the connection is returned
+            waiting.append(asyncio.create_task(one_more(len(waiting))))
+            await asyncio.sleep(0)
+
+    with postgresql.database() as url:
+        database = await open_database(url)
+        waiting = list[asyncio.Task[None]]()
+        async with database.read():
+            coming = asyncio.create_task(keep_coming())
+            await asyncio.sleep(0)
+        await coming
+        await asyncio.gather(*waiting)
+        assert served == list(range(len(waiting)))
+        await database.close()
+
+
 async def test_transaction_that_waits_too_long_for_a_connection_fails_and_the_next_transaction_succeeds(
     postgresql: PostgresqlCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
