@@ -1,8 +1,9 @@
 """The one writer of a SQLite database: it commits many small transactions with one fsync.
 
 Transactions take turns on one connection, each in a savepoint of a shared transaction, so that a failed one is rolled
-back alone. The group commits when no transaction is queued, or when it is full or has reached its age limit. Only after
-the commit do its transactions return to their callers. Transactions that arrive during the fsync form the next group.
+back alone. The group commits when no transaction is queued, also none of a task that was ready when the last one ended,
+or when it is full or has reached its age limit. Only after the commit do its transactions return to their callers.
+Transactions that arrive during the fsync form the next group.
 
 `BEGIN IMMEDIATE` begins the shared transaction. By default, the driver would take the write lock only at the first
 change, after earlier reads. In a measurement, 350 of 400 updates were then lost without an error.
@@ -88,15 +89,18 @@ class SqliteWriter:
                 async with asyncio.timeout(self.member_s_max if limited else None) as limit:
                     yield member
             except BaseException as error:
-                self.thread.submit(partial(self._undo, member))
+                self.thread.defer(partial(self._undo, member))
                 if isinstance(error, TimeoutError) and limit.expired():
                     raise TransactionTooSlow from None
                 raise
-            self.thread.submit(partial(self._keep, member))
+            self.thread.defer(partial(self._keep, member))
         finally:
             self._holder = None
             self._turn.release()
-            self._commit_if_due()
+            if self._is_full():
+                self._commit()
+            else:
+                asyncio.get_running_loop().call_soon(self._commit_if_idle)
         # Shielded: a caller that is cancelled must not cancel the result of the others. Its own change is committed
         # too.
         await asyncio.shield(group.committed)
@@ -105,7 +109,7 @@ class SqliteWriter:
 
     def later(self, member: Member, job: Callable[[], object]) -> None:
         """Queue a job of the transaction `member` and return. If the job fails, the transaction fails at its end."""
-        self.thread.submit(partial(self._run_later, member, job))
+        self.thread.defer(partial(self._run_later, member, job))
 
     async def _take_turn(self) -> None:
         if self._holder is asyncio.current_task():
@@ -118,7 +122,7 @@ class SqliteWriter:
         finally:
             self._waiting -= 1
             if not self._turn.locked():
-                self._commit_if_due()  # the last one in the queue was cancelled: no other call would commit the group
+                self._commit_if_idle()  # the last one in the queue was cancelled: no other call would commit the group
         self._holder = asyncio.current_task()
 
     def _new_group(self) -> _Group:
@@ -126,23 +130,33 @@ class SqliteWriter:
         self._group = _Group(loop.time(), loop.create_future())
         return self._group
 
-    def _commit_if_due(self) -> None:
+    def _is_full(self) -> bool:
+        """Return whether the group commits although transactions are queued."""
         group = self._group
-        if group is None or self._turn.locked():
-            return
+        if group is None:
+            return False
         age_s = asyncio.get_running_loop().time() - group.opened_s
-        if self._waiting and group.members < GROUP_MEMBERS_MAX and age_s < GROUP_AGE_S_MAX:
+        return group.members >= GROUP_MEMBERS_MAX or age_s >= GROUP_AGE_S_MAX
+
+    def _commit_if_idle(self) -> None:
+        if not self._turn.locked() and (not self._waiting or self._is_full()):
+            self._commit()
+
+    def _commit(self) -> None:
+        """Send the group to be committed, if there is one."""
+        group, self._group = self._group, None
+        if group is None:
             return
-        self._group = None
         self._commits += 1
         self._last_commit = group.committed
         # If all members of the group failed, no caller retrieves the result of its commit.
         group.committed.add_done_callback(lambda committed: committed.cancelled() or committed.exception())
-        self.thread.submit(partial(self._commit, group), group.committed)
+        self.thread.submit(partial(self._commit_group, group), group.committed)
 
     async def drain(self) -> None:
         """Wait until all changes that were sent to the disk are durable."""
         async with self._turn:
+            self._commit()
             last = self._last_commit
         if last is not None:
             await asyncio.wait([last])
@@ -196,7 +210,7 @@ class SqliteWriter:
         except sqlite3.Error as error:
             member.group.failure = commit_failure(error)  # lose the group rather than commit half of a member
 
-    def _commit(self, group: _Group) -> None:
+    def _commit_group(self, group: _Group) -> None:
         raw = self.thread.raw
         try:
             if group.failure is not None:
