@@ -187,11 +187,8 @@ def begin_trace(traceparent: str | None = None) -> TraceContext:
     """Begin a span: in the caller's trace if the `traceparent` header is valid, otherwise in a new trace."""
     if traceparent is not None:
         found = _TRACEPARENT.fullmatch(traceparent)
-        if (
-            found is not None
-            and found["trace"] != _NO_TRACE
-            and found["parent"] != _NO_SPAN
-            and not (found["version"] == "00" and found["more"])
-        ):
-            return TraceContext(found["trace"], _random.hex(_SPAN_BYTES), found["parent"])
+        if found is not None:
+            version, trace_id, parent, more = found.groups()
+            if trace_id != _NO_TRACE and parent != _NO_SPAN and not (version == "00" and more):
+                return TraceContext(trace_id, _random.hex(_SPAN_BYTES), parent)
     return TraceContext(_random.trace_id(), _random.hex(_SPAN_BYTES))

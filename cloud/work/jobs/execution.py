@@ -20,9 +20,9 @@ from cloud.foundation.trace import SpanTimer, current_context
 from cloud.foundation.tracing import Spans, traced
 from cloud.foundation.viewer import Actor
 from cloud.work.jobs.errors import JobLeaseLost
-from cloud.work.jobs.kind import Advance, AnyKind, Finish, JobFailure, JobWork, RunningJob
+from cloud.work.jobs.kind import Advance, AnyKind, Effect, Finish, JobFailure, JobWork, RunningJob
 from cloud.work.jobs.lease_store import LeaseStore, Settlement
-from cloud.work.jobs.model import Job, JobError, JobRow, JobStatus, LeasedJob
+from cloud.work.jobs.model import Job, JobError, JobResult, JobRow, JobStatus, LeasedJob
 from cloud.work.jobs.rights import AppRights
 
 LEASE_US = 30_000_000
@@ -88,44 +88,44 @@ class JobExecutor:
     def has_long_steps(self, leased: LeasedJob) -> bool:
         return leased.kind in self.long_kinds
 
-    async def run(self, leased: LeasedJob, must_yield: Callable[[], bool]) -> Settlement | None:
-        """Run the steps of a job until it ends, fails, or `must_yield` returns True after a step. Return the settlement
-        to write; None if nothing is left to write, since the job was settled here or its lease is lost."""
+    async def run(
+        self, leased: LeasedJob, task: "asyncio.Task[Any]", must_yield: Callable[[], bool]
+    ) -> Settlement | None:
+        """Run the steps of a job in `task` until it ends, fails, or `must_yield` returns True after a step. Return the
+        settlement to write; None if nothing is left to write, since the job was settled here or its lease is lost."""
         attributes: dict[str, Any] = {
             "argus.job.id": leased.id,
             "argus.job.kind": leased.kind,
             "argus.job.attempt": leased.attempts,
         }
         name = "job.run" if leased.is_open else "job.clean_up"
+        steps = _Steps(leased, task, self._clock.monotonic_s())
         parent = leased.traceparent
-        with traced(
-            self._spans, self._clock, leased.tenant_id, name, "consumer", traceparent=parent, attributes=attributes
-        ):
-            settlement = await self._run(leased, must_yield)
-            if settlement is not None and settlement.error is not None:
-                attributes["error.type"] = settlement.error.code
-        return settlement
-
-    async def _run(self, leased: LeasedJob, must_yield: Callable[[], bool]) -> Settlement | None:
-        kind = self._kinds.get(leased.kind)
-        if leased.is_open and kind is None:
-            log.warning("job.kind_unknown", job_id=leased.id, kind=leased.kind)
-            return release(leased, self._clock.now_us() + OTHER_RELEASE_US)
-        if leased.is_open and leased.attempts > ATTEMPTS_MAX:
-            return self._failed(leased, JobError("worker_lost", "The workers that ran the job ended abnormally.", True))
-        steps = _Steps(leased, asyncio.current_task(), self._clock.monotonic_s())
         self._stepping.add(steps)
         try:
-            if kind is not None and leased.is_open:
-                return await self._settlement(steps, kind, must_yield)
-            await self._clean_up(steps, kind)
-            return None
+            with traced(
+                self._spans, self._clock, leased.tenant_id, name, "consumer", traceparent=parent, attributes=attributes
+            ):
+                settlement = await self._run(steps, must_yield)
+                if settlement is not None and settlement.error is not None:
+                    attributes["error.type"] = settlement.error.code
         finally:
             self._stepping.discard(steps)
+        return settlement
 
-    async def _settlement(self, steps: "_Steps", kind: AnyKind, must_yield: Callable[[], bool]) -> Settlement | None:
-        """Run the steps of a job; return what follows from them or from their error."""
+    async def _run(self, steps: "_Steps", must_yield: Callable[[], bool]) -> Settlement | None:
+        """Run the steps of a job, or the clean-up of one that has ended; return what follows from the steps or from
+        their error."""
         leased = steps.leased
+        kind = self._kinds.get(leased.kind)
+        if not leased.is_open:
+            await self._clean_up(steps, kind)
+            return None
+        if kind is None:
+            log.warning("job.kind_unknown", job_id=leased.id, kind=leased.kind)
+            return release(leased, self._clock.now_us() + OTHER_RELEASE_US)
+        if leased.attempts > ATTEMPTS_MAX:
+            return self._failed(leased, JobError("worker_lost", "The workers that ran the job ended abnormally.", True))
         try:
             return await self._run_steps(steps, kind, must_yield)
         except asyncio.CancelledError:
@@ -151,19 +151,25 @@ class JobExecutor:
             job = _running(kind, steps.leased)
         except (ValidationError, DomainError):
             return self._unreadable(steps.leased)
-        await self._rights.check(steps.leased, kind.scopes.of(job.payload))
+        needed = kind.scopes.of(job.payload)
+        if needed:  # a job that needs none reads no data
+            await self._rights.check(steps.leased, needed)
         work = self._work_of(kind)
         while True:
-            steps.began_s = self._clock.monotonic_s()
             with SpanTimer("job.step"):
                 outcome = await work.step(job)
             if isinstance(outcome, Finish):
-                return await self._finish(steps.leased, outcome)
+                done = self._succeeded(steps.leased, outcome.result)
+                if outcome.effect is None:
+                    return done
+                await self._finish(done, outcome.effect)
+                return None
             progress_pct = min(99, max(steps.leased.progress_pct, outcome.progress_pct))
             state = await self._save(steps, outcome, progress_pct)
             if must_yield():
                 return release(steps.leased, steps.leased.created_at_us)
             job = replace(job, state=state)
+            steps.began_s = self._clock.monotonic_s()
 
     async def _save(self, steps: "_Steps", outcome: Advance[Any], progress_pct: int) -> BaseModel:
         """Write the state after a step, and its effect; return the state. Raises `JobLeaseLost`."""
@@ -177,19 +183,19 @@ class JobExecutor:
         steps.leased = replace(steps.leased, state=text, progress_pct=progress_pct, attempts=1)
         return state
 
-    async def _finish(self, leased: LeasedJob, outcome: Finish) -> Settlement | None:
-        """Return the settlement of a job that has succeeded. If the last step has an effect, write it here, together
-        with the effect, and return None. Raises `JobLeaseLost`."""
-        now_us = self._clock.now_us()
-        expires_at_us = None if outcome.result is None else now_us + self._result_days * DAY_US
-        done = Settlement(leased, JobStatus.SUCCEEDED, result=outcome.result, result_expires_at_us=expires_at_us)
-        if outcome.effect is None:
-            return done
+    def _succeeded(self, leased: LeasedJob, result: JobResult | None) -> Settlement:
+        if result is None:
+            return Settlement(leased, JobStatus.SUCCEEDED)
+        expires_at_us = self._clock.now_us() + self._result_days * DAY_US
+        return Settlement(leased, JobStatus.SUCCEEDED, result=result, result_expires_at_us=expires_at_us)
+
+    async def _finish(self, done: Settlement, effect: Effect) -> None:
+        """Write the settlement of a job that has succeeded, together with the effect of its last step. Raises
+        `JobLeaseLost`."""
         async with self._database.transaction() as tx:
             if not await self._settle_now(tx, [done]):
                 raise JobLeaseLost
-            await outcome.effect(tx)
-        return None
+            await effect(tx)
 
     async def settle(self, tx: Transaction, settlements: Sequence[Settlement]) -> None:
         """Write settlements and report the jobs that they end. Only for a report is it awaited which jobs are
@@ -275,7 +281,7 @@ class _Steps:
     """The steps that `task` makes of a job, or its clean-up. `leased` is the job as it is stored after its last step,
     also for the handlers of an exception. `began_s` is the beginning of the step that runs now."""
 
-    def __init__(self, leased: LeasedJob, task: "asyncio.Task[Any] | None", began_s: float) -> None:
+    def __init__(self, leased: LeasedJob, task: "asyncio.Task[Any]", began_s: float) -> None:
         self.leased = leased
         self.began_s = began_s
         self.is_overdue = False
@@ -283,7 +289,7 @@ class _Steps:
 
     def cancel(self) -> None:
         """Cancel the step, which takes too long."""
-        if not self.is_overdue and self._task is not None:
+        if not self.is_overdue:
             self.is_overdue = True
             self._task.cancel()
 

@@ -4,6 +4,7 @@ Every change names the fencing token of the claim. It changes nothing after anot
 the expired lease. Statements on several jobs lock them in the order of their ids, which prevents deadlocks.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,11 +17,11 @@ from sqlalchemy import (
     Integer,
     Select,
     Text,
+    Update,
     and_,
     bindparam,
     case,
     func,
-    literal,
     null,
     select,
     union_all,
@@ -128,26 +129,23 @@ _SWEEP = Prepared(
     )
     .returning(_jobs.id)
 )
-_renewed = GivenRows("renewed", id=Text(), lease_token=BigInteger())
-_ours = (
-    select(_jobs.id)
-    .where(
-        _renewed.among(_jobs.id, _renewed.c("id")),
-        _jobs.id == _renewed.c("id"),
-        _jobs.lease_token == _renewed.c("lease_token"),
-        _jobs.lease_until_us.is_not(None),  # not a job that was settled since the worker listed its leases
-    )
-    .order_by(_jobs.id)
-    .with_for_update(of=jobs)
-    .cte("ours")
+_given = GivenRows("leased", id=Text(), lease_token=BigInteger())
+_leased = (
+    _given.among(_jobs.id, _given.c("id")),
+    _jobs.id == _given.c("id"),
+    _jobs.lease_token == _given.c("lease_token"),
 )
-STILL_LEASED = Prepared(
-    select(_jobs.id).where(
-        _renewed.among(_jobs.id, _renewed.c("id")),
-        _jobs.id == _renewed.c("id"),
-        _jobs.lease_token == _renewed.c("lease_token"),
-    )
-)
+STILL_LEASED = Prepared(select(_jobs.id).where(*_leased))
+
+
+def _locked(*conditions: ColumnElement[bool]) -> Select[Any]:
+    """Return the query that locks given jobs, under their fencing tokens, in the order of their ids."""
+    return select(_jobs.id).where(*_leased, *conditions).order_by(_jobs.id).with_for_update(of=jobs)
+
+
+_LOCK = Prepared(_locked())
+# Not a job that was settled since the worker listed its leases.
+_ours = _locked(_jobs.lease_until_us.is_not(None)).cte("ours")
 _RENEW = Prepared(
     update(jobs)
     .where(_jobs.id.in_(select(_ours.c.id)))
@@ -177,37 +175,27 @@ _SAVE = Prepared(
         attempts=1,  # this claim
     )
 )
-_LEASE: Mapping[str, TypeEngine[Any]] = {"id": Text(), "lease_token": BigInteger()}
-
-
-def _on_leased(
-    parameter: str,
-    values: Callable[[Callable[[str], ColumnElement[Any]]], dict[str, Any]],
-    status: Callable[[Callable[[str], ColumnElement[Any]]], ColumnElement[Any]],
-    /,
-    **columns: TypeEngine[Any],
-) -> Mapping[DialectName, Prepared]:
-    """Return the statement that writes `values` to given jobs that have `status`, under their fencing tokens. Both are
-    called with the function that returns a given column."""
-    rows = GivenRows(parameter, **_LEASE, **columns)
-    leased = (
-        _jobs.id == rows.c("id"),
-        _jobs.lease_token == rows.c("lease_token"),
-        _jobs.status == status(rows.c),
-    )
+_held = _locked(_jobs.status == JobStatus.RUNNING.value).cte("held")
+_to_status = bindparam("to_status", type_=Text())
+_settle = update(jobs).values(
+    status=_to_status,
+    progress_pct=case((_to_status == JobStatus.SUCCEEDED.value, 100), else_=_jobs.progress_pct),
+    # The state of a failed job stays until its clean-up.
+    state=case((_to_status == JobStatus.SUCCEEDED.value, null()), else_=_jobs.state),
+    attempts=func.coalesce(bindparam("to_attempts", type_=Integer()), _jobs.attempts - 1),
+    due_at_us=bindparam("to_due", type_=BigInteger()),
+    lease_until_us=None,
+    updated_at_us=bindparam("now"),
+    completed_at_us=bindparam("to_completed", type_=BigInteger()),
+)
+_SETTLE: Mapping[DialectName, Update] = {
     # Locks the rows in this order before the UPDATE, which alone would lock them in the order of its plan.
-    held = (
-        select(_jobs.id, *(rows.c(name).label(f"new_{name}") for name in columns))
-        .where(rows.among(_jobs.id, rows.c("id")), *leased)
-        .order_by(_jobs.id)
-        .with_for_update(of=jobs)
-        .cte("held")
-    )
-    on_held = update(jobs).where(_jobs.id == held.c.id).values(values(lambda name: held.c[f"new_{name}"]))
+    "postgresql": _settle.where(_jobs.id == _held.c.id),
     # SQLite has one writer, which needs no lock. It takes a third of the time when it looks up each row once.
-    on_given = update(jobs).where(*leased).values(values(rows.c))
-    return {"postgresql": Prepared(on_held.returning(_jobs.id)), "sqlite": Prepared(on_given.returning(_jobs.id))}
-
+    "sqlite": _settle.where(*_leased[1:], _jobs.status == JobStatus.RUNNING.value),
+}
+_SETTLE_LATER = {dialect: Prepared(one) for dialect, one in _SETTLE.items()}
+_SETTLE_NOW = {dialect: Prepared(one.returning(_jobs.id)) for dialect, one in _SETTLE.items()}
 
 _OUTCOME: Mapping[str, TypeEngine[Any]] = {
     "error_code": Text(),
@@ -218,33 +206,17 @@ _OUTCOME: Mapping[str, TypeEngine[Any]] = {
     "result_bytes": BigInteger(),
     "result_expires_at_us": BigInteger(),
 }
-_STORE_OUTCOMES = _on_leased(
-    "outcomes",
-    lambda new: {name: new(name) for name in _OUTCOME},
-    # A settlement that changed nothing, since the job has ended in another way under this token, stores no outcome.
-    lambda new: new("status"),
-    status=Text(),
-    **_OUTCOME,
-)
-_SETTLE = _on_leased(
-    "settled",
-    lambda new: {
-        "status": new("status"),
-        "progress_pct": func.coalesce(new("progress_pct"), _jobs.progress_pct),
-        # The state of a failed job stays until its clean-up.
-        "state": case((new("status") == JobStatus.SUCCEEDED.value, null()), else_=_jobs.state),
-        "attempts": func.coalesce(new("attempts"), _jobs.attempts - 1),
-        "due_at_us": new("due_at_us"),
-        "lease_until_us": None,
-        "updated_at_us": bindparam("now"),
-        "completed_at_us": new("completed_at_us"),
-    },
-    lambda new: literal(JobStatus.RUNNING.value),
-    status=Text(),
-    progress_pct=Integer(),
-    due_at_us=BigInteger(),
-    attempts=Integer(),
-    completed_at_us=BigInteger(),
+_outcomes = GivenRows("outcomes", id=Text(), lease_token=BigInteger(), status=Text(), **_OUTCOME)
+_STORE_OUTCOMES = Prepared(
+    update(jobs)
+    .where(
+        _outcomes.among(_jobs.id, _outcomes.c("id")),
+        _jobs.id == _outcomes.c("id"),
+        _jobs.lease_token == _outcomes.c("lease_token"),
+        # A settlement that changed nothing, since the job has ended in another way under this token, stores no outcome.
+        _jobs.status == _outcomes.c("status"),
+    )
+    .values({name: _outcomes.c(name) for name in _OUTCOME})
 )
 _END_CLEANUP = Prepared(
     update(jobs)
@@ -330,21 +302,46 @@ class LeaseStore:
     async def settle(self, tx: Transaction, settlements: Sequence[Settlement], now_us: int) -> set[str]:
         """Store what follows from the last steps of these jobs, and give up their leases. Return the ids of the changed
         jobs: a job whose lease this worker has lost is not changed."""
-        rows = await tx.driver.rows(_SETTLE[tx.dialect], _settling(settlements, now_us))
+        changed = set[str]()
+        for values in await self._settling(tx, settlements, now_us):
+            changed.update(row[0] for row in await tx.driver.rows(_SETTLE_NOW[tx.dialect], values))
         await self._store_outcomes(tx, settlements)
-        return {row[0] for row in rows}
+        return changed
 
     async def settle_later(self, tx: Transaction, settlements: Sequence[Settlement], now_us: int) -> None:
         """Do the same by the end of the transaction. On SQLite, the caller does not wait."""
-        await tx.driver.run_later(_SETTLE[tx.dialect], _settling(settlements, now_us))
+        for values in await self._settling(tx, settlements, now_us):
+            await tx.driver.run_later(_SETTLE_LATER[tx.dialect], values)
         await self._store_outcomes(tx, settlements)
 
+    async def _settling(
+        self, tx: Transaction, settlements: Sequence[Settlement], now_us: int
+    ) -> Sequence[Mapping[str, Any]]:
+        """Return the values of the statements that settle jobs: one for all jobs that get the same values, and mostly
+        all do. If there are several, lock all jobs before in their order."""
+        alike = defaultdict[tuple[JobStatus, int | None, int | None], list[LeasedJob]](list)
+        for one in settlements:
+            alike[one.status, one.due_at_us, one.attempts].append(one.job)
+        if len(alike) > 1:
+            await tx.driver.run_later(_LOCK, leases([one.job for one in settlements]))
+        return [
+            {
+                **leases(group),
+                "to_status": status.value,
+                "to_due": due_at_us,
+                "to_attempts": attempts,
+                "to_completed": None if status is JobStatus.RUNNING else now_us,
+                "now": now_us,
+            }
+            for (status, due_at_us, attempts), group in alike.items()
+        ]
+
     async def _store_outcomes(self, tx: Transaction, settlements: Sequence[Settlement]) -> None:
-        """Store the errors and the results of settled jobs: apart, since the statement for all takes a third
-        less time without these columns, and after it, which has locked the jobs in their order."""
+        """Store the errors and the results of settled jobs: apart, since few jobs have one, and after the settlements,
+        which have locked the jobs in their order."""
         outcomes = [_outcome_row(one) for one in settlements if one.error is not None or one.result is not None]
         if outcomes:
-            await tx.driver.run_later(_STORE_OUTCOMES[tx.dialect], {"outcomes": given(outcomes)})
+            await tx.driver.run_later(_STORE_OUTCOMES, {"outcomes": given(outcomes)})
 
     async def end_cleanup(self, tx: Transaction, leased: LeasedJob, retry_at_us: int | None) -> None:
         """Give up the lease of a job that had ended before it was claimed. It is claimed again at `retry_at_us`, or
@@ -354,24 +351,7 @@ class LeaseStore:
 
 def leases(leased: Sequence[LeasedJob]) -> dict[str, Any]:
     """Return the parameters of a statement on the leases of these jobs."""
-    return {"renewed": given([(job.id, job.lease_token) for job in leased])}
-
-
-def _settling(settlements: Sequence[Settlement], now_us: int) -> dict[str, Any]:
-    return {"settled": given([_settled_row(one, now_us) for one in settlements]), "now": now_us}
-
-
-def _settled_row(one: Settlement, now_us: int) -> tuple[Any, ...]:
-    """Return the values that settling writes for every job, in the order of the columns of `_SETTLE`."""
-    return (
-        one.job.id,
-        one.job.lease_token,
-        one.status.value,
-        100 if one.status is JobStatus.SUCCEEDED else None,
-        one.due_at_us,
-        one.attempts,
-        None if one.status is JobStatus.RUNNING else now_us,
-    )
+    return {"leased": given([(job.id, job.lease_token) for job in leased])}
 
 
 def _outcome_row(one: Settlement) -> tuple[Any, ...]:

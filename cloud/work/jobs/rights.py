@@ -27,9 +27,9 @@ class AppRights:
         self._apps = AppStore()
 
     async def check(self, job: JobRow, needed: Collection[str]) -> None:
-        """Check that the app of a job still exists and still has the scopes that the job needs. A job that needs none
-        reads no data, and a job without an app is the operator's. Raises `JobFailure`."""
-        if job.client_id is None or not needed:
+        """Check that the app of a job still exists and still has the scopes that the job needs. A job without an app is
+        the operator's. Raises `JobFailure`."""
+        if job.client_id is None:
             return
         async with self._database.read() as tx:
             app = await self._apps.find(tx, job.client_id)

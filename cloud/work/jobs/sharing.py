@@ -11,7 +11,7 @@ slot before the end of their steps, so a job with short steps would wait for min
 import heapq
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from cloud.work.jobs.lease_store import DueTenant
@@ -50,7 +50,7 @@ class FairShares:
         self._turns = itertools.count(1)
         self._served: dict[str, int] = {}
 
-    def divide(self, due: Sequence[DueTenant], here: Counter[str], free: int) -> Mapping[str, int]:
+    def divide(self, due: Iterable[DueTenant], here: Counter[str], free: int) -> dict[str, int]:
         """Return the number of jobs to claim of each tenant, `free` together at most. `here` is the number of jobs of
         each tenant that this worker has now."""
         queue = [
@@ -59,13 +59,15 @@ class FairShares:
             if here[one.tenant_id] < self._most
         ]
         heapq.heapify(queue)
-        counts: Counter[str] = Counter()
+        counts: dict[str, int] = {}
         while free and queue:
-            running, served, due_at_us, tenant_id = heapq.heappop(queue)
-            counts[tenant_id] += 1
+            running, served, due_at_us, tenant_id = queue[0]
+            counts[tenant_id] = counts.get(tenant_id, 0) + 1
             free -= 1
             if here[tenant_id] + counts[tenant_id] < self._most:
-                heapq.heappush(queue, (running + 1, served, due_at_us, tenant_id))
+                heapq.heapreplace(queue, (running + 1, served, due_at_us, tenant_id))
+            else:
+                heapq.heappop(queue)
         return counts
 
     def note(self, tenant_ids: Iterable[str]) -> None:

@@ -1,12 +1,13 @@
 """The claimed jobs of a worker: begin them, stop single ones, and collect their settlements.
 
-A task runs one job after the other. Before it begins one, it starts another task for the rest, so jobs that wait run
-side by side. A job that never waits costs no task of its own, which would take as long as a short job itself.
+A task runs one job after the other. If a job waits, another task runs the rest, so jobs that wait run side by side. A
+job that never waits costs no task of its own, which would take as long as a short job itself.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -49,8 +50,10 @@ class Slot:
 
 class JobSlots:
     """Runs the claimed jobs of a worker. `running` has the jobs that have not ended, by their ids, and `ended` the
-    settlements to write. `must_yield` returns whether a job gives up its slot after a step. `changed` is set when a job
-    ends."""
+    settlements to write. `taken` counts the slots of each tenant: those of running jobs, and those that a claim in
+    progress may fill. `running_long` and `claiming_long` are the slots of jobs with long steps, and those that a claim
+    in progress may fill with such jobs. `must_yield` returns whether a job gives up its slot after a step. `changed` is
+    set when a job ends."""
 
     def __init__(
         self, clock: Clock, executor: JobExecutor, must_yield: Callable[[Slot], bool], changed: asyncio.Event
@@ -60,9 +63,25 @@ class JobSlots:
         self._must_yield = must_yield
         self._changed = changed
         self._claimed: deque[Slot] = deque()
-        self._is_starting = False  # a task was started for the claimed jobs and has not had its first turn
+        self._is_starting = False  # a task for the claimed jobs was started, or will be, and has not had its first turn
         self.running: dict[str, Slot] = {}
         self.ended: list[Settlement] = []
+        self.taken: Counter[str] = Counter()
+        self.running_long = 0
+        self.claiming_long = 0
+
+    @contextmanager
+    def reserved(self, counts: Mapping[str, int], long: int) -> Iterator[None]:
+        """Reserve slots for the claim in a block: `counts[tenant_id]` for each tenant, of which `long` may get jobs
+        with long steps."""
+        self.taken.update(counts)
+        self.claiming_long += long
+        try:
+            yield
+        finally:
+            self.claiming_long -= long
+            for tenant_id, count in counts.items():
+                self._free(tenant_id, count)
 
     def begin(self, tasks: asyncio.TaskGroup, claimed: Iterable[LeasedJob]) -> None:
         """Run claimed jobs. If an earlier claim of a job still runs here, its lease has expired, as after a pause of
@@ -71,9 +90,13 @@ class JobSlots:
         for leased in claimed:
             if (expired := self.running.get(leased.id)) is not None:
                 expired.end(Stop.LOST)
+                self._forget(expired)
             self.running[leased.id] = slot = Slot(leased, now_s, now_s + LEASE_US / 1e6)
+            self.taken[leased.tenant_id] += 1
+            self.running_long += self._executor.has_long_steps(leased)
             self._claimed.append(slot)
-        self._start(tasks)
+        if not self._is_starting:
+            self._start(tasks)
 
     def stop(self, slots: Iterable[Slot]) -> None:
         """Stop jobs that this worker has lost."""
@@ -97,8 +120,9 @@ class JobSlots:
             await self._changed.wait()
 
     def _start(self, tasks: asyncio.TaskGroup) -> None:
-        if self._claimed and not self._is_starting:
-            self._is_starting = True
+        """Start a task for the claimed jobs, if any are left."""
+        self._is_starting = bool(self._claimed)
+        if self._claimed:
             tasks.create_task(self._run_claimed(tasks), name="jobs")
 
     async def _run_claimed(self, tasks: asyncio.TaskGroup) -> None:
@@ -108,10 +132,12 @@ class JobSlots:
         assert task is not None, "a coroutine runs in a task"
         while self._claimed and not task.cancelling():
             slot = self._claimed.popleft()
-            self._start(tasks)
+            if not self._is_starting:
+                self._is_starting = True
+                asyncio.get_running_loop().call_soon(self._start, tasks)
             slot.task = task
             try:
-                settlement = await self._run(slot)
+                settlement = await self._run(slot, task)
                 if settlement is not None:
                     self.ended.append(settlement)
             finally:
@@ -119,14 +145,26 @@ class JobSlots:
 
     def _leave(self, slot: Slot) -> None:
         if self.running.get(slot.leased.id) is slot:  # and not the slot of a later claim
-            del self.running[slot.leased.id]
+            self._forget(slot)
         self._changed.set()
 
-    async def _run(self, slot: Slot) -> Settlement | None:
+    def _forget(self, slot: Slot) -> None:
+        del self.running[slot.leased.id]
+        self._free(slot.leased.tenant_id, 1)
+        self.running_long -= self._executor.has_long_steps(slot.leased)
+
+    def _free(self, tenant_id: str, count: int) -> None:
+        left = self.taken[tenant_id] - count
+        if left:
+            self.taken[tenant_id] = left
+        else:
+            del self.taken[tenant_id]
+
+    async def _run(self, slot: Slot, task: "asyncio.Task[None]") -> Settlement | None:
         """Return the settlement of a job after its steps; None if nothing is left to write."""
         try:
             if slot.stop is None:
-                return await self._executor.run(slot.leased, lambda: self._must_yield(slot))
+                return await self._executor.run(slot.leased, task, lambda: self._must_yield(slot))
         except asyncio.CancelledError:
             if slot.stop is None:
                 raise  # the process does not wait any longer

@@ -76,10 +76,8 @@ class JobWorker:
         self._batch = batch
         self._leases = LeaseStore()
         self._shares = FairShares(slots)
-        self._claiming: Counter[str] = Counter()  # slots that a claim in progress may fill, for each tenant
-        self._claiming_long = 0  # those of them that jobs with long steps may fill
-        self._due: list[DueTenant] = []  # of the last query, without those that had fewer jobs than their share
-        # A signal leaves the list as it is: a claim that runs meanwhile notes by it which of its tenants starve.
+        self._due: dict[str, DueTenant] = {}  # of the last query, without those that had fewer jobs than their share
+        # A signal leaves them as they are: a claim that runs meanwhile notes by it which of its tenants starve.
         self._due_is_old = False
         self._passed: dict[str, float] = {}  # the times until which tenants are passed over
         self._queried_s = -QUERY_S
@@ -178,22 +176,18 @@ class JobWorker:
             self._due_is_old = False
             rows = await self._database.peek(DUE_TENANTS, {"most": DUE_TENANTS_MAX})
             now_us = self._clock.now_us()
-            self._due = [one for one in (DueTenant(*row) for row in rows) if one.due_at_us <= now_us]
+            self._due = {one.tenant_id: one for one in (DueTenant(*row) for row in rows) if one.due_at_us <= now_us}
             self._queried_s = now_s
+        long_free = self._long_free()
         if self._passed:
-            self._passed = {} if self._long_free() > 0 else {one: s for one, s in self._passed.items() if s > now_s}
-        free, counts = self._slots - len(self._jobs.running) - self._claiming.total(), dict[str, int]()
-        if self._claiming_long and 0 < self._long_free() < free:
-            free = self._long_free()  # the next turn knows the kinds of the other claim, and fills the last slot
+            self._passed = {} if long_free > 0 else {one: s for one, s in self._passed.items() if s > now_s}
+        free, counts = self._slots - self._jobs.taken.total(), dict[str, int]()
+        if self._jobs.claiming_long and 0 < long_free < free:
+            free = long_free  # the next turn knows the kinds of the other claim, and fills the last slot
+        due = [one for one in self._due.values() if one.tenant_id not in self._passed]
         if free > 0:
-            here = self._claiming + Counter(slot.leased.tenant_id for slot in self._jobs.running.values())
-            due = [one for one in self._due if one.tenant_id not in self._passed]
-            counts = dict(self._shares.divide(due, here, min(free, self._batch)))
-        self.starving = {
-            one.tenant_id
-            for one in self._due
-            if not one.running and one.tenant_id not in counts and one.tenant_id not in self._passed
-        }
+            counts = self._shares.divide(due, self._jobs.taken, min(free, self._batch))
+        self.starving = {one.tenant_id for one in due if not one.running and one.tenant_id not in counts}
         return counts
 
     async def _write(self, steps: asyncio.TaskGroup | None, counts: dict[str, int]) -> int:
@@ -203,20 +197,14 @@ class JobWorker:
         if not ended and not counts:
             return 0
         parts = split_claim(counts, self._long_free())
-        longest = sum(parts.any_kind.values())
-        self._claiming.update(counts)
-        self._claiming_long += longest
         try:
-            async with self._database.transaction() as tx:
-                await self._executor.settle(tx, ended)
-                claims = await self._claim(tx, parts)
-                await asyncio.sleep(0)  # the other pump, if it is ready, shares the commit on SQLite
+            with self._jobs.reserved(counts, long=sum(parts.any_kind.values())):
+                async with self._database.transaction() as tx:
+                    await self._executor.settle(tx, ended)
+                    claims = await self._claim(tx, parts)
         except BaseException:
             self._jobs.ended = ended + self._jobs.ended
             raise
-        finally:
-            self._claiming -= Counter(counts)  # which also forgets the tenants without a claim
-            self._claiming_long -= longest
         self.settled += len(ended)
         claimed = [leased for jobs_of in claims for leased in jobs_of()]
         if steps is not None:
@@ -226,8 +214,7 @@ class JobWorker:
 
     def _long_free(self) -> int:
         """Return the number of slots that jobs with long steps may fill now."""
-        running = sum(self._executor.has_long_steps(slot.leased) for slot in self._jobs.running.values())
-        return self._long_slots - running - self._claiming_long
+        return self._long_slots - self._jobs.running_long - self._jobs.claiming_long
 
     async def _claim(self, tx: Transaction, parts: SplitClaim) -> Sequence[Claims]:
         now_us, claims = self._clock.now_us(), list[Claims]()
@@ -242,14 +229,15 @@ class JobWorker:
         unless only its jobs without long steps were claimed."""
         begun = Counter(leased.tenant_id for leased in claimed)
         self._shares.note(begun)
-        for one in self._due:
-            one.running += begun[one.tenant_id]
+        for tenant_id in begun.keys() & self._due.keys():
+            self._due[tenant_id].running += begun[tenant_id]
         fewer = {tenant_id for tenant_id, count in counts.items() if begun[tenant_id] < count}
         until_s = self._clock.monotonic_s() + PASSED_S
         self._passed.update(dict.fromkeys(fewer & parts.short.keys(), until_s))
-        waiting_long = parts.short.keys() | self._passed.keys()
-        self.starving_long = {one.tenant_id for one in self._due if one.tenant_id in waiting_long and not one.running}
-        self._due = [one for one in self._due if one.tenant_id not in fewer or one.tenant_id in parts.short]
+        waiting_long = self._due.keys() & (parts.short.keys() | self._passed.keys())
+        self.starving_long = {tenant_id for tenant_id in waiting_long if not self._due[tenant_id].running}
+        for tenant_id in fewer - parts.short.keys():
+            self._due.pop(tenant_id, None)
 
     def _must_yield(self, slot: Slot) -> bool:
         """Return whether a job gives up its slot after a step. Each starving tenant gets one slot in this way."""
