@@ -37,6 +37,7 @@ PACKAGES = (
     "cloud.vehicles.verification",
     "cloud.vehicles.expiry",
     "cloud.vehicles.erasure",
+    "cloud.work.evidence",
     "cloud.work.jobs",
     "cloud.work.schedules",
     "cloud.work.graph",

@@ -10,7 +10,7 @@ from cloud.access.oauth import tokens_of
 from cloud.access.retention import OBJECT_BYTES
 from cloud.clinical.assignments import find_moves
 from cloud.clinical.devices import VEHICLE_EVENTS
-from cloud.clinical.epcr import BUNDLE_RESPONSE, COUNT_OBSERVATIONS, FIND_MOVES
+from cloud.clinical.epcr import BUNDLE_RESPONSE, COUNT_OBSERVATIONS, ENCOUNTER_EVIDENCE, FIND_MOVES
 from cloud.clinical.fhir import FhirHandlers
 from cloud.clinical.observations import RECEIVED_BATCHES, ReceivedBatches, count_in_encounter
 from cloud.clinical.waveforms import WaveformIndex
@@ -28,6 +28,7 @@ from cloud.partners.webhooks import callback_queue, subscribers_of
 from cloud.vehicles.custody import batches, lanes
 from cloud.vehicles.fleet import END_CONNECTION, RIGHTS_SENDER
 from cloud.vehicles.ingest import EventReader, RightsLink, broker_address, end_connection, settle_of
+from cloud.work.evidence import encounter_evidence
 from cloud.work.jobs import CALLBACKS
 
 
@@ -67,4 +68,5 @@ def make_supplies(checks: Sequence[Check] = ()) -> Supplies:
     supplies.supply(SETTLE, settle_of)
     supplies.supply(SUBSCRIBERS, subscribers_of)
     supplies.supply(CALLBACKS, callback_queue)
+    supplies.supply(ENCOUNTER_EVIDENCE, encounter_evidence)
     return supplies

@@ -10,8 +10,9 @@ from typing import Protocol
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database
 from cloud.foundation.ids import Ids
+from cloud.foundation.master_key import MasterKey
 from cloud.foundation.settings import Settings
-from cloud.foundation.supplies import Need
+from cloud.foundation.supplies import Need, Supplies
 
 
 class Installation(Protocol):
@@ -28,6 +29,12 @@ class Installation(Protocol):
 
     @property
     def ids(self) -> Ids: ...
+
+    @property
+    def master(self) -> Callable[[], MasterKey]: ...
+
+    @property
+    def supplies(self) -> Supplies: ...
 
 
 Settle = Callable[[], Awaitable[None]]

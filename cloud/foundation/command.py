@@ -20,6 +20,7 @@ from cloud.foundation.clock import Clock, SystemClock
 from cloud.foundation.db import Database, open_database
 from cloud.foundation.errors import DomainError
 from cloud.foundation.ids import Ids, UlidIds
+from cloud.foundation.master_key import MasterKey, load_master_key
 from cloud.foundation.named_ids import check_ids, id_kinds
 from cloud.foundation.settings import Settings
 from cloud.foundation.supplies import Supplies
@@ -59,6 +60,11 @@ class Workplace:
         """The objects that a slice (the folder of one capability) needs from slices that it may not import. They are
         made when this property is read, and not in advance, since few commands need them."""
         return self.make_supplies()
+
+    @property
+    def master(self) -> Callable[[], MasterKey]:
+        """The function that reads the master key. It raises `MasterKeyAbsent`, `MasterKeyUnfit`, `SettingsUnusable`."""
+        return lambda: load_master_key(self.settings)
 
     def operator(self, tenant_id: str) -> Actor:
         """Return the operator at the console as an actor in this tenant, for the audit trail."""

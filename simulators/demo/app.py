@@ -18,7 +18,7 @@ from simulators.demo.care import write_care
 from simulators.demo.children import Child, Children, Recipe
 from simulators.demo.commands import program
 from simulators.demo.configuration import Choices
-from simulators.demo.export import export_encounters
+from simulators.demo.export import Exhibits, make_exhibits
 from simulators.demo.fleet import BLE_DEVICES, DEMO_DEVICES
 from simulators.demo.gateway_status import query_gateway
 from simulators.demo.pairing import pair_devices
@@ -59,7 +59,7 @@ class Demo:
         self._said = said
         self._children = Children(self._pids_changed)
         self._devices: Child | None = None
-        self._export_job_id = ""
+        self._exhibits = Exhibits()
         self._care: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
 
@@ -130,7 +130,7 @@ class Demo:
             await eventually("the devices", self._data_flows, READY_S)
             care = write_care(self.control_socket, plan.encounter_id, self.wishes.scenario)
             self._care = tasks.create_task(care, name="care")
-        self._export_job_id = await export_encounters(plan, READY_S)
+        self._exhibits = await make_exhibits(plan, READY_S)
         self.ready = True
         self._pids_changed()
         self._said("everything is ready")
@@ -201,5 +201,5 @@ class Demo:
             crew_pin=self.plan.file("gateway", "crew.pin").read_text().strip(),
             pids={name: self._children.pid(name) for name in ("gateway", "cloud", "broker", "radio", "devices")},
             broker=self.broker_kind,
-            export_job_id=self._export_job_id,
+            exhibits=self._exhibits,
         )

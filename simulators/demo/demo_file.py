@@ -7,6 +7,7 @@ step, so that a reader never sees a partial file.
 import json
 
 from simulators.demo.configuration import Choices, database_url, radio_control, radio_socket
+from simulators.demo.export import Exhibits
 from simulators.demo.plan import Plan
 from simulators.private_file import write_private
 
@@ -14,9 +15,9 @@ DEMO_FILE = "demo.json"
 
 
 def write(
-    plan: Plan, choices: Choices, *, crew_pin: str, pids: dict[str, int], broker: str, export_job_id: str
+    plan: Plan, choices: Choices, *, crew_pin: str, pids: dict[str, int], broker: str, exhibits: Exhibits
 ) -> None:
-    """Write `demo.json`. `pids` maps the name of each process to its pid, and `export_job_id` is a finished export."""
+    """Write `demo.json`. `pids` maps the name of each process to its pid."""
     first, second = plan.first, plan.second
     content = {
         "auth_url": plan.url("auth"),
@@ -39,7 +40,8 @@ def write(
         "password": first.password,
         "encounter_id": plan.encounter_id,
         "fhir_url": f"{plan.url('api')}/api/v1/epcr/encounters/{plan.encounter_id}/fhir-bundle",
-        "export_job_id": export_job_id,
+        "export_job_id": exhibits.export_job_id,
+        "evidence_id": exhibits.evidence_id,
         "second_tenant": {
             "tenant_id": second.tenant_id,
             "admin_token": second.admin_token,

@@ -26,6 +26,7 @@ VARIABLES = {
     "DOCS_URL": "docs_url",
     "FHIR_URL": "fhir_url",
     "EXPORT_JOB": "export_job_id",
+    "EVIDENCE": "evidence_id",
     "CREW_URL": "crew_url",
     "CREW_PIN": "crew_pin",
     "MQTT_URL": "mqtt_url",

@@ -204,7 +204,7 @@ class Copy:
         self.migration = folder / "cloud" / "foundation" / "db" / "migrations" / "versions" / "m9000_greetings.py"
         # With the compiled modules, which are valid in the copy too.
         shutil.copytree(ROOT / "cloud", folder / "cloud")
-        for name in ("protocols", "gateway", "simulators", "tests"):
+        for name in ("protocols", "gateway", "sdk", "simulators", "tests"):
             (folder / name).symlink_to(ROOT / name)
         shutil.copy(ROOT / "pyproject.toml", folder)
 

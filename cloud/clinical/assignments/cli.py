@@ -6,6 +6,7 @@ import typer
 
 from cloud.clinical.assignments.model import Assignment
 from cloud.clinical.assignments.service import AssignmentService
+from cloud.clinical.epcr import ENCOUNTER_EVIDENCE
 from cloud.foundation.command import (
     AsJson,
     TenantOption,
@@ -26,7 +27,7 @@ AssignmentId = Annotated[str, typer.Argument(help="The assignment's id, asg_….
 
 
 def _service(place: Workplace) -> AssignmentService:
-    return AssignmentService(place.database, place.clock, place.ids)
+    return AssignmentService(place.database, place.clock, place.ids, place.supplies[ENCOUNTER_EVIDENCE](place))
 
 
 def _moment(text: str | None) -> int | None:

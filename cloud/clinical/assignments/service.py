@@ -4,7 +4,7 @@ Two assignments of one device never overlap: the device's row is locked while th
 unique index allows only one assignment without an end for each device.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from cloud.access.audit import Audit
@@ -21,16 +21,21 @@ from cloud.clinical.assignments.holds import is_held
 from cloud.clinical.assignments.model import Assignment
 from cloud.clinical.assignments.store import Assignments
 from cloud.clinical.devices import Device, Devices, DeviceUnknown
-from cloud.clinical.epcr import Encounter, Encounters, EncounterUnknown
+from cloud.clinical.epcr import Encounter, EncounterEvidence, Encounters, EncounterUnknown, evidence_id_of_encounter
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.events import Outbox
 from cloud.foundation.ids import Ids
+from cloud.foundation.moments import write_moment
 from cloud.foundation.viewer import Actor, Viewer
+from protocols.provenance.transcript import Operation
 
 
 class AssignmentService:
-    def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
+    """Operations on assignments. If `evidence` is None, moves are not recorded in the evidence of the encounters."""
+
+    def __init__(self, database: Database, clock: Clock, ids: Ids, evidence: EncounterEvidence | None = None) -> None:
+        self._evidence = evidence
         self._database = database
         self._clock = clock
         self._ids = ids
@@ -130,9 +135,10 @@ class AssignmentService:
             ends_us = old.until_us if until_us is None else until_us
             if not _is_within(old, begins_us, ends_us):
                 raise IntervalOutside
+            both: dict[str, Encounter] = {}
             for named in (old.encounter_id, encounter_id):
-                encounter = await self._find_encounter(tx, actor, named, old.organization_id)
-                if await is_held(tx, encounter):
+                both[named] = await self._find_encounter(tx, actor, named, old.organization_id)
+                if await is_held(tx, both[named]):
                     raise EncounterHeld(f"(encounter {named})")
 
             def part(encounter_id: str, from_us: int, until_us: int | None) -> Assignment:
@@ -157,7 +163,25 @@ class AssignmentService:
                 await self._assignments.add(tx, assignment)
             details = {"from_encounter_id": old.encounter_id, "to_encounter_id": encounter_id, "replaces": old.id}
             await self._record(tx, actor, "assignment.move", ASSIGNMENT_MOVED, new, {**details, "until_us": ends_us})
+            await self._transfer(tx, actor, both.values(), new, old.encounter_id)
         return new
+
+    async def _transfer(
+        self, tx: Transaction, actor: Actor, encounters: Iterable[Encounter], new: Assignment, from_encounter_id: str
+    ) -> None:
+        """Record in the evidence of both encounters that observations moved from one to the other."""
+        if self._evidence is None:
+            return
+        details = {
+            "assignment_id": new.id,
+            "device_id": new.device_id,
+            "from": write_moment(new.from_us),
+            "until": write_moment(new.until_us),
+            "from_encounter_id": from_encounter_id,
+            "to_encounter_id": new.encounter_id,
+        }
+        for encounter in sorted(encounters, key=evidence_id_of_encounter):
+            await self._evidence.append(tx, actor, encounter, Operation.TRANSFER, details=details)
 
     async def list(
         self, viewer: Viewer, *, device_id: str | None = None, encounter_id: str | None = None

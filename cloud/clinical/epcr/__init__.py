@@ -18,6 +18,13 @@ if TYPE_CHECKING:
         EncounterUnknown,
         EncounterVehicleUnknown,
     )
+    from cloud.clinical.epcr.evidence import (
+        ENCOUNTER_EVIDENCE,
+        ENCOUNTER_KIND,
+        EncounterEvidence,
+        evidence_id_of,
+        evidence_id_of_encounter,
+    )
     from cloud.clinical.epcr.identified import IDENTIFIED_READ, IdentifiedReads, PurposeOfUse
     from cloud.clinical.epcr.listed import listed_document
     from cloud.clinical.epcr.mission import Missions

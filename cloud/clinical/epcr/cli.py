@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cloud.clinical.epcr.evidence import ENCOUNTER_EVIDENCE
 from cloud.clinical.epcr.mission import Missions
 from cloud.clinical.epcr.model import CareModel, Encounter, MissionChange
 from cloud.clinical.epcr.service import Epcr
@@ -19,11 +20,11 @@ encounters = typer.Typer(help="Encounters: one patient contact each.", no_args_i
 
 
 def _service(place: Workplace) -> Epcr:
-    return Epcr(place.database, place.clock, place.ids)
+    return Epcr(place.database, place.clock, place.ids, evidence=place.supplies[ENCOUNTER_EVIDENCE](place))
 
 
 def _missions(place: Workplace) -> Missions:
-    return Missions(place.database, place.clock, place.ids)
+    return Missions(place.database, place.clock, place.ids, place.supplies[ENCOUNTER_EVIDENCE](place))
 
 
 def _shown(encounter: Encounter) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Handlers of encounters."""
 
 from cloud.clinical.epcr.bundle_response import BUNDLE_RESPONSE, FHIR_JSON
+from cloud.clinical.epcr.evidence import ENCOUNTER_EVIDENCE, evidence_id_of_encounter
 from cloud.clinical.epcr.model import Begun, Dispatch
 from cloud.clinical.epcr.recent_counts import RecentCounts
 from cloud.clinical.epcr.schemas import EncounterFormat, EncounterToBegin, SummaryQuery
@@ -18,7 +19,8 @@ class EpcrHandlers:
         self._settle = parts.supplies[SETTLE](parts)
         self._respond_with_bundle = parts.supplies[BUNDLE_RESPONSE](parts)
         counts = RecentCounts(parts.supplies[COUNT_OBSERVATIONS], parts.clock)
-        self._epcr = Epcr(parts.database, parts.clock, parts.ids, counts.count)
+        evidence = parts.supplies[ENCOUNTER_EVIDENCE](parts)
+        self._epcr = Epcr(parts.database, parts.clock, parts.ids, counts.count, evidence=evidence)
 
     async def begin(self, request: Request) -> Response:
         """Return 201 for a new encounter, 200 when its incident and vehicle were sent before (contract A-102)."""
@@ -61,6 +63,7 @@ class EpcrHandlers:
                 "crew_count": found.crew_count,
                 "observation_count": found.observation_count,
                 "created_at": write_moment(encounter.created_at_us),
+                "evidence_id": evidence_id_of_encounter(encounter),
             },
             headers={"Vary": "Accept"},
         )

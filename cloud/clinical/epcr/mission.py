@@ -25,6 +25,7 @@ from cloud.clinical.epcr.errors import (
     EncounterVehicleUnknown,
     EndTimeMisplaced,
 )
+from cloud.clinical.epcr.evidence import EncounterEvidence
 from cloud.clinical.epcr.model import Encounter, Mission, MissionChange
 from cloud.clinical.epcr.store import Crew, Encounters
 from cloud.foundation.clock import Clock
@@ -35,6 +36,7 @@ from cloud.foundation.ids import Ids
 from cloud.foundation.viewer import Actor, Viewer
 from protocols.epcr.encounter import STATED_KEYS, stated_status
 from protocols.epcr.record import current_record
+from protocols.provenance.transcript import Operation
 
 ENDED_AGO_US_MAX = 30 * 86_400_000_000
 """Age of an end that a dispatch system may report late, as for observations (contract A-106)."""
@@ -46,9 +48,11 @@ Precondition = Callable[[Mission], None]
 
 
 class Missions:
-    """Reads and changes missions. One transaction contains a change, its events and its audit entries."""
+    """Reads and changes missions. One transaction contains a change, its events, its audit entries and its record of
+    evidence. If `evidence` is None, changes are not recorded there."""
 
-    def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
+    def __init__(self, database: Database, clock: Clock, ids: Ids, evidence: EncounterEvidence | None = None) -> None:
+        self._evidence = evidence
         self._database = database
         self._clock = clock
         self._encounters = Encounters()
@@ -137,7 +141,7 @@ class Missions:
     async def _report(
         self, tx: Transaction, actor: Actor, before: Mission, encounter: Encounter, changed: list[str]
     ) -> None:
-        """Emit the events of a change, and write its audit entries."""
+        """Emit the events of a change, write its audit entries, and record it in the encounter's evidence."""
         traceparent = actor.traceparent
         if changed:
             await self._events.emit_updated(tx, encounter, changed, traceparent=traceparent)
@@ -147,6 +151,9 @@ class Missions:
             await self._events.emit_finished(tx, encounter, stated, traceparent=traceparent)
             metadata = {**state_of(encounter), "vehicle_status": stated}
             await self._audit.record(tx, actor, "encounter.finish", encounter.id, metadata=metadata)
+            changed = [*changed, "status"]
+        if self._evidence is not None:
+            await self._evidence.append(tx, actor, encounter, Operation.UPDATE, details={"changed": changed})
 
     async def _found(self, tx: Transaction, viewer: Viewer, encounter_id: str, *, lock: bool = False) -> Encounter:
         encounter = await self._encounters.find(tx, viewer, encounter_id, lock=lock)

@@ -6,6 +6,7 @@ encounter changes with each observation, so a dispatch system would lose every r
 
 from typing import Any
 
+from cloud.clinical.epcr.evidence import ENCOUNTER_EVIDENCE
 from cloud.clinical.epcr.mission import Missions
 from cloud.clinical.epcr.mission_schemas import MissionPatch, MissionShown
 from cloud.clinical.epcr.model import Mission, MissionChange
@@ -31,7 +32,8 @@ class MissionHandlers:
     """Handlers of the mission routes."""
 
     def __init__(self, parts: Parts) -> None:
-        self._missions = Missions(parts.database, parts.clock, parts.ids)
+        evidence = parts.supplies[ENCOUNTER_EVIDENCE](parts)
+        self._missions = Missions(parts.database, parts.clock, parts.ids, evidence)
 
     async def read(self, request: Request) -> Response:
         return respond(await self._missions.read(request.viewer, request.path["encounterId"]))

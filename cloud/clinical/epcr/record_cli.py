@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cloud.clinical.epcr.evidence import ENCOUNTER_EVIDENCE
 from cloud.clinical.epcr.model import MovedInterval
 from cloud.clinical.epcr.records import FIND_MOVES, CareRecords, RecordWithHistory
 from cloud.clinical.epcr.visible_records import VisibleRecords
@@ -34,7 +35,9 @@ def show_record(
     it or away from it. The audit trail records this."""
 
     async def read(place: Workplace) -> RecordWithHistory:
-        records = CareRecords(place.database, place.clock, place.supplies[FIND_MOVES])
+        supplies = place.supplies
+        evidence = supplies[ENCOUNTER_EVIDENCE](place)
+        records = CareRecords(place.database, place.clock, supplies[FIND_MOVES], evidence)
         return await records.read(place.operator(tenant), encounter)
 
     found = run(context, read, settled=True)
@@ -65,7 +68,7 @@ def preview_record(
 
     async def visible(place: Workplace) -> VisibleRecord:
         records = VisibleRecords(lambda: load_master_key(place.settings))
-        reading = CareRecords(place.database, place.clock)
+        reading = CareRecords(place.database, place.clock, evidence=place.supplies[ENCOUNTER_EVIDENCE](place))
         return await reading.visible(place.operator(tenant), encounter, Audience(audience), records)
 
     found = run(context, visible)

@@ -78,5 +78,6 @@ def _summary(h: EpcrHandlers) -> Route:
             "crew_count": 1,
             "observation_count": 0,
             "created_at": "2026-03-24T10:00:00.000000Z",
+            "evidence_id": "evd_01HFXY0000000000000000ABCD",
         },
     )

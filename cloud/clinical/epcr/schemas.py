@@ -74,6 +74,9 @@ class EncounterPartnerSummary(BaseModel):
         int, Field(ge=0, description="Number of observations, counted up to 10000, at most once a second.")
     ] = 0
     created_at: Annotated[str | None, Field(description="Creation time, UTC.")] = None
+    evidence_id: Annotated[
+        str | None, Field(description="The evidence of the encounter, evd_…, whose provenance can be fetched.")
+    ] = None
 
 
 DATA_SCHEMAS = (

@@ -15,6 +15,7 @@ from cloud.clinical.epcr.errors import (
     EncounterTaken,
     EncounterUnknown,
 )
+from cloud.clinical.epcr.evidence import EncounterEvidence
 from cloud.clinical.epcr.mission import check_vehicle, state_of
 from cloud.clinical.epcr.model import Begun, CareModel, Dispatch, Encounter, EncounterSummary
 from cloud.clinical.epcr.recent_counts import CountObservations
@@ -27,6 +28,7 @@ from cloud.foundation.readable import hidden_character
 from cloud.foundation.supplies import Need
 from cloud.foundation.viewer import Actor, SecrecyLevel, Viewer
 from protocols.epcr.encounter import EncounterStatus
+from protocols.provenance.transcript import Operation
 
 CAD_INCIDENT_LENGTH_MAX = 128
 CREW_MAX = 32
@@ -37,15 +39,22 @@ COUNT_OBSERVATIONS: Need[CountObservations] = Need("count the observations of an
 
 class Epcr:
     """Operations on encounters. If `count_observations` is None, as on the command line, a summary reports 0
-    observations."""
+    observations. If `evidence` is None, operations are not recorded in the evidence of encounters."""
 
     def __init__(
-        self, database: Database, clock: Clock, ids: Ids, count_observations: CountObservations | None = None
+        self,
+        database: Database,
+        clock: Clock,
+        ids: Ids,
+        count_observations: CountObservations | None = None,
+        *,
+        evidence: EncounterEvidence | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._ids = ids
         self._count_observations = count_observations
+        self._evidence = evidence
         self._encounters = Encounters()
         self._crew = Crew()
         self._events = EncounterEvents(clock, ids)
@@ -70,7 +79,7 @@ class Epcr:
                 raise EncounterTaken("(It was erased.)")
             if not await self._encounters.add(tx, encounter):
                 raise EncounterTaken(f"(encounter {encounter.id})")
-            await self._events.emit_created(tx, encounter, traceparent=actor.traceparent)
+            await self._report_created(tx, actor, encounter)
             await self._audit.record(tx, actor, "encounter.begin", encounter.id, metadata=state_of(encounter))
         return encounter
 
@@ -107,7 +116,7 @@ class Epcr:
         if await self._encounters.add(tx, encounter):
             crew_ids = await checked_crew(tx, self._crew, actor, organization_id, dispatch.crew_ids)
             await self._encounters.add_crew(tx, encounter, crew_ids)
-            await self._events.emit_created(tx, encounter, traceparent=actor.traceparent)
+            await self._report_created(tx, actor, encounter)
             return Begun(encounter, created=True)
         assert encounter.cad_incident_id is not None, "a generated id is not taken"
         found = await self._encounters.of_incident(
@@ -116,6 +125,12 @@ class Epcr:
         if found is None:  # it exists, but above the caller's clearance
             raise EncounterTaken
         return Begun(found, created=False)
+
+    async def _report_created(self, tx: Transaction, actor: Actor, encounter: Encounter) -> None:
+        """Emit the event of a new encounter, and begin its evidence."""
+        await self._events.emit_created(tx, encounter, traceparent=actor.traceparent)
+        if self._evidence is not None:
+            await self._evidence.append(tx, actor, encounter, Operation.CREATE)
 
     async def is_crew(self, tx: Transaction, viewer: Viewer, encounter: Encounter, crew_ids: Sequence[str]) -> bool:
         """Return whether these ids are the crew of an encounter. Raises `CrewMemberUnknown` for an id outside of its

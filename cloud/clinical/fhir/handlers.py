@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from cloud.clinical.devices import Devices
-from cloud.clinical.epcr import IDENTIFIED, IdentifiedReads, PurposeOfUse, VisibleRecords
+from cloud.clinical.epcr import ENCOUNTER_EVIDENCE, IDENTIFIED, IdentifiedReads, PurposeOfUse, VisibleRecords
 from cloud.clinical.fhir.encounter_observations import Position
 from cloud.clinical.fhir.errors import BundleInvalid
 from cloud.clinical.fhir.schemas import BundleQuery, HandoverQuery
@@ -19,6 +19,7 @@ from cloud.foundation.arrivals import SETTLE
 from cloud.foundation.http import Host, InvalidCursor, Parts, Request, Response, strong_etag
 from cloud.foundation.objects import object_store_of
 from protocols.epcr.element import Audience
+from protocols.provenance.transcript import Operation
 
 log = structlog.get_logger()
 
@@ -36,6 +37,7 @@ class FhirHandlers:
         self._settle = parts.supplies[SETTLE](parts)
         self._database = parts.database
         self._reads = IdentifiedReads(parts.clock)
+        self._evidence = parts.supplies[ENCOUNTER_EVIDENCE](parts)
         self._cursors = parts.cursors
         self._validates = parts.settings.section(FhirSection).validate_bundles
         self._bundles = Bundles(
@@ -56,18 +58,17 @@ class FhirHandlers:
 
     async def handover(self, request: Request) -> Response:
         """Return a part of the bundle with the identity of the patient. The audit entry of the reading is durable
-        before."""
+        before, and so is, for the first part, the record in the encounter's evidence."""
         query = request.query
         assert isinstance(query, HandoverQuery)
         async with self._database.transaction() as tx:
-            await self._reads.admit(
-                tx,
-                request.actor,
-                request.path["encounterId"],
-                scope=IDENTIFIED,
-                purpose=PurposeOfUse(query.purpose_of_use),
-                form="fhir",
+            purpose = PurposeOfUse(query.purpose_of_use)
+            encounter = await self._reads.admit(
+                tx, request.actor, request.path["encounterId"], scope=IDENTIFIED, purpose=purpose, form="fhir"
             )
+            if query.cursor is None:
+                details = {"purpose_of_use": purpose.value, "form": "fhir"}
+                await self._evidence.append(tx, request.actor, encounter, Operation.EXPORT, details=details)
         return await self._respond(request, Audience.TREATMENT, HANDOVER_PATH)
 
     async def _respond(self, request: Request, audience: Audience, path: str) -> Response:

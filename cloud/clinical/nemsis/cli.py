@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from cloud.clinical.epcr import record_commands
+from cloud.clinical.epcr import ENCOUNTER_EVIDENCE, record_commands
 from cloud.clinical.nemsis.export import ReportExport
 from cloud.foundation.command import AsJson, TenantOption, or_exit, print_rows, run
 from protocols.nemsis.problem import Omission
@@ -89,7 +89,9 @@ def import_reports(
     to = Destination(organization_id=organization, vehicle_id=vehicle, encounter_id=encounter)
     imported = run(
         context,
-        lambda place: ReportImport(place.database, place.clock, place.ids).take(place.operator(tenant), document, to),
+        lambda place: ReportImport(
+            place.database, place.clock, place.ids, place.supplies[ENCOUNTER_EVIDENCE](place)
+        ).take(place.operator(tenant), document, to),
     )
     for each in imported:
         print_omissions(f"Not in the care record of {each.encounter.id}", each.omissions)

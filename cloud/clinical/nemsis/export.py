@@ -11,6 +11,7 @@ from cloud.clinical.epcr import (
     CareLog,
     CareModel,
     Encounter,
+    EncounterEvidence,
     Encounters,
     EncounterUnknown,
     IdentifiedReads,
@@ -28,6 +29,7 @@ from protocols.epcr.change import FieldChange
 from protocols.epcr.record import current_record
 from protocols.nemsis.content import find_catalogued, find_fault
 from protocols.nemsis.export import Exported, Sender, Supplied, export_record
+from protocols.provenance.transcript import Operation
 
 SERVICES = MappingProxyType(
     {
@@ -64,9 +66,11 @@ class Report:
 
 
 class ReportExport:
-    """Operation that exports reports."""
+    """Operation that exports reports. `evidence` records in the evidence of an encounter that an app got its report;
+    None: nothing is recorded, as by the console and by jobs, whose file has evidence of its own."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, evidence: EncounterEvidence | None = None) -> None:
+        self._evidence = evidence
         self._database = database
         self._audit = Audit(clock)
         self._reads = IdentifiedReads(clock)
@@ -90,6 +94,9 @@ class ReportExport:
             encounter = await self._reads.admit(
                 tx, actor, encounter_id, scope=REGISTRY, purpose=PurposeOfUse.PUBHLTH, form=_FORM
             )
+            if self._evidence is not None:
+                details = {"purpose_of_use": PurposeOfUse.PUBHLTH.value, "form": _FORM}
+                await self._evidence.append(tx, actor, encounter, Operation.EXPORT, details=details)
             return _write(await self._gather(tx, actor, encounter))
 
     async def read_for_job(self, actor: Actor, encounter_id: str) -> Report:

@@ -1,5 +1,6 @@
 """Handler of NEMSIS reports."""
 
+from cloud.clinical.epcr import ENCOUNTER_EVIDENCE
 from cloud.clinical.nemsis.export import ReportExport
 from cloud.foundation.http import Parts, Request, Response
 
@@ -8,7 +9,7 @@ class ReportHandlers:
     """Handler of `GET /api/v1/identified/encounters/{encounterId}/nemsis`."""
 
     def __init__(self, parts: Parts) -> None:
-        self._export = ReportExport(parts.database, parts.clock)
+        self._export = ReportExport(parts.database, parts.clock, parts.supplies[ENCOUNTER_EVIDENCE](parts))
 
     async def read(self, request: Request) -> Response:
         """Return the report of an encounter as a document, or 422 with the elements to correct."""

@@ -17,6 +17,7 @@ from cloud.clinical.epcr import (
     CareLog,
     CareRecordTooLarge,
     Encounter,
+    EncounterEvidence,
     Encounters,
     EncounterUnknown,
     Epcr,
@@ -38,6 +39,7 @@ from protocols.epcr.record import current_record
 from protocols.nemsis.document import DocumentRefused
 from protocols.nemsis.problem import Omission
 from protocols.nemsis.reading import ReadReport, Statement, read_reports
+from protocols.provenance.transcript import Operation
 
 
 class Place(NamedTuple):
@@ -67,14 +69,16 @@ class Destination:
 
 
 class ReportImport:
-    """Operation that imports documents."""
+    """Operation that imports documents. If `evidence` is None, imports are not recorded in the evidence of the
+    encounters."""
 
-    def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
+    def __init__(self, database: Database, clock: Clock, ids: Ids, evidence: EncounterEvidence | None = None) -> None:
+        self._evidence = evidence
         self._database = database
         self._clock = clock
         self._ids = ids
-        self._epcr = Epcr(database, clock, ids)
-        self._missions = Missions(database, clock, ids)
+        self._epcr = Epcr(database, clock, ids, evidence=evidence)
+        self._missions = Missions(database, clock, ids, evidence)
         self._log = CareLog()
         self._audit = Audit(clock)
 
@@ -119,6 +123,9 @@ class ReportImport:
                 "omissions": sum(each.count for each in report.omissions),
             }
             await self._audit.record(tx, actor, "epcr.nemsis_import", encounter.id, metadata=details)
+            if changes and self._evidence is not None:
+                imported = {"changed": ["care_record"], "document_sha256": digest, "changes": len(changes)}
+                await self._evidence.append(tx, actor, encounter, Operation.UPDATE, details=imported)
         if to.encounter_id is None and not encounter.status.is_final:
             completed = MissionChange(status=EncounterStatus.COMPLETED)
             encounter = (await self._missions.change(actor, encounter.id, completed)).encounter

@@ -8,7 +8,7 @@ from cloud.vehicles.custody import tables as tables
 # mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.vehicles.custody.erasure_seal import ErasureSeals
-    from cloud.vehicles.custody.lane_store import LaneChange, LaneKey, LaneRow, LaneStore
+    from cloud.vehicles.custody.lane_store import LaneChange, LaneKey, LaneRow, LaneStore, SignedHead
     from cloud.vehicles.custody.links import ChainedBatch, LinkState, link_between
     from cloud.vehicles.custody.marks import FIRST_SEQUENCE, LaneMarks, Range
     from cloud.vehicles.custody.quarantine import Reason, SetAside, release, set_aside

@@ -39,14 +39,26 @@ class LaneRow:
     contested: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedHead:
+    """The signature of the batch up to which the cloud holds a lane: Ed25519 over the chain hash of batch `sequence`,
+    by the gateway's `public_key`. `created_at_us` is the gateway's wall clock when it made the batch."""
+
+    sequence: int
+    signature: bytes
+    public_key: bytes
+    created_at_us: int
+
+
 @dataclass(frozen=True, slots=True)
 class LaneChange:
-    """The changes to a locked lane: the sequence numbers that the cloud now holds, and the number of measurements in
-    the new batches that an earlier batch had already stored."""
+    """The changes to a locked lane: the sequence numbers that the cloud now holds, the number of measurements in the
+    new batches that an earlier batch had already stored, and the signature at the new end (None: not in this group)."""
 
     lane_id: int
     marks: LaneMarks
     repeated: int = 0
+    head: SignedHead | None = None
 
 
 _KEY = ("tenant_id", "gateway_id", "epoch", "lane")
@@ -78,8 +90,17 @@ _LOCK_LANES = Prepared(
     .order_by(lanes.c.lane_id)
     .with_for_update()
 )
+_HEAD = ("signed_sequence", "signature", "signed_by", "signed_created_us")
 _changed = GivenRows(
-    "changed", lane_id=BigInteger(), through_sequence=BigInteger(), ahead=Text(), repeated=BigInteger()
+    "changed",
+    lane_id=BigInteger(),
+    through_sequence=BigInteger(),
+    ahead=Text(),
+    repeated=BigInteger(),
+    signed_sequence=BigInteger(),
+    signature=Text(),
+    signed_by=Text(),
+    signed_created_us=BigInteger(),
 )
 _SAVE = Prepared(
     update(lanes)
@@ -88,6 +109,7 @@ _SAVE = Prepared(
         through_sequence=_changed.c("through_sequence"),
         ahead=_changed.c("ahead"),
         repeated=lanes.c.repeated + _changed.c("repeated"),
+        **{name: _changed.c(name) for name in _HEAD},
     )
 )
 _COUNT_REPEATED = Prepared(
@@ -141,7 +163,10 @@ class LaneStore:
 
     async def save(self, tx: Transaction, changes: Sequence[LaneChange]) -> None:
         """Store the changes to lanes (numbered streams of batches) that the caller has locked."""
-        rows = [(one.lane_id, one.marks.through, one.marks.text(), one.repeated) for one in changes]
+        rows = [
+            (one.lane_id, one.marks.through, one.marks.text(), one.repeated, *_head_columns(one.head))
+            for one in changes
+        ]
         if rows:
             await tx.driver.run(_SAVE, {"changed": given(rows)})
 
@@ -156,6 +181,13 @@ class LaneStore:
         if lane_ids:
             opened = given([(lane_id,) for lane_id in sorted(lane_ids)])
             await tx.driver.run(_CONTEST_LANES, {"opened": opened, "now_us": now_us})
+
+
+def _head_columns(head: SignedHead | None) -> tuple[int | str | None, ...]:
+    """Return the values of the columns `_HEAD`."""
+    if head is None:
+        return (None,) * len(_HEAD)
+    return head.sequence, head.signature.hex(), head.public_key.hex(), head.created_at_us
 
 
 def _names(key: LaneKey) -> tuple[str, str, str, str]:

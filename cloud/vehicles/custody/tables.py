@@ -37,6 +37,12 @@ lanes = Table(
     # Measurements from devices' memories that were stored with an earlier batch and have no rows of their own.
     Column("repeated", BigInteger, nullable=False, server_default=text("0")),
     Column("contested_us", BigInteger),  # when a second batch claimed a held sequence; later acknowledgements report it
+    # The signature of the batch `through_sequence`, for the evidence of encounters; NULL where it is not known. It is
+    # valid only if `signed_sequence` is `through_sequence`, since the release before does not update it.
+    Column("signed_sequence", BigInteger),
+    Column("signature", Text),  # hexadecimal
+    Column("signed_by", Text),  # the gateway's public key, hexadecimal
+    Column("signed_created_us", BigInteger),  # when the batch was made, by the gateway's wall clock
     ForeignKeyConstraint(["tenant_id", "gateway_id"], ["gateways.tenant_id", "gateways.id"]),
     UniqueConstraint("tenant_id", "gateway_id", "epoch", "lane"),
 )

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cloud.clinical.epcr import ENCOUNTER_EVIDENCE
 from cloud.foundation.command import AsJson, TenantOption, Workplace, print_one, print_rows, run
 from cloud.foundation.master_key import load_master_key
 from cloud.foundation.moments import write_moment
@@ -26,7 +27,7 @@ erasure = typer.Typer(help="Erasure of encounters.", no_args_is_help=True)
 
 
 def _service(place: Workplace) -> Erasures:
-    return Erasures(place.database, place.clock, place.ids)
+    return Erasures(place.database, place.clock, place.ids, place.supplies[ENCOUNTER_EVIDENCE](place))
 
 
 def _shown(one: Erasure) -> dict[str, Any]:

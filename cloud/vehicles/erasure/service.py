@@ -13,7 +13,7 @@ from cloud.access.audit import Audit
 from cloud.clinical.acqi import Scoring
 from cloud.clinical.assignments import Assignments
 from cloud.clinical.devices import Devices
-from cloud.clinical.epcr import Encounter, Encounters, EncounterUnknown, care_changes
+from cloud.clinical.epcr import Encounter, EncounterEvidence, Encounters, EncounterUnknown, care_changes
 from cloud.clinical.incidents import incidents
 from cloud.clinical.observations import DeviceInterval, ErasedValues
 from cloud.clinical.waveforms import waveform_sources
@@ -26,6 +26,7 @@ from cloud.vehicles.erasure.errors import EncounterErased, EncounterOpen
 from cloud.vehicles.erasure.holds import check_holds
 from cloud.vehicles.erasure.model import Erasure, ErasureReason
 from cloud.vehicles.erasure.store import ErasureStore
+from protocols.provenance.transcript import Operation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +42,11 @@ class Preview:
 
 
 class Erasures:
-    """Operations on erasures of encounters."""
+    """Operations on erasures of encounters. If `evidence` is None, erasures are not recorded in the evidence of the
+    encounters."""
 
-    def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
+    def __init__(self, database: Database, clock: Clock, ids: Ids, evidence: EncounterEvidence | None = None) -> None:
+        self._evidence = evidence
         self._database = database
         self._clock = clock
         self._ids = ids
@@ -87,6 +90,8 @@ class Erasures:
             await self._store.add(tx, erasure, intervals)
             details = {"erasure_id": erasure.erasure_id, "reason": reason.value}
             await self._audit.record(tx, actor, "encounter.erase", encounter_id, metadata=details)
+            if self._evidence is not None:
+                await self._evidence.append(tx, actor, encounter, Operation.DELETE, details=details)
         return erasure
 
     async def of_tenant(self, tenant_id: str) -> Sequence[Erasure]:

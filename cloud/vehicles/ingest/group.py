@@ -24,6 +24,7 @@ from cloud.vehicles.custody import (
     LaneRow,
     LaneStore,
     Removal,
+    SignedHead,
 )
 from cloud.vehicles.fleet import GatewayName, RegisteredGateway
 from cloud.vehicles.ingest import event_types
@@ -123,6 +124,7 @@ class _GroupInHand:
         self._gateways: dict[GatewayName, RegisteredGateway] = {}
         self._held_back: set[GatewayName] = set()
         self._newly_contested: set[int] = set()
+        self._heads: dict[int, SignedHead] = {}
 
     async def write(self, opened: Sequence[Opened], refused: Sequence[Refused]) -> Written:
         for one in refused:
@@ -163,7 +165,7 @@ class _GroupInHand:
         await self._writer.lanes.save(
             self._tx,
             [
-                LaneChange(lane_id, marks[lane_id], repeated[lane_id])
+                LaneChange(lane_id, marks[lane_id], repeated[lane_id], self._heads.get(lane_id))
                 for lane_id in sorted(marks)
                 if marks[lane_id] != before[lane_id] or repeated[lane_id]
             ],
@@ -260,6 +262,9 @@ class _GroupInHand:
                     assert_never(verdict)
         # The acknowledgement has the hash only if the book has it; an acknowledgement after a status always has it.
         behind = book.hash_behind(book.marks.through)
+        head = next((one for one in arrivals if one.chained.sequence == book.marks.through), None)
+        if head is not None and not head.chained.is_gap and head.one.hash == behind:
+            self._heads[row.lane_id] = _signed_head(head.one)
         ack = ack_of(key.epoch, key.lane, book.marks, contested=contested, through_hash=behind)
         self._written.acks.append(DueAck(key.tenant_id, key.gateway_id, ack))
         return book.marks
@@ -314,6 +319,15 @@ class _GroupInHand:
     def _new_devices(self, one: Opened) -> set[DeviceKey]:
         """Return the devices of this batch that are neither stored nor in an earlier batch of the group."""
         return self._undiscovered.intersection(device_keys_of(one)) if self._undiscovered else set()
+
+
+def _signed_head(one: Opened) -> SignedHead:
+    return SignedHead(
+        sequence=one.batch.sequence,
+        signature=one.envelope.signature,
+        public_key=one.gateway.public_key,
+        created_at_us=one.batch.created_at_us,
+    )
 
 
 def _newest(of_one_lane: Sequence[Opened]) -> Opened:

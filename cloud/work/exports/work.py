@@ -24,6 +24,7 @@ from cloud.foundation.objects import (
     UploadMark,
 )
 from cloud.foundation.process import Process
+from cloud.work.evidence import job_evidence_of
 from cloud.work.exports.formats import FileFormat, Part, format_of
 from cloud.work.exports.schemas import ExportPayload, ExportState, JoinedFile
 from cloud.work.exports.sources import Rows, source_of
@@ -53,6 +54,7 @@ class ExportWork:
         self._encounters = Encounters()
         self._files = process.shared(files_of)
         self._audit = Audit(process.clock)
+        self._evidence = process.shared(job_evidence_of)
         self._reports = ReportExport(process.database, process.clock)
         # One thread for all exports: glibc keeps what a thread frees for this thread, and asyncio's own threads would
         # each keep the memory of a part, the more of them the longer an export runs.
@@ -159,6 +161,10 @@ class ExportWork:
         async def record(tx: Transaction) -> None:
             metadata = {"rows": job.state.rows, "bytes": stored.size_bytes}
             await self._audit.record(tx, job.actor, "export.finished", job.id, metadata=metadata)
+            chosen = {"data": job.payload.data.value, "format": job.payload.format.value}
+            await self._evidence.exported(
+                tx, job.actor, job.id, stored, {**chosen, **metadata, "encounters": job.state.encounters}
+            )
 
         try:
             return await self._files.finish(job, stored, download, job.state.marks, record)

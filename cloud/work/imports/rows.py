@@ -21,6 +21,7 @@ from cloud.clinical.devices import (
     SystemIdTaken,
 )
 from cloud.clinical.epcr import (
+    ENCOUNTER_EVIDENCE,
     CadIncidentMalformed,
     CrewMemberUnknown,
     Dispatch,
@@ -140,7 +141,8 @@ class EncounterRows(_Rows[EncounterRow]):
     refusals = (CadIncidentMalformed, CrewMemberUnknown, EncounterDiffers, EncounterTaken, EncounterVehicleUnknown)
 
     def __init__(self, process: Process) -> None:
-        self._epcr = Epcr(process.database, process.clock, process.ids)
+        evidence = process.supplies[ENCOUNTER_EVIDENCE](process)
+        self._epcr = Epcr(process.database, process.clock, process.ids, evidence=evidence)
 
     async def store(self, tx: Transaction, actor: Actor, organization_id: str, row: EncounterRow) -> Stored:
         dispatch = Dispatch(

@@ -23,6 +23,7 @@ from cloud.foundation.objects import (
     stored_piece,
 )
 from cloud.foundation.process import Process
+from cloud.work.evidence import job_evidence_of
 from cloud.work.imports.file import (
     LINE_BYTES_MAX,
     LineMalformed,
@@ -72,6 +73,7 @@ class ImportWork:
         self._sanctions = SanctionsImport(process)
         self._writer = ResultWriter(process)
         self._audit = Audit(process.clock)
+        self._evidence = process.shared(job_evidence_of)
 
     async def step(self, job: Job) -> Advance[ImportState] | Finish:
         """Examine a piece, import a chunk or a list, or finish. Raises `JobFailure`."""
@@ -173,6 +175,7 @@ class ImportWork:
             state = job.state
             metadata = {"data": job.payload.data.value, **state.counts}
             await self._audit.record(tx, job.actor, "import.finished", job.id, metadata=metadata)
+            await self._evidence.imported(tx, job.actor, job.id, _pieces(job), metadata)
 
         return await self._writer.finish(job, record)
 

@@ -8,7 +8,7 @@ from cloud.foundation.slice import Slice, lazy_exports
 if TYPE_CHECKING:
     from cloud.work.provenance_keys.findings import provenance_key_finding
     from cloud.work.provenance_keys.keys import ProvenanceKeys
-    from cloud.work.provenance_keys.signer import RecordSigner
+    from cloud.work.provenance_keys.signer import RecordSigner, signers_of
 else:
     __getattr__ = lazy_exports(__name__)
 

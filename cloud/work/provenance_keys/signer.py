@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from cloud.foundation.arrivals import Installation
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Transaction
-from cloud.foundation.master_key import MasterKey, load_master_key
+from cloud.foundation.master_key import MasterKey
 from cloud.foundation.process import Process
 from cloud.work.provenance_keys.keys import ProvenanceKeys
 from cloud.work.provenance_keys.pqc_adapter import MlDsaSigner
@@ -59,9 +59,14 @@ class RecordSigner:
         `SealBroken`, `ProvenanceKeysAbsent`."""
         now_s = self._clock.monotonic_s()
         if self._opened is None or now_s - self._opened[0] >= KEPT_S:
+            # Keys that this transaction makes are lost if it is rolled back, so they are not kept.
+            is_stored = await self._keys.exist(tx)
             key, master = await self._keys.current(tx), self._master()
-            self._opened = now_s, master, key.signer(master)
-        _, master, platform = self._opened
+            opened = now_s, master, key.signer(master)
+            self._opened = opened if is_stored else None
+        else:
+            opened = self._opened
+        _, master, platform = opened
         octets = master.bytes_of(master.kid)
         assert octets is not None
         return HmacKey(tenant_key(octets, tenant_id, master.kid), master.kid), platform
@@ -74,8 +79,5 @@ class RecordSigner:
 
 def signers_of(installation: Installation) -> RecordSigner:
     """Make the signer of a process or of a console command. No key is read before the first record."""
-
-    def master() -> MasterKey:
-        return load_master_key(installation.settings)
-
-    return RecordSigner(ProvenanceKeys(installation.database, installation.clock, master), installation.clock, master)
+    keys = ProvenanceKeys(installation.database, installation.clock, installation.master)
+    return RecordSigner(keys, installation.clock, installation.master)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from cloud.access.audit import Audit
+from cloud.clinical.epcr import evidence_id_of
 from cloud.foundation.db import Database
 from cloud.foundation.events import DomainSearch, Outbox
 from cloud.foundation.ids import UlidIds
@@ -54,6 +55,7 @@ async def test_location_header_of_a_dispatch_response_links_to_the_created_encou
         "crew_count": 1,
         "observation_count": 0,
         "created_at": "2026-03-24T12:00:00.000000Z",
+        "evidence_id": evidence_id_of("tnt_north", "encounter", answer.json()["id"]),
     }
 
 
@@ -158,7 +160,7 @@ async def test_encounter_summary_has_only_the_documented_fields(here: Api) -> No
     made = await here.post(BEGIN, MISSION)
     summary = await here.get(READ.replace("{encounterId}", made.json()["id"]))
     named = {"id", "organization_id", "care_model", "status"}
-    added = {"vehicle_id", "crew_count", "observation_count", "created_at"}
+    added = {"vehicle_id", "crew_count", "observation_count", "created_at", "evidence_id"}
     assert set(summary.json()) == named | added
     assert "usr_1" not in summary.text
     assert "cad_999" not in summary.text

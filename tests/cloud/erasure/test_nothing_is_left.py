@@ -87,6 +87,7 @@ ERASED = {
     "acqi_encounters",
     "encounters",
     "encounter_crew",
+    "followed_evidence",
     "assignments",
     "care_changes",
     "observations",

@@ -1,0 +1,189 @@
+"""Check stored evidence: signatures, chains, contents, and the batches of vehicles that records name.
+
+The triggers of the database stop a change of a record. This check finds one that was made without them, and names the
+record. `argus-cloud custody check` checks the batches themselves, up to each sample.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import select
+
+from cloud.foundation.db import Database, Transaction
+from cloud.foundation.moments import write_moment
+from cloud.vehicles.custody import CustodyStore, Removal, lanes
+from cloud.work.evidence.following import BATCHES
+from cloud.work.evidence.model import Evidence, EvidenceWithRecords, StoredRecord
+from cloud.work.evidence.store import EvidenceStore
+from protocols.errors import RemoteProtocolError
+from protocols.provenance.received import ReceivedRecord, ReceivedTranscript
+from protocols.provenance.signatures import Algorithm, VerifyKeys
+from protocols.provenance.transcript import VERSION, hash_text, record_leaf
+from protocols.provenance.verification import verify
+
+PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A fault of a piece of evidence. `record_id` is None where it concerns the evidence as a whole."""
+
+    evidence_id: str
+    record_id: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceReport:
+    """The result of the check of one piece of evidence."""
+
+    evidence: Evidence
+    records: int
+    findings: tuple[Finding, ...]
+
+
+class EvidenceCheck:
+    """Checks the evidence of one tenant. `keys` are the keys with which its records were signed."""
+
+    def __init__(self, database: Database, tenant_id: str, keys: VerifyKeys) -> None:
+        self._database = database
+        self._tenant_id = tenant_id
+        self._keys = keys
+        self._store = EvidenceStore()
+
+    async def reports(self) -> AsyncIterator[EvidenceReport]:
+        """Yield a report for each piece of evidence, in the order of the ids."""
+        after = ""
+        while True:
+            async with self._database.read() as tx:
+                page = await self._store.page(tx, self._tenant_id, after=after, count=PAGE)
+            for evidence in page:
+                yield await self.report(evidence)
+            if len(page) < PAGE:
+                return
+            after = page[-1].id
+
+    async def report(self, evidence: Evidence) -> EvidenceReport:
+        """Check one piece of evidence."""
+        async with self._database.read() as tx:
+            found = await self._store.transcript_of(tx, evidence.tenant_id, evidence.id)
+            assert found is not None, "evidence is never deleted by this program"
+            faults = [*_faults(found)]
+            if not faults:
+                faults = [*self._broken(found), *[one async for one in _lost_batches(tx, found)]]
+        findings = tuple(Finding(evidence.id, record_id, reason) for record_id, reason in faults)
+        return EvidenceReport(evidence, len(found.records), findings)
+
+    def _broken(self, found: EvidenceWithRecords) -> Iterator[tuple[str | None, str]]:
+        """Yield each record whose signatures, place or content are wrong. A fault under one algorithm names it."""
+        contents = {
+            one.record_id: hash_text(hashlib.sha256(one.content.encode()).digest())
+            for one in found.records
+            if one.content is not None
+        }
+        faults: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+        for algorithm in Algorithm:
+            received = _received(found, algorithm)
+            for link in verify(received, self._keys, content_hashes=contents).broken_links:
+                # The root is signed when a transcript is read, so a stored one has no faults.
+                if link.record_id is not None:
+                    faults[link.record_id, link.reason.value].append(algorithm.value)
+        for (record_id, reason), algorithms in faults.items():
+            yield record_id, reason if len(algorithms) == len(Algorithm) else f"{reason} ({algorithms[0]})"
+
+
+def _faults(found: EvidenceWithRecords) -> Iterator[tuple[str | None, str]]:
+    """Yield each record whose columns differ from the bytes that were signed, and a gap in the positions."""
+    if not found.records:
+        yield None, "it has no record"
+    for position, one in enumerate(found.records, 1):
+        if one.position != position:
+            yield one.record_id, f"record {position} is missing"
+            return
+        try:
+            core = one.core_members
+            leaf = record_leaf(core)
+        except (orjson.JSONDecodeError, RemoteProtocolError):
+            core, leaf = {}, b""
+        if not isinstance(core, dict) or not core:
+            yield one.record_id, "the record is no JSON object"
+            continue
+        stated = (core.get("id"), core.get("operation"), core.get("signed_at"))
+        if stated != (one.record_id, one.operation.value, write_moment(one.signed_at_us)):
+            yield one.record_id, "columns of the record differ from what was signed"
+        if leaf != one.leaf_hash:
+            yield one.record_id, "the leaf hash is not that of the record"
+
+
+def _received(found: EvidenceWithRecords, algorithm: Algorithm) -> ReceivedTranscript:
+    return ReceivedTranscript(
+        evidence_id=found.evidence.id,
+        tenant_id=found.evidence.tenant_id,
+        records=tuple(_received_record(one, algorithm) for one in found.records),
+        record_count=len(found.records),
+        merkle_root="",
+        root_signature="",
+        root_algorithm=algorithm.value,
+        root_kid=None,
+        version=VERSION,
+    )
+
+
+def _received_record(one: StoredRecord, algorithm: Algorithm) -> ReceivedRecord:
+    core, signature = one.core_members, one.signature(algorithm)
+
+    def text(name: str) -> str | None:
+        value = core.get(name)
+        return value if isinstance(value, str) else None
+
+    return ReceivedRecord(
+        id=one.record_id,
+        core=one.core.encode(),
+        content_hash=text("content_hash") or "",
+        parent_id=text("parent_id"),
+        parent_hash=text("parent_hash"),
+        signature=signature.value.hex(),
+        algorithm=algorithm.value,
+        kid=signature.kid,
+    )
+
+
+async def _lost_batches(tx: Transaction, found: EvidenceWithRecords) -> AsyncIterator[tuple[str | None, str]]:
+    """Yield each record that names an end of a vehicle's chain that the cloud does not hold, or holds with another
+    hash. Batches that were removed after their period, or erased, are found in the ranges of what was removed."""
+    for record in found.records:
+        details = record.core_members.get("details")
+        named = details.get(BATCHES, ()) if isinstance(details, Mapping) else ()
+        for one in named if isinstance(named, list) else ():
+            reason = await _fault_of_chain(tx, found.evidence.tenant_id, one)
+            if reason is not None:
+                place = f"{one['gateway_id']} {one['epoch']} {one['lane']} {one['last_sequence']}"
+                yield record.record_id, f"batch {place}: {reason}"
+
+
+async def _fault_of_chain(tx: Transaction, tenant_id: str, named: Mapping[str, Any]) -> str | None:
+    """Return why the cloud does not hold the batch that a record names; None if it holds it, or has removed it."""
+    table, last = lanes.c, named["last_sequence"]
+    statement = select(table.lane_id).where(
+        table.tenant_id == tenant_id,
+        table.gateway_id == named["gateway_id"],
+        table.epoch == named["epoch"],
+        table.lane == named["lane"],
+    )
+    lane_id = (await tx.execute(statement)).scalar()
+    if lane_id is None:
+        return "the cloud does not hold this lane"
+    near = await CustodyStore().neighbours(tx, {lane_id: [last]})
+    hashes = {one.tail_hash.hex() for one in near[lane_id] if one.through == last}
+    if named["hash"] in hashes:
+        return None
+    if hashes:
+        return "the cloud holds another batch with this number"
+    for one in await Removal().ranges(tx, lane_id):
+        if one.first_sequence <= last <= one.last_sequence:
+            return None if last < one.last_sequence or one.hash_after.hex() == named["hash"] else "it has another hash"
+    return "the cloud does not hold it, and has not removed it"

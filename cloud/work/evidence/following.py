@@ -1,0 +1,227 @@
+"""Reference the signed batches of an encounter's vehicle in its evidence, so that custody begins at the patient.
+
+A vehicle signs each of its batches, and each batch has the hash of the one before (DESIGN D7). Ingest verifies both,
+and keeps with each lane the signature of the last batch of its unbroken part. A record of evidence names these ends:
+gateway, key, lane, first and last sequence number, the hash before and the hash after. The hash after covers every
+batch up to it, so a record names each of them: a changed, removed or inserted batch no longer leads to that hash.
+
+Why not a record for each batch: a live lane has a batch each second, and a record costs two signatures. Ingest pays
+nothing for evidence but four columns of a row that it writes anyway. Why by lane and not by encounter: the hash chain
+is that of a lane. A range may have batches without data of this encounter; their content is not part of the record.
+
+A record follows after at least five minutes, and later after a twelfth of the time since the encounter began: twelve
+in the first hour, about a hundred in a month. A lane is followed until the cloud holds a batch that the vehicle made
+after the end of the encounter, since a vehicle may send hours later what it could not send then.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from sqlalchemy import ColumnElement, and_, or_, select
+
+from cloud.clinical.epcr import Encounter, Encounters, care_changes
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import Database, Transaction
+from cloud.foundation.errors import DomainError
+from cloud.foundation.retention import DAY_US
+from cloud.foundation.stopping import pause
+from cloud.foundation.viewer import Actor
+from cloud.vehicles.custody import CustodyStore, Reason, lanes, quarantined_batches
+from cloud.vehicles.fleet import gateways
+from cloud.work.evidence.encounters import CLOUD, evidence_of
+from cloud.work.evidence.recorder import Document, Entry, EvidenceRecorder
+from cloud.work.evidence.store import EvidenceStore
+from protocols.provenance.hash_chain import genesis
+from protocols.provenance.transcript import ActorKind, Operation
+
+EVERY_S = 10.0
+"""Seconds between two turns: the first batches of an encounter are referenced at most this much after they arrived."""
+FIRST_US = 20_000_000
+"""Least time between two looks before the first batch is referenced."""
+APART_US = 300_000_000
+"""Least time between two records of one encounter."""
+AGE_PARTS = 12
+"""A record follows the one before after the age of the encounter divided by this, if that is longer."""
+FOLLOWED_US = 30 * DAY_US
+"""Time after the end of an encounter in which batches are referenced. A vehicle keeps batches for less."""
+LANES_MAX = 32
+"""Lanes of one record: those of several gateways and stores. The oldest are left out."""
+BROKEN_MAX = 64
+"""Broken links that a record names for one lane."""
+AT_ONCE = 100
+CHAINS = "vehicle_chains"
+"""Member of the content with the ends of the chains that were referenced."""
+BATCHES = "vehicle_batches"
+"""Member of a record's details with the ranges of batches that it references."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainEnd:
+    """The end of the unbroken part of a lane: the last sequence number, its hash, and its signature if it is known.
+    `made_at_us` is when the gateway made that batch, by its clock; None if that is not known."""
+
+    lane_id: int
+    gateway_id: str
+    epoch: str
+    lane: str
+    sequence: int
+    hash: bytes
+    signature: str | None
+    public_key: str | None
+    made_at_us: int | None
+
+    @property
+    def name(self) -> str:
+        """The name of the lane in the content."""
+        return f"{self.gateway_id}/{self.epoch}/{self.lane}"
+
+
+class Following:
+    """References the batches of vehicles in the evidence of their encounters."""
+
+    def __init__(self, database: Database, clock: Clock, recorder: EvidenceRecorder) -> None:
+        self._database = database
+        self._clock = clock
+        self._recorder = recorder
+        self._store = EvidenceStore()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Work every `EVERY_S` seconds until a stop is requested. After an error the next turn continues."""
+        while not stopping.is_set():
+            try:
+                await self.turn(stopping)
+            except DomainError as error:
+                log.warning("evidence.following_interrupted", code=error.code)
+            await pause(stopping, EVERY_S)
+
+    async def turn(self, stopping: asyncio.Event | None = None) -> int:
+        """Look at all evidence that is due, each in a transaction. Return the number of records that were made."""
+        stopping = stopping or asyncio.Event()
+        made = 0
+        while not stopping.is_set():
+            async with self._database.read() as tx:
+                due = await self._store.due(tx, self._clock.now_us(), AT_ONCE)
+            for one in due:
+                if stopping.is_set():
+                    break
+                async with self._database.transaction() as tx:
+                    made += await self._follow(tx, *one)
+            if len(due) < AT_ONCE:
+                break
+        return made
+
+    async def _follow(self, tx: Transaction, tenant_id: str, evidence_id: str, encounter_id: str) -> bool:
+        """Reference the new batches of an encounter's vehicle. Return whether a record was made."""
+        now_us = self._clock.now_us()
+        encounter = await Encounters().find(tx, Actor.operator(tenant_id), encounter_id)
+        if encounter is None:  # it was erased meanwhile
+            await self._store.follow_later(tx, tenant_id, evidence_id, None)
+            return False
+        evidence = evidence_of(encounter, now_us)
+        content = await self._recorder.last_content(tx, evidence)
+        if content is None or not await self._store.is_due(tx, tenant_id, evidence_id, now_us):
+            return False  # another process was faster
+        known: dict[str, Any] = dict(content.get(CHAINS, {}))
+        settled = [name for name, end in known.items() if _is_after_end(end["made_at_us"], encounter)]
+        ends = [end for end in await ends_of_vehicle(tx, encounter) if end.name not in settled]
+        moved = [end for end in ends if end.sequence > known.get(end.name, {}).get("last_sequence", 0)]
+        if moved:
+            entry = Entry(
+                operation=Operation.UPDATE,
+                actor_id=CLOUD,
+                actor_kind=ActorKind.SYSTEM,
+                content=Document({CHAINS: {**known, **{end.name: _content_of(end) for end in moved}}}),
+                details={BATCHES: [await _reference(tx, tenant_id, end, known.get(end.name)) for end in moved]},
+            )
+            await self._recorder.append(tx, evidence, entry)
+        ended_us = encounter.ended_at_us or (encounter.created_at_us if encounter.status.is_final else None)
+        is_over = ended_us is not None and (now_us > ended_us + FOLLOWED_US or (settled and not moved))
+        least_us = APART_US if known or moved else FIRST_US
+        next_us = now_us + max(least_us, (now_us - encounter.created_at_us) // AGE_PARTS)
+        await self._store.follow_later(tx, tenant_id, evidence_id, None if is_over else next_us)
+        return bool(moved)
+
+
+def _is_after_end(made_at_us: int | None, encounter: Encounter) -> bool:
+    return made_at_us is not None and encounter.ended_at_us is not None and made_at_us > encounter.ended_at_us
+
+
+def _content_of(end: ChainEnd) -> dict[str, Any]:
+    return {"last_sequence": end.sequence, "hash": end.hash.hex(), "made_at_us": end.made_at_us}
+
+
+async def ends_of_vehicle(tx: Transaction, encounter: Encounter) -> Sequence[ChainEnd]:
+    """Return the ends of the lanes of the vehicle's gateways, and of the lanes that have field changes of the
+    encounter, newest first. A lane of which the cloud has removed the last batch is left out."""
+    in_vehicle = select(lanes.c.lane_id).join(
+        gateways, and_(gateways.c.tenant_id == lanes.c.tenant_id, gateways.c.id == lanes.c.gateway_id)
+    )
+    changing = select(care_changes.c.lane_id).where(
+        care_changes.c.tenant_id == encounter.tenant_id, care_changes.c.encounter_id == encounter.id
+    )
+    chosen: ColumnElement[bool] = lanes.c.lane_id.in_(changing)
+    if encounter.vehicle_id is not None:
+        of_vehicle = in_vehicle.where(
+            gateways.c.tenant_id == encounter.tenant_id, gateways.c.vehicle_id == encounter.vehicle_id
+        )
+        chosen = or_(chosen, lanes.c.lane_id.in_(of_vehicle))
+    statement = select(lanes).where(lanes.c.tenant_id == encounter.tenant_id, lanes.c.through_sequence > 0, chosen)
+    rows = list(await tx.execute(statement.order_by(lanes.c.lane_id.desc()).limit(LANES_MAX)))
+    near = await CustodyStore().neighbours(tx, {row.lane_id: [row.through_sequence] for row in rows})
+    found = []
+    for row in rows:
+        hashes = [one.tail_hash for one in near[row.lane_id] if one.through == row.through_sequence]
+        if hashes:
+            is_signed = row.signed_sequence == row.through_sequence
+            found.append(
+                ChainEnd(
+                    lane_id=row.lane_id,
+                    gateway_id=row.gateway_id,
+                    epoch=row.epoch,
+                    lane=row.lane,
+                    sequence=row.through_sequence,
+                    hash=hashes[0],
+                    signature=row.signature if is_signed else None,
+                    public_key=row.signed_by if is_signed else None,
+                    made_at_us=row.signed_created_us if is_signed else None,
+                )
+            )
+    return found
+
+
+async def _reference(
+    tx: Transaction, tenant_id: str, end: ChainEnd, before: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return the range of batches from the end that was referenced before (None: from the first batch of the lane)."""
+    first = 1 if before is None else before["last_sequence"] + 1
+    return {
+        "gateway_id": end.gateway_id,
+        "epoch": end.epoch,
+        "lane": end.lane,
+        "first_sequence": first,
+        "last_sequence": end.sequence,
+        "hash_before": genesis(end.gateway_id, end.epoch, end.lane).hex() if before is None else before["hash"],
+        "hash": end.hash.hex(),
+        "signature": end.signature,
+        "gateway_key": end.public_key,
+        "broken_links": await _broken_links(tx, tenant_id, end, first),
+    }
+
+
+async def _broken_links(tx: Transaction, tenant_id: str, end: ChainEnd, first: int) -> list[int]:
+    """Return the batches of a range that do not follow the batch before them, as ingest has found."""
+    table = quarantined_batches.c
+    statement = (
+        select(table.sequence)
+        .where(table.tenant_id == tenant_id, table.gateway_id == end.gateway_id)
+        .where(table.reason == Reason.CHAIN_BROKEN.value, table.epoch == end.epoch, table.lane == end.lane)
+        .where(table.sequence.between(first, end.sequence))
+        .order_by(table.sequence)
+        .limit(BROKEN_MAX)
+    )
+    return [int(row[0]) for row in await tx.execute(statement)]

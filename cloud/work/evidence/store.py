@@ -1,0 +1,117 @@
+"""SQL statements on evidence and its records."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import bindparam, delete, select, update
+
+from cloud.foundation.db import Prepared, Records, Transaction, insert
+from cloud.foundation.viewer import Viewer, visible
+from cloud.work.evidence.model import Evidence, EvidenceKind, EvidenceWithRecords, StoredRecord
+from cloud.work.evidence.tables import evidence, evidence_records, followed_evidence
+
+RECORDS_MAX = 10_000
+"""Records of one transcript (contract A-118). An encounter has some tens, one of a month about a hundred."""
+
+_EVIDENCE = Records(Evidence, evidence)
+_RECORDS = Records(StoredRecord, evidence_records)
+_FIELDS = tuple(name for name in _RECORDS.names if name != "number")  # the database numbers the records
+
+_OPEN = Prepared(
+    _EVIDENCE.select()
+    .where(evidence.c.tenant_id == bindparam("tenant"), evidence.c.id == bindparam("evidence"))
+    .with_for_update()
+)
+_ADD = Prepared(insert(evidence).values({name: bindparam(name) for name in _EVIDENCE.names}).on_conflict_do_nothing())
+_LAST = Prepared(
+    _RECORDS.select()
+    .where(evidence_records.c.tenant_id == bindparam("tenant"), evidence_records.c.evidence_id == bindparam("evidence"))
+    .order_by(evidence_records.c.position.desc())
+    .limit(1)
+)
+_APPEND = Prepared(insert(evidence_records).values({name: bindparam(name) for name in _FIELDS}))
+
+
+class EvidenceStore:
+    """SQL statements on evidence."""
+
+    async def open(self, tx: Transaction, wanted: Evidence) -> tuple[Evidence, StoredRecord | None]:
+        """Return the evidence with this id, which is added if it is new, and its last record (None: it has none).
+        Its row is locked until the transaction ends, so that two appends never follow the same record. (SQLite has one
+        writer, and needs no lock.)"""
+        key = {"tenant": wanted.tenant_id, "evidence": wanted.id}
+        rows = await tx.driver.rows(_OPEN, key)
+        if not rows:
+            await tx.driver.run(_ADD, _EVIDENCE.values(wanted))
+            rows = await tx.driver.rows(_OPEN, key)
+        last = await tx.driver.rows(_LAST, key)
+        return _EVIDENCE.read(rows[0]), _RECORDS.read(last[0]) if last else None
+
+    async def append(self, tx: Transaction, record: StoredRecord) -> None:
+        """Add a record behind the last one of its evidence, which the caller has locked with `open`."""
+        values = _RECORDS.values(record)
+        await tx.driver.run(_APPEND, {name: values[name] for name in _FIELDS})
+
+    async def find(self, tx: Transaction, viewer: Viewer, evidence_id: str) -> Evidence | None:
+        """Return the evidence that the viewer may see by its tenant, organisation and secrecy level (contract A-121),
+        or None."""
+        statement = _EVIDENCE.select().where(*visible(evidence, viewer), evidence.c.id == evidence_id)
+        return await _EVIDENCE.first(tx, statement)
+
+    async def list(
+        self, tx: Transaction, viewer: Viewer, *, kind: EvidenceKind | None = None, count: int
+    ) -> Sequence[Evidence]:
+        """Return at most `count` pieces of evidence that the viewer may see, newest first."""
+        order = (evidence.c.created_at_us.desc(), evidence.c.id.desc())
+        statement = _EVIDENCE.select().where(*visible(evidence, viewer)).order_by(*order).limit(count)
+        return await _EVIDENCE.all(tx, statement if kind is None else statement.where(evidence.c.kind == kind.value))
+
+    async def page(self, tx: Transaction, tenant_id: str, *, after: str, count: int) -> Sequence[Evidence]:
+        """Return at most `count` pieces of a tenant's evidence in the order of their ids, beginning after an id."""
+        mine = (evidence.c.tenant_id == tenant_id, evidence.c.id > after)
+        return await _EVIDENCE.all(tx, _EVIDENCE.select().where(*mine).order_by(evidence.c.id).limit(count))
+
+    async def transcript_of(
+        self, tx: Transaction, tenant_id: str, evidence_id: str, *, count: int = RECORDS_MAX
+    ) -> EvidenceWithRecords | None:
+        """Return evidence with its records in order, at most `count`; None if the tenant has no such evidence. The
+        caller must have checked that the viewer may see it (`find`)."""
+        mine = (evidence.c.tenant_id == tenant_id, evidence.c.id == evidence_id)
+        found = await _EVIDENCE.first(tx, _EVIDENCE.select().where(*mine))
+        if found is None:
+            return None
+        table = evidence_records.c
+        of_evidence = (table.tenant_id == tenant_id, table.evidence_id == evidence_id)
+        statement = _RECORDS.select().where(*of_evidence).order_by(table.position).limit(count)
+        return EvidenceWithRecords(found, await _RECORDS.all(tx, statement))
+
+    async def records_after(self, tx: Transaction, tenant_id: str, number: int, count: int) -> Sequence[StoredRecord]:
+        """Return at most `count` records of a tenant behind a number, in the order in which they were written."""
+        table = evidence_records.c
+        mine = (table.tenant_id == tenant_id, table.number > number)
+        return await _RECORDS.all(tx, _RECORDS.select().where(*mine).order_by(table.number).limit(count))
+
+    async def follow(self, tx: Transaction, tenant_id: str, evidence_id: str, encounter_id: str, due_us: int) -> None:
+        """Let the batches of the encounter's vehicle be referenced from `due_us` on."""
+        row = {"tenant_id": tenant_id, "evidence_id": evidence_id, "encounter_id": encounter_id, "due_at_us": due_us}
+        key = (followed_evidence.c.tenant_id, followed_evidence.c.evidence_id)
+        statement = insert(followed_evidence).values(row)
+        await tx.execute(statement.on_conflict_do_update(index_elements=key, set_={"due_at_us": due_us}))
+
+    async def due(self, tx: Transaction, now_us: int, count: int) -> Sequence[tuple[str, str, str]]:
+        """Return tenant, id and encounter of followed evidence that is due, at most `count`, the longest due first."""
+        table = followed_evidence.c
+        statement = select(table.tenant_id, table.evidence_id, table.encounter_id).where(table.due_at_us <= now_us)
+        rows = await tx.execute(statement.order_by(table.due_at_us).limit(count))
+        return [(str(row[0]), str(row[1]), str(row[2])) for row in rows]
+
+    async def is_due(self, tx: Transaction, tenant_id: str, evidence_id: str, now_us: int) -> bool:
+        """Return whether followed evidence is due. The caller has locked it with `open`."""
+        table = followed_evidence.c
+        mine = (table.tenant_id == tenant_id, table.evidence_id == evidence_id, table.due_at_us <= now_us)
+        return (await tx.execute(select(table.due_at_us).where(*mine))).first() is not None
+
+    async def follow_later(self, tx: Transaction, tenant_id: str, evidence_id: str, due_us: int | None) -> None:
+        """Set the time at which followed evidence is due again; None: it is followed no more."""
+        mine = (followed_evidence.c.tenant_id == tenant_id, followed_evidence.c.evidence_id == evidence_id)
+        changed = update(followed_evidence).values(due_at_us=due_us)
+        await tx.execute((delete(followed_evidence) if due_us is None else changed).where(*mine))

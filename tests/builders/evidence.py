@@ -1,0 +1,101 @@
+"""Evidence in tests: keys that sign and verify records, and recorders with them. The keys are of tests only."""
+
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
+
+from cloud.clinical.epcr import Encounter
+from cloud.foundation.clock import Clock
+from cloud.foundation.db import Database, Transaction
+from cloud.foundation.ids import Ids
+from cloud.foundation.viewer import SecrecyLevel
+from cloud.work.evidence.check import EvidenceCheck, Finding
+from cloud.work.evidence.encounters import EncounterRecorder, evidence_of
+from cloud.work.evidence.following import Following
+from cloud.work.evidence.model import Evidence, EvidenceKind, StoredRecord
+from cloud.work.evidence.recorder import EvidenceRecorder
+from cloud.work.evidence.store import EvidenceStore
+from protocols.provenance.signatures import Algorithm, HmacKey, MlDsaPublicKey, Signer, VerifyKey
+
+HMAC_KID, MLDSA_KID = "mk-test", "prov-2027-01-mldsa"
+
+
+@cache
+def _mldsa_key() -> MLDSA65PrivateKey:
+    return MLDSA65PrivateKey.from_seed_bytes(hashlib.sha256(b"synthetic key of tests").digest())
+
+
+class SyntheticMlDsa:
+    """The platform's key in tests."""
+
+    algorithm = Algorithm.ML_DSA_65
+    kid = MLDSA_KID
+
+    def sign(self, context: bytes, message: bytes) -> bytes:
+        return _mldsa_key().sign(message, context)
+
+
+def _hmac_key(tenant_id: str) -> HmacKey:
+    return HmacKey(hashlib.sha256(tenant_id.encode()).digest(), HMAC_KID)
+
+
+class SyntheticSigners:
+    """The keys that sign (`RecordSigners`)."""
+
+    async def of_tenant(self, tx: Transaction, tenant_id: str) -> Sequence[Signer]:
+        return _hmac_key(tenant_id), SyntheticMlDsa()
+
+
+class SyntheticKeys:
+    """The keys that verify the records of a tenant (`VerifyKeys`)."""
+
+    def __init__(self, tenant_id: str) -> None:
+        self._tenant_id = tenant_id
+
+    def find(self, algorithm: Algorithm, kid: str) -> VerifyKey | None:
+        if algorithm is Algorithm.HMAC_SHA256:
+            return _hmac_key(self._tenant_id) if kid == HMAC_KID else None
+        return MlDsaPublicKey(_mldsa_key().public_key().public_bytes_raw()) if kid == MLDSA_KID else None
+
+
+class EvidenceRoom:
+    """The evidence of a database in a test."""
+
+    def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
+        self.database = database
+        self.recorder = EvidenceRecorder(clock, ids, SyntheticSigners())
+        self.of_encounters = EncounterRecorder(self.recorder, clock)
+        self.following = Following(database, clock, self.recorder)
+
+    async def records(self, evidence: Evidence | Encounter) -> Sequence[StoredRecord]:
+        """Return the records of evidence, in order; none if it does not exist."""
+        wanted = evidence_of(evidence, 0) if isinstance(evidence, Encounter) else evidence
+        async with self.database.read() as tx:
+            found = await EvidenceStore().transcript_of(tx, wanted.tenant_id, wanted.id)
+        return () if found is None else found.records
+
+    async def findings(self, tenant_id: str) -> list[Finding]:
+        """Return what the check of all evidence of a tenant finds."""
+        check = EvidenceCheck(self.database, tenant_id, SyntheticKeys(tenant_id))
+        return [finding async for report in check.reports() for finding in report.findings]
+
+
+def piece(
+    id: str = "evd_1",
+    *,
+    tenant: str = "ten_test",
+    organization: str | None = "org_test",
+    level: SecrecyLevel = SecrecyLevel.STANDARD,
+) -> Evidence:
+    """Return a piece of evidence of a document."""
+    return Evidence(
+        tenant_id=tenant,
+        id=id,
+        kind=EvidenceKind.DOCUMENT,
+        subject_id="doc_1",
+        organization_id=organization,
+        secrecy_level=level,
+        created_at_us=1,
+    )

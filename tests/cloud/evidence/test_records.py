@@ -1,0 +1,203 @@
+"""Records of evidence are signed, chained and only added; the check names one that was changed without triggers."""
+
+import asyncio
+import hashlib
+import json
+
+import pytest
+from sqlalchemy import text
+
+from cloud.foundation.db import ConstraintViolated, Database
+from cloud.foundation.viewer import SecrecyLevel, Viewer
+from cloud.work.evidence.recorder import Document, Entry, File
+from cloud.work.evidence.store import EvidenceStore
+from protocols.provenance.transcript import ActorKind, Operation
+from tests.builders.evidence import EvidenceRoom, piece
+from tests.builders.ingest_cloud import TENANT, CloudUnderTest
+
+SHA = hashlib.sha256(b"file").digest()
+
+
+def entry(operation: Operation = Operation.UPDATE, content: Document | File | None = None) -> Entry:
+    return Entry(
+        operation=operation,
+        actor_id="usr_1",
+        actor_kind=ActorKind.USER,
+        content=Document({"state": operation.value}) if content is None else content,
+        trace_id="0af7651916cd43dd8448eb211c80319c",
+        job_id="01HFXY0000000000000000JOB1",
+    )
+
+
+@pytest.fixture
+async def cloud(database: Database) -> CloudUnderTest:
+    return await CloudUnderTest(database).register()
+
+
+@pytest.fixture
+def room(cloud: CloudUnderTest) -> EvidenceRoom:
+    return EvidenceRoom(cloud.database, cloud.clock, cloud.ids)
+
+
+async def append(room: EvidenceRoom, *entries: Entry) -> None:
+    for one in entries:
+        async with room.database.transaction() as tx:
+            await room.recorder.append(tx, piece(), one)
+
+
+async def run(database: Database, statement: str) -> None:
+    async with database.transaction() as tx:
+        await tx.execute(text(statement))
+
+
+async def bypass(database: Database, *statements: str) -> None:
+    """Run statements on a database whose triggers were dropped, as its administrator can."""
+    async with database.transaction() as tx:
+        if tx.dialect == "postgresql":
+            for table in ("evidence", "evidence_records"):
+                await tx.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
+        else:
+            names = await tx.execute(text("SELECT name FROM sqlite_schema WHERE type = 'trigger'"))
+            for name in [row[0] for row in names]:
+                await tx.execute(text(f"DROP TRIGGER {name}"))
+        for statement in statements:
+            await tx.execute(text(statement))
+
+
+@pytest.mark.contract("C-212", "C-220", "C-223", "C-226", "A-112", "A-115", "A-129", "A-130")
+async def test_record_names_its_parent_and_is_signed_with_both_algorithms(room: EvidenceRoom) -> None:
+    await append(room, entry(Operation.CREATE), entry(Operation.EXPORT, File(SHA)))
+    first, second = await room.records(piece())
+    created, exported = first.core_members, second.core_members
+    assert (created["parent_id"], created["parent_hash"]) == (None, None)
+    assert (exported["parent_id"], exported["parent_hash"]) == (first.record_id, f"sha256:{first.leaf_hash.hex()}")
+    assert created["content_hash"] == f"sha256:{hashlib.sha256(str(first.content).encode()).hexdigest()}"
+    assert exported["content_hash"] == f"sha256:{SHA.hex()}"
+    assert (created["operation"], created["actor_kind"], created["job_id"], created["trace_id"]) == (
+        "evidence.create",
+        "user",
+        "01HFXY0000000000000000JOB1",
+        "0af7651916cd43dd8448eb211c80319c",
+    )
+    assert (len(first.hmac_signature), len(first.mldsa_signature)) == (32, 3309)
+    assert await room.findings(TENANT) == []
+
+
+async def test_document_keeps_the_members_that_an_operation_does_not_change(room: EvidenceRoom) -> None:
+    await append(room, entry(content=Document({"a": 1, "b": 1})), entry(content=Document({"b": 2})), entry())
+    contents = [json.loads(str(one.content)) for one in await room.records(piece())]
+    assert contents[1] == {"a": 1, "b": 2}
+    assert contents[2] == {"a": 1, "b": 2, "state": "evidence.update"}
+
+
+async def test_appends_at_the_same_time_make_one_chain(room: EvidenceRoom) -> None:
+    await asyncio.gather(*(append(room, entry()) for _ in range(8)))
+    records = await room.records(piece())
+    assert [one.position for one in records] == list(range(1, 9))
+    assert [one.core_members["parent_id"] for one in records] == [None, *(one.record_id for one in records[:-1])]
+    assert await room.findings(TENANT) == []
+
+
+async def test_record_is_rolled_back_with_its_operation(room: EvidenceRoom) -> None:
+    async def fail_after_the_record() -> None:
+        async with room.database.transaction() as tx:
+            await room.recorder.append(tx, piece(), entry())
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail_after_the_record()
+    assert await room.records(piece()) == ()
+
+
+async def test_record_is_never_earlier_than_its_parent(cloud: CloudUnderTest, room: EvidenceRoom) -> None:
+    await append(room, entry())
+    cloud.clock.at_us -= 5_000_000
+    await append(room, entry())
+    first, second = await room.records(piece())
+    assert second.signed_at_us == first.signed_at_us
+
+
+REFUSED = (
+    "UPDATE evidence_records SET operation = 'evidence.read'",
+    "UPDATE evidence SET secrecy_level = 0",
+    "DELETE FROM evidence_records",
+    "DELETE FROM evidence",
+)
+REFUSED_ON = {
+    "postgresql": ("TRUNCATE evidence_records", "TRUNCATE evidence CASCADE"),
+    "sqlite": (
+        "REPLACE INTO evidence_records SELECT * FROM evidence_records",
+        "REPLACE INTO evidence SELECT * FROM evidence",
+    ),
+}
+
+
+@pytest.mark.contract("S-167")
+async def test_database_refuses_to_change_or_delete_evidence(room: EvidenceRoom) -> None:
+    await append(room, entry())
+    before = await room.records(piece())
+    for statement in (*REFUSED, *REFUSED_ON[room.database.dialect]):
+        with pytest.raises(ConstraintViolated):
+            await run(room.database, statement)
+    assert await room.records(piece()) == before
+
+
+CHANGED = (
+    ("core = replace(core, 'usr_1', 'usr_2')", "the leaf hash is not that of the record"),
+    ("operation = 'evidence.read'", "columns of the record differ from what was signed"),
+    ("signed_at_us = signed_at_us + 1", "columns of the record differ from what was signed"),
+    ("core = '[]'", "the record is no JSON object"),
+    ("leaf_hash = hmac_signature", "the leaf hash is not that of the record"),
+    ("content = '{}'", "content_hash_mismatch"),
+    ("hmac_kid = 'other'", "key_unknown (hmac-sha256)"),
+    ("hmac_signature = leaf_hash", "signature_invalid (hmac-sha256)"),
+    (
+        "mldsa_signature = (SELECT mldsa_signature FROM evidence_records WHERE evidence_id = 'evd_0' AND position = 1)",
+        "signature_invalid (ml-dsa-65)",
+    ),
+)
+
+
+@pytest.mark.contract("S-167")
+async def test_check_names_each_record_that_was_changed_without_triggers(room: EvidenceRoom) -> None:
+    expected = []
+    for number, (_, reason) in enumerate(CHANGED):
+        async with room.database.transaction() as tx:
+            await room.recorder.append(tx, piece(f"evd_{number}"), entry())
+            changed = await room.recorder.append(tx, piece(f"evd_{number}"), entry())
+            await room.recorder.append(tx, piece(f"evd_{number}"), entry())
+        expected.append((f"evd_{number}", changed.record_id, reason))
+    changes = [
+        f"UPDATE evidence_records SET {change} WHERE evidence_id = 'evd_{number}' AND position = 2"  # noqa: S608  ours
+        for number, (change, _) in enumerate(CHANGED)
+    ]
+    await bypass(room.database, *changes)
+    found = await room.findings(TENANT)
+    assert [(one.evidence_id, one.record_id, one.reason) for one in found] == expected
+
+
+@pytest.mark.contract("S-167")
+async def test_check_names_the_place_of_a_deleted_record(room: EvidenceRoom) -> None:
+    await append(room, entry(), entry(), entry())
+    last = (await room.records(piece()))[2]
+    await bypass(room.database, "DELETE FROM evidence_records WHERE position = 2")
+    (finding,) = await room.findings(TENANT)
+    assert (finding.record_id, finding.reason) == (last.record_id, "record 2 is missing")
+
+
+@pytest.mark.contract("C-224", "C-225", "A-121", "A-122", "S-069")
+async def test_evidence_is_found_only_by_its_tenant_organisation_and_clearance(room: EvidenceRoom) -> None:
+    secret = piece("evd_secret", level=SecrecyLevel.SECRET)
+    async with room.database.transaction() as tx:
+        await room.recorder.append(tx, secret, entry())
+    store = EvidenceStore()
+    async with room.database.read() as tx:
+        for viewer, found in (
+            (Viewer(TENANT, "org_test", SecrecyLevel.SECRET), True),
+            (Viewer(TENANT, None, SecrecyLevel.TOP_SECRET), True),
+            (Viewer(TENANT, "org_test", SecrecyLevel.CONFIDENTIAL), False),
+            (Viewer(TENANT, "org_other", SecrecyLevel.SECRET), False),
+            (Viewer("ten_other", None, SecrecyLevel.TOP_SECRET), False),
+        ):
+            assert (await store.find(tx, viewer, "evd_secret") is not None) is found
+            assert bool(await store.list(tx, viewer, count=10)) is found

@@ -1,0 +1,207 @@
+"""The evidence of an encounter references the signed batches of its vehicle, so that custody begins at the patient."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from cloud.clinical.epcr import Encounter, Epcr, MissionChange, Missions
+from cloud.foundation.db import Database
+from cloud.foundation.objects import LocalObjects
+from protocols.epcr.encounter import EncounterStatus
+from protocols.provenance.hash_chain import genesis
+from protocols.uplink.envelope import verify_hash
+from tests.builders.evidence import EvidenceRoom
+from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, TENANT, VEHICLE
+from tests.builders.ingest_gateway import GatewayInVehicle
+from tests.builders.retention_world import RetentionWorld, waveform
+
+MINUTE_US = 60_000_000
+
+
+class World(RetentionWorld):
+    """A vehicle with one encounter, and the worker that references its batches."""
+
+    encounter: Encounter
+
+    async def begin(self) -> "World":
+        await super().begin()
+        self.gateway = self.gateways[0]
+        self.room = EvidenceRoom(self.database, self.cloud.clock, self.cloud.ids)
+        common = (self.database, self.cloud.clock, self.cloud.ids)
+        epcr = Epcr(*common, evidence=self.room.of_encounters)
+        self.encounter = await epcr.begin(OPERATOR, organization_id=ORGANIZATION, vehicle_id=VEHICLE, id="enc_1")
+        self.missions = Missions(*common, self.room.of_encounters)
+        return self
+
+    def pass_minutes(self, minutes: int) -> None:
+        self.cloud.clock.at_us += minutes * MINUTE_US
+        self.gateway.now_us += minutes * MINUTE_US
+
+    async def end(self) -> None:
+        await self.missions.change(OPERATOR, "enc_1", MissionChange(status=EncounterStatus.COMPLETED))
+
+    async def ranges(self) -> list[list[tuple[str, int, int]]]:
+        """Return the lanes with the first and last batch that each record references."""
+        return [
+            [(one["lane"], one["first_sequence"], one["last_sequence"]) for one in batches]
+            for batches in await self.references()
+        ]
+
+    async def references(self) -> list[list[dict[str, Any]]]:
+        found: list[Any] = [one.core_members.get("details", {}) for one in await self.room.records(self.encounter)]
+        return [details["vehicle_batches"] for details in found if "vehicle_batches" in details]
+
+
+async def run(database: Database, statement: str) -> None:
+    async with database.transaction() as tx:
+        await tx.execute(text(statement))
+
+
+@pytest.fixture
+async def world(database: Database, tmp_path: Path) -> World:
+    return await World(database, GatewayInVehicle(), objects=LocalObjects(tmp_path / "objects")).begin()
+
+
+async def test_reference_has_the_ends_of_the_chain_and_the_signature_of_its_last_batch(world: World) -> None:
+    sent = world.gateway.many(3)
+    await world.cloud.take(*sent)
+    assert await world.room.following.turn() == 1
+    ((found,),) = await world.references()
+    assert found == {
+        "gateway_id": "gw_test",
+        "epoch": "epoch-a",
+        "lane": "numeric",
+        "first_sequence": 1,
+        "last_sequence": 3,
+        "hash_before": genesis("gw_test", "epoch-a", "numeric").hex(),
+        "hash": sent[-1].batch.hash.hex(),
+        "signature": sent[-1].signature.hex(),
+        "gateway_key": world.gateway.public_key.hex(),
+        "broken_links": [],
+    }
+    key = bytes.fromhex(found["gateway_key"])
+    assert verify_hash(bytes.fromhex(found["hash"]), bytes.fromhex(found["signature"]), key)
+    assert await world.room.findings(TENANT) == []
+
+
+async def test_each_reference_begins_behind_the_one_before(world: World) -> None:
+    await world.cloud.take(*world.gateway.many(3), waveform(world.gateway))
+    await world.room.following.turn()
+    await world.cloud.take(*world.gateway.many(2))
+    assert await world.room.following.turn() == 0  # too early
+    world.pass_minutes(5)
+    await world.room.following.turn()
+    world.pass_minutes(5)
+    assert await world.room.following.turn() == 0  # nothing new
+    first, second = await world.ranges()
+    assert (sorted(first), second) == ([("numeric", 1, 3), ("waveform", 1, 1)], [("numeric", 4, 5)])
+    before, after = await world.references()
+    assert after[0]["hash_before"] == next(one["hash"] for one in before if one["lane"] == "numeric")
+
+
+async def test_batch_above_a_hole_is_referenced_when_the_hole_is_filled(world: World) -> None:
+    first, missing, last = world.gateway.many(3)
+    await world.cloud.take(first, last)
+    await world.room.following.turn()
+    await world.cloud.take(missing)
+    world.pass_minutes(5)
+    await world.room.following.turn()
+    assert await world.ranges() == [[("numeric", 1, 1)], [("numeric", 2, 3)]]
+    assert (await world.references())[1][0]["signature"] is None  # its batch came in an earlier group
+    assert await world.room.findings(TENANT) == []
+
+
+async def test_vehicle_is_followed_until_a_batch_that_was_made_after_the_end(world: World) -> None:
+    late = world.gateway.many(2)
+    world.pass_minutes(20)
+    await world.end()
+    await world.room.following.turn()
+    world.pass_minutes(30)
+    await world.cloud.take(*late)  # made before the end, and sent after it
+    await world.room.following.turn()
+    world.pass_minutes(30)
+    await world.cloud.take(world.gateway.send())
+    await world.room.following.turn()
+    for _ in range(5):  # the next encounters of the vehicle
+        world.pass_minutes(60)
+        await world.cloud.take(world.gateway.send())
+        await world.room.following.turn()
+    assert await world.ranges() == [[("numeric", 1, 2)], [("numeric", 3, 3)]]
+
+
+async def test_records_of_a_long_encounter_become_fewer(world: World) -> None:
+    hours = 20
+    for _ in range(2 * hours):
+        world.pass_minutes(30)
+        await world.cloud.take(world.gateway.send())
+        await world.room.following.turn()
+    assert 20 < len(await world.ranges()) < 32
+
+
+async def test_broken_link_is_named(world: World) -> None:
+    first, second = world.gateway.many(2)
+    forked = GatewayInVehicle()
+    forked.send(1.0)
+    await world.cloud.take(first, forked.send(2.0))
+    await world.room.following.turn()
+    ((found,),) = await world.references()
+    assert (found["last_sequence"], found["broken_links"]) == (2, [2])
+    assert second.batch.sequence == 2
+
+
+async def test_batch_that_was_removed_after_its_period_or_erased_is_no_finding(world: World) -> None:
+    await world.cloud.take(*world.gateway.many(3))
+    await world.room.following.turn()
+    await world.cloud.take(*world.gateway.many(3))
+    await world.set_days(batches=14)
+    world.pass_days(15)
+    await world.cloud.take(world.gateway.send())
+    await world.sweep("batches")
+    assert await world.room.findings(TENANT) == []
+
+
+async def test_check_names_the_record_whose_batch_the_cloud_lost(world: World) -> None:
+    await world.cloud.take(*world.gateway.many(3))
+    await world.room.following.turn()
+    await world.cloud.take(world.gateway.send())
+    (record,) = [one for one in await world.room.records(world.encounter) if one.position == 2]
+    for statement, reason in (
+        (
+            "UPDATE batches SET hash = previous_hash WHERE sequence = 3",
+            "the cloud holds another batch with this number",
+        ),
+        ("DELETE FROM batches WHERE sequence = 3", "the cloud does not hold it, and has not removed it"),
+        ("UPDATE lanes SET epoch = 'epoch-b'", "the cloud does not hold this lane"),
+    ):
+        await run(world.database, statement)
+        (finding,) = await world.room.findings(TENANT)
+        assert finding.record_id == record.record_id
+        assert finding.reason == f"batch gw_test epoch-a numeric 3: {reason}"
+
+
+@pytest.mark.contract("C-228")
+async def test_change_at_any_place_between_vehicle_and_record_is_named(world: World, tmp_path: Path) -> None:
+    waves = waveform(world.gateway)
+    await world.cloud.take(*world.gateway.many(3), waves)
+    await world.room.following.turn()
+    assert (await world.findings(), await world.room.findings(TENANT)) == ([], [])
+
+    (stored,) = [path for path in (tmp_path / "objects").rglob("*") if path.is_file()]
+    intact = stored.read_bytes()
+    sample = intact.index(waves.batch.payload) + len(waves.batch.payload) // 2
+    stored.write_bytes(intact[:sample] + bytes([intact[sample] ^ 1]) + intact[sample + 1 :])
+    assert {(lane, first, last) for lane, _, first, last in await world.findings()} == {("waveform", 1, 1)}
+    stored.write_bytes(intact)
+
+    await run(world.database, "UPDATE observations SET number = 12.0 WHERE sequence = 2")
+    assert [(lane, first, last) for lane, _, first, last in await world.findings()] == [("numeric", 2, 2)]
+    await run(world.database, "UPDATE observations SET number = 91.0 WHERE sequence = 2")
+    assert await world.findings() == []
+
+    async with world.database.transaction() as tx:
+        envelope = bytes((await tx.execute(text("SELECT envelope FROM batches WHERE sequence = 3"))).scalar())
+        changed = envelope[:-70] + bytes([envelope[-70] ^ 1]) + envelope[-69:]
+        await tx.execute(text("UPDATE batches SET envelope = :changed WHERE sequence = 3"), {"changed": changed})
+    assert {(lane, first, last) for lane, _, first, last in await world.findings(rows=False)} == {("numeric", 3, 3)}
