@@ -11,7 +11,7 @@ UNIT := -m "not pg and not broker and not browser and not demo"
 # Where Python is forbidden to keep what it has compiled, each program of the tests would compile all of Argus anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup setup-demo demo test every-test lint bench fuzz soak test-python313 test-bluez test-systemd test-cluster contract fmt docs-shots requirements
+.PHONY: setup setup-demo demo test every-test lint bench fuzz soak test-python313 test-bluez test-systemd test-cluster test-otlp contract fmt docs-shots requirements
 
 setup:
 	@.ci/setup test
@@ -66,6 +66,11 @@ test-systemd: setup
 test-cluster: setup
 	@.ci/setup cluster
 	ARGUS_CLUSTER=1 $(BIN)/python -m pytest -q -s tests/cluster
+
+# A tracing backend that others wrote gets our spans. It is installed once, in an environment of its own.
+test-otlp: setup
+	@.ci/setup otlp
+	ARGUS_OTLP=1 $(BIN)/python -m pytest -q -s tests/otlp
 
 # The stories of `make test` with their full counts, in groups. One group: make soak ONLY=attacks
 soak: setup

@@ -23,6 +23,7 @@ PATIENCE_S = 3600.0 if IS_FULL else 280.0
 APP_CREATED = ("post", "/v1/platform/apps")
 JOB_STARTED = ("post", "/v1/jobs")
 OPERATION_EXECUTED = ("post", "/graphql")
+TOKEN_ISSUED = ("post", "/v1/platform/apps/{client_id}/service-token")
 _EXPECTED = ["2xx", "3xx", "401", "403", "404", "409", "412", "422", "429"]
 # Refusals beside those that Schemathesis knows: too large a body, target or head.
 _REFUSED = ["400", "401", "403", "404", "405", "409", "413", "414", "415", "422", "429", "431"]
@@ -33,7 +34,7 @@ def configuration(document: dict[str, Any]) -> str:
 
     It permits the status 400 for values that match the schema where no schema can state which values are valid. Those
     are cursors, client ids, a webhook's address or secret, redirect URIs, the payload of a job, which depends on its
-    kind, and GraphQL documents.
+    kind, GraphQL documents, and the scopes of a service token, which the app must have.
     """
     lines = [
         # No text of ours may hold a NUL (PostgreSQL has none), which JSON Schema states only with a pattern.
@@ -51,6 +52,7 @@ def configuration(document: dict[str, Any]) -> str:
                 APP_CREATED,
                 JOB_STARTED,
                 OPERATION_EXECUTED,
+                TOKEN_ISSUED,
             )
             if names_url or not {"cursor", "client_id"}.isdisjoint(names):
                 lines += [
