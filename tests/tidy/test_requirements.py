@@ -54,7 +54,7 @@ def entries(name: str) -> list[str]:
     return [entry for entry in re.split(r"\n(?=\S)", text) if entry.strip()]
 
 
-@pytest.mark.parametrize("name", (*NAMES, "otlp"))
+@pytest.mark.parametrize("name", [*NAMES, "otlp"])
 def test_every_requirement_has_a_version_and_hashes_and_no_url(name: str) -> None:
     assert pins(name)
     for entry in entries(name):
