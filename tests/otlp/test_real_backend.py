@@ -37,7 +37,7 @@ def found_within(find: Callable[[], Any]) -> Any:
 
 
 def run_story(cloud: RunningCloud) -> list[dict[str, Any]]:
-    """Create an encounter, read it and ask for one that is absent; return the spans that the cloud has of it."""
+    """Create an encounter, read it and an absent one; return the spans that the cloud has of it."""
     traceparent = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
     with cloud.client("north") as client:
         mission = {"care_model": "prehospital_emergency", "vehicle_id": "AMB-42"}
@@ -78,14 +78,14 @@ def test_backend_has_the_spans_of_a_trace_as_the_cloud_has_them(cloud: RunningCl
 
 def test_spans_that_the_backend_refuses_are_counted(backend: Backend, tmp_path: Path) -> None:
     headers = tmp_path / "otlp-headers"
-    headers.write_text("Authorization: Bearer of nobody\n")
+    headers.write_text("Authorization: Bearer wrong-canary\n")
     headers.chmod(0o600)
     tracing = f'[tracing]\notlp_endpoint = "{backend.url}/v1/traces"\notlp_headers_file = "{headers}"\n'
     with cloud_running(tmp_path, more_settings=tracing) as running:
         with running.client("north") as client:
             assert client.get("/api/v1/devices").status_code == 200
         found_within(lambda: "spans.not_exported" in running.log_text())
-    assert "of nobody" not in running.log_text()
+    assert "wrong-canary" not in running.log_text()
 
 
 def moment(text: str) -> str:
