@@ -26,6 +26,7 @@ from cloud.vehicles.erasure.place import ErasingPlace
 from cloud.vehicles.erasure.reply_phase import erase_replies
 from cloud.vehicles.erasure.row_phases import erase_care, erase_minutes, erase_rows
 from cloud.vehicles.erasure.waveform_phase import erase_waveforms
+from cloud.vehicles.ingest import late_staged
 from cloud.vehicles.packing import BatchesPacked
 
 EVERY_S = 60.0
@@ -165,8 +166,12 @@ class Eraser:
         return step.progress
 
     async def _end(self, erasure: Erasure) -> Progress:
-        """Empty SQLite's log, which has the former content of changed pages, and finish. In later rounds its ordinary
-        checkpoints overwrite it."""
+        """Wait for staged batches that are not written, since they may be of the encounter, empty SQLite's log, which
+        has the former content of changed pages, and finish. In later rounds its ordinary checkpoints overwrite it."""
+        if erasure.finished_at_us is None and self._place.objects is not None:
+            now_us = self._place.clock.now_us()
+            if (name := await late_staged(self._place.objects, erasure.tenant_id, now_us)) is not None:
+                return Progress(None, waits_for=f"batches of {name} that are not written, see argus-cloud doctor")
         if erasure.finished_at_us is None and not await self._place.database.empty_log():
             return Progress(None, waits_for="the readers of SQLite's log")
         async with self._place.step(erasure) as step:

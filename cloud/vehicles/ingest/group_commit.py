@@ -127,7 +127,11 @@ class GroupCommit:
         except ObjectStoreUnavailable:
             raise
         except Exception as error:
-            return _given_up(error)
+            if not any(one.staged_at_us is not None for one in alone.opened):
+                return _given_up(error)
+            # It was acknowledged. In the chain, retention and erasure find it, and `custody reprocess` unpacks it.
+            log.exception("ingest.staged_batch_without_rows")
+            unfit = UnreadablePayload("an error in the cloud prevents that its rows are written")
         # A database may refuse the rows; the envelope is only bytes and numbers that were checked.
         kept = Group(
             opened=[replace(one, content=unfit) for one in alone.opened],

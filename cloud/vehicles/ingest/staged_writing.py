@@ -9,6 +9,7 @@ from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database
 from cloud.foundation.errors import DomainError
 from cloud.foundation.objects import ObjectStoreUnavailable
+from cloud.foundation.retention import DAY_US
 from cloud.vehicles.custody import LaneKey, LaneStore
 from cloud.vehicles.ingest.delivery_group import Group
 from cloud.vehicles.ingest.limits import IngestSettings
@@ -17,6 +18,7 @@ from cloud.vehicles.ingest.source import DueAck
 from cloud.vehicles.ingest.staged_elsewhere import StagedElsewhere
 from cloud.vehicles.ingest.staged_envelopes import BYTES_MAX, StagedEnvelope
 from cloud.vehicles.ingest.staged_reading import FoundObject, StagedReader
+from cloud.vehicles.ingest.staged_sweeping import LEFT_DAYS, staged_at_us
 from cloud.vehicles.ingest.staging import Stage
 
 log = structlog.get_logger()
@@ -43,7 +45,8 @@ Write = Callable[[Group], Awaitable[list[DueAck]]]
 class StagedWriter:
     """Writes the rows of staged batches by `write`, and removes the objects of the batches that are written.
 
-    A batch that cannot be written, because of an error in the cloud's code, is left in its object for a repaired cloud.
+    A batch that cannot be written, because of an error in the cloud's code, is stored without rows. If that is not
+    possible either, it is left in its object for a repaired cloud, for `LEFT_DAYS`.
     Its gateway also resends it, since the next acknowledgement lists it as missing.
 
     Numerics do not need the object store, so an outage does not delay them: only waveforms then stay staged."""
@@ -56,6 +59,7 @@ class StagedWriter:
         self._elsewhere = StagedElsewhere(database, clock, stage.period.process, self._write_others, ends=removes)
         self._elsewhere_runs = SharedRuns(self._elsewhere.settle)
         self._database = database
+        self._clock = clock
         self._settings = settings
         self._write = write
         self._reader = StagedReader(stage.objects, database)
@@ -80,6 +84,7 @@ class StagedWriter:
                 await self._stage.unwritten.due()
                 try:
                     await self.flush()
+                    await self.remove_left()
                 except DomainError as error:
                     log.warning("ingest.staged_not_written", code=error.code)
                     await asyncio.sleep(RETRY_S)
@@ -223,6 +228,17 @@ class StagedWriter:
                 return
             self._written.difference_update(names)
             self._read.difference_update(names)
+
+    async def remove_left(self) -> None:
+        """Remove the objects of which this process could not write all batches, when they are too old: no retention
+        period and no erasure applies to them. Raises `ObjectStoreUnavailable`."""
+        before_us = self._clock.now_us() - LEFT_DAYS * DAY_US
+        names = [name for name in sorted(self._read) if staged_at_us(name) < before_us] if self._removes else []
+        for name in names:
+            await self._stage.objects.remove(name)
+            self._read.discard(name)
+        if names:
+            log.error("ingest.staged_removed", objects=len(names))
 
     async def _store(self, batches: Sequence[StagedEnvelope]) -> dict[LaneKey, DueAck]:
         """Write batches; return the last acknowledgement of each lane. A lane of which none was stored has none."""

@@ -3,13 +3,11 @@
 from cloud.foundation.clock import Clock
 from cloud.foundation.errors import DomainError
 from cloud.foundation.findings import Finding, Level
-from cloud.foundation.ids import time_of_ulid
 from cloud.foundation.objects import ObjectStore
-from cloud.vehicles.ingest.staged_object import STAGED
+from cloud.foundation.retention import DAY_US
+from cloud.vehicles.ingest.staged_sweeping import LATE_US, LEFT_DAYS, staged_before
 
 PART = "staged batches"
-LATE_US = 1_200_000_000
-"""Age of a staged object from which on `doctor` warns: twice the longest time for which rows may wait."""
 
 
 async def staged_findings(objects: ObjectStore | None, clock: Clock) -> list[Finding]:
@@ -17,18 +15,16 @@ async def staged_findings(objects: ObjectStore | None, clock: Clock) -> list[Fin
     used, which has a finding of its own."""
     if objects is None:
         return []
-    before_us = clock.now_us() - LATE_US
-    staged = late = 0
+    now_us = clock.now_us()
     try:
-        async for page in objects.pages(STAGED):
-            staged += len(page)
-            late += sum((time_of_ulid(one.name.rpartition("/")[2]) or 0) < before_us for one in page)
+        late = len([one async for one in staged_before(objects, now_us - LATE_US)])
+        staged = len([one async for one in staged_before(objects, now_us + DAY_US)])
     except DomainError:
         return []
     if not late:
         return [Finding(PART, Level.OK, f"{staged} objects have batches whose rows are written within minutes.")]
     sentence = (
         f"{late} staged objects have batches whose rows should have been written. Start a process with the ingest "
-        "role; if they stay, keep them, and send the log to the vendor."
+        f"role; if they stay, keep a copy, and send the log to the vendor. They are removed after {LEFT_DAYS} days."
     )
     return [Finding(PART, Level.WARNING, sentence)]

@@ -1,23 +1,34 @@
 """Live batches are acknowledged from staged objects, and their rows are written later, before a reader needs them."""
 
 import base64
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from cloud.clinical.observations.store import Added, CarriedBatch, ObservationWriter
 from cloud.clinical.observations.tables import observations
 from cloud.clinical.waveforms import waveform_objects, waveform_runs
 from cloud.foundation.db import Database
 from cloud.foundation.findings import Level
 from cloud.foundation.objects import LocalObjects, ObjectDamaged, ObjectStoreUnavailable, StoredObject
+from cloud.foundation.retention import DAY_US
 from cloud.foundation.viewer import Viewer
 from cloud.vehicles.custody.tables import batches, lanes, quarantined_batches
 from cloud.vehicles.fleet.access import GatewayAccessDesk
 from cloud.vehicles.fleet.model import CLOCKS_US
 from cloud.vehicles.ingest import outage, staged_envelopes, staged_writing, staging
 from cloud.vehicles.ingest.settings import IngestSection
-from cloud.vehicles.ingest.staged_object import STAGED, StagedBatch, StagedObject, decode_staged, encode_staged
-from cloud.vehicles.ingest.staging_findings import LATE_US, staged_findings
+from cloud.vehicles.ingest.staged_object import (
+    STAGED,
+    StagedBatch,
+    StagedObject,
+    decode_staged,
+    encode_staged,
+    new_staged_name,
+)
+from cloud.vehicles.ingest.staged_sweeping import LATE_US, LEFT_DAYS, late_staged
+from cloud.vehicles.ingest.staging_findings import staged_findings
 from cloud.vehicles.verification.check import CustodyCheck
 from cloud.vehicles.verification.object_audit import ObjectAudit
 from protocols.uplink.channels import DeviceRef
@@ -374,6 +385,48 @@ async def test_high_load_is_written_at_once(
     await cloud.arrive(gateway.send(98.0, 99.0))
     await cloud.arrive(gateway.send(96.0))
     assert len(await numerics(cloud)) == 4
+
+
+async def test_staged_batch_that_the_cloud_cannot_unpack_is_stored_without_rows(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, store: BreakableObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await cloud.arrive(gateway.send(98.0))
+    write = ObservationWriter.write
+
+    async def fail(self: ObservationWriter, batches: Sequence[CarriedBatch]) -> list[Added]:
+        if batches:
+            raise RuntimeError("synthetic")
+        return await write(self, batches)
+
+    monkeypatch.setattr(ObservationWriter, "write", fail)
+    receiving = CloudUnderTest(cloud.database, objects=store, staged=True, removes=True)
+    await receiving.staged.settle_left()
+    assert [row.content for row in await cloud.rows(batches)] == ["rows", "unreadable"]
+    assert await staged_names(store) == []
+
+
+async def test_staged_object_that_cannot_be_written_is_removed_after_some_days(
+    cloud: CloudUnderTest, store: BreakableObjects
+) -> None:
+    name = new_staged_name(cloud.ids)
+    await store.put(name, b"damaged")
+    receiving = CloudUnderTest(cloud.database, objects=store, staged=True, removes=True)
+    await receiving.staged.settle_left()
+    await receiving.staged.remove_left()
+    assert await staged_names(store) == [name]
+    receiving.clock.at_us += LEFT_DAYS * DAY_US + 1_000
+    await receiving.staged.remove_left()
+    assert await staged_names(store) == []
+
+
+async def test_late_staged_object_of_a_tenant_is_found(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, store: BreakableObjects
+) -> None:
+    await cloud.arrive(gateway.send(98.0))
+    late_us = NOW_US + LATE_US + 1_000
+    assert await late_staged(store, TENANT, NOW_US) is None
+    assert await late_staged(store, "tnt_other", late_us) is None
+    assert [await late_staged(store, TENANT, late_us)] == await staged_names(store)
 
 
 async def test_doctor_warns_of_staged_batches_that_are_late(

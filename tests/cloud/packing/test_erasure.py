@@ -25,6 +25,8 @@ from cloud.foundation.retention import HoldScope
 from cloud.vehicles.custody import batches
 from cloud.vehicles.erasure.model import Phase
 from cloud.vehicles.erasure.place import OBJECT_AGE_US
+from cloud.vehicles.ingest.staged_object import new_staged_name
+from cloud.vehicles.ingest.staged_sweeping import LATE_US
 from cloud.vehicles.packing import packer as packing
 from protocols.device_time import DeviceTime, TimeKind
 from tests.builders.erasure_world import SECOND_US
@@ -206,6 +208,20 @@ async def test_erasure_states_when_the_object_of_a_killed_packer_is_removed(
     world.pass_us(READERS_US)
     await world.eraser.turn()
     assert (await world.erased()).phase is Phase.DONE
+
+
+@on_sqlite
+async def test_erasure_waits_for_staged_batches_that_are_not_written(world: PackedWorld, gateway: GatewayInVehicle):
+    begin_us = gateway.now_us
+    await world.take_compacted(gateway.send(1.0))
+    name = new_staged_name(world.cloud.ids)
+    await world.store.put(name, b"damaged")
+    world.pass_us(LATE_US + SECOND_US)
+    await world.assign(begin_us, begin_us + 10 * SECOND_US)
+    with pytest.raises(AssertionError, match=f"batches of {name} that are not written"):
+        await world.erase()
+    await world.store.remove(name)
+    assert (await world.work()).phase is Phase.DONE
 
 
 @on_sqlite
