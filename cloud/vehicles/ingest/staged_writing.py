@@ -230,8 +230,8 @@ class StagedWriter:
             self._read.difference_update(names)
 
     async def remove_left(self) -> None:
-        """Remove the objects of which this process could not write all batches, when they are too old: no retention
-        period and no erasure applies to them. Raises `ObjectStoreUnavailable`."""
+        """Remove the objects of which this process could not write all batches, after `LEFT_DAYS`: no retention period
+        and no erasure applies to them. Raises `ObjectStoreUnavailable`."""
         before_us = self._clock.now_us() - LEFT_DAYS * DAY_US
         names = [name for name in sorted(self._read) if staged_at_us(name) < before_us] if self._removes else []
         for name in names:
