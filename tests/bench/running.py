@@ -1,10 +1,10 @@
 """Measurements of the running product: latency up to the cloud, footprint of the gateway, and its writes to the disk.
 
-The whole demo runs with all its devices. Latency ends just before the cloud's commit. Of live values it begins at the
-device time of a numeric reading (the device's clock is this machine's, cut to hundredths of a second); it includes the
-second in which a batch takes values. Readings over Bluetooth are left out, since their dates are cut to the second. Of
-events it begins when the gateway notices what happened: agents connect over TCP and leave again. The footprint comes
-from /proc: the highest resident memory, and the processor time during the run.
+The whole demo runs with all its devices. Latency ends just before a value is durable in the cloud. Of live values it
+begins at the device time of a numeric reading (the device's clock is this machine's, cut to hundredths of a second); it
+includes the second in which a batch takes values. Readings over Bluetooth are left out, since their dates are cut to
+the second. Of events it begins when the gateway notices what happened: agents connect over TCP and leave again. The
+footprint comes from /proc: the highest resident memory, and the processor time during the run.
 
 The bytes written to the disk are counted in a second run, in which waveforms are unconfirmed: the bytes that the
 gateway's process tree caused to be written, over the bytes of the envelopes that it sent. The gateway writes SQLite's
@@ -13,15 +13,17 @@ ratio as ten minutes (measured: 4.0 and 3.9).
 """
 
 import asyncio
+import re
 import sqlite3
 import statistics
 import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from protocols.device_time import DeviceTime, TimeKind
 from protocols.uplink.envelope import decode_envelope
 from protocols.uplink.events import decode_event
 from tests.bench.frame import Figure, plain_figure
@@ -38,6 +40,8 @@ MEASURE_S = 30.0
 WRITE_S = 60.0
 DELIVERED_S = 3.0
 """Time after the run in which the last values reach the cloud."""
+_DATE = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+")
+"""The date of a device without a zone: that of this machine's clock."""
 
 
 def measure_demo() -> list[Figure]:
@@ -62,8 +66,9 @@ async def _measure() -> list[Figure]:
             cpu_percent = 100 * (processor_s(demo.pid("gateway")) - began_s) / MEASURE_S
             until_us = time.time_ns() // 1000
             await asyncio.sleep(DELIVERED_S)
-            cloud = demo.state_dir / "cloud.sqlite"
-            live_ms, events_ms = _live_ms(cloud, since_us, until_us), _events_ms(cloud, since_us, until_us)
+            # The export has the rows of staged batches written first.
+            live_ms = _live_ms(await demo.exported("--with-commit-time"), since_us, until_us)
+            events_ms = _events_ms(demo.state_dir / "cloud.sqlite", since_us, until_us)
         finally:
             await demo.stop()
     return [
@@ -115,26 +120,24 @@ def _latency(name: str, found_ms: Sequence[float]) -> Figure:
     return plain_figure(name, "ms (p50; spread: p50 and p99)", statistics.median(ordered), tail)
 
 
-def _live_ms(database: Path, since_us: int, until_us: int) -> list[float]:
+def _live_ms(exported: Sequence[dict[str, Any]], since_us: int, until_us: int) -> list[float]:
     """Return, for each numeric reading received in the run, the milliseconds from the reading's device time to just
-    before the cloud's commit.
+    before it is durable in the cloud: before the commit, or before its object is put.
 
     Readings with a date of whole seconds are left out.
     """
-    rows = _rows(
-        database,
-        "SELECT o.device_time, b.stored_at_us FROM observations o "
-        "JOIN batches b ON b.lane_id = o.lane_id AND b.sequence = o.sequence "
-        "WHERE o.number IS NOT NULL AND o.device_time IS NOT NULL AND o.received_at_us BETWEEN ? AND ?",
-        since_us,
-        until_us,
-    )
-    measured = [(DeviceTime(TimeKind.ABSOLUTE, bytes(octets)[1:]).local_us(), stored_us) for octets, stored_us in rows]
-    return [
-        (stored_us - local_us) / 1000
-        for local_us, stored_us in measured
-        if local_us is not None and local_us % 1_000_000
+    measured = [
+        (_us(one["device_time"]), _us(one["committed_at"]))
+        for one in exported
+        if isinstance(one["value"], int | float)
+        and since_us <= _us(one["received_at"]) <= until_us
+        and _DATE.fullmatch(one["device_time"] or "")
     ]
+    return [(stored_us - device_us) / 1000 for device_us, stored_us in measured if device_us % 1_000_000]
+
+
+def _us(date: str) -> int:
+    return round(datetime.fromisoformat(date).replace(tzinfo=UTC).timestamp() * 1_000_000)
 
 
 def _events_ms(database: Path, since_us: int, until_us: int) -> list[float]:
