@@ -4,7 +4,7 @@ Ingest acknowledges a live batch when it is durable in the object store, and wri
 reader that calls `settle` first finds the rows of all batches that were acknowledged before the call.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Protocol
 
 from cloud.foundation.clock import Clock
@@ -37,8 +37,12 @@ class Installation(Protocol):
     def supplies(self) -> Supplies: ...
 
 
-Settle = Callable[[], Awaitable[None]]
-"""A function that writes the rows of all batches that were acknowledged before the call. It raises the errors of an
-object store or a database that is not available."""
+class Settle(Protocol):
+    """A function that writes the rows of all batches that were acknowledged before the call. It raises the errors of an
+    object store or a database that is not available. A reader that needs no `waveforms` does without theirs, which
+    cannot be written while the object store is not available."""
+
+    async def __call__(self, *, waveforms: bool = True) -> None: ...
+
 
 SETTLE: Need[Callable[[Installation], Settle]] = Need("write the rows of acknowledged batches")

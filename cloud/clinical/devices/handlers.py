@@ -25,7 +25,7 @@ class DeviceHandlers:
         """Return a page of devices, with the address of the next page in the header `Link` (contract A-103)."""
         query, viewer = request.query, request.viewer
         assert isinstance(query, DeviceQuery)
-        await self._settle()
+        await self._settle(waveforms=False)
         filters = {"vehicle_id": query.vehicle_id}
         listing = Listing(cursors=self._parts.cursors, viewer=viewer, route=request.route.name, filters=filters)
         page = await listing.read_page(

@@ -56,7 +56,7 @@ class EncounterDataHandlers:
         """Return a page of observations or of summaries by interval, or all of them as a stream of NDJSON."""
         query, viewer, encounter_id = request.query, request.viewer, request.path["encounterId"]
         assert isinstance(query, ObservationQuery)
-        await self._settle()
+        await self._settle(waveforms=False)
         wanted = _wanted(query)
         if _is_stream(request, query):
             if query.interval_s is None:
@@ -92,7 +92,7 @@ class EncounterDataHandlers:
         """Return a page of the timeline."""
         query = request.query
         assert isinstance(query, TimelineQuery)
-        await self._settle()
+        await self._settle(waveforms=False)
         listing = self._listing(request, (int, int, str))
         after = listing.read_position(query.cursor)
         encounter_id = request.path["encounterId"]

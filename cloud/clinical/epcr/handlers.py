@@ -50,7 +50,7 @@ class EpcrHandlers:
         fhir = prefers(request.headers.getall("Accept", ()), FHIR_JSON, "application/json")
         if query.format is EncounterFormat.FHIR or (query.format is None and fhir):
             return await self._respond_with_bundle(request)
-        await self._settle()
+        await self._settle(waveforms=False)
         found = await self._epcr.summary(request.viewer, request.path["encounterId"])
         encounter = found.encounter
         response = Json(

@@ -191,7 +191,7 @@ def _running(process: Process) -> RunningIngest | None:
     )
 
 
-async def _nothing() -> None:
+async def _nothing(*, waveforms: bool = True) -> None:
     """Write nothing."""
 
 

@@ -75,11 +75,11 @@ class Ingest:
         if stage is not None:
             self._staged = StagedWriter(stage, database, clock, self._settings, self._commit.commit, removes=removes)
 
-    async def settle(self) -> None:
+    async def settle(self, *, waveforms: bool = True) -> None:
         """Write the rows of all batches that were acknowledged before the call. Raises the errors of an object store or
-        a database that is not available."""
+        a database that is not available. Without `waveforms`, those of this process may stay staged."""
         if self._staged is not None:
-            await self._staged.settle()
+            await self._staged.settle(waveforms=waveforms)
 
     async def run(self, source: BatchSource, sender: AckSender) -> None:
         """Receive, write and acknowledge until cancelled; then finish and acknowledge the current group."""

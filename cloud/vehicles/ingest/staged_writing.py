@@ -166,11 +166,16 @@ class StagedWriter:
             log.warning("ingest.staged_lanes_faulty", lanes=len(faulty))
             self._stage.correct(faulty, [acks[key] for key in faulty if key in acks])
 
-    async def settle(self) -> None:
+    async def settle(self, *, waveforms: bool = True) -> None:
         """Wait until the rows of all batches are written that were staged before the call, by any process. Callers that
-        wait at the same time share the work. Raises as `flush`, and within `WAIT_S_MAX`."""
+        wait at the same time share the work. Raises as `flush`, and within `WAIT_S_MAX`. Without `waveforms`, those of
+        this process may stay staged."""
         if not self._stage.unwritten.is_empty:
-            await self._flushes.join()
+            try:
+                await self._flushes.join()
+            except ObjectStoreUnavailable:  # numerics are written
+                if waveforms:
+                    raise
         await self._elsewhere_runs.join()
 
     async def settle_elsewhere(self) -> None:

@@ -280,6 +280,15 @@ async def test_outage_of_the_object_store_does_not_delay_staged_numerics(
     assert (await numerics(cloud))[-1] == (3, 99.0)
 
 
+async def test_reader_without_waveforms_is_served_during_an_outage(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, store: BreakableObjects
+) -> None:
+    await cloud.arrive(gateway.send(98.0), waves(gateway))
+    store.is_broken = True
+    await cloud.ingest.settle(waveforms=False)
+    assert await numerics(cloud) == [(1, 97.0), (2, 98.0)]
+
+
 async def test_staged_waveforms_are_written_after_an_outage(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, store: BreakableObjects, monkeypatch: pytest.MonkeyPatch
 ) -> None:
