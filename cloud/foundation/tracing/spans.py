@@ -9,8 +9,8 @@ Every span is stored, whatever the sampled flag of its caller. Sampling applies 
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -139,31 +139,46 @@ class Spans:
                 log.warning("spans.not_written", code=error.code, waiting=len(self._waiting), given_up=self.dropped)
 
 
-@contextmanager
-def traced(
-    spans: Spans | None,
-    clock: Clock,
-    tenant_id: str,
-    name: str,
-    kind: str,
-    *,
-    traceparent: str | None,
-    attributes: dict[str, Any],
-) -> Iterator[LocalRoot]:
+class traced:  # noqa: N801  read as a word in `with traced(…):`
     """Run a block as a span of `traceparent`, or of a new trace if that is None or invalid. Record it with the spans
     within it, unless `spans` is None. The block may add attributes; with `error.type`, or with an exception, the span
     has the status error."""
-    root = LocalRoot(begin_trace(traceparent), clock.now_us())
-    before = CURRENT.set(root)
-    try:
-        yield root
-    except BaseException as error:
-        attributes.setdefault("error.type", error.code if isinstance(error, DomainError) else type(error).__name__)
-        raise
-    finally:
-        CURRENT.reset(before)
-        if spans is not None:
-            spans.end(root, clock, tenant_id, name, kind, attributes, failed="error.type" in attributes)
+
+    # Not a generator, which would take as long as the rest for a short job.
+    __slots__ = ("_attributes", "_before", "_clock", "_kind", "_name", "_root", "_spans", "_tenant_id", "_traceparent")
+
+    def __init__(
+        self,
+        spans: Spans | None,
+        clock: Clock,
+        tenant_id: str,
+        name: str,
+        kind: str,
+        *,
+        traceparent: str | None,
+        attributes: dict[str, Any],
+    ) -> None:
+        self._spans = spans
+        self._clock = clock
+        self._tenant_id = tenant_id
+        self._name = name
+        self._kind = kind
+        self._traceparent = traceparent
+        self._attributes = attributes
+
+    def __enter__(self) -> LocalRoot:
+        root = self._root = LocalRoot(begin_trace(self._traceparent), self._clock.now_us())
+        self._before = CURRENT.set(root)
+        return root
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        CURRENT.reset(self._before)
+        given = self._attributes
+        if error is not None:
+            given.setdefault("error.type", error.code if isinstance(error, DomainError) else type(error).__name__)
+        if self._spans is not None:
+            failed = "error.type" in given
+            self._spans.end(self._root, self._clock, self._tenant_id, self._name, self._kind, given, failed=failed)
 
 
 def spans_of(process: Process) -> Spans:

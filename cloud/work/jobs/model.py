@@ -56,9 +56,10 @@ class NewJob:
     traceparent: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class JobRow:
-    """The part of a job that its tenant and its worker need."""
+    """The part of a job that its tenant and its worker need. No code changes a row. The class is not frozen, since a
+    worker makes one for each job, and the constructor of a frozen one takes twice as long."""
 
     id: str
     tenant_id: str
@@ -80,7 +81,7 @@ class JobRow:
         return self.status in OPEN
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Job(JobRow):
     """A job as its tenant sees it."""
 
@@ -109,7 +110,7 @@ class Job(JobRow):
         return JobResult(self.result_object, self.result_media_type or "", self.result_bytes or 0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class LeasedJob(JobRow):
     """A job that this worker alone may run until its lease ends. `lease_token` is the fencing token: a worker whose
     lease has ended writes nothing to the row. `attempts` counts the claims since `state` was stored last. A claim
