@@ -5,7 +5,6 @@ well-formed and wrong, such as an unknown algorithm or a signature that is no he
 report (contract matrix A-118). Members that we added to the contract's form may be absent.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from protocols.errors import RemoteProtocolError
@@ -16,6 +15,11 @@ RECORDS_MAX = 10_000
 TRANSCRIPT_BYTES_MAX = 8 * 2**20
 """Greatest size of a transcript as JSON text. The reader of the text enforces it."""
 _CLAUSE = "contract matrix A-118"
+_TEXTS = (
+    *("id", "operation", "actor_id", "actor_kind", "content_hash", "signed_at"),
+    *("signature", "signature_alg"),
+)
+_TEXTS_OR_NONE = ("parent_hash", "trace_id", "job_id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +53,7 @@ class ReceivedTranscript:
 
 def read_transcript(value: JsonValue) -> ReceivedTranscript:
     """Read a transcript in its JSON form. Raises `RemoteProtocolError` that names the member that is malformed."""
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         raise RemoteProtocolError("the transcript is not an object", clause=_CLAUSE)
     records = value.get("records")
     if not isinstance(records, list):
@@ -68,32 +72,35 @@ def read_transcript(value: JsonValue) -> ReceivedTranscript:
         merkle_root=_text(value, "merkle_root"),
         root_signature=_text(value, "root_signature"),
         root_algorithm=_text(value, "root_signature_alg"),
-        root_kid=_text_or_none(value, "root_signature_kid", optional=True),
+        root_kid=_text_or_none(value, "root_signature_kid"),
         version=_text(value, "version"),
     )
 
 
 def _record(value: JsonValue, index: int) -> ReceivedRecord:
     place = f"records[{index}]"
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         raise RemoteProtocolError(f"{place} is not an object", clause=_CLAUSE)
-    for name in ("operation", "actor_id", "actor_kind", "signed_at"):
-        _text(value, name, place)
-    for name in ("trace_id", "job_id"):
-        _text_or_none(value, name, place)
+    for name in _TEXTS:
+        if not isinstance(value.get(name), str):
+            raise _malformed(name, place, "is not text")
+    for name in _TEXTS_OR_NONE:
+        if value.get(name, False) is not None and not isinstance(value.get(name), str):
+            raise _malformed(name, place, "is neither text nor null")
+    kid = _text_or_none(value, "signature_kid", place)
     try:
         core = canonical_json(core_of(value))
     except RemoteProtocolError as error:
         raise RemoteProtocolError(f"{place}: {error.reason}", clause=error.clause) from None
     return ReceivedRecord(
-        id=_text(value, "id", place),
+        id=value["id"],
         core=core,
-        content_hash=_text(value, "content_hash", place),
-        parent_id=_text_or_none(value, "parent_id", place, optional=True),
-        parent_hash=_text_or_none(value, "parent_hash", place),
-        signature=_text(value, "signature", place),
-        algorithm=_text(value, "signature_alg", place),
-        kid=_text_or_none(value, "signature_kid", place, optional=True),
+        content_hash=value["content_hash"],
+        parent_id=_text_or_none(value, "parent_id", place),
+        parent_hash=value["parent_hash"],
+        signature=value["signature"],
+        algorithm=value["signature_alg"],
+        kid=kid,
     )
 
 
@@ -106,12 +113,9 @@ def _text(value: JsonObject, name: str, place: str = "") -> str:
     return text
 
 
-def _text_or_none(value: JsonObject, name: str, place: str = "", *, optional: bool = False) -> str | None:
-    if name not in value and not optional:
-        raise _malformed(name, place, "is absent")
-    if value.get(name) is None:
-        return None
-    return _text(value, name, place)
+def _text_or_none(value: JsonObject, name: str, place: str = "") -> str | None:
+    """Return an optional member: text, or None if it is null or absent."""
+    return None if value.get(name) is None else _text(value, name, place)
 
 
 def _check_unicode(text: str, name: str, place: str) -> None:

@@ -48,6 +48,10 @@ class Reason(StrEnum):
     """A record with this identifier came before."""
     CONTENT_HASH_MISMATCH = "content_hash_mismatch"
     """The content, or the cloud's own record of it, has another hash than the record states."""
+    NOT_IN_LEDGER = "record_not_in_ledger"
+    """The record is signed, and the cloud has no such record: its own was removed, or a key of it is in other hands."""
+    LEDGER_MISMATCH = "ledger_mismatch"
+    """The record is signed, and the cloud's own record with this identifier is another one."""
     TENANT_MISMATCH = "tenant_mismatch"
     EVIDENCE_MISMATCH = "evidence_mismatch"
     IDENTITY_MISMATCH = "identity_mismatch"
@@ -93,12 +97,14 @@ def verify(
     tenant_id: str | None = None,
     evidence_id: str | None = None,
     content_hashes: Mapping[str, str] | None = None,
+    ledger: Mapping[str, bytes] | None = None,
 ) -> Verdict:
     """Check `transcript` with `keys`.
 
     `tenant_id` and `evidence_id` are those that the verifier expects, None to accept those that the transcript states.
     `content_hashes` maps identifiers of records to the hash of the content after that operation, as the verifier knows
-    it, None if it knows no content.
+    it, None if it knows no content. `ledger` maps the identifiers of the records that the verifier has itself to their
+    leaves, None if it has none; a record with another fault is not compared with it.
     """
     check = _Check(
         transcript=transcript,
@@ -111,7 +117,7 @@ def verify(
         whole.append(BrokenLink(None, Reason.EVIDENCE_MISMATCH))
     if check.tenant_id != transcript.tenant_id:
         whole.append(BrokenLink(None, Reason.TENANT_MISMATCH))
-    records = [*check.records(content_hashes or {})]
+    records = check.records(content_hashes or {}, ledger)
     root = check.root()
     if not whole and check.nothing_fits(records, root):
         whole.append(BrokenLink(None, Reason.IDENTITY_MISMATCH))
@@ -149,7 +155,7 @@ class _Check:
     leaves: list[bytes] = field(default_factory=list)
     headers: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
-    def records(self, content_hashes: Mapping[str, str]) -> list[BrokenLink]:
+    def records(self, content_hashes: Mapping[str, str], ledger: Mapping[str, bytes] | None) -> list[BrokenLink]:
         """Check every record, in order. Fills `leaves`."""
         all_ids = {record.id for record in self.transcript.records}
         chain = _Chain(all_ids)
@@ -163,14 +169,17 @@ class _Check:
                 link = chain.add(record, hash_text(leaf), genuine=fault is None)
             stated = content_hashes.get(record.id, record.content_hash)
             content = Reason.CONTENT_HASH_MISMATCH if stated != record.content_hash else None
-            broken += [BrokenLink(record.id, reason, index) for reason in (link, fault, content) if reason is not None]
+            reasons = [reason for reason in (link, fault, content) if reason is not None]
+            if ledger is not None and not reasons and ledger.get(record.id) != leaf:
+                reasons.append(Reason.LEDGER_MISMATCH if record.id in ledger else Reason.NOT_IN_LEDGER)
+            broken += [BrokenLink(record.id, reason, index) for reason in reasons]
         return broken
 
     def _signature_fault(self, record: ReceivedRecord) -> Reason | None:
-        algorithm = _algorithm(record.algorithm)
+        algorithm = _ALGORITHMS.get(record.algorithm)
         if algorithm is None:
             return Reason.ALGORITHM_UNKNOWN
-        if record.algorithm != self.transcript.root_algorithm and _algorithm(self.transcript.root_algorithm):
+        if record.algorithm != self.transcript.root_algorithm and self.transcript.root_algorithm in _ALGORITHMS:
             return Reason.ALGORITHM_MISMATCH
         signature = _signature(record.signature, algorithm)
         if signature is None:
@@ -205,7 +214,7 @@ class _Check:
 
     def _root_signature_fault(self, computed: bytes) -> Reason | None:
         transcript = self.transcript
-        algorithm = _algorithm(transcript.root_algorithm)
+        algorithm = _ALGORITHMS.get(transcript.root_algorithm)
         if algorithm is None:
             return Reason.ROOT_ALGORITHM_UNKNOWN
         signature = _signature(transcript.root_signature, algorithm)
@@ -285,8 +294,7 @@ class _Chain:
         return None if fits else Reason.PARENT_HASH_MISMATCH
 
 
-def _algorithm(name: str) -> Algorithm | None:
-    return next((algorithm for algorithm in Algorithm if algorithm == name), None)
+_ALGORITHMS = {algorithm.value: algorithm for algorithm in Algorithm}
 
 
 def _signature(text: str, algorithm: Algorithm) -> bytes | None:

@@ -24,6 +24,8 @@ MEANINGS = {
     Reason.PARENT_HASH_MISMATCH: "The record states another hash for the record before it than that record has.",
     Reason.DUPLICATE: "The record is in the transcript more than once.",
     Reason.CONTENT_HASH_MISMATCH: "The content that was given is not the content that the record was made for.",
+    Reason.NOT_IN_LEDGER: "The cloud has no such record.",
+    Reason.LEDGER_MISMATCH: "The cloud has another record with this identifier.",
     Reason.TENANT_MISMATCH: "The transcript names another tenant than expected.",
     Reason.EVIDENCE_MISMATCH: "The transcript names other evidence than expected.",
     Reason.IDENTITY_MISMATCH: "No signature fits the tenant and evidence that the transcript names.",

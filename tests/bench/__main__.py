@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from protocols.provenance.signatures import Algorithm
 from tests.bench import (
     ble,
     buffer,
@@ -30,6 +31,7 @@ from tests.bench import (
     numerics,
     operations,
     packed_numerics,
+    provenance,
     running,
     scale,
     token,
@@ -211,6 +213,21 @@ RATIOS = (
                 partial(token.measure_verify_cached, postgresql=postgresql),
             ),
         )
+    ),
+    Bench(
+        name="provenance.append",
+        unit="records/s",
+        reference_is="canonical JSON, leaf, both signatures and a durable insert",
+        prepare=provenance.measure_append,
+    ),
+    *(
+        Bench(
+            name=f"provenance.verify{suffix}",
+            unit="records/s",
+            reference_is="canonical JSON, leaf and signature of each record",
+            prepare=partial(provenance.measure_verify, algorithm),
+        )
+        for suffix, algorithm in (("", Algorithm.ML_DSA_65), (".hmac", Algorithm.HMAC_SHA256))
     ),
     *(
         Bench(
