@@ -45,6 +45,7 @@ PACKAGES = (
     "cloud.work.enrichment",
     "cloud.work.imports",
     "cloud.work.provenance_keys",
+    "cloud.work.provenance",
     "cloud.partners.webhooks",
     "cloud.partners.tracing",
     "cloud.partners.graphql",

@@ -25,6 +25,7 @@ from cloud.foundation.ids import UlidIds
 from cloud.settings import read_settings
 from cloud.slices import SLICES
 from cloud.surface import rows_of
+from tests.builders.contract_bodies import body_of
 from tests.harness.eventually import until
 from tests.harness.plain_http import PLAIN
 from tests.harness.running_cloud import RunningCloud
@@ -94,9 +95,8 @@ def ask(cloud: RunningCloud, row: Route, app: str, objects: dict[str, str]) -> h
     """Send the request of a route as this app, with the route's documented example as the body."""
     target = re.sub(r"\{(\w+)\}", lambda found: objects[key_of(row, found[1])], row.path)
     host = "api" if Host.API in row.hosts else row.hosts[0].value
-    body = row.request_example if row.body is not None else None
     with cloud.client(app, host) as client:
-        return client.request(row.method, target, json=body, params=required_query(row))
+        return client.request(row.method, target, json=body_of(row), params=required_query(row))
 
 
 def required_query(row: Route) -> dict[str, str]:

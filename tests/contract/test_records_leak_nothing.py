@@ -16,6 +16,7 @@ import pytest
 
 from cloud.clinical.epcr import change_columns
 from cloud.foundation.http import Access, Host, Route
+from tests.builders.contract_bodies import body_of
 from tests.builders.record_canaries import IDENTITY, identity_found, records_with_identity
 from tests.contract.test_isolation import MAKERS, PART_MAKERS, key_of, parameters, rows
 from tests.harness.eventually import until
@@ -55,8 +56,7 @@ def objects(cloud: RunningCloud, rows: tuple[Route, ...]) -> dict[str, str]:
 def requests_of(row: Route, objects: dict[str, str]) -> Iterator[dict[str, Any]]:
     """Yield a request of a route with each value of the parameters that choose a form of the response."""
     target = re.sub(r"\{(\w+)\*?\}", lambda found: objects.get(key_of(row, found[1]), "x"), row.path)
-    body = row.request_example if row.body is not None else None
-    plain = {"method": row.method, "url": target, "json": body}
+    plain = {"method": row.method, "url": target, "json": body_of(row)}
     yield plain
     if row.method != "GET":
         return

@@ -52,6 +52,9 @@ FIRST_SURFACE = {
     ("DELETE", "/v1/jobs/{id}"),
     ("GET", "/v1/jobs/{id}/result"),
     ("GET", "/v1/observability/traces/{trace_id}"),
+    ("GET", "/v1/evidence/{evidence_id}/provenance"),
+    ("POST", "/v1/evidence/{evidence_id}/provenance/verify"),
+    ("GET", "/.well-known/provenance-keys/{algorithm}"),
 }
 """The least that must be there."""
 
@@ -94,6 +97,8 @@ def replaced(cloud: RunningCloud) -> dict[str, str]:
         encounter = client.post(
             "/api/v1/epcr/encounters", json={"care_model": "prehospital_emergency", "vehicle_id": "AMB-42"}
         )
+        summary = client.get(f"/api/v1/epcr/encounters/{encounter.json()['id']}").json()
+        transcript = client.get(f"/v1/evidence/{summary['evidence_id']}/provenance")
     with cloud.client("north", "auth") as client:
         webhook = client.post(
             "/v1/webhooks",
@@ -104,6 +109,7 @@ def replaced(cloud: RunningCloud) -> dict[str, str]:
         client.post(f"/v1/webhooks/{webhook_id}/test").raise_for_status()  # so that there is a delivery to show
     assert device.is_success, device.text
     assert encounter.is_success, encounter.text
+    assert transcript.is_success, transcript.text
     token = cloud.token("north")
     return {
         "app_123": app.client_id,
@@ -116,6 +122,8 @@ def replaced(cloud: RunningCloud) -> dict[str, str]:
         "wh_123": webhook_id,
         "dev_1": device.json()["id"],
         "enc_123": encounter.json()["id"],
+        "ev_abc123": summary["evidence_id"],
+        '{ "...": "<full transcript object from GET /provenance>" }': transcript.text,
         "<approved GraphQL document>": approved_document(cloud, app),
         "status=running": "status=succeeded",  # a job that runs ends too soon
         # Schemathesis sends this key too, since it is the example of the header.
@@ -197,9 +205,11 @@ def _compared(sample: Sample, answer: httpx.Response) -> list[str]:
         return (
             [] if answer.text.startswith("openapi: 3.1.0\ninfo:\n  title: Argus External API\n") else ["another head"]
         )
-    if kind not in ("application/json", "application/fhir+json", "application/linkset+json"):
+    if kind not in ("application/json", "application/fhir+json", "application/linkset+json", "application/ld+json"):
         return [f"has the media type {kind}"]
     document = answer.json()
+    if kind == "application/ld+json":  # the sample shows the transcript, which is inside ours (contract matrix A-111)
+        document = document["@graph"][0]["argus:transcript"]["@value"]
     shown = sample.answer
     if "linkset" in shown:
         document["linkset"] = document["linkset"][: len(shown["linkset"])]  # ours has one more, with the endpoints

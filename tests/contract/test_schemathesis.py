@@ -24,6 +24,7 @@ APP_CREATED = ("post", "/v1/platform/apps")
 JOB_STARTED = ("post", "/v1/jobs")
 OPERATION_EXECUTED = ("post", "/graphql")
 TOKEN_ISSUED = ("post", "/v1/platform/apps/{client_id}/service-token")
+TRANSCRIPT_VERIFIED = ("post", "/v1/evidence/{evidence_id}/provenance/verify")
 _EXPECTED = ["2xx", "3xx", "401", "403", "404", "409", "412", "422", "429"]
 # Refusals beside those that Schemathesis knows: too large a body, target or head.
 _REFUSED = ["400", "401", "403", "404", "405", "409", "413", "414", "415", "422", "429", "431"]
@@ -34,7 +35,8 @@ def configuration(document: dict[str, Any]) -> str:
 
     It permits the status 400 for values that match the schema where no schema can state which values are valid. Those
     are cursors, client ids, a webhook's address or secret, redirect URIs, the payload of a job, which depends on its
-    kind, GraphQL documents, and the scopes of a service token, which the app must have.
+    kind, GraphQL documents, the scopes of a service token, which the app must have, and transcripts of evidence in
+    either of their forms.
     """
     lines = [
         # No text of ours may hold a NUL (PostgreSQL has none), which JSON Schema states only with a pattern.
@@ -53,6 +55,7 @@ def configuration(document: dict[str, Any]) -> str:
                 JOB_STARTED,
                 OPERATION_EXECUTED,
                 TOKEN_ISSUED,
+                TRANSCRIPT_VERIFIED,
             )
             if names_url or not {"cursor", "client_id"}.isdisjoint(names):
                 lines += [

@@ -50,15 +50,16 @@ _decoder = json.JSONDecoder(
 )
 
 
-def read_json(raw: bytes) -> dict[str, Any]:
-    """Parse a body as one JSON object. Raises `BodyMalformed`, which quotes nothing of the body."""
+def read_json(raw: bytes, values_max: int = VALUES_MAX) -> dict[str, Any]:
+    """Parse a body as one JSON object. A caller with a greater `values_max` parses in a thread. Raises `BodyMalformed`,
+    which quotes nothing of the body."""
     try:
         text = raw.decode()
     except UnicodeDecodeError:
         raise BodyMalformed("(It is not UTF-8.)") from None
     # Strings may contain commas and brackets. If the count with strings is too high, count again without them.
-    if _values(raw) > VALUES_MAX and _values(_outside_strings(raw)) > VALUES_MAX:
-        raise BodyMalformed(f"(It has more than {VALUES_MAX} values.)")
+    if _values(raw) > values_max and _values(_outside_strings(raw)) > values_max:
+        raise BodyMalformed(f"(It has more than {values_max} values.)")
     try:
         document = _decoder.decode(text)
     except (json.JSONDecodeError, RecursionError):

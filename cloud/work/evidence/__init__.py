@@ -7,7 +7,10 @@ from cloud.foundation.slice import IdKind, Slice, lazy_exports
 # mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.work.evidence.encounters import encounter_evidence
+    from cloud.work.evidence.errors import EvidenceUnknown
     from cloud.work.evidence.job_files import job_evidence_of
+    from cloud.work.evidence.model import StoredRecord
+    from cloud.work.evidence.store import EvidenceStore
 else:
     __getattr__ = lazy_exports(__name__)
 

@@ -23,7 +23,8 @@ PUBLIC = frozenset((
     "database_unavailable", "delivery_unfinished", "delivery_unknown", "description_malformed",
     "device_class_mismatch", "device_class_unknown", "device_not_active", "device_text_malformed", "device_unknown",
     "encounter_finished", "encounter_not_linkable", "encounter_taken", "encounter_unknown", "end_time_misplaced",
-    "event_not_approved", "expectation_failed", "fhir_bundle_invalid", "gone", "grace_too_long",
+    "event_not_approved", "evidence_record_unknown", "evidence_unknown", "expectation_failed",
+    "fhir_bundle_invalid", "gone", "grace_too_long",
     "headers_too_large", "idempotency_key_in_flight", "idempotency_key_reused", "identifier_malformed",
     "insufficient_scope", "internal_error", "invalid_body", "invalid_client", "invalid_cursor", "invalid_events",
     "invalid_governance", "invalid_grant", "invalid_grant_types", "invalid_header", "invalid_idempotency_key",
@@ -45,7 +46,7 @@ PUBLIC = frozenset((
     "transaction_too_slow", "unauthorized_client", "unavailable", "unit_code_malformed", "unit_code_mismatch",
     "unsupported_grant_type", "unsupported_media_type", "unsupported_response_type",
     "upload_empty", "upload_unknown", "uploads_busy", "uploads_unavailable", "uri_too_long",
-    "url_malformed", "value_not_finite", "value_refused", "vehicle_unknown", "webhook_disabled",
+    "url_malformed", "value_not_finite", "value_refused", "vehicle_unknown", "verification_busy", "webhook_disabled",
     "webhook_host_not_allowed", "webhook_secret_malformed", "webhook_unknown", "whole_tenant_required",
     "wrong_environment",
     # GraphQL: `extensions.code` is the code in capitals.

@@ -1,0 +1,127 @@
+"""Read and verify transcripts of evidence.
+
+A root is signed when a transcript is read (contract matrix A-112), and the signature is kept, since one of ML-DSA-65
+takes 0.7 ms and is different each time. Verifications run in a thread one after the other, with a bounded queue:
+a transcript at the limit of size takes a second, and a flood of them would take the processor from all other requests.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from cloud.access.audit import Audit
+from cloud.foundation.db import Transaction
+from cloud.foundation.http import QueryMalformed
+from cloud.foundation.process import Process
+from cloud.foundation.viewer import Actor, Viewer
+from cloud.work.evidence import EvidenceStore, EvidenceUnknown
+from cloud.work.provenance.errors import EvidenceRecordUnknown, VerificationBusy
+from cloud.work.provenance.transcripts import Ledger, check, consistency, inclusion, read_body
+from cloud.work.provenance_keys import RecordSigner
+from protocols.bounded_map import BoundedMap
+from protocols.provenance import merkle
+from protocols.provenance.signatures import Algorithm, Signer
+from protocols.provenance.transcript import Signature, sign_root, write_transcript
+
+ROOTS_KEPT = 1_000
+"""Signatures of roots that a process keeps: 4 MB with ML-DSA-65."""
+QUEUED_MAX = 16
+RETRY_S = 5
+
+T = TypeVar("T")
+
+
+class Provenance:
+    """The use cases of transcripts."""
+
+    def __init__(self, process: Process) -> None:
+        self._database = process.database
+        self._signer = process.shared(RecordSigner.of)
+        self._store = EvidenceStore()
+        self._audit = Audit(process.clock)
+        self._roots: BoundedMap[tuple[str, str, bytes, Algorithm, str], Signature] = BoundedMap(ROOTS_KEPT)
+        self._turn = asyncio.Lock()
+        self._queued = 0
+
+    @classmethod
+    def of(cls, process: Process) -> "Provenance":
+        return cls(process)
+
+    async def transcript(
+        self,
+        viewer: Viewer,
+        evidence_id: str,
+        algorithm: Algorithm,
+        *,
+        proof_of: str | None = None,
+        consistent_with: int | None = None,
+    ) -> dict[str, Any]:
+        """Return the transcript of evidence with the signatures of `algorithm`, and the requested proofs beside it.
+        Raises `EvidenceUnknown`, also below the evidence's secrecy level; `EvidenceRecordUnknown`; `QueryMalformed`
+        if the evidence has fewer records than `consistent_with`."""
+        async with self._database.read() as tx:
+            ledger = await self._ledger(tx, viewer, evidence_id)
+            signers = await self._signer.of_tenant(tx, viewer.tenant_id)
+        signer = next(one for one in signers if one.algorithm is algorithm)
+        leaves = ledger.leaves()
+        root = merkle.root(leaves)
+        document = write_transcript(
+            [record.signed(algorithm) for record in ledger.records],
+            tenant_id=viewer.tenant_id,
+            evidence_id=evidence_id,
+            root=root,
+            root_signature=self._root_signature(viewer.tenant_id, evidence_id, root, len(leaves), signer),
+        )
+        if proof_of is not None:
+            proof = inclusion(ledger, leaves, proof_of)
+            if proof is None:
+                raise EvidenceRecordUnknown
+            document["inclusion_proof"] = proof
+        if consistent_with is not None:
+            if consistent_with > len(leaves):
+                raise QueryMalformed(f"(consistent_with: the evidence has {len(leaves)} records.)")
+            document["consistency_proof"] = consistency(leaves, consistent_with)
+        return document
+
+    async def verify(self, actor: Actor, evidence_id: str, raw: bytes) -> dict[str, Any]:
+        """Verify the transcript in a request's body, and write an audit entry (contract C-240). Raises `BodyMalformed`,
+        `EvidenceUnknown`, `VerificationBusy`."""
+        sent = await self._in_turn(lambda: read_body(raw))
+        async with self._database.read() as tx:
+            ledger = await self._ledger(tx, actor, evidence_id)
+        keys = await self._signer.verify_keys(actor.tenant_id)
+        names = {"tenant_id": actor.tenant_id, "evidence_id": evidence_id}
+        result = await self._in_turn(lambda: check(sent, ledger, keys, **names))
+        metadata = {
+            "record_count": result["checked_records"],
+            "format": sent.format,
+            "algorithm": sent.transcript.root_algorithm[:32],
+            "valid": result["valid"],
+        }
+        async with self._database.transaction() as tx:
+            await self._audit.record(tx, actor, "evidence.verify", evidence_id, metadata=metadata)
+        return result
+
+    async def _ledger(self, tx: Transaction, viewer: Viewer, evidence_id: str) -> Ledger:
+        if await self._store.find(tx, viewer, evidence_id) is None:
+            raise EvidenceUnknown
+        found = await self._store.transcript_of(tx, viewer.tenant_id, evidence_id)
+        if found is None or not found.records:
+            raise EvidenceUnknown
+        return Ledger(found.records)
+
+    def _root_signature(self, tenant_id: str, evidence_id: str, root: bytes, count: int, signer: Signer) -> Signature:
+        key = (tenant_id, evidence_id, root, signer.algorithm, signer.kid)
+        return self._roots.use(
+            key, lambda: sign_root(root, signer, tenant_id=tenant_id, evidence_id=evidence_id, record_count=count)
+        )
+
+    async def _in_turn(self, work: Callable[[], T]) -> T:
+        if self._queued >= QUEUED_MAX:
+            raise VerificationBusy(headers={"Retry-After": str(RETRY_S)})
+        self._queued += 1
+        try:
+            async with self._turn:
+                return await asyncio.to_thread(work)
+        finally:
+            self._queued -= 1
