@@ -21,6 +21,7 @@ from tests.bench import (
     buffer,
     decode,
     encounters,
+    evidence,
     exports,
     fhir,
     http,
@@ -130,6 +131,12 @@ RATIOS = (
         unit="batches/s",
         reference_is="raw COPY of the same rows",
         prepare=partial(ingest_fleet.measure_postgresql, processes=2),
+    ),
+    Bench(
+        name="evidence.ingest",
+        unit="observations/s",
+        reference_is="the same encounter without evidence",
+        prepare=evidence.measure_ingest,
     ),
     Bench(
         name="http.observation_post",

@@ -57,6 +57,14 @@ class EncounterRecorder:
         elif record.position <= 2 or (operation is Operation.UPDATE and encounter.status.is_final):
             await self._store.follow(tx, evidence.tenant_id, evidence.id, encounter.id, self._clock.now_us())
 
+    async def begin_existing(self, tx: Transaction, encounter: Encounter) -> None:
+        """Begin the evidence of an encounter that was created by a release without evidence, if it has none."""
+        evidence = evidence_of(encounter, self._clock.now_us())
+        if await self._recorder.last_content(tx, evidence) is None:
+            await self._recorder.append(tx, evidence, _creation_of(encounter))
+            if not encounter.status.is_final:
+                await self._store.follow(tx, evidence.tenant_id, evidence.id, encounter.id, self._clock.now_us())
+
 
 def evidence_of(encounter: Encounter, now_us: int) -> Evidence:
     """Return the evidence of an encounter, as it is added if it is new."""

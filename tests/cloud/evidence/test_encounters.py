@@ -22,6 +22,7 @@ from cloud.foundation.db import Database
 from cloud.foundation.viewer import SecrecyLevel
 from cloud.vehicles.erasure.model import ErasureReason
 from cloud.vehicles.erasure.service import Erasures
+from cloud.work.evidence.existing import existing_step
 from protocols.epcr.encounter import EncounterStatus
 from tests.builders.erasure_world import SEALS
 from tests.builders.evidence import EvidenceRoom
@@ -146,3 +147,17 @@ async def test_evidence_of_an_encounter_of_an_earlier_release_begins_with_its_cr
     first = (await world.room.records(encounter))[0].core_members
     assert (first["actor_id"], first["actor_kind"]) == ("argus-cloud", "system")
     assert evidence_id_of_encounter(encounter) == (await world.room.records(encounter))[0].evidence_id
+
+
+async def test_upgrade_begins_the_evidence_of_stored_encounters_once(world: World) -> None:
+    old = Epcr(world.database, world.cloud.clock, world.cloud.ids)
+    stored = [await old.begin(OPERATOR, organization_id=ORGANIZATION, vehicle_id=VEHICLE) for _ in range(3)]
+    known = await world.begin()
+    step, position, ended = existing_step(world.room.of_encounters), "", False
+    while not ended:
+        async with world.database.transaction() as tx:
+            chunk = await step.work(tx, position, 2)
+        position, ended = chunk.position, chunk.ended
+    for encounter in (*stored, known):
+        assert await world.operations(encounter) == ["evidence.create"]
+    assert await world.room.following.turn() == 4
