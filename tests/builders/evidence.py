@@ -89,12 +89,12 @@ def piece(
     organization: str | None = "org_test",
     level: SecrecyLevel = SecrecyLevel.STANDARD,
 ) -> Evidence:
-    """Return a piece of evidence of a document."""
+    """Return a piece of evidence of an import."""
     return Evidence(
         tenant_id=tenant,
         id=id,
-        kind=EvidenceKind.DOCUMENT,
-        subject_id="doc_1",
+        kind=EvidenceKind.IMPORT,
+        subject_id="job_1",
         organization_id=organization,
         secrecy_level=level,
         created_at_us=1,

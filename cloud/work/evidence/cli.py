@@ -83,7 +83,7 @@ def check_evidence(context: typer.Context, tenant: TenantOption, as_json: AsJson
     if as_json:
         print_json({**counts, "findings": findings})
     else:
-        typer.echo(f"{counts['evidence']} pieces of evidence with {counts['records']} records were checked.")
+        typer.echo(f"Evidence checked: {counts['evidence']}. Records: {counts['records']}.")
         print_table("Findings", findings)
     if findings:
         raise typer.Exit(1)

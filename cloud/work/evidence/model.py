@@ -22,8 +22,6 @@ class EvidenceKind(StrEnum):
     """The file of an `export.bulk` job."""
     IMPORT = "import"
     """The file of an `import.bulk` job."""
-    DOCUMENT = "document"
-    """A file of another system, whose hash the operator has entered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,6 +71,7 @@ async def test_serve_command_limited_to_the_worker_starts_no_http_host(config: P
             "results",
             "packed numerics",
             "quality indicators",
+            "evidence of vehicles",
             "span requests",
             "spans",
         }
