@@ -20,6 +20,8 @@ ARREST = {
 }
 """A witnessed arrest with a shockable rhythm, and circulation at arrival in the hospital."""
 
+_UNREAD = "patient.city"
+"""An element that no indicator reads."""
 _VALUES: Mapping[str, tuple[str, ...]] = {
     "arrest.present": ("3001001", "3001003", "3001005"),
     "arrest.resuscitation": ("3003005", "3003001", "3003007"),
@@ -39,7 +41,7 @@ _VALUES: Mapping[str, tuple[str, ...]] = {
     "vitals.systolic": ("120",),
     "vitals.pain": ("3",),
     "medications.drug": ("4850", "435", "1191"),
-    "patient.city": ("Gdynia",),  # no indicator reads it
+    _UNREAD: ("Gdynia",),
 }
 
 
@@ -77,7 +79,7 @@ def random_change(random: Random, encounter_id: str, number: int, earlier: list[
             replaces=(old.id,),
             gateway_time_us=time_us,
         )
-    key = random.choice(sorted(_VALUES))
+    key = _UNREAD if random.random() < 0.2 else random.choice(sorted(_VALUES))
     repeated = key.partition(".")[0] in ("vitals", "medications")
     return change(
         key,
