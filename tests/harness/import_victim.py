@@ -35,7 +35,7 @@ from tests.harness.waveform_victim import SteppedDatabase, Steps, file_steps
 from tests.harness.webhook_victim import LaterClock
 
 SENDER = Actor("tnt_north", "org_north", subject="operator")
-STEP_MAX = 150_000
+STEP_MAX = 3_000
 """Step up to which a child of a large import is killed: a fifth of an import of 100,000 devices."""
 PIECE_BYTES = 1 << 20
 

@@ -49,11 +49,12 @@ class Audit:
         for tenant in await TenancyStore().list_tenants(tx):
             await self.record(tx, Actor.operator(tenant.id), action, object)
 
-    async def record_many(self, tx: Transaction, entries: Sequence[tuple[Actor, str, str]]) -> None:
-        """Add one entry for each (actor, action, object), when one transaction contains the changes
-        of several callers."""
+    async def record_many(
+        self, tx: Transaction, entries: Sequence[tuple[Actor, str, str, Mapping[str, Any] | None]]
+    ) -> None:
+        """Add one entry for each (actor, action, object, metadata), when one transaction contains many changes."""
         if entries:
-            rows = [self._row(actor, action, object, Outcome.DONE) for actor, action, object in entries]
+            rows = [self._row(actor, action, object, Outcome.DONE, more) for actor, action, object, more in entries]
             await tx.driver.append(audit_entries, _FIELDS, rows)
 
     def _row(

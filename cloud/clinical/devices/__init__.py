@@ -7,6 +7,7 @@ from cloud.foundation.slice import IdKind, Scope, Slice, lazy_exports
 # mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.clinical.devices.attachment import LAST_SEEN_GRAIN_US, DeviceKey, KnownDevice, Sighting, device_key
+    from cloud.clinical.devices.bulk_enrolment import BulkEnrolment
     from cloud.clinical.devices.described_times import (
         DescribedTimes,
         ValidDescription,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     )
     from cloud.clinical.devices.model import Device, DeviceClass, DeviceStatus
     from cloud.clinical.devices.schemas import DeviceEnrolment
-    from cloud.clinical.devices.service import Enrolment
+    from cloud.clinical.devices.service import DeviceFields, Enrolment
     from cloud.clinical.devices.settings import SilenceSection
     from cloud.clinical.devices.silence import DeviceSilence
     from cloud.clinical.devices.store import SHOWN, Devices

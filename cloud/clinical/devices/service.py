@@ -28,12 +28,14 @@ from cloud.clinical.devices.store import Devices
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import ConstraintViolated, Database, Transaction
 from cloud.foundation.errors import Mistake
-from cloud.foundation.events import SECRECY, Outbox
+from cloud.foundation.events import SECRECY, NewEvent, Outbox
 from cloud.foundation.ids import Ids
 from cloud.foundation.readable import hidden_character
 from cloud.foundation.suggestions import closest, mention
 from cloud.foundation.viewer import Actor, SecrecyLevel, Viewer
 
+ENROL = "device.enrol"
+"""The action of an enrolment in the audit trail."""
 TEXT_LENGTH_MAX = 128
 # A vehicle may report the device while it is enrolled; the second transaction then reads the rows again.
 TRIES = 3
@@ -74,7 +76,7 @@ class Enrolment:
         """Enrol a device. The same serial number in the same organisation is the same device, enrolled again (contract
         A-104). Raises `OrganizationUnknown`, `DeviceVehicleUnknown`, `DeviceClassUnknown`, `SystemIdTaken`,
         `DeviceTextMalformed`."""
-        wanted = self._wanted(actor, **fields)
+        wanted = wanted_device(self._clock, self._ids, actor, **fields)
         if await self._tenancy.find_organization(tx, actor, wanted.organization_id) is None:
             raise OrganizationUnknown
         if wanted.vehicle_id is not None:
@@ -82,38 +84,9 @@ class Enrolment:
             if vehicle is None or vehicle.organization_id != wanted.organization_id:
                 raise DeviceVehicleUnknown(mistakes=[Mistake("not in this organisation", "/vehicle_id")])
         outcome = await self._write(tx, actor, wanted)
-        device = outcome.device
-        details = {
-            "device_class": None if device.device_class is None else device.device_class.value,
-            "vehicle_id": device.vehicle_id,
-            "created": outcome.created,
-            "absorbed": outcome.absorbed,
-        }
-        await self._emit(tx, DEVICE_ENROLLED, device, details, actor.traceparent)
-        metadata = {"again": outcome.again, "absorbed": outcome.absorbed}
-        await self._audit.record(tx, actor, "device.enrol", device.id, metadata=metadata)
+        await self._outbox.emit_all(tx, [enrolled_event(outcome, self._clock.now_us(), actor.traceparent)])
+        await self._audit.record(tx, actor, ENROL, outcome.device.id, metadata=enrolled_metadata(outcome))
         return outcome
-
-    def _wanted(self, actor: Actor, **fields: Unpack[DeviceFields]) -> Device:
-        now_us, system_id = self._clock.now_us(), fields.get("system_id")
-        return Device(
-            tenant_id=actor.tenant_id,
-            id=self._ids.new("dev"),
-            organization_id=fields["organization_id"],
-            vehicle_id=fields.get("vehicle_id"),
-            gateway_id=None,
-            system_id=None if system_id is None else _system_id(system_id),
-            serial_number=checked_text(fields["serial_number"]),
-            device_class=_device_class(fields["device_class"]),
-            manufacturer=checked_text(fields["manufacturer"]),
-            model="",
-            status=DeviceStatus.ACTIVE,
-            merged_into=None,
-            secrecy_level=SecrecyLevel.STANDARD,
-            created_at_us=now_us,
-            enrolled_at_us=now_us,
-            last_seen_us=None,
-        )
 
     async def _write(self, tx: Transaction, viewer: Viewer, wanted: Device) -> Enrolled:
         for _ in range(TRIES - 1):
@@ -172,23 +145,10 @@ class Enrolment:
                 return device
             retired = replace(device, status=DeviceStatus.RETIRED)
             await self._devices.replace(tx, actor, retired)
-            await self._emit(tx, DEVICE_RETIRED, retired, {}, actor.traceparent)
+            event = _event(DEVICE_RETIRED, retired, {}, self._clock.now_us(), actor.traceparent)
+            await self._outbox.emit_all(tx, [event])
             await self._audit.record(tx, actor, "device.retire", device.id)
         return retired
-
-    async def _emit(
-        self,
-        tx: Transaction,
-        event_type: str,
-        device: Device,
-        details: Mapping[str, Any],
-        traceparent: str | None,
-    ) -> None:
-        payload = {"device_id": device.id, **details, SECRECY: device.secrecy_level.word}
-        now_us = self._clock.now_us()
-        await self._outbox.emit(
-            tx, event_type, device, key=device.id, payload=payload, at_us=now_us, traceparent=traceparent
-        )
 
     async def history(self, viewer: Viewer, wanted: HistoryQuery) -> Sequence[DescribedPeriod]:
         """Return the periods in which devices described themselves as wanted. Raises `DeviceUnknown`."""
@@ -215,6 +175,54 @@ class Enrolment:
             return await self._devices.page(self._database, viewer, vehicle_id=vehicle_id, after=after, count=count)
         async with self._database.read() as tx:
             return await self._devices.list(tx, viewer, vehicle_id=vehicle_id, hidden=hidden, after=after, count=count)
+
+
+def wanted_device(clock: Clock, ids: Ids, actor: Actor, **fields: Unpack[DeviceFields]) -> Device:
+    """Return the device of an enrolment, as it is stored if it is new. Raises `DeviceClassUnknown` and
+    `DeviceTextMalformed`."""
+    now_us, system_id = clock.now_us(), fields.get("system_id")
+    return Device(
+        tenant_id=actor.tenant_id,
+        id=ids.new("dev"),
+        organization_id=fields["organization_id"],
+        vehicle_id=fields.get("vehicle_id"),
+        gateway_id=None,
+        system_id=None if system_id is None else _system_id(system_id),
+        serial_number=checked_text(fields["serial_number"]),
+        device_class=_device_class(fields["device_class"]),
+        manufacturer=checked_text(fields["manufacturer"]),
+        model="",
+        status=DeviceStatus.ACTIVE,
+        merged_into=None,
+        secrecy_level=SecrecyLevel.STANDARD,
+        created_at_us=now_us,
+        enrolled_at_us=now_us,
+        last_seen_us=None,
+    )
+
+
+def enrolled_event(outcome: Enrolled, at_us: int, traceparent: str | None) -> NewEvent:
+    """Return the event of an enrolment."""
+    device = outcome.device
+    details = {
+        "device_class": None if device.device_class is None else device.device_class.value,
+        "vehicle_id": device.vehicle_id,
+        "created": outcome.created,
+        "absorbed": outcome.absorbed,
+    }
+    return _event(DEVICE_ENROLLED, device, details, at_us, traceparent)
+
+
+def enrolled_metadata(outcome: Enrolled) -> Mapping[str, Any]:
+    """Return the metadata of the audit entry of an enrolment."""
+    return {"again": outcome.again, "absorbed": outcome.absorbed}
+
+
+def _event(
+    event_type: str, device: Device, details: Mapping[str, Any], at_us: int, traceparent: str | None
+) -> NewEvent:
+    payload = {"device_id": device.id, **details, SECRECY: device.secrecy_level.word}
+    return NewEvent(event_type, device, device.id, payload, at_us, traceparent)
 
 
 def _enrolled(known: Device, wanted: Device) -> Device:

@@ -1,6 +1,6 @@
 """SQL statements on devices. The statements for the ingest of batches are in attachment.py."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any
 
@@ -127,6 +127,22 @@ class Devices(DeviceAttachment):
     ) -> Device | None:
         return await self._locked(tx, viewer, organization_id, devices.c.system_id == system_id)
 
+    async def taken(
+        self,
+        tx: Transaction,
+        viewer: Viewer,
+        organization_id: str,
+        serial_numbers: Collection[str | None],
+        system_ids: Collection[str],
+    ) -> tuple[Collection[str], Collection[str]]:
+        """Return those of the serial numbers, and those of the system ids, that devices of the organisation have."""
+        found = []
+        for column, values in ((devices.c.serial_number, serial_numbers), (devices.c.system_id, system_ids)):
+            own = select(column).where(*visible(devices, viewer), devices.c.organization_id == organization_id)
+            rows = await tx.execute(own.where(column.in_(sorted(filter(None, values))))) if values else ()
+            found.append({row[0] for row in rows})
+        return found[0], found[1]
+
     async def _locked(self, tx: Transaction, viewer: Viewer, organization_id: str, condition: Any) -> Device | None:
         statement = _DEVICES.select().where(
             *visible(devices, viewer), devices.c.organization_id == organization_id, condition
@@ -136,6 +152,12 @@ class Devices(DeviceAttachment):
     async def add(self, tx: Transaction, device: Device) -> None:
         """Add a device. Raises `ConstraintViolated` when another transaction has added it."""
         await tx.execute(insert(devices).values(_DEVICES.values(device)))
+
+    async def add_all(self, tx: Transaction, added: Sequence[Device]) -> None:
+        """Add devices with one statement. Raises `ConstraintViolated`, and adds none, when one of them exists."""
+        if added:
+            columns = [column.name for column in _DEVICES.columns]
+            await tx.driver.append(devices, columns, [_DEVICES.row(device) for device in added])
 
     async def replace(self, tx: Transaction, viewer: Viewer, device: Device) -> None:
         """Update the row of a device that the viewer may see."""

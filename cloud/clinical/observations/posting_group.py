@@ -73,7 +73,7 @@ class PostingGroup:
             async with self._database.transaction() as tx:
                 written = await self._write(tx, [member.row for member in group])
                 rows = [member.row for member in group if member.row.posted.sequence in written]
-                await self._audit.record_many(tx, [(row.actor, AUDIT_ACTION, row.posted.id) for row in rows])
+                await self._audit.record_many(tx, [(row.actor, AUDIT_ACTION, row.posted.id, None) for row in rows])
         except Exception as error:
             for member in group:  # each request reports the error to its client
                 if not member.written.done():

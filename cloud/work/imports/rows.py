@@ -5,7 +5,7 @@ the checks, the events and the audit entries of a request. Each kind of data is 
 devices by serial number, profiles by reference, encounters by incident and vehicle.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from enum import Enum, auto
 from typing import Any, Generic, Protocol, Self, TypeVar
 
@@ -13,8 +13,10 @@ from pydantic import BaseModel, ValidationError, model_validator
 
 from cloud.access.apps import ClearanceExceeded
 from cloud.clinical.devices import (
+    BulkEnrolment,
     DeviceClassUnknown,
     DeviceEnrolment,
+    DeviceFields,
     DeviceTextMalformed,
     DeviceVehicleUnknown,
     Enrolment,
@@ -67,6 +69,13 @@ class RowStore(Protocol):
         error of the step."""
         ...
 
+    async def store_new(
+        self, tx: Transaction, actor: Actor, organization_id: str, rows: Sequence[Any]
+    ) -> Collection[int]:
+        """Store at once those rows that are surely new; return their positions in `rows`. The others are left to
+        `store`."""
+        ...
+
     async def store(self, tx: Transaction, actor: Actor, organization_id: str, row: Any) -> Stored:
         """Store a row. Raises one of `refusals` for a row that cannot be stored."""
         ...
@@ -78,6 +87,12 @@ class RowStore(Protocol):
 
 class _Rows(Generic[RowT]):
     model: type[RowT]
+
+    async def store_new(
+        self, tx: Transaction, actor: Actor, organization_id: str, rows: Sequence[RowT]
+    ) -> Collection[int]:
+        """Each row is stored by itself."""
+        return ()
 
     async def record(self, tx: Transaction, actor: Actor, organization_id: str, count: int) -> None:
         """Each row has an entry of its own."""
@@ -91,19 +106,28 @@ class DeviceRows(_Rows[DeviceEnrolment]):
 
     def __init__(self, process: Process) -> None:
         self._enrolment = Enrolment(process.database, process.clock, process.ids)
+        self._bulk = BulkEnrolment(process.clock, process.ids)
+
+    async def store_new(
+        self, tx: Transaction, actor: Actor, organization_id: str, rows: Sequence[DeviceEnrolment]
+    ) -> Collection[int]:
+        enrolments = [_device_fields(organization_id, row) for row in rows]
+        return await self._bulk.enrol_new_in(tx, actor, organization_id, enrolments)
 
     async def store(self, tx: Transaction, actor: Actor, organization_id: str, row: DeviceEnrolment) -> Stored:
-        outcome = await self._enrolment.enrol_in(
-            tx,
-            actor,
-            organization_id=organization_id,
-            serial_number=row.serial_number,
-            device_class=row.device_class,
-            manufacturer=row.manufacturer,
-            system_id=row.system_id,
-            vehicle_id=row.vehicle_id,
-        )
+        outcome = await self._enrolment.enrol_in(tx, actor, **_device_fields(organization_id, row))
         return Stored.UPDATED if outcome.again else Stored.CREATED
+
+
+def _device_fields(organization_id: str, row: DeviceEnrolment) -> DeviceFields:
+    return {
+        "organization_id": organization_id,
+        "serial_number": row.serial_number,
+        "device_class": row.device_class,
+        "manufacturer": row.manufacturer,
+        "system_id": row.system_id,
+        "vehicle_id": row.vehicle_id,
+    }
 
 
 class ProfileRows(_Rows[ProfileLine]):

@@ -41,7 +41,8 @@ from cloud.work.imports.schemas import ImportData, ImportFormat, ImportPayload, 
 from cloud.work.jobs import Advance, Finish, JobFailure, RunningJob, files_of
 
 CHUNK_ROWS = 100
-"""Lines of one transaction: about 100 ms on SQLite for devices, of which each has five to seven statements."""
+"""Lines of one transaction: about 10 ms for new devices, which are added together, and 100 ms on SQLite for devices that
+are enrolled again, of which each has five to seven statements."""
 EXAMINED_PCT = 5
 """The share of the examination in the progress."""
 
@@ -210,8 +211,11 @@ async def _store_rows(tx: Transaction, job: Job, store: RowStore, chunk: _Chunk)
     of the chunk."""
     organization_id = job.actor.organization_id
     assert organization_id is not None, "the admission has checked it"
-    found, stored = list(chunk.errors), Counter[Stored]()
-    for number, row in chunk.rows:
+    at_once = await store.store_new(tx, job.actor, organization_id, [row for _, row in chunk.rows])
+    found, stored = list(chunk.errors), Counter({Stored.CREATED: len(at_once)})
+    for position, (number, row) in enumerate(chunk.rows):
+        if position in at_once:
+            continue
         try:
             stored[await store.store(tx, job.actor, organization_id, row)] += 1
         except store.refusals as error:

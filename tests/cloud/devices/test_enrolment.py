@@ -1,12 +1,17 @@
 """A device that a vehicle reports and a person enrols is stored once, whichever of the two happens first."""
 
 import asyncio
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from cloud.access.audit import Audit
 from cloud.access.tenancy import OrganizationUnknown
 from cloud.clinical.devices import (
+    BulkEnrolment,
     DeviceClassUnknown,
+    DeviceFields,
     Devices,
     DeviceStatus,
     DeviceVehicleUnknown,
@@ -14,10 +19,12 @@ from cloud.clinical.devices import (
     SystemIdTaken,
 )
 from cloud.foundation.db import Database
+from cloud.foundation.events import DomainSearch, Outbox
 from cloud.foundation.ids import UlidIds
 from cloud.foundation.viewer import Viewer
 from protocols.uplink.observations import DeviceRef
-from tests.builders.cloud_people import MINUTE_US, NOON_US, HandClock, attach_device, household
+from tests.builders.cloud_people import MINUTE_US, NOON_US, HandClock, Household, attach_device, household
+from tests.builders.statement_count import CountingDatabase
 
 OXIMETER = DeviceRef(system_id="1122334455667788", model="Pulse 1")
 CLOCK = HandClock()
@@ -141,3 +148,81 @@ async def test_enrolment_with_a_device_class_that_the_contract_does_not_define_i
         await enrolment(database).enrol(
             home.viewer, organization_id=home.organization.id, **{**SERIAL, "device_class": "toaster"}
         )
+
+
+def named(home: Household, number: int, **fields: Any) -> DeviceFields:
+    return {**SERIAL, "serial_number": f"SN-{number}", "organization_id": home.viewer.organization_id, **fields}
+
+
+async def test_new_devices_are_enrolled_at_once_and_all_others_are_left_to_single_enrolments(
+    database: Database,
+) -> None:
+    home = await household(database, CLOCK)
+    await enrolment(database).enrol(home.operator, **named(home, 1))
+    async with database.transaction() as tx:
+        await attach_device(tx, DEVICES, home.gateway, OXIMETER, NOON_US)
+    counting = CountingDatabase(database)
+    listed = [
+        named(home, 1),
+        named(home, 2, vehicle_id=home.vehicle.id, system_id="AABBCCDDEEFF0011"),
+        named(home, 3),
+        named(home, 3),
+        named(home, 4, system_id=OXIMETER.system_id),
+        named(home, 5, system_id="00"),
+        named(home, 6, system_id="00"),
+        named(home, 7, device_class="toaster"),
+        named(home, 8, vehicle_id="veh_elsewhere"),
+        named(home, 9, manufacturer=" "),
+        *(named(home, number) for number in range(10, 60)),
+    ]
+    async with counting.transaction() as tx:
+        added = await BulkEnrolment(CLOCK, IDS).enrol_new_in(tx, home.operator, home.viewer.organization_id, listed)
+    assert sorted(added) == [1, *range(10, 60)]
+    assert counting.statements == 10
+    stored = await enrolment(database).list(home.operator)
+    assert len(stored) == 52
+    assert len({device.serial_number for device in stored}) == 52
+
+
+async def test_device_enrolled_at_once_has_the_row_the_event_and_the_audit_entry_of_a_single_enrolment(
+    database: Database,
+) -> None:
+    home = await household(database, CLOCK)
+    found = []
+    for number, at_once in ((1, True), (2, False)):
+        fields = named(home, number, vehicle_id=home.vehicle.id, system_id=f"{number:016x}")
+        async with database.transaction() as tx:
+            if at_once:
+                await BulkEnrolment(CLOCK, IDS).enrol_new_in(tx, home.operator, fields["organization_id"], [fields])
+            else:
+                await enrolment(database).enrol_in(tx, home.operator, **fields)
+            (event,) = await Outbox(IDS).list(tx, home.operator, DomainSearch(types=("device.enrolled",), limit=1))
+            (entry,) = await Audit(CLOCK).list(tx, home.operator, action="device.enrol", limit=1)
+        (device,) = [
+            one for one in await enrolment(database).list(home.operator) if one.serial_number == f"SN-{number}"
+        ]
+        assert (event.key, entry.object, event.payload["device_id"]) == (device.id,) * 3
+        found.append(
+            (
+                replace(device, id="", serial_number="", system_id=""),
+                {**event.payload, "device_id": ""},
+                (entry.action, entry.metadata, entry.actor, entry.organization_id),
+            )
+        )
+    assert found[0] == found[1]
+
+
+async def test_devices_are_left_to_single_enrolments_when_another_transaction_has_added_one(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = await household(database, CLOCK)
+    await enrolment(database).enrol(home.operator, **named(home, 1))
+
+    async def find_none(*_: object) -> tuple[set[str], set[str]]:
+        return set(), set()
+
+    monkeypatch.setattr(Devices, "taken", find_none)
+    listed = [named(home, 2), named(home, 1)]
+    async with database.transaction() as tx:
+        assert not await BulkEnrolment(CLOCK, IDS).enrol_new_in(tx, home.operator, home.viewer.organization_id, listed)
+    assert [one.serial_number for one in await enrolment(database).list(home.operator)] == ["SN-1"]
