@@ -4,7 +4,7 @@ together.
 During an attack, the health page of another host must respond within 0.5 s, and a batch of another gateway must be
 acknowledged within 5 s. After the attacks, each confirmed reading of a device is in the cloud exactly once, no process
 was restarted, and memory has not grown. With `ARGUS_SOAK=1` all attacks together run for 15 minutes. Without it they
-run for seconds, and the response times are only printed.
+run for seconds and only together, and the response times are only printed.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ from tests.soak.attackers.target import address_of, exchange, http_request
 pytestmark = [pytest.mark.broker, pytest.mark.demo, pytest.mark.asyncio(loop_scope="module")]
 
 FULL = os.environ.get("ARGUS_SOAK") == "1"
-ALONE_S = 10.0 if FULL else 1.0
+ALONE_S = 10.0
 TOGETHER_S = 900.0 if FULL else 8.0
 HEALTH_S_MAX = 0.5
 ACK_S_MAX = 5.0
@@ -185,6 +185,8 @@ def target_of(demo: RunningDemo, stolen: GatewayInVehicle, password: str, victim
     )
 
 
+# Without the full counts no response time is checked, and the story below makes the same attacks with the same checks.
+@pytest.mark.skipif(not FULL, reason="make soak ONLY=attacks; make test has all attacks at once")
 async def test_honest_clients_are_served_during_each_single_attack(under_attack: UnderAttack):
     assert_others_were_served(await under_attack.attack({name: [attack] for name, attack in ATTACKS.items()}, ALONE_S))
 
