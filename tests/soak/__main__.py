@@ -26,6 +26,7 @@ FULL_COUNTS = {
     "ARGUS_FHIR_ENCOUNTERS": "50",
 }
 ATTACKS = "tests/soak/test_attacks_at_once.py"
+LISTS = "tests/soak/test_sanctions_lists.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,13 @@ GROUPS = {
         (stories(f"{ATTACKS}::test_honest_clients_are_served_during_all_attacks_at_once"),), alone=True
     ),
     "thousand": Group((stories("tests/soak/test_thousand_vehicles.py"),), alone=True),
-    "exports": Group((stories("tests/soak/test_exports.py"),), alone=True),
+    # One database each, since both together take about fifteen minutes on a loaded machine.
+    "exports": Group((stories("tests/soak/test_exports.py", "-k", "sqlite"),), alone=True),
+    "exports_postgresql": Group((stories("tests/soak/test_exports.py", "-k", "postgresql"),), alone=True),
     "export_formats": Group((stories("tests/soak/test_export_formats.py"),)),
-    "lists": Group((stories("tests/soak/test_sanctions_lists.py", "-k", "lists_of_the_published"),), alone=True),
-    "enrichment": Group((stories("tests/soak/test_sanctions_lists.py", "-k", "enriched_once"),), alone=True),
+    "lists": Group((stories(LISTS, "-k", "lists_of_the_published"),), alone=True),
+    "enrichment": Group((stories(LISTS, "-k", "enriched_once and sqlite"),), alone=True),
+    "enrichment_postgresql": Group((stories(LISTS, "-k", "enriched_once and postgresql"),), alone=True),
     "damage": Group((stories("tests/soak/test_damaged_stores.py", "-n", "2"),)),
     "kills": Group(
         (

@@ -41,8 +41,8 @@ from cloud.work.imports.schemas import ImportData, ImportFormat, ImportPayload, 
 from cloud.work.jobs import Advance, Finish, JobFailure, RunningJob, files_of
 
 CHUNK_ROWS = 100
-"""Lines of one transaction: about 10 ms for new devices, which are added together, and 100 ms on SQLite for devices that
-are enrolled again, of which each has five to seven statements."""
+"""Lines of one transaction: about 10 ms for new devices, which are added together, and 100 ms on SQLite for devices
+that are enrolled again, of which each has five to seven statements."""
 EXAMINED_PCT = 5
 """The share of the examination in the progress."""
 
