@@ -173,7 +173,7 @@ class SqliteDatabase:
         self._steps = 0
 
     async def open(self) -> None:
-        """Open the connections of the writer and the readers. Raises sqlite3.Error."""
+        """Open the connections of the writer and the first reader. Raises sqlite3.Error."""
         await self._writer_thread.open()
         await self._readers.open()
         self._near = connect(self.path, read_only=True)
