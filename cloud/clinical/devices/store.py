@@ -9,13 +9,23 @@ from sqlalchemy import Integer, Select, bindparam, or_, select, update
 from cloud.clinical.devices.attachment import DeviceAttachment
 from cloud.clinical.devices.model import Device, DeviceStatus
 from cloud.clinical.devices.tables import devices
-from cloud.foundation.db import Database, Prepared, Records, Transaction, insert
+from cloud.foundation.db import Database, GivenRows, Prepared, Records, Transaction, given, insert
 from cloud.foundation.viewer import Viewer, visible
 
 SHOWN = (DeviceStatus.ACTIVE, DeviceStatus.RETIRED)
 """The statuses that partners see."""
 
 _DEVICES = Records(Device, devices)
+_NAMES = tuple(column.name for column in _DEVICES.columns)
+
+_new = GivenRows("new", **{column.name: column.type for column in _DEVICES.columns})
+_ADD_NEW = Prepared(
+    insert(devices)
+    # SQLite parses `ON` after a SELECT without WHERE as a join.
+    .from_select(_NAMES, _new.rows(*_NAMES).where(_new.c("id").is_not(None)))
+    .on_conflict_do_nothing()
+    .returning(devices.c.id)
+)
 
 # For posts of applications: they do not name a vehicle, so only the time changes.
 _HEARD = Prepared(
@@ -127,22 +137,6 @@ class Devices(DeviceAttachment):
     ) -> Device | None:
         return await self._locked(tx, viewer, organization_id, devices.c.system_id == system_id)
 
-    async def taken(
-        self,
-        tx: Transaction,
-        viewer: Viewer,
-        organization_id: str,
-        serial_numbers: Collection[str | None],
-        system_ids: Collection[str],
-    ) -> tuple[Collection[str], Collection[str]]:
-        """Return those of the serial numbers, and those of the system ids, that devices of the organisation have."""
-        found = []
-        for column, values in ((devices.c.serial_number, serial_numbers), (devices.c.system_id, system_ids)):
-            own = select(column).where(*visible(devices, viewer), devices.c.organization_id == organization_id)
-            rows = await tx.execute(own.where(column.in_(sorted(filter(None, values))))) if values else ()
-            found.append({row[0] for row in rows})
-        return found[0], found[1]
-
     async def _locked(self, tx: Transaction, viewer: Viewer, organization_id: str, condition: Any) -> Device | None:
         statement = _DEVICES.select().where(
             *visible(devices, viewer), devices.c.organization_id == organization_id, condition
@@ -153,11 +147,11 @@ class Devices(DeviceAttachment):
         """Add a device. Raises `ConstraintViolated` when another transaction has added it."""
         await tx.execute(insert(devices).values(_DEVICES.values(device)))
 
-    async def add_all(self, tx: Transaction, added: Sequence[Device]) -> None:
-        """Add devices with one statement. Raises `ConstraintViolated`, and adds none, when one of them exists."""
-        if added:
-            columns = [column.name for column in _DEVICES.columns]
-            await tx.driver.append(devices, columns, [_DEVICES.row(device) for device in added])
+    async def add_new(self, tx: Transaction, added: Sequence[Device]) -> Collection[str]:
+        """Add those devices whose serial number and system id no device of the organisation has, with one statement.
+        Return their ids."""
+        rows = await tx.driver.rows(_ADD_NEW, {"new": given([_DEVICES.row(device) for device in added])})
+        return {row[0] for row in rows}
 
     async def replace(self, tx: Transaction, viewer: Viewer, device: Device) -> None:
         """Update the row of a device that the viewer may see."""

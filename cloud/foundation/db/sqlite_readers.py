@@ -42,8 +42,8 @@ class SqliteReaders:
             self._idle.put_nowait(thread)
 
     async def open(self) -> None:
-        """Open the connection of the next read, so that a file that cannot be read is noticed. Every other one is opened
-        by its first read, since each reads the whole schema: 2 ms of processor time. Raises sqlite3.Error."""
+        """Open the connection of the next read, so that a file that cannot be read is noticed. Every other one is
+        opened by its first read, since each reads the whole schema: 2 ms of processor time. Raises sqlite3.Error."""
         await self._threads[-1].open()
 
     async def take(self) -> SqliteThread:
