@@ -94,8 +94,7 @@ class SqliteThread:
     instead of an executor makes a switch of threads four times cheaper."""
 
     def __init__(self, path: Path, *, read_only: bool, name: str, cache_kb: int = CACHE_KB) -> None:
-        self._jobs: SimpleQueue[list[tuple[Job, asyncio.Future[Any] | None]] | None] = SimpleQueue()
-        self._deferred: list[tuple[Job, asyncio.Future[Any] | None]] = []
+        self._jobs: SimpleQueue[tuple[Job, asyncio.Future[Any] | None] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._open = partial(connect, path, read_only=read_only, cache_kb=cache_kb)
         self.raw: sqlite3.Connection
@@ -115,29 +114,30 @@ class SqliteThread:
         self.raw = _THREAD.raw = self._open()
         self.core = _ENGINE.connect()
 
-    def defer(self, job: Callable[[], Any]) -> None:
-        """Queue a job that runs before the next submitted one. Its exception is dropped, so it must handle its own
-        errors. A job that was submitted instead would wake the thread at once, and the two threads would then wait for
-        the interpreter lock in turns: several jobs of a transaction take fewer switches together."""
-        self._deferred.append((job, None))
-
     def submit(self, job: Callable[[], Any], outcome: "asyncio.Future[Any] | None" = None) -> None:
-        """Queue a job after the deferred ones; jobs run in the order of the queue. `outcome` gets the job's result or
-        exception. If `outcome` is None, an exception is dropped, so the job must handle its own errors."""
-        jobs, self._deferred = self._deferred, []
-        jobs.append((job, outcome))
-        self._jobs.put(jobs)
+        """Queue a job; jobs run in the order of the queue. `outcome` gets the job's result or exception. If `outcome`
+        is None, an exception is dropped, so the job must handle its own errors."""
+        self._jobs.put((job, outcome))
 
     async def run(self, job: Callable[[], Result]) -> Result:
         """Queue a job, wait for it, and return its result. If the caller is cancelled, the job still runs."""
         outcome: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self.submit(job, outcome)
+        self._jobs.put((job, outcome))
         return await outcome
 
     def _work(self) -> None:
-        while (jobs := self._jobs.get()) is not None:
-            for job, outcome in jobs:
-                _do(job, outcome)
+        while (given := self._jobs.get()) is not None:
+            job, outcome = given
+            result, failure = None, None
+            try:
+                result = job()
+            except BaseException as error:
+                failure = error
+            if outcome is None:
+                continue
+            # If the loop has been closed, no caller waits for the result.
+            with suppress(RuntimeError):
+                outcome.get_loop().call_soon_threadsafe(_settle, outcome, result, failure)
 
     async def close(self) -> None:
         """Close the connection and end the thread after the queued jobs."""
@@ -149,18 +149,6 @@ class SqliteThread:
         if self.is_open:
             self.core.close()
             self.raw.close()
-
-
-def _do(job: Job, outcome: "asyncio.Future[Any] | None") -> None:
-    result, failure = None, None
-    try:
-        result = job()
-    except BaseException as error:
-        failure = error
-    # If the loop has been closed, no caller waits for the result.
-    if outcome is not None:
-        with suppress(RuntimeError):
-            outcome.get_loop().call_soon_threadsafe(_settle, outcome, result, failure)
 
 
 def _settle(outcome: "asyncio.Future[Any]", result: object, failure: BaseException | None) -> None:

@@ -89,11 +89,11 @@ class SqliteWriter:
                 async with asyncio.timeout(self.member_s_max if limited else None) as limit:
                     yield member
             except BaseException as error:
-                self.thread.defer(partial(self._undo, member))
+                self.thread.submit(partial(self._undo, member))
                 if isinstance(error, TimeoutError) and limit.expired():
                     raise TransactionTooSlow from None
                 raise
-            self.thread.defer(partial(self._keep, member))
+            self.thread.submit(partial(self._keep, member))
         finally:
             self._holder = None
             self._turn.release()
@@ -109,7 +109,7 @@ class SqliteWriter:
 
     def later(self, member: Member, job: Callable[[], object]) -> None:
         """Queue a job of the transaction `member` and return. If the job fails, the transaction fails at its end."""
-        self.thread.defer(partial(self._run_later, member, job))
+        self.thread.submit(partial(self._run_later, member, job))
 
     async def _take_turn(self) -> None:
         if self._holder is asyncio.current_task():
