@@ -51,6 +51,7 @@ from cloud.vehicles.packing import packing_findings
 from cloud.work.jobs import job_findings
 from cloud.work.provenance_keys import provenance_key_finding
 from cloud.work.schedules import schedule_findings
+from cloud.work.tree_heads import tree_head_findings
 
 # With less room, the database's log and a backup no longer fit beside a day of batches.
 DISK_FREE_OCTETS_LEAST = 1 << 30
@@ -134,6 +135,8 @@ async def _database(settings: Settings, clock: Clock, ids: Ids) -> AsyncIterator
             yield await _signing_keys(settings, database)
             yield await master_key_finding(settings, database)
             yield await provenance_key_finding(settings, database)
+            for finding in await tree_head_findings(settings, database, clock):
+                yield finding
     except DomainError as error:
         yield Finding("database", Level.FAULT, error.sentence)
     finally:

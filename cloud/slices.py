@@ -46,6 +46,7 @@ PACKAGES = (
     "cloud.work.imports",
     "cloud.work.provenance_keys",
     "cloud.work.provenance",
+    "cloud.work.tree_heads",
     "cloud.partners.webhooks",
     "cloud.partners.tracing",
     "cloud.partners.graphql",

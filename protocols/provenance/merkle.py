@@ -23,21 +23,36 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(_NODE + left + right).digest()
 
 
+class RunningRoot:
+    """Root over leaves that are added one after the other. It may be read between them."""
+
+    def __init__(self) -> None:
+        self._subtrees: list[tuple[int, bytes]] = []  # (leaves in it, its root), each greater than the next
+
+    def add(self, leaf: bytes) -> None:
+        """Add the hash of the next leaf."""
+        size, top = 1, leaf
+        while self._subtrees and self._subtrees[-1][0] == size:
+            top = node_hash(self._subtrees.pop()[1], top)
+            size *= 2
+        self._subtrees.append((size, top))
+
+    def root(self) -> bytes:
+        """Return the root over the leaves so far."""
+        if not self._subtrees:
+            return EMPTY_ROOT
+        *greater, (_, top) = self._subtrees
+        for _, subtree in reversed(greater):
+            top = node_hash(subtree, top)
+        return top
+
+
 def root(leaves: Iterable[bytes]) -> bytes:
     """Return the root over `leaves`, the leaf hashes in order (RFC 9162 2.1.2). Time is linear, memory logarithmic."""
-    subtrees: list[tuple[int, bytes]] = []  # (leaves in it, its root), each greater than the next
+    running = RunningRoot()
     for leaf in leaves:
-        size, top = 1, leaf
-        while subtrees and subtrees[-1][0] == size:
-            top = node_hash(subtrees.pop()[1], top)
-            size *= 2
-        subtrees.append((size, top))
-    if not subtrees:
-        return EMPTY_ROOT
-    top = subtrees.pop()[1]
-    while subtrees:
-        top = node_hash(subtrees.pop()[1], top)
-    return top
+        running.add(leaf)
+    return running.root()
 
 
 def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:

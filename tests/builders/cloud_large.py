@@ -41,6 +41,8 @@ _FIXED = {
     "outbox_events.done_at_us": str(_AT_US),
     "outbox_events.parked_at_us": "NULL",
     "jobs.due_at_us": "NULL",
+    "evidence_trees.due_at_us": "4102444800000000",
+    "tree_heads.stamp_due_us": "NULL",
     "followed_evidence.due_at_us": "4102444800000000",
     "jobs.lease_until_us": "NULL",
     "job_schedules.due_at_us": "NULL",

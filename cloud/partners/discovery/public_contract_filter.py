@@ -26,6 +26,7 @@ DENYLIST: tuple[str, ...] = (
     "api:/.well-known/deprecations.json",
     "api:/v1/.well-known/*",
     "api:/v1/profiles*",
+    "api:/v1/provenance/*",
     "api:/v1/downloads/*",
     "api:/v1/jobs/uploads",
     # Pages for people.

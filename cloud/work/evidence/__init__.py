@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from cloud.work.evidence.job_files import job_evidence_of
     from cloud.work.evidence.model import StoredRecord
     from cloud.work.evidence.store import EvidenceStore
+    from cloud.work.evidence.tables import evidence_records
 else:
     __getattr__ = lazy_exports(__name__)
 

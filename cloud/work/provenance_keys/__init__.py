@@ -8,7 +8,8 @@ from cloud.foundation.slice import Slice, lazy_exports
 if TYPE_CHECKING:
     from cloud.work.provenance_keys.findings import provenance_key_finding
     from cloud.work.provenance_keys.keys import ProvenanceKeys
-    from cloud.work.provenance_keys.signer import RecordSigner, signers_of
+    from cloud.work.provenance_keys.provenance_key import ProvenanceKey
+    from cloud.work.provenance_keys.signer import RecordSigner, TenantVerifyKeys, signers_of
 else:
     __getattr__ = lazy_exports(__name__)
 

@@ -1,0 +1,1 @@
+"""Tests of signed tree heads and their time stamps."""
