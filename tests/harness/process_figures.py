@@ -47,12 +47,22 @@ def descriptors(pid: int | str = "self") -> int:
 
 
 def written_bytes(pid: int | str = "self") -> int:
-    """Return the bytes that a process and its living descendants have caused to be written to disks so far."""
+    """Return the bytes that a process and its descendants have caused to be written to disks so far. Linux adds those
+    of a child that has ended to the process that waited for it."""
+    while True:
+        try:
+            return _written_by_tree(pid)
+        except (FileNotFoundError, ProcessLookupError):  # a child has ended meanwhile
+            if not Path(f"/proc/{pid}").exists():
+                raise
+
+
+def _written_by_tree(pid: int | str) -> int:
     fields = dict(line.split(": ") for line in Path(f"/proc/{pid}/io").read_text().splitlines())
     children = [
         child for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
     ]
-    return int(fields["write_bytes"]) + sum(written_bytes(child) for child in children)
+    return int(fields["write_bytes"]) + sum(map(_written_by_tree, children))
 
 
 def written_by_checkpoint(database: Path) -> int:
