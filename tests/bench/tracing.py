@@ -8,6 +8,7 @@
 """
 
 import asyncio
+import atexit
 import os
 import shutil
 import statistics
@@ -46,9 +47,11 @@ class _Served:
 
     def __init__(self, traced: str) -> None:
         self._open = ExitStack()
+        atexit.register(self._open.close)
         folder = self._open.enter_context(tempfile.TemporaryDirectory())
         words = [sys.executable, "-m", "tests.harness.traced_server", folder, traced]
         self._server = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+        self._open.callback(self._server.wait)
         self._open.callback(self._server.kill)
         assert self._server.stdout is not None
         port = int(self._server.stdout.readline())

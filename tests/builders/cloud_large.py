@@ -26,6 +26,7 @@ SMALL = {
     "provenance_keys": "a key for each quarter",
     "withheld_scopes": "a few rows for each tenant",
     "minute_rows_since": "one row",
+    "staging_processes": "a row for each ingest process of the last week",
 }
 """Tables that stay small, which the planner may read whole, each with the reason. They are left empty."""
 

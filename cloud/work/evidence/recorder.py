@@ -1,8 +1,9 @@
 """Append records to evidence, each in the transaction of the operation that it records.
 
 A record names the leaf of the record before it, so it is made while the row of its evidence is locked. Both signatures
-are made there too. They take 0.7 ms (ML-DSA-65), as long as some statements of the same transaction. A thread would not
-shorten this: the library keeps the interpreter's lock while it signs.
+are made there too. They take 0.7 ms (ML-DSA-65), as long as some statements of the same transaction. The library
+releases the interpreter's lock while it signs, so a thread could sign meanwhile. But beside a busy event loop the
+thread then waits up to 5 ms for that lock, and the row stays locked that long.
 
 The time of a record is never before that of the record before it, even if the clock was set back between them.
 """
