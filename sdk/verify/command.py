@@ -33,7 +33,8 @@ def check(
 ) -> None:
     """Check that a transcript of evidence is as it was signed.
 
-    Uses no network. Exit code 0: intact. 1: not intact. 2: a file cannot be used. 3: keys are absent.
+    Uses no network. Exit code 0: intact. 1: not intact. 2: a file cannot be used. 3: not checked,
+    since no key of its algorithm was given.
     """
     try:
         found = _check(file, keys, evidence, tenant, content or [])
@@ -48,16 +49,24 @@ def check(
 
 
 def _check(file: str, keys: str | None, evidence: str | None, tenant: str | None, contents: list[str]) -> Finding:
-    transcript, graph_matches = load_transcript(file)
+    transcript, graph_matches, given = load_transcript(file)
+    known, keys_file = (PublishedKeys({}), None) if keys is None else load_keys(keys)
     hashes = _content_hashes(contents, {record.id for record in transcript.records})
     verdict = verify(
         transcript,
-        PublishedKeys({}) if keys is None else load_keys(keys),
+        known,
         tenant_id=tenant,
         evidence_id=evidence,
         content_hashes=hashes or None,
     )
-    return Finding(transcript=transcript, verdict=verdict, graph_matches=graph_matches)
+    return Finding(
+        transcript=transcript,
+        verdict=verdict,
+        graph_matches=graph_matches,
+        has_key=known.has_any(transcript.root_algorithm),
+        file=given,
+        keys_file=keys_file,
+    )
 
 
 def _content_hashes(contents: list[str], record_ids: set[str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,14 @@ KEYS_BYTES_MAX = 2**20
 _CHUNK_BYTES = 2**20
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenFile:
+    """A file that the program was given, with the SHA-256 of its bytes, so that a report can be tied to it."""
+
+    name: str
+    sha256: str
+
+
 class FileUnusable(Exception):
     """A file cannot be used. The message names it, the reason, and the remedy."""
 
@@ -39,25 +48,29 @@ class PublishedKeys:
         """Return the ML-DSA-65 key with this identifier. There is never one of HMAC, whose keys are secret."""
         return self._keys.get(kid) if algorithm is Algorithm.ML_DSA_65 else None
 
+    def has_any(self, algorithm: str) -> bool:
+        """Return whether there is a key of this algorithm."""
+        return algorithm == Algorithm.ML_DSA_65 and bool(self._keys)
 
-def load_transcript(path: str) -> tuple[ReceivedTranscript, bool | None]:
+
+def load_transcript(path: str) -> tuple[ReceivedTranscript, bool | None, GivenFile]:
     """Read a transcript in JSON or JSON-LD form from a file, `-` for standard input.
 
-    Return it, and whether its PROV-O graph states the same, None if it has no graph. Raises `FileUnusable`.
+    Return it, whether its PROV-O graph states the same (None if it has no graph), and the file. Raises `FileUnusable`.
     """
-    value = _load_json(path, FILE_BYTES_MAX)
+    value, file = _load_json(path, FILE_BYTES_MAX)
     try:
         if not is_document(value):
-            return read_transcript(value), None
+            return read_transcript(value), None, file
         transcript, graph_matches = read_document(value)
-        return read_transcript(transcript), graph_matches
+        return read_transcript(transcript), graph_matches, file
     except RemoteProtocolError as error:
         raise FileUnusable(f"{path} is no transcript of evidence: {error.reason}.") from None
 
 
-def load_keys(path: str) -> PublishedKeys:
-    """Read published keys from a file. Raises `FileUnusable`."""
-    value = _load_json(path, KEYS_BYTES_MAX)
+def load_keys(path: str) -> tuple[PublishedKeys, GivenFile]:
+    """Read published keys from a file, and return them and the file. Raises `FileUnusable`."""
+    value, file = _load_json(path, KEYS_BYTES_MAX)
     entries = value.get("keys") if isinstance(value, dict) else None
     if not isinstance(entries, list):
         raise FileUnusable(
@@ -74,7 +87,7 @@ def load_keys(path: str) -> PublishedKeys:
             raise FileUnusable(f"{path}: the key {kid} is not an ML-DSA-65 key in base64.") from None
     if not keys:
         raise FileUnusable(f"{path} has no ML-DSA-65 key. Save /.well-known/provenance-keys/ml-dsa-65 to it.")
-    return PublishedKeys(keys)
+    return PublishedKeys(keys), file
 
 
 def content_hash(path: str) -> str:
@@ -89,7 +102,7 @@ def content_hash(path: str) -> str:
     return hash_text(digest.digest())
 
 
-def _load_json(path: str, bytes_max: int) -> Any:
+def _load_json(path: str, bytes_max: int) -> tuple[Any, GivenFile]:
     try:
         if path == "-":
             text = sys.stdin.buffer.read(bytes_max + 1)
@@ -101,11 +114,13 @@ def _load_json(path: str, bytes_max: int) -> Any:
     if len(text) > bytes_max:
         raise FileUnusable(f"{path} is larger than {bytes_max} bytes, so it is not read.")
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_refuse_constant)
+        value = json.loads(text, object_pairs_hook=_object, parse_constant=_refuse_constant)
     except RecursionError:
         raise FileUnusable(f"{path} has objects or lists inside each other too deeply.") from None
     except ValueError as error:
         raise FileUnusable(f"{path} is not JSON: {error}.") from None
+    name = "standard input" if path == "-" else path
+    return value, GivenFile(name=name, sha256=hashlib.sha256(text).hexdigest())
 
 
 def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,13 +1,19 @@
-"""Report a check: as text for a reader who knows no cryptography, and as JSON for programs."""
+"""Report a check: as text for a reader who knows no cryptography, and as JSON for programs.
 
+An identifier of a key that the given keys lack is a fault, since the cloud's keys stay published for ever. Where no key
+of the algorithm is given at all, the transcript cannot be judged, and the result is `unverifiable`.
+"""
+
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from protocols.provenance.received import ReceivedTranscript
+from protocols.provenance.received import ReceivedRecord, ReceivedTranscript
 from protocols.provenance.signatures import Algorithm
 from protocols.provenance.verification import BrokenLink, Reason, Verdict
+from sdk.verify.files import GivenFile
 
 LINES_MAX = 100
 """Faults in the text form. The JSON form has all."""
@@ -18,7 +24,7 @@ MEANINGS = {
     Reason.SIGNATURE_MALFORMED: "The signature has not the form that its algorithm prescribes.",
     Reason.ALGORITHM_UNKNOWN: "The record names a signature algorithm that does not exist.",
     Reason.ALGORITHM_MISMATCH: "The record names another signature algorithm than the transcript.",
-    Reason.KEY_UNKNOWN: "The file of keys has no key with the identifier that the record names.",
+    Reason.KEY_UNKNOWN: "The given keys have none with the identifier that the record names.",
     Reason.PARENT_MISSING: "The record before this one is not in the transcript. It was removed.",
     Reason.OUT_OF_ORDER: "The record does not follow the record that it names as the one before it.",
     Reason.PARENT_HASH_MISMATCH: "The record states another hash for the record before it than that record has.",
@@ -34,7 +40,7 @@ MEANINGS = {
     Reason.ROOT_SIGNATURE_INVALID: "The signature of the Merkle root does not fit.",
     Reason.ROOT_SIGNATURE_MALFORMED: "The signature of the Merkle root has not the form that its algorithm prescribes.",
     Reason.ROOT_ALGORITHM_UNKNOWN: "The Merkle root names a signature algorithm that does not exist.",
-    Reason.ROOT_KEY_UNKNOWN: "The file of keys has no key with the identifier that the Merkle root names.",
+    Reason.ROOT_KEY_UNKNOWN: "The given keys have none with the identifier that the Merkle root names.",
     Reason.GRAPH_MISMATCH: "The PROV-O graph states something else than the signed transcript inside the file.",
 }
 _NO_KEY = {Reason.KEY_UNKNOWN, Reason.ROOT_KEY_UNKNOWN}
@@ -42,11 +48,14 @@ _NO_KEY = {Reason.KEY_UNKNOWN, Reason.ROOT_KEY_UNKNOWN}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Result of the program for one transcript."""
+    """Result of the program for one transcript. `has_key`: a key of the transcript's algorithm was given."""
 
     transcript: ReceivedTranscript
     verdict: Verdict
     graph_matches: bool | None
+    has_key: bool
+    file: GivenFile
+    keys_file: GivenFile | None
 
     @property
     def broken_links(self) -> tuple[BrokenLink, ...]:
@@ -56,10 +65,15 @@ class Finding:
 
     @property
     def outcome(self) -> str:
-        """`intact`, `broken`, or `unverifiable` if nothing is wrong except that keys are absent."""
+        """`intact`, `broken`, or `unverifiable` if nothing is wrong except that no key of the algorithm was given."""
         if not self.broken_links:
             return "intact"
-        return "unverifiable" if all(link.reason in _NO_KEY for link in self.broken_links) else "broken"
+        return "unverifiable" if self.only_keys_unknown and not self.has_key else "broken"
+
+    @property
+    def only_keys_unknown(self) -> bool:
+        """True if every fault is an unknown key."""
+        return all(link.reason in _NO_KEY for link in self.broken_links)
 
 
 def as_json(finding: Finding) -> dict[str, Any]:
@@ -68,6 +82,8 @@ def as_json(finding: Finding) -> dict[str, Any]:
     graph = {None: "absent", True: "matches", False: "differs"}[finding.graph_matches]
     return {
         "outcome": finding.outcome,
+        "file_sha256": finding.file.sha256,
+        "keys_sha256": None if finding.keys_file is None else finding.keys_file.sha256,
         "valid": finding.outcome == "intact",
         "evidence_id": transcript.evidence_id,
         "tenant_id": transcript.tenant_id,
@@ -86,29 +102,58 @@ def as_json(finding: Finding) -> dict[str, Any]:
 
 def as_text(finding: Finding) -> Iterator[str]:
     """Yield the lines of the finding."""
-    transcript = finding.transcript
-    yield {
-        "intact": "INTACT. The transcript is as it was signed.",
-        "broken": "NOT INTACT. The transcript is not as it was signed.",
-        "unverifiable": "NOT VERIFIED. Signatures could not be checked, because keys are absent.",
-    }[finding.outcome]
+    yield _headline(finding)
     yield ""
-    yield f"  Evidence     {_shown(transcript.evidence_id)}"
-    yield f"  Tenant       {_shown(transcript.tenant_id)}"
-    yield f"  Records      {finding.verdict.checked_records}"
-    yield f"  Algorithm    {_shown(transcript.root_algorithm)}"
-    yield f"  Merkle root  {_shown(transcript.merkle_root)}"
-    yield f"  Content      {'compared with the files given' if finding.verdict.content_checked else 'not compared'}"
+    yield from _facts(finding)
     yield ""
     if finding.outcome == "intact":
-        yield "Each record has a valid signature and follows the record before it. The Merkle root over all records"
-        yield "and its signature are valid."
-    elif finding.outcome == "unverifiable":
-        yield from _advice(transcript)
+        yield "Each record has a valid signature and follows the record before it. The Merkle root, one hash over all"
+        yield "records, fits them, and its signature is valid. So none was changed, inserted, moved, or removed between"
+        yield "others since it was signed."
         yield ""
-        yield from _faults(finding)
+        yield "This does not show whether the evidence has later records. The cloud's verify operation shows it, and so"
+        yield "does a tree head of a later day."
+    elif finding.outcome == "unverifiable":
+        yield from _advice(finding.transcript)
     else:
         yield from _faults(finding)
+        if any(link.reason in _NO_KEY for link in finding.broken_links):
+            yield ""
+            yield from _advice_on_keys(finding)
+
+
+def _headline(finding: Finding) -> str:
+    if finding.outcome == "intact":
+        return "INTACT. The transcript is as it was signed."
+    if finding.outcome == "unverifiable":
+        return "NOT VERIFIED. No signature could be checked, because no key of this algorithm was given."
+    if finding.only_keys_unknown:
+        return "NOT INTACT, or the file of keys is not complete: signatures name a key that it does not have."
+    return "NOT INTACT. The transcript is not as it was signed."
+
+
+def _facts(finding: Finding) -> Iterator[str]:
+    transcript, verdict, keys = finding.transcript, finding.verdict, finding.keys_file
+    broken = {link.index for link in finding.broken_links if link.index is not None}
+    count = verdict.checked_records
+    yield f"  File         {_shown(finding.file.name)}"
+    yield f"               sha256:{finding.file.sha256}"
+    if keys is not None:
+        yield f"  Keys         {_shown(keys.name)}"
+        yield f"               sha256:{keys.sha256}"
+    yield f"  Evidence     {_shown(transcript.evidence_id)}"
+    yield f"  Tenant       {_shown(transcript.tenant_id)}"
+    intact = f", {count - len(broken)} of them without a fault" if finding.has_key and broken else ""
+    yield f"  Records      {count}{intact}"
+    if transcript.records:
+        yield f"  Signed       {_signed_at(transcript.records[0])} to {_signed_at(transcript.records[-1])}, as stated"
+    yield f"  Algorithm    {_shown(transcript.root_algorithm)}"
+    yield f"  Merkle root  {_shown(transcript.merkle_root)}"
+    yield f"  Content      {'compared with the given files' if verdict.content_checked else 'not compared (--content)'}"
+
+
+def _signed_at(record: ReceivedRecord) -> str:
+    return _shown(str(json.loads(record.core).get("signed_at")))
 
 
 def _advice(transcript: ReceivedTranscript) -> Iterator[str]:
@@ -118,6 +163,15 @@ def _advice(transcript: ReceivedTranscript) -> Iterator[str]:
         yield "algorithm=ml-dsa-65, or send it to the cloud's verify operation."
     else:
         yield "Save the cloud's /.well-known/provenance-keys/ml-dsa-65 to a file and give it with --keys."
+
+
+def _advice_on_keys(finding: Finding) -> Iterator[str]:
+    if not finding.has_key:
+        yield "Signatures were not checked, since no key of this algorithm was given."
+        return
+    yield "A key that is unknown: get the cloud's /.well-known/provenance-keys/ml-dsa-65 again. Its keys stay published"
+    yield "for ever. If a new file does not have this key either, its identifier was changed, or the key is not of the"
+    yield "cloud."
 
 
 def _faults(finding: Finding) -> Iterator[str]:
