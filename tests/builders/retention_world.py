@@ -73,7 +73,9 @@ class RetentionWorld:
             return await self._chores[kind](tx, self.cloud.clock.now_us())
 
     async def reports(self, *, rows: bool = False) -> list[LaneReport]:
-        check = CustodyCheck(self.database, OPERATOR, objects=self.cloud.objects, seals=self.seals, with_rows=rows)
+        check = CustodyCheck(
+            self.database, self.cloud.clock, OPERATOR, objects=self.cloud.objects, seals=self.seals, with_rows=rows
+        )
         return [report async for report in check.reports()]
 
     async def findings(self, *, rows: bool = True) -> list[tuple[str, str, int, int]]:

@@ -128,30 +128,6 @@ class RunningDemo:
         """Run `argus-cloud` commands with the option `--json` in the test's process; return the output of each."""
         return [json.loads(await self._argus_cloud(*shlex.split(command))) for command in commands]
 
-    async def custody_report(self, *arguments: str, within_s: float = DELIVERED_S) -> dict[str, Any]:
-        """Return what `argus-cloud custody check --rows ARGUMENTS` prints once it finds no fault.
-
-        The gateway goes on sending. While it resends a batch, later ones may be stored already, which the check reports
-        as a hole. A batch that is lost is still missing after `within_s`.
-        """
-        faults: list[str] = []
-
-        async def found() -> dict[str, Any] | None:
-            try:
-                (report,) = await self.cloud_commands(shlex.join(("custody", "check", "--rows", *arguments)))
-            except DemoFailed as error:
-                faults.append(str(error))
-                return None
-            checked: dict[str, Any] = report
-            return checked
-
-        try:
-            whole = await eventually(found, within_s=within_s, poll_s=1.0)
-        except AssertionError:
-            raise DemoFailed(faults[-1]) from None
-        assert whole is not None
-        return whole
-
     async def exported(self, *arguments: str) -> list[dict[str, Any]]:
         """Return the rows of `argus-cloud observations export ARGUMENTS`."""
         text = await self._argus_cloud("observations", "export", *arguments)

@@ -38,7 +38,7 @@ async def assert_waveforms_survive_kills(
     runs = await cloud.rows(waveform_runs)
     held = [sequence for run in runs for sequence in range(run.sequence, run.through_sequence + 1)]
     assert held == list(range(1, count + 1)), f"seed {SEED}"
-    (report,) = [one async for one in CustodyCheck(database, OPERATOR, objects=store).reports()]
+    (report,) = [one async for one in CustodyCheck(database, cloud.clock, OPERATOR, objects=store).reports()]
     assert (report.intact, report.batches, report.through) == (True, count, count)
     assert not [one async for page in store.pages(STAGED) for one in page]
     found = export_observations(database, OPERATOR, Devices(cloud.ids), RECEIVED, objects=store, hidden=True)

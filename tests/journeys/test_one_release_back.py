@@ -7,7 +7,7 @@ from pathlib import Path
 from cloud.foundation.db import known_revisions, migrate, open_database
 from cloud.foundation.db.revisions import RELEASE_BEFORE
 from cloud.vehicles.verification.check import CustodyCheck
-from tests.builders.ingest_cloud import OPERATOR
+from tests.builders.ingest_cloud import OPERATOR, StoppedClock
 from tests.harness import large_store
 from tests.harness.releases import release_before
 
@@ -22,7 +22,7 @@ async def test_release_before_ingests_into_an_upgraded_database_and_nothing_is_l
     await before.run(large_store.__file__, url, str(OBSERVATIONS), "epoch-b")
     assert (await migrate(url)).before == known_revisions()[-1]
     database = await open_database(url)
-    reports = [report async for report in CustodyCheck(database, OPERATOR, with_rows=True).reports()]
+    reports = [report async for report in CustodyCheck(database, StoppedClock(), OPERATOR, with_rows=True).reports()]
     await database.close()
     assert [(report.epoch, report.observations, report.intact) for report in reports] == [
         ("epoch-a", OBSERVATIONS, True),

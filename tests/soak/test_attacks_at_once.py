@@ -162,7 +162,7 @@ async def assert_record_is_whole(demo: RunningDemo, stolen: GatewayInVehicle) ->
     assert {key: cloud[key] for key in answered if cloud[key] != 1} == {}
     others = {row["gateway"] for row in rows} - {stolen.gateway}
     for gateway in sorted(others):
-        await demo.custody_report("--gateway", gateway)
+        await demo.cloud_commands(f"custody check --rows --gateway {gateway}")
     tracebacks = [log.name for log in (demo.state_dir / "log").glob("*.log") if "Traceback" in log.read_text()]
     assert tracebacks == []
 

@@ -197,7 +197,7 @@ async def test_acknowledged_report_is_in_the_cloud_exactly_once_when_processes_a
     answered, commits, confirmed = witnessed_reports(air), witnessed_commits(air / "commits"), confirmed_lines(air)
     await demo.delivered()
     rows = [row for row in await demo.exported() if row["device"]["system_id"] in SYSTEM_IDS]
-    report = await demo.custody_report()
+    (report,) = await demo.cloud_commands("custody check --rows")
     sent = witnessed_on_air(air, "notified", "kept")
 
     cloud = in_cloud(rows)

@@ -42,6 +42,11 @@ class LaneMarks:
         `first`…`last` would fill them."""
         return tuple(_holes(self._held_from(first), max(first, self.through + 1), last))
 
+    def held(self, first: int, last: int) -> tuple[Range, ...]:
+        """Return the ranges of sequence numbers in `first`…`last` that the cloud holds, lowest first."""
+        ranges = ((FIRST_SEQUENCE, self.through), *self.ahead)
+        return tuple((max(low, first), min(high, last)) for low, high in ranges if max(low, first) <= min(high, last))
+
     def missing(self, limit: int = MISSING_RANGES_MAX) -> tuple[Range, ...]:
         """Return at most `limit` ranges of missing sequence numbers below the highest number that the cloud holds of
         the lane, lowest first."""

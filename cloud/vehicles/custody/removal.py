@@ -150,10 +150,16 @@ class Removal:
                 # Only the hash is used from now on. The other columns were in the envelope.
                 await tx.execute(insert(batches).values(lane_id=lane_id, **_ROWS.values(row), **_NO_ENVELOPE))
 
-    async def ranges(self, tx: Transaction, lane_id: int) -> Sequence[RemovedRange]:
-        """Return the removed ranges of a lane, in order."""
-        statement = _RANGES.select().where(removed_ranges.c.lane_id == lane_id)
-        return await _RANGES.all(tx, statement.order_by(removed_ranges.c.first_sequence))
+    async def ranges(
+        self, tx: Transaction, lane_id: int, *, after: int = 0, through: int | None = None
+    ) -> Sequence[RemovedRange]:
+        """Return the removed ranges of a lane, in order: those that have a sequence number above `after`, up to
+        `through` (None: to the end of the lane)."""
+        table = removed_ranges.c
+        statement = _RANGES.select().where(table.lane_id == lane_id, table.last_sequence > after)
+        if through is not None:
+            statement = statement.where(table.first_sequence <= through)
+        return await _RANGES.all(tx, statement.order_by(table.first_sequence))
 
     async def covered(self, tx: Transaction, sequences: Mapping[int, Collection[int]]) -> Mapping[int, Collection[int]]:
         """Return those of the sequence numbers, by lane id, whose batches were removed."""

@@ -6,15 +6,17 @@ from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence, Set
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, union_all
 
 from cloud.clinical.waveforms import Run, StoredRun, WaveformEnvelopes, WaveformIndex
+from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Records, Transaction
 from cloud.foundation.errors import DomainError
 from cloud.foundation.objects import ObjectStore
 from cloud.foundation.viewer import Viewer
 from cloud.vehicles.custody import (
     ErasureSeals,
+    LaneMarks,
     Removal,
     RemovalCause,
     RemovedRange,
@@ -23,10 +25,11 @@ from cloud.vehicles.custody import (
     lanes,
     quarantine_overflows,
     quarantined_batches,
+    removed_ranges,
 )
 from cloud.vehicles.erasure import ErasureStore
 from cloud.vehicles.fleet import GatewayDirectory
-from cloud.vehicles.verification.lane_audit import HeldEnvelope, LaneAudit, LaneReport
+from cloud.vehicles.verification.lane_audit import HeldEnvelope, LaneAudit, LaneReport, Segment
 from cloud.vehicles.verification.packed_audit import compare_index
 from cloud.vehicles.verification.row_audit import RowAudit
 from protocols.provenance.hash_chain import genesis
@@ -37,6 +40,13 @@ PAGE_ROWS = 100
 
 PAGE_RUNS = 16
 """Runs of packed waveforms in one page: 32 MB of the largest runs."""
+
+_gap, _removed = gap_ranges.c, removed_ranges.c
+_spans = union_all(
+    select(_gap.lane_id, _gap.sequence.label("first"), _gap.through_sequence.label("last")),
+    select(_removed.lane_id, _removed.first_sequence, _removed.last_sequence),
+).subquery()
+_SPAN_END = select(func.max(_spans.c.last))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +69,7 @@ class CustodyCheck:
     def __init__(
         self,
         database: Database,
+        clock: Clock,
         viewer: Viewer,
         *,
         objects: ObjectStore | None = None,
@@ -68,6 +79,8 @@ class CustodyCheck:
         self._seals = seals
         self._with_rows = with_rows
         self._database = database
+        self._clock = clock
+        self._proved: Set[str] = frozenset()
         self._index = WaveformIndex()
         self._envelopes = WaveformEnvelopes(objects)
         self._viewer = viewer
@@ -83,7 +96,6 @@ class CustodyCheck:
             if gateway_id is not None:
                 wanted = wanted.where(lanes.c.gateway_id == gateway_id)
             rows = await tx.execute(wanted.order_by(lanes.c.gateway_id, lanes.c.epoch, lanes.c.lane))
-        proved = await self._proved_erasures()
         for row in rows:
             gateway = gateways.get(row.gateway_id)
             if gateway is None:
@@ -94,20 +106,17 @@ class CustodyCheck:
             chain = genesis(row.gateway_id, row.epoch, row.lane)
             audit = LaneAudit(report, gateway.public_key, chain, former)
             rows_audit = RowAudit(self._database, row.lane_id, report) if self._with_rows else None
-            async with self._database.read() as tx:
-                removed = await self._removal.ranges(tx, row.lane_id)
-            for one in removed:
-                if one.cause is RemovalCause.ERASURE and not self._is_proved(one, proved):
-                    what = "recorded as erased, and the master key does not prove that this cloud erased it"
-                    report.find(what, one.first_sequence, one.last_sequence)
-            async for segment, after, through in self._segments(row.lane_id, report, removed):
-                audit.segment(segment, [one for one in removed if after < one.first_sequence <= through])
+            async for segment in self._segments(row.lane_id, report):
+                for one in segment.removed:
+                    if one.cause is RemovalCause.ERASURE and not await self._is_proved(one):
+                        what = "recorded as erased, and the master key does not prove that this cloud erased it"
+                        report.find(what, one.first_sequence, one.last_sequence)
+                audit.segment(segment)
                 if rows_audit is not None:
-                    await rows_audit.segment(segment)
+                    await rows_audit.segment(segment.held)
             if rows_audit is not None:
                 await rows_audit.end()
-            if report.through < row.through_sequence:
-                report.find("acknowledged, but not there", report.through + 1, row.through_sequence)
+            audit.end(segment.marks)
             yield report
 
     async def _proved_erasures(self) -> Set[str]:
@@ -118,8 +127,10 @@ class CustodyCheck:
             found = await ErasureStore().of_tenant(tx, self._viewer.tenant_id)
         return {one.erasure_id for one in found if one.is_proved_by(self._seals)}
 
-    def _is_proved(self, removed: RemovedRange, erasures: Set[str]) -> bool:
-        return self._seals is not None and removed.erasure_id in erasures and self._seals.proves(removed)
+    async def _is_proved(self, removed: RemovedRange) -> bool:
+        if removed.erasure_id not in self._proved:
+            self._proved = await self._proved_erasures()  # it may have begun after the check
+        return self._seals is not None and removed.erasure_id in self._proved and self._seals.proves(removed)
 
     async def quarantine(self, gateway_id: str | None = None) -> Sequence[QuarantineCount]:
         """Count the quarantined batches of a gateway (`gateway_id` None: of all gateways) by gateway and reason.
@@ -141,35 +152,32 @@ class CustodyCheck:
             QuarantineCount(*key, stored.get(key, 0), counted.get(key, 0)) for key in sorted(stored.keys() | counted)
         ]
 
-    async def _segments(
-        self, lane_id: int, report: LaneReport, removed: Sequence[RemovedRange]
-    ) -> AsyncIterator[tuple[list[HeldEnvelope], int, int]]:
-        """Yield the envelopes of a lane by sequence, in segments of about one page, each with the sequence numbers
-        after which it begins and with which it ends. A segment never ends within a gap record's range or a removed
-        range, because these are judged with the batches that they overlap, nor within a run of packed waveforms, which
-        is read at once. A run that cannot be read is a finding."""
-        async with self._database.read() as tx:
-            spans = await tx.execute(
-                select(gap_ranges.c.sequence, gap_ranges.c.through_sequence)
-                .where(gap_ranges.c.lane_id == lane_id)
-                .order_by(gap_ranges.c.sequence)
-            )
-        ranges = [(one.first_sequence, one.last_sequence) for one in removed]
-        gaps = sorted([*((row.sequence, row.through_sequence) for row in spans), *ranges])
-        after = 0
-        while True:
-            # One snapshot for a segment, since batches move between rows and runs meanwhile.
+    async def _segments(self, lane_id: int, report: LaneReport) -> AsyncIterator[Segment]:
+        """Yield a lane in segments of about one page, by sequence. The last one is empty. A segment never ends within a
+        gap record's range or a removed range, because these are judged with the batches that they overlap, nor within a
+        run of packed waveforms, which is read at once. A run that cannot be read is a finding."""
+        after, through = -1, 0
+        while after < through:
+            after = through
+            # One snapshot for a segment, since batches arrive, are removed, and move between rows and runs meanwhile.
             async with self._database.read() as tx:
-                through = await self._end(tx, lane_id, after, gaps)
+                through = await self._end(tx, lane_id, after)
                 found = await self._rows_in(tx, lane_id, after, through)
                 runs = await self._runs_in(tx, lane_id, after, through)
-            if through == after:
-                return
+                removed = await self._removal.ranges(tx, lane_id, after=after, through=through)
+                marks = await self._marks(tx, lane_id)
+            read_at_us = self._clock.now_us()
             found += await self._packed(runs, after, report)
-            yield [one for one in found if one.envelope or not _is_removed(one.sequence, removed)], after, through
-            after = through
+            held = [one for one in found if one.envelope or not _is_removed(one.sequence, removed)]
+            yield Segment(held=held, removed=removed, marks=marks, read_at_us=read_at_us, after=after)
 
-    async def _end(self, tx: Transaction, lane_id: int, after: int, gaps: Sequence[tuple[int, int]]) -> int:
+    async def _marks(self, tx: Transaction, lane_id: int) -> LaneMarks:
+        statement = select(lanes.c.through_sequence, lanes.c.ahead).where(lanes.c.lane_id == lane_id)
+        row = (await tx.execute(statement)).first()
+        assert row is not None, "a lane is never deleted"
+        return LaneMarks.of(row.through_sequence, row.ahead)
+
+    async def _end(self, tx: Transaction, lane_id: int, after: int) -> int:
         """Return the end of the segment that begins after `after`; `after` itself if nothing follows."""
         page = await tx.execute(
             select(batches.c.sequence)
@@ -183,14 +191,17 @@ class CustodyCheck:
             *([runs[-1].through_sequence] if len(runs) == PAGE_RUNS else []),
         ]
         if ends:
-            return await self._uncut(tx, lane_id, min(ends), gaps)
+            return await self._uncut(tx, lane_id, min(ends))
         last: list[int] = [*(row.sequence for row in page), *(run.through_sequence for run in runs)]
-        return max([after, *last, *(last for _, last in gaps)])
+        span_end = (await tx.execute(_SPAN_END.where(_spans.c.lane_id == lane_id))).scalar()
+        return max([after, *last, span_end or 0])
 
-    async def _uncut(self, tx: Transaction, lane_id: int, through: int, gaps: Sequence[tuple[int, int]]) -> int:
-        """Return the end of a segment: `through`, or the end of the gap record's range or the run in which it lies."""
+    async def _uncut(self, tx: Transaction, lane_id: int, through: int) -> int:
+        """Return the end of a segment: `through`, or the end of the gap record's range, the removed range or the run in
+        which it lies."""
         while True:
-            end = _uncut(through, gaps)
+            around = (_spans.c.lane_id == lane_id, _spans.c.first <= through, _spans.c.last > through)
+            end = (await tx.execute(_SPAN_END.where(*around))).scalar() or through
             runs = await self._index.overlapping(tx, [(lane_id, end, end)])
             end = max([end, *(run.through_sequence for run in runs)])
             if end == through:
@@ -199,8 +210,9 @@ class CustodyCheck:
 
     async def _rows_in(self, tx: Transaction, lane_id: int, after: int, through: int) -> list[HeldEnvelope]:
         found: list[HeldEnvelope] = []
-        for table in (batches, gap_ranges):
-            here = (table.c.lane_id == lane_id, table.c.sequence > after, table.c.sequence <= through)
+        # A gap record that arrived after the segment before was read may begin in that segment.
+        for table, last in ((batches, batches.c.sequence), (gap_ranges, gap_ranges.c.through_sequence)):
+            here = (table.c.lane_id == lane_id, last > after, table.c.sequence <= through)
             records = Records(HeldEnvelope, table)
             found += await records.all(tx, records.select().where(*here))
         return found
@@ -251,15 +263,6 @@ def _held_in(run: Run, envelopes: Sequence[bytes]) -> list[HeldEnvelope]:
         )
         for sequence, envelope in enumerate(envelopes, start=run.sequence)
     ]
-
-
-def _uncut(through: int, gaps: Sequence[tuple[int, int]]) -> int:
-    """Return the end of a segment: `through`, or the end of a gap record's range if `through` lies
-    within that range."""
-    for first, last in gaps:
-        if first <= through < last:
-            through = last
-    return through
 
 
 async def count_of_unknown_senders(database: Database) -> Sequence[QuarantineCount]:

@@ -36,7 +36,10 @@ def check_command(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Verify every signature and link of the stored envelopes. Exit code 1 if a chain is broken."""
+    """Verify every signature and link of the stored envelopes. Exit code 1 if a chain is broken.
+
+    Batches that a gateway has not delivered yet, while it sends others, are awaited and no error.
+    """
 
     async def work(place: Workplace) -> tuple[list[LaneReport], list[QuarantineCount]]:
         reports: list[LaneReport] = []
@@ -45,7 +48,7 @@ def check_command(
         fleet, known = Fleet(place.database, place.clock, place.ids), only is None
         for tenant_id in await Tenancy(place.database, place.clock, place.ids).tenant_ids(only=tenant):
             actor = place.operator(tenant_id)
-            check = CustodyCheck(place.database, actor, objects=objects, seals=seals, with_rows=rows)
+            check = CustodyCheck(place.database, place.clock, actor, objects=objects, seals=seals, with_rows=rows)
             reports.extend([report async for report in check.reports(only)])
             aside.extend(await check.quarantine(only))
             if only is not None:
@@ -156,7 +159,14 @@ def _shown(report: LaneReport) -> dict[str, Any]:
 
 
 def _verdict(report: LaneReport) -> str:
-    """Return the verdict on an intact lane."""
+    """Return the verdict on a lane."""
+    if not report.intact:
+        return f"{len(report.findings) + report.findings_untold} findings"
+    awaited = f"; {report.awaited_batches} batches are awaited" if report.awaited_batches else ""
+    return _verdict_on_held(report) + awaited
+
+
+def _verdict_on_held(report: LaneReport) -> str:
     verdict = "intact"
     if report.removed and report.begins_at is None:
         verdict = (
@@ -181,16 +191,16 @@ def _print_for_people(reports: Sequence[LaneReport], aside: Sequence[QuarantineC
             **({"removed by retention": report.removed} if any(one.removed for one in reports) else {}),
             **({"erased": report.erased} if any(one.erased for one in reports) else {}),
             **({} if report.observations is None else {"observations compared": report.observations}),
-            "verdict": _verdict(report)
-            if report.intact
-            else f"{len(report.findings) + report.findings_untold} findings",
+            "verdict": _verdict(report),
         }
         for report in reports
     ]
     print_table("Custody", rows)
     for report in reports:
+        lane = f"{report.gateway_id} {report.epoch} {report.lane}"
         for finding in report.findings:
-            where = f"{report.gateway_id} {report.epoch} {report.lane} {finding.first}…{finding.last}"
-            typer.echo(f"{where}: {finding.what}")
+            typer.echo(f"{lane} {finding.first}…{finding.last}: {finding.what}")
+        for first, last in report.awaited:
+            typer.echo(f"{lane} {first}…{last}: awaited, the gateway has not delivered it yet and sends other batches")
     if aside:
         print_table("Set aside", [{**asdict(one), "gateway_id": one.gateway_id or "(unknown)"} for one in aside])

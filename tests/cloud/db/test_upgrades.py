@@ -25,6 +25,7 @@ from cloud.foundation.viewer import Actor
 from cloud.vehicles.fleet import Fleet
 from cloud.vehicles.verification.check import CustodyCheck
 from tests.builders.cloud_people import NOON_US, HandClock
+from tests.builders.ingest_cloud import StoppedClock
 from tests.builders.parts import sweep_once
 from tests.builders.received_batches import RECEIVED
 from tests.cloud.db.test_migrations import run_sql
@@ -144,14 +145,14 @@ async def test_observations_and_custody_records_of_the_second_revision_are_kept_
 ) -> None:
     database = await upgraded.open("0002")
     operator = Actor.operator("ten_test")
-    reports = [report async for report in CustodyCheck(database, operator, with_rows=True).reports()]
+    reports = [report async for report in CustodyCheck(database, StoppedClock(), operator, with_rows=True).reports()]
     assert {(report.epoch, report.lane): (report.through, report.findings) for report in reports} == {
         ("epoch-a", "numeric"): (8, []),
         ("epoch-a", "event"): (1, []),
         ("epoch-a", "epcr"): (1, []),
         ("epoch-b", "numeric"): (1, []),
     }
-    aside = {count.reason: count.kept for count in await CustodyCheck(database, operator).quarantine()}
+    aside = {count.reason: count.kept for count in await CustodyCheck(database, StoppedClock(), operator).quarantine()}
     assert aside == {"conflict": 1, "forged": 1, "unreadable": 1}
     written = json.loads((DATABASES / "cloud_0002.json").read_text())["observations"]
     records = [record async for record in export_observations(database, operator, Devices(IDS), RECEIVED, hidden=True)]

@@ -11,6 +11,7 @@ from cloud.foundation.retention import HoldScope
 from cloud.vehicles.custody.links import LinkState
 from cloud.vehicles.custody.tables import batches, removed_ranges
 from cloud.vehicles.expiry.lane_data import BATCHES_AT_ONCE
+from cloud.vehicles.verification.lane_audit import NOT_SENT
 from protocols.uplink.lanes import Lane
 from tests.builders.ingest_cloud import OPERATOR
 from tests.builders.ingest_gateway import GatewayInVehicle
@@ -85,7 +86,7 @@ async def test_late_batch_fills_a_hole_between_removed_batches(world: RetentionW
     world.pass_days(91)
     await world.sweep("batches")
     assert await world.sequences(batches) == [3, 5, 7], "the next batches are linked to these"
-    assert await world.findings() == [("numeric", "missing", 4, 4)]
+    assert await world.findings() == [("numeric", NOT_SENT, 4, 4)]
     await world.cloud.take(sent[3])
     assert await world.findings() == []
     assert {row.link for row in await world.cloud.rows(batches)} == {LinkState.LINKED}

@@ -174,7 +174,7 @@ async def test_batch_signed_with_a_former_key_after_its_replacement_is_quarantin
     assert ack.through_sequence == 2
     assert await cloud.take(stolen) == []  # signed with the replaced key
     assert [row.reason for row in await cloud.rows(quarantined_batches)] == ["forged"]
-    (report,) = [report async for report in CustodyCheck(cloud.database, OPERATOR).reports()]
+    (report,) = [report async for report in CustodyCheck(cloud.database, cloud.clock, OPERATOR).reports()]
     assert (report.intact, report.through, report.findings) == (True, 2, [])
 
 
@@ -189,7 +189,7 @@ async def test_custody_check_finds_a_batch_signed_by_a_former_key_after_its_repl
         cloud.clock.at_us += CLOCKS_US + 1
         forged = encode_envelope(gateway.signed(batch))
         await tx.execute(batches.update().values(envelope=forged, received_at_us=cloud.clock.at_us))
-    (report,) = [report async for report in CustodyCheck(cloud.database, OPERATOR).reports()]
+    (report,) = [report async for report in CustodyCheck(cloud.database, cloud.clock, OPERATOR).reports()]
     assert [finding.what for finding in report.findings] == ["not signed by the registered key"]
 
 

@@ -62,7 +62,7 @@ async def test_batch_above_a_size_limit_is_quarantined_and_acknowledged_without_
     assert len(await cloud.rows(devices)) == 1
     (payload,) = [payload for name, payload in await cloud.events() if name == "ingest.batch_set_aside"]
     assert (payload["sequence"], payload["why"]) == (2, "over_limit")
-    reports = [report async for report in CustodyCheck(database, OPERATOR, with_rows=True).reports(None)]
+    reports = [report async for report in CustodyCheck(database, cloud.clock, OPERATOR, with_rows=True).reports(None)]
     assert all(report.intact for report in reports)
 
 

@@ -65,7 +65,10 @@ async def test_minute_of_staged_numerics_becomes_minute_rows_and_one_run(
     assert [row.sequence for row in await cloud.rows(batches)] == [1]
     assert await runs(cloud) == [(2, SECONDS + 1, "linked")]
     assert len([one async for page in store.pages(NUMERICS) for one in page]) == 1
-    (report,) = [one async for one in CustodyCheck(cloud.database, OPERATOR, objects=store, with_rows=True).reports()]
+    (report,) = [
+        one
+        async for one in CustodyCheck(cloud.database, cloud.clock, OPERATOR, objects=store, with_rows=True).reports()
+    ]
     assert (report.intact, report.batches, report.observations) == (True, SECONDS + 1, (SECONDS + 1) * len(CHANNELS))
 
 
@@ -189,5 +192,8 @@ async def test_group_whose_run_cannot_be_added_gets_rows(
     await cloud.ingest.settle()
     assert await runs(cloud) == []
     assert len(await cloud.rows(batches)) == SECONDS + 1
-    (report,) = [one async for one in CustodyCheck(cloud.database, OPERATOR, objects=store, with_rows=True).reports()]
+    (report,) = [
+        one
+        async for one in CustodyCheck(cloud.database, cloud.clock, OPERATOR, objects=store, with_rows=True).reports()
+    ]
     assert (report.intact, report.observations) == (True, (SECONDS + 1) * len(CHANNELS))

@@ -237,7 +237,9 @@ async def test_batches_verify_although_the_clock_by_which_their_key_was_replaced
     cloud.clock.at_us = NOW_US + 3 * CLOCKS_US
     await restarted(cloud).staged.settle_left()
     assert await numerics(cloud) == [(1, 97.0), (2, 98.0)]
-    assert all([one.intact async for one in CustodyCheck(cloud.database, OPERATOR, objects=store).reports()])
+    assert all(
+        [one.intact async for one in CustodyCheck(cloud.database, cloud.clock, OPERATOR, objects=store).reports()]
+    )
     assert (await ObjectAudit(cloud.database, Viewer(TENANT, None), store).run()).intact
 
 

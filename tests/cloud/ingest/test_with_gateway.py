@@ -86,7 +86,7 @@ def _place(document: dict[str, Any]) -> tuple[str, str, int, int]:
 
 async def whole(cloud: CloudUnderTest) -> bool:
     """Return whether the custody check finds the hash chain of every lane (one of the gateway's queues) intact."""
-    reports = [report async for report in CustodyCheck(cloud.database, OPERATOR).reports()]
+    reports = [report async for report in CustodyCheck(cloud.database, cloud.clock, OPERATOR).reports()]
     return bool(reports) and all(report.intact for report in reports)
 
 

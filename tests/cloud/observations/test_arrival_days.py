@@ -77,7 +77,7 @@ async def partitions(cloud: CloudUnderTest) -> list[int]:
 
 
 async def findings(cloud: CloudUnderTest) -> list[Any]:
-    check = CustodyCheck(cloud.database, OPERATOR, with_rows=True)
+    check = CustodyCheck(cloud.database, cloud.clock, OPERATOR, with_rows=True)
     return [finding async for report in check.reports() for finding in report.findings]
 
 

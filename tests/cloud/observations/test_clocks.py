@@ -215,5 +215,5 @@ async def test_custody_check_finds_changed_clock_columns_of_an_observation_row(
 
 
 async def findings(cloud: CloudUnderTest) -> list[str]:
-    check = CustodyCheck(cloud.database, OPERATOR, with_rows=True)
+    check = CustodyCheck(cloud.database, cloud.clock, OPERATOR, with_rows=True)
     return [finding.what async for report in check.reports() for finding in report.findings]

@@ -53,7 +53,10 @@ async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest
 
 
 async def reports(cloud: CloudUnderTest) -> dict[str, LaneReport]:
-    return {report.lane: report async for report in CustodyCheck(cloud.database, OPERATOR, with_rows=True).reports()}
+    return {
+        report.lane: report
+        async for report in CustodyCheck(cloud.database, cloud.clock, OPERATOR, with_rows=True).reports()
+    }
 
 
 async def minute_values(cloud: CloudUnderTest) -> list[Any]:

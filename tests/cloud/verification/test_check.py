@@ -7,10 +7,10 @@ from sqlalchemy import delete, update
 
 from cloud.foundation.db import Database
 from cloud.foundation.viewer import Actor, Viewer
-from cloud.vehicles.custody import quarantine
+from cloud.vehicles.custody import LaneMarks, quarantine
 from cloud.vehicles.custody.tables import batches, quarantined_batches
 from cloud.vehicles.verification.check import PAGE_ROWS, CustodyCheck, QuarantineCount, count_of_unknown_senders
-from cloud.vehicles.verification.lane_audit import FINDINGS_MAX, Finding, HeldEnvelope, LaneAudit, LaneReport
+from cloud.vehicles.verification.lane_audit import FINDINGS_MAX, Finding, HeldEnvelope, LaneAudit, LaneReport, Segment
 from protocols.provenance.hash_chain import genesis
 from protocols.uplink.envelope import Envelope, encode_envelope
 from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
@@ -28,7 +28,7 @@ async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest
 
 
 async def checked(cloud: CloudUnderTest, viewer: Viewer = OPERATOR) -> list[LaneReport]:
-    return [report async for report in CustodyCheck(cloud.database, viewer).reports()]
+    return [report async for report in CustodyCheck(cloud.database, cloud.clock, viewer).reports()]
 
 
 async def test_custody_check_reports_a_chain_with_declared_gaps_as_intact(
@@ -96,7 +96,7 @@ async def test_custody_check_reports_each_broken_link_with_its_sequence(
 async def test_custody_check_counts_quarantined_batches_by_reason(cloud: CloudUnderTest, gateway: GatewayInVehicle):
     rival = GatewayInVehicle(key_seed=2)
     await cloud.take(*rival.many(3), cloud.handover.delivery(b"garbage"))
-    assert await CustodyCheck(cloud.database, OPERATOR).quarantine() == [
+    assert await CustodyCheck(cloud.database, cloud.clock, OPERATOR).quarantine() == [
         QuarantineCount("gw_test", "forged", 3, 0),
         QuarantineCount("gw_test", "malformed", 1, 0),
     ]
@@ -110,11 +110,11 @@ async def test_custody_check_counts_batches_above_the_quarantine_limits_that_hav
     unknown = [cloud.handover.delivery(b"garbage %d" % number, gateway=f"gw_{number}") for number in range(5)]
     await cloud.take(*rival.many(2), *unknown)
     await cloud.take(rival.send())
-    counts = await CustodyCheck(cloud.database, OPERATOR).quarantine("gw_test")
+    counts = await CustodyCheck(cloud.database, cloud.clock, OPERATOR).quarantine("gw_test")
     assert counts == [QuarantineCount("gw_test", "forged", 2, 1)]
     async with cloud.database.transaction() as tx:
         await tx.execute(delete(quarantined_batches).where(quarantined_batches.c.reason == "forged"))
-    counts = await CustodyCheck(cloud.database, OPERATOR).quarantine("gw_test")
+    counts = await CustodyCheck(cloud.database, cloud.clock, OPERATOR).quarantine("gw_test")
     assert counts == [QuarantineCount("gw_test", "forged", 0, 1)]
     assert await count_of_unknown_senders(cloud.database) == [QuarantineCount("", "malformed", 0, 3)]
 
@@ -130,14 +130,11 @@ async def test_custody_check_reports_no_lane_of_another_tenant_or_organisation(
 def audited(gateway: GatewayInVehicle, *envelopes: Envelope) -> LaneReport:
     report = LaneReport(tenant_id="ten_test", gateway_id="gw_test", epoch="epoch-a", lane="numeric")
     audit = LaneAudit(report, gateway.public_key, genesis("gw_test", "epoch-a", "numeric"))
-    audit.segment(
-        [
-            HeldEnvelope(
-                sequence=one.batch.sequence, hash=one.batch.hash, envelope=encode_envelope(one), received_at_us=0
-            )
-            for one in envelopes
-        ]
-    )
+    held = [
+        HeldEnvelope(sequence=one.batch.sequence, hash=one.batch.hash, envelope=encode_envelope(one), received_at_us=0)
+        for one in envelopes
+    ]
+    audit.segment(Segment(held=held, marks=LaneMarks(envelopes[-1].batch.sequence), read_at_us=0))
     return report
 
 

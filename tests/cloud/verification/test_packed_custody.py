@@ -30,7 +30,7 @@ async def cloud(database: Database, gateway: GatewayInVehicle, tmp_path: Path) -
 
 
 async def checked(cloud: CloudUnderTest) -> LaneReport:
-    check = CustodyCheck(cloud.database, OPERATOR, objects=cloud.objects, with_rows=True)
+    check = CustodyCheck(cloud.database, cloud.clock, OPERATOR, objects=cloud.objects, with_rows=True)
     (report,) = [report async for report in check.reports()]
     return report
 

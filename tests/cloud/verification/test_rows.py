@@ -33,7 +33,7 @@ async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest
 
 
 async def checked(cloud: CloudUnderTest) -> dict[str, LaneReport]:
-    check = CustodyCheck(cloud.database, OPERATOR, with_rows=True)
+    check = CustodyCheck(cloud.database, cloud.clock, OPERATOR, with_rows=True)
     return {report.lane: report async for report in check.reports()}
 
 
@@ -65,7 +65,7 @@ async def test_custody_check_finds_no_difference_between_untouched_rows_and_thei
 
 async def test_custody_check_compares_rows_with_envelopes_only_on_request(cloud: CloudUnderTest):
     await tamper(cloud, update(observations).values(number=1.0))
-    reports = [report async for report in CustodyCheck(cloud.database, OPERATOR).reports()]
+    reports = [report async for report in CustodyCheck(cloud.database, cloud.clock, OPERATOR).reports()]
     assert all(report.intact and report.observations is None for report in reports)
 
 
