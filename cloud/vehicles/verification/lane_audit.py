@@ -119,7 +119,7 @@ class LaneAudit:
         self._former_keys = former_keys
         self._head = genesis
         self._end_arrived_us: int | None = None
-        """When the last batch of the segment before arrived."""
+        """The time of arrival of the last batch of the segment before, or None."""
 
     def segment(self, segment: Segment) -> None:
         """Check the next part of the lane, and add the findings to the report."""
