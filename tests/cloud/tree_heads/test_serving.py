@@ -10,6 +10,7 @@ from cloud.work.tree_heads.routes import routes
 from cloud.work.tree_heads.store import HeadStore
 from protocols.provenance import merkle
 from tests.builders.auth_world import MASTER, auth_world
+from tests.builders.contract_samples import shape_faults
 from tests.builders.parts import SETTINGS, make_parts
 from tests.cloud.tree_heads.test_trees import Story
 from tests.harness.auth_server import auth_server
@@ -32,7 +33,8 @@ async def test_tree_heads_and_proofs_are_served_to_their_tenant_with_the_scope(d
     await story.record(2)
     await story.midnight()
     first_record = next(iter(await story.records()))
-    async with auth_server(world, more_rows=routes(make_parts(database, world.clock, master=MASTER))) as server:
+    rows = routes(make_parts(database, world.clock, master=MASTER))
+    async with auth_server(world, more_rows=rows) as server:
         token = await world.token(SCOPE)
 
         async def read(path: str) -> tuple[int, dict]:  # type: ignore[type-arg]
@@ -53,6 +55,9 @@ async def test_tree_heads_and_proofs_are_served_to_their_tenant_with_the_scope(d
         _, step = await read("consistency?first=5&second=3")
         roots = hashes([step["first"]["root_hash"], step["second"]["root_hash"]])
         assert merkle.is_consistent(3, roots[0], 5, roots[1], hashes(step["proof"]))
+        for row, document in zip(rows, (page, proof, step), strict=True):
+            row.response.model_validate(row.response_example)
+            assert shape_faults(document, row.response_example) == []
         absent = [await read(path) for path in ("consistency?first=4&second=3", "inclusion?tree_size=5&record_id=x")]
         assert [(status, one["code"]) for status, one in absent] == [
             (404, "tree_head_unknown"),
