@@ -10,8 +10,11 @@ nothing for evidence but four columns of a row that it writes anyway. Why by lan
 is that of a lane. A range may have batches without data of this encounter; their content is not part of the record.
 
 A record follows after at least five minutes, and later after a twelfth of the time since the encounter began: twelve
-in the first hour, about a hundred in a month. A lane is followed until the cloud holds a batch that the vehicle made
-after the end of the encounter, since a vehicle may send hours later what it could not send then.
+in the first hour, about a hundred in a month. A vehicle may send hours later what it could not send then, so a lane is
+followed until it is complete: a batch that the vehicle made after the end of the encounter has also arrived after it,
+since the vehicle's clock alone proves nothing. An encounter is followed until all its lanes are complete, at least for
+a day (a lane may begin late) and at most for 30 days. A value of a vehicle that no record can hold concerns its own
+lane only, and an encounter that cannot be followed does not stop the others.
 """
 
 import asyncio
@@ -26,6 +29,7 @@ from cloud.clinical.epcr import Encounter, Encounters, care_changes
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.errors import DomainError
+from cloud.foundation.moments import write_moment
 from cloud.foundation.retention import DAY_US
 from cloud.foundation.stopping import pause
 from cloud.foundation.viewer import Actor
@@ -45,10 +49,14 @@ APART_US = 300_000_000
 """Least time between two records of one encounter."""
 AGE_PARTS = 12
 """A record follows the one before after the age of the encounter divided by this, if that is longer."""
+FOLLOWED_LEAST_US = DAY_US
+"""Least time after the end of an encounter in which batches are referenced."""
 FOLLOWED_US = 30 * DAY_US
 """Time after the end of an encounter in which batches are referenced. A vehicle keeps batches for less."""
 LANES_MAX = 32
 """Lanes of one record: those of several gateways and stores. The oldest are left out."""
+SEQUENCE_MAX = 2**53 - 1
+"""Largest sequence number that canonical JSON can hold (RFC 8785). A vehicle reaches it only by a false number."""
 BROKEN_MAX = 64
 """Broken links that a record names for one lane."""
 AT_ONCE = 100
@@ -109,11 +117,23 @@ class Following:
             for one in due:
                 if stopping.is_set():
                     break
-                async with self._database.transaction() as tx:
-                    made += await self._follow(tx, *one)
+                made += await self._follow_or_postpone(*one)
             if len(due) < AT_ONCE:
                 break
         return made
+
+    async def _follow_or_postpone(self, tenant_id: str, evidence_id: str, encounter_id: str) -> bool:
+        """Reference the new batches of an encounter's vehicle in a transaction. After any error the encounter is due
+        again later, so that those due after it are reached. Raises the errors of the database if it is lost."""
+        try:
+            async with self._database.transaction() as tx:
+                return await self._follow(tx, tenant_id, evidence_id, encounter_id)
+        except Exception as error:
+            name = error.code if isinstance(error, DomainError) else type(error).__name__
+            log.warning("evidence.encounter_postponed", evidence=evidence_id, error=name)
+        async with self._database.transaction() as tx:
+            await self._store.follow_later(tx, tenant_id, evidence_id, self._clock.now_us() + APART_US)
+        return False
 
     async def _follow(self, tx: Transaction, tenant_id: str, evidence_id: str, encounter_id: str) -> bool:
         """Reference the new batches of an encounter's vehicle. Return whether a record was made."""
@@ -127,37 +147,53 @@ class Following:
         if content is None or not await self._store.is_due(tx, tenant_id, evidence_id, now_us):
             return False  # another process was faster
         known: dict[str, Any] = dict(content.get(CHAINS, {}))
-        settled = [name for name, end in known.items() if _is_after_end(end["made_at_us"], encounter)]
-        ends = [end for end in await ends_of_vehicle(tx, encounter) if end.name not in settled]
+        complete = {name for name, end in known.items() if _is_complete(end, encounter)}
+        ends = [end for end in await ends_of_vehicle(tx, encounter) if end.name not in complete]
         moved = [end for end in ends if end.sequence > known.get(end.name, {}).get("last_sequence", 0)]
         if moved:
             entry = Entry(
                 operation=Operation.UPDATE,
                 actor_id=CLOUD,
                 actor_kind=ActorKind.SYSTEM,
-                content=Document({CHAINS: {**known, **{end.name: _content_of(end) for end in moved}}}),
+                content=Document(
+                    {CHAINS: known | {end.name: _content_of(end, known.get(end.name), now_us) for end in moved}}
+                ),
                 details={BATCHES: [await _reference(tx, tenant_id, end, known.get(end.name)) for end in moved]},
             )
             await self._recorder.append(tx, evidence, entry)
         ended_us = encounter.ended_at_us or (encounter.created_at_us if encounter.status.is_final else None)
-        is_over = ended_us is not None and (now_us > ended_us + FOLLOWED_US or (settled and not moved))
+        followed_us = FOLLOWED_LEAST_US if complete and not ends else FOLLOWED_US
+        is_over = ended_us is not None and now_us > ended_us + followed_us
         least_us = APART_US if known or moved else FIRST_US
         next_us = now_us + max(least_us, (now_us - encounter.created_at_us) // AGE_PARTS)
         await self._store.follow_later(tx, tenant_id, evidence_id, None if is_over else next_us)
         return bool(moved)
 
 
-def _is_after_end(made_at_us: int | None, encounter: Encounter) -> bool:
-    return made_at_us is not None and encounter.ended_at_us is not None and made_at_us > encounter.ended_at_us
+def _is_complete(end: Mapping[str, Any], encounter: Encounter) -> bool:
+    """Return whether a lane in the content has all batches from before the encounter's end: its last one was made after
+    that by the vehicle's clock, and arrived after it by the cloud's."""
+    ended, made, arrived = write_moment(encounter.ended_at_us), end.get("made_at"), end.get("arrived_after")
+    # Times of this form sort as text.
+    return ended is not None and made is not None and arrived is not None and made > ended and arrived >= ended
 
 
-def _content_of(end: ChainEnd) -> dict[str, Any]:
-    return {"last_sequence": end.sequence, "hash": end.hash.hex(), "made_at_us": end.made_at_us}
+def _content_of(end: ChainEnd, before: Mapping[str, Any] | None, now_us: int) -> dict[str, Any]:
+    """Return a lane as the content has it. `made_at` is by the vehicle's clock, which may have any value; a time beyond
+    the years 1 to 9999 is cut. `arrived_after` is when the lane was referenced before, so before this end arrived."""
+    return {
+        "last_sequence": end.sequence,
+        "hash": end.hash.hex(),
+        "made_at": write_moment(end.made_at_us),
+        "referenced_at": write_moment(now_us),
+        "arrived_after": None if before is None else before.get("referenced_at"),
+    }
 
 
 async def ends_of_vehicle(tx: Transaction, encounter: Encounter) -> Sequence[ChainEnd]:
     """Return the ends of the lanes of the vehicle's gateways, and of the lanes that have field changes of the
-    encounter, newest first. A lane of which the cloud has removed the last batch is left out."""
+    encounter, newest first. A lane of which the cloud has removed the last batch is left out, and so is one whose
+    number is beyond `SEQUENCE_MAX`."""
     in_vehicle = select(lanes.c.lane_id).join(
         gateways, and_(gateways.c.tenant_id == lanes.c.tenant_id, gateways.c.id == lanes.c.gateway_id)
     )
@@ -170,7 +206,9 @@ async def ends_of_vehicle(tx: Transaction, encounter: Encounter) -> Sequence[Cha
             gateways.c.tenant_id == encounter.tenant_id, gateways.c.vehicle_id == encounter.vehicle_id
         )
         chosen = or_(chosen, lanes.c.lane_id.in_(of_vehicle))
-    statement = select(lanes).where(lanes.c.tenant_id == encounter.tenant_id, lanes.c.through_sequence > 0, chosen)
+    statement = select(lanes).where(
+        lanes.c.tenant_id == encounter.tenant_id, lanes.c.through_sequence.between(1, SEQUENCE_MAX), chosen
+    )
     rows = list(await tx.execute(statement.order_by(lanes.c.lane_id.desc()).limit(LANES_MAX)))
     near = await CustodyStore().neighbours(tx, {row.lane_id: [row.through_sequence] for row in rows})
     found = []

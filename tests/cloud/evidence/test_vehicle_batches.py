@@ -1,5 +1,7 @@
 """The evidence of an encounter references the signed batches of its vehicle, so that custody begins at the patient."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -7,11 +9,12 @@ import pytest
 from sqlalchemy import text
 
 from cloud.clinical.epcr import Encounter, Epcr, MissionChange, Missions
-from cloud.foundation.db import Database
+from cloud.foundation.db import Database, Transaction
 from cloud.foundation.objects import LocalObjects
+from cloud.work.evidence.model import Evidence
 from protocols.epcr.encounter import EncounterStatus
 from protocols.provenance.hash_chain import genesis
-from protocols.uplink.envelope import verify_hash
+from protocols.uplink.envelope import BatchKind, verify_hash
 from tests.builders.evidence import EvidenceRoom
 from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, TENANT, VEHICLE
 from tests.builders.ingest_gateway import GatewayInVehicle
@@ -129,6 +132,66 @@ async def test_vehicle_is_followed_until_a_batch_that_was_made_after_the_end(wor
         await world.cloud.take(world.gateway.send())
         await world.room.following.turn()
     assert await world.ranges() == [[("numeric", 1, 2)], [("numeric", 3, 3)]]
+
+
+async def test_lane_that_arrives_late_is_referenced_when_the_other_lanes_have_long_passed_the_end(world: World) -> None:
+    late = waveform(world.gateway)
+    await world.cloud.take(world.gateway.send())
+    await world.room.following.turn()
+    await world.end()
+    for _ in range(3):
+        world.pass_minutes(60)
+        await world.cloud.take(world.gateway.send())
+        await world.room.following.turn()
+    world.pass_minutes(18 * 60)
+    await world.room.following.turn()
+    await world.cloud.take(late)
+    world.pass_minutes(2 * 60)
+    await world.room.following.turn()
+    assert await world.ranges() == [[("numeric", n, n)] for n in (1, 2)] + [[("waveform", 1, 1)]]
+
+
+async def test_clock_of_a_vehicle_that_runs_ahead_does_not_end_its_lane(world: World) -> None:
+    world.gateway.now_us += 600 * MINUTE_US
+    for number in range(4):
+        await world.cloud.take(world.gateway.send())
+        world.cloud.clock.at_us += 10 * MINUTE_US
+        await world.room.following.turn()
+        if number == 1:
+            await world.end()
+    assert [last for ((_, _, last),) in await world.ranges()] == [1, 2, 3]  # the third arrived after the end
+
+
+async def test_value_that_no_record_can_hold_stops_neither_its_encounter_nor_others(world: World) -> None:
+    world.gateway.now_us = 2**62
+    await world.cloud.take(world.gateway.send_raw(BatchKind.OBSERVATIONS, b"none"), waveform(world.gateway))
+    await run(world.database, "UPDATE lanes SET through_sequence = 4611686018427387904 WHERE lane = 'waveform'")
+    assert await world.room.following.turn() == 1
+    assert await world.ranges() == [[("numeric", 1, 1)]]
+    content = json.loads(str((await world.room.records(world.encounter))[-1].content))
+    assert content["vehicle_chains"]["gw_test/epoch-a/numeric"]["made_at"] == "9999-12-31T23:59:59.999999Z"
+
+
+async def test_encounter_that_cannot_be_followed_is_postponed_and_the_others_are_followed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    epcr = Epcr(world.database, world.cloud.clock, world.cloud.ids, evidence=world.room.of_encounters)
+    for id in ("enc_2", "enc_3"):
+        await epcr.begin(OPERATOR, organization_id=ORGANIZATION, vehicle_id=VEHICLE, id=id)
+    await world.cloud.take(world.gateway.send())
+    content_of = world.room.recorder.last_content
+
+    async def fail_once(tx: Transaction, evidence: Evidence) -> Mapping[str, Any] | None:
+        if evidence.subject_id == "enc_1":
+            raise KeyError(evidence.subject_id)
+        return await content_of(tx, evidence)
+
+    monkeypatch.setattr(world.room.recorder, "last_content", fail_once)
+    assert await world.room.following.turn() == 2
+    monkeypatch.undo()
+    assert await world.room.following.turn() == 0
+    world.pass_minutes(5)
+    assert await world.room.following.turn() == 1
 
 
 async def test_records_of_a_long_encounter_become_fewer(world: World) -> None:
