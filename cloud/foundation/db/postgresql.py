@@ -5,7 +5,7 @@ The server makes changes durable: `synchronous_commit` stays on, and its group c
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
@@ -20,6 +20,7 @@ from cloud.foundation.db.errors import (
     TransactionTooSlow,
     ValueRefused,
 )
+from cloud.foundation.db.observed import ObservedBlock
 from cloud.foundation.db.postgresql_failures import DRIVER_ERRORS, commit_failure
 from cloud.foundation.db.postgresql_listener import LISTENERS, Listener
 from cloud.foundation.db.postgresql_pool import ConnectionPool, connect
@@ -127,17 +128,11 @@ class PostgresqlDatabase:
         else:
             await self._pool.give_back(raw)
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[PostgresqlTransaction]:
-        with SpanTimer("db.transaction", "client", _SPAN), self.damage:
-            async with self._begun(CHANGING) as tx:
-                yield tx
+    def transaction(self) -> AbstractAsyncContextManager[PostgresqlTransaction]:
+        return ObservedBlock("db.transaction", _SPAN, self.damage, self._begun(CHANGING))
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[PostgresqlTransaction]:
-        with SpanTimer("db.read", "client", _SPAN), self.damage:
-            async with self._begun(READING) as tx:
-                yield tx
+    def read(self) -> AbstractAsyncContextManager[PostgresqlTransaction]:
+        return ObservedBlock("db.read", _SPAN, self.damage, self._begun(READING))
 
     def for_long_reads(self) -> "PostgresqlDatabase":
         return self  # the server caches, and a connection has no memory of the rows that it returned

@@ -19,6 +19,8 @@ from sqlalchemy.pool import NullPool
 
 Result = TypeVar("Result")
 Job = Callable[[], Any]
+End = Callable[[Any, BaseException | None], None]
+"""Is called on the event loop with the result of a job, or its exception."""
 
 APPLICATION_ID = 0x41524755
 """The application id in the file's header: "ARGU". A SQLite file with tables and another id is foreign."""
@@ -94,7 +96,7 @@ class SqliteThread:
     instead of an executor makes a switch of threads four times cheaper."""
 
     def __init__(self, path: Path, *, read_only: bool, name: str, cache_kb: int = CACHE_KB) -> None:
-        self._jobs: SimpleQueue[tuple[Job, asyncio.Future[Any] | None] | None] = SimpleQueue()
+        self._jobs: SimpleQueue[tuple[Job, asyncio.AbstractEventLoop | None, End | None] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._open = partial(connect, path, read_only=read_only, cache_kb=cache_kb)
         self.raw: sqlite3.Connection
@@ -114,30 +116,31 @@ class SqliteThread:
         self.raw = _THREAD.raw = self._open()
         self.core = _ENGINE.connect()
 
-    def submit(self, job: Callable[[], Any], outcome: "asyncio.Future[Any] | None" = None) -> None:
-        """Queue a job; jobs run in the order of the queue. `outcome` gets the job's result or exception. If `outcome`
+    def submit(self, job: Job, end: "End | None" = None) -> None:
+        """Queue a job; jobs run in the order of the queue. `end` is called with the job's result or exception. If `end`
         is None, an exception is dropped, so the job must handle its own errors."""
-        self._jobs.put((job, outcome))
+        self._jobs.put((job, end and asyncio.get_running_loop(), end))
 
     async def run(self, job: Callable[[], Result]) -> Result:
         """Queue a job, wait for it, and return its result. If the caller is cancelled, the job still runs."""
-        outcome: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._jobs.put((job, outcome))
+        loop = asyncio.get_running_loop()
+        outcome: asyncio.Future[Result] = loop.create_future()
+        self._jobs.put((job, loop, partial(settle, outcome)))
         return await outcome
 
     def _work(self) -> None:
         while (given := self._jobs.get()) is not None:
-            job, outcome = given
+            job, loop, end = given
             result, failure = None, None
             try:
                 result = job()
             except BaseException as error:
                 failure = error
-            if outcome is None:
+            if loop is None or end is None:
                 continue
             # If the loop has been closed, no caller waits for the result.
             with suppress(RuntimeError):
-                outcome.get_loop().call_soon_threadsafe(_settle, outcome, result, failure)
+                loop.call_soon_threadsafe(end, result, failure)
 
     async def close(self) -> None:
         """Close the connection and end the thread after the queued jobs."""
@@ -151,7 +154,7 @@ class SqliteThread:
             self.raw.close()
 
 
-def _settle(outcome: "asyncio.Future[Any]", result: object, failure: BaseException | None) -> None:
+def settle(outcome: "asyncio.Future[Any]", result: object, failure: BaseException | None) -> None:
     """Set the result or exception of `outcome` on the caller's event loop, unless the caller was cancelled."""
     if outcome.done():
         return

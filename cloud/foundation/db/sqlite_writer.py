@@ -11,15 +11,16 @@ change, after earlier reads. In a measurement, 350 of 400 updates were then lost
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
+from types import TracebackType
 from typing import TypeVar
 
 from cloud.foundation.db.errors import CommitLost, TransactionTooSlow, WriterBusy
-from cloud.foundation.db.sqlite_connection import SqliteThread
+from cloud.foundation.db.sqlite_connection import SqliteThread, settle
 from cloud.foundation.db.sqlite_failures import commit_failure, translated
+from cloud.foundation.db.sqlite_transaction import SqliteTransaction
 
 Result = TypeVar("Result")
 
@@ -34,26 +35,64 @@ WAITING_MAX = 10_000
 
 class _Group:
     """The transactions that one commit makes durable together. Only the writer's thread uses `begun` and `failure`;
-    only the event loop uses the other fields."""
+    only the event loop uses the rest."""
 
-    def __init__(self, opened_s: float, committed: "asyncio.Future[None]") -> None:
+    def __init__(self, opened_s: float) -> None:
         self.opened_s = opened_s
-        self.committed = committed
         self.members = 0
         self.begun = False
         self.failure: Exception | None = None
+        self.ended = False
+        self._waiting: list[asyncio.Future[None]] = []
+
+    async def committed(self) -> None:
+        """Wait until the commit is durable. Raises its failure. Each caller has a future of its own, since a caller
+        that is cancelled must not cancel the result of the others. Its own change is committed too."""
+        outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(outcome)
+        await outcome
+
+    def end(self, result: None, failure: BaseException | None) -> None:
+        """Let the members return from `committed`, or fail with the failure of their commit."""
+        self.ended = True
+        for outcome in self._waiting:
+            settle(outcome, result, failure)
 
 
-@dataclass(slots=True)
-class Member:
-    """One transaction of a group, whose transactions share one commit. `number` is part of the name of the
-    transaction's savepoint. `open`, used only by the writer's thread, is True once the savepoint exists."""
+class Member(AbstractAsyncContextManager[SqliteTransaction]):
+    """One transaction of a group, as a block of `async with`. `number` is part of the name of the transaction's
+    savepoint. `open`, used only by the writer's thread, is True once the savepoint exists. `failure` is the error of a
+    queued job (`later`), None without one; the transaction is then rolled back when it ends."""
 
-    group: _Group
-    number: int
-    open: bool = False
-    failure: Exception | None = None
-    """The error of a queued job (`later`); None without one. The transaction is rolled back when it ends."""
+    # Not a generator, for the reason in `ObservedBlock`.
+    __slots__ = ("_limit", "_writer", "failure", "group", "number", "open")
+
+    def __init__(self, writer: "SqliteWriter", s_max: float | None) -> None:
+        self._writer = writer
+        self._limit = asyncio.timeout(s_max)
+        self.open = False
+        self.failure: Exception | None = None
+
+    async def __aenter__(self) -> SqliteTransaction:
+        self.group = await self._writer.take_turn()
+        self.number = self.group.members
+        await self._limit.__aenter__()
+        writer = self._writer
+        return SqliteTransaction(writer.thread, partial(writer.step, self), partial(writer.later, self))
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self._limit.__aexit__(kind, error, trace)
+        except TimeoutError:
+            raise TransactionTooSlow from None
+        finally:
+            self._writer.end_turn(self, failed=error is not None)
+        if error is None:
+            await self.group.committed()
+            if self.failure is not None:
+                raise translated(self.failure) or self.failure
 
 
 class SqliteWriter:
@@ -67,52 +106,28 @@ class SqliteWriter:
         self._waiting = 0
         self._group: _Group | None = None
         self._commits = 0
-        self._last_commit: asyncio.Future[None] | None = None
+        self._last: _Group | None = None  # that was sent to be committed
 
     @property
     def commits(self) -> int:
         """The number of groups of transactions that were sent to be committed since the start."""
         return self._commits
 
-    @asynccontextmanager
-    async def member(self, *, limited: bool = True) -> AsyncIterator[Member]:
-        """Yield a new transaction when the earlier transactions have ended; its time is limited unless `limited` is
-        False. After the block, wait until the commit that the transaction shares with others is durable. An exception
-        in the block rolls only this transaction back. Raises `WriterBusy`, `TransactionTooSlow`, `CommitLost`,
-        `DatabaseDamaged`."""
-        await self._take_turn()
-        try:
-            group = self._group or self._new_group()
-            group.members += 1
-            member = Member(group, group.members)
-            try:
-                async with asyncio.timeout(self.member_s_max if limited else None) as limit:
-                    yield member
-            except BaseException as error:
-                self.thread.submit(partial(self._undo, member))
-                if isinstance(error, TimeoutError) and limit.expired():
-                    raise TransactionTooSlow from None
-                raise
-            self.thread.submit(partial(self._keep, member))
-        finally:
-            self._holder = None
-            self._turn.release()
-            if self._is_full():
-                self._commit()
-            else:
-                asyncio.get_running_loop().call_soon(self._commit_if_idle)
-        # Shielded: a caller that is cancelled must not cancel the result of the others. Its own change is committed
-        # too.
-        await asyncio.shield(group.committed)
-        if member.failure is not None:
-            raise translated(member.failure) or member.failure
+    def transaction(self, *, limited: bool = True) -> "Member":
+        """Return the block of a new transaction, which begins when the earlier transactions have ended; its time is
+        limited unless `limited` is False. After the block, wait until the commit that the transaction shares with
+        others is durable. An exception in the block rolls only this transaction back. The block raises `WriterBusy`,
+        `TransactionTooSlow`, `CommitLost`, `DatabaseDamaged`."""
+        return Member(self, self.member_s_max if limited else None)
 
     def later(self, member: Member, job: Callable[[], object]) -> None:
         """Queue a job of the transaction `member` and return. If the job fails, the transaction fails at its end."""
         self.thread.submit(partial(self._run_later, member, job))
 
-    async def _take_turn(self) -> None:
-        if self._holder is asyncio.current_task():
+    async def take_turn(self) -> _Group:
+        """Wait for the turn of a new member, and return its group."""
+        task = asyncio.current_task()
+        if self._holder is task:
             raise RuntimeError("a transaction is already open in this task: pass it on instead of opening another")
         if self._waiting >= WAITING_MAX:
             raise WriterBusy
@@ -123,12 +138,21 @@ class SqliteWriter:
             self._waiting -= 1
             if not self._turn.locked():
                 self._commit_if_idle()  # the last one in the queue was cancelled: no other call would commit the group
-        self._holder = asyncio.current_task()
-
-    def _new_group(self) -> _Group:
-        loop = asyncio.get_running_loop()
-        self._group = _Group(loop.time(), loop.create_future())
+        self._holder = task
+        if self._group is None:
+            self._group = _Group(asyncio.get_running_loop().time())
+        self._group.members += 1
         return self._group
+
+    def end_turn(self, member: Member, *, failed: bool) -> None:
+        """Keep or undo the changes of a member, and give the turn to the next one. Without one, commit the group."""
+        self.thread.submit(partial(self._undo if failed else self._keep, member))
+        self._holder = None
+        self._turn.release()
+        if self._is_full():
+            self._commit()
+        else:
+            asyncio.get_running_loop().call_soon(self._commit_if_idle)
 
     def _is_full(self) -> bool:
         """Return whether the group commits although transactions are queued."""
@@ -148,18 +172,17 @@ class SqliteWriter:
         if group is None:
             return
         self._commits += 1
-        self._last_commit = group.committed
-        # If all members of the group failed, no caller retrieves the result of its commit.
-        group.committed.add_done_callback(lambda committed: committed.cancelled() or committed.exception())
-        self.thread.submit(partial(self._commit_group, group), group.committed)
+        self._last = group
+        self.thread.submit(partial(self._commit_group, group), group.end)
 
     async def drain(self) -> None:
         """Wait until all changes that were sent to the disk are durable."""
         async with self._turn:
             self._commit()
-            last = self._last_commit
-        if last is not None:
-            await asyncio.wait([last])
+            last = self._last
+        if last is not None and not last.ended:
+            with suppress(Exception):  # which its members get
+                await last.committed()
 
     # The following methods run on the writer's thread, in the order of submission.
 
