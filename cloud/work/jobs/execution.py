@@ -205,16 +205,16 @@ class JobExecutor:
         elif settlements:
             await self._leases.settle_later(tx, settlements, self._clock.now_us())
 
-    async def _settle_now(self, tx: Transaction, settlements: Sequence[Settlement]) -> set[str]:
-        """Write settlements and report the jobs that they end. Return the ids of the changed jobs."""
+    async def _settle_now(self, tx: Transaction, settlements: Sequence[Settlement]) -> int:
+        """Write settlements and report the jobs that they end. Return the number of the changed jobs."""
         now_us = self._clock.now_us()
         changed = await self._leases.settle(tx, settlements, now_us)
         ends = [one for one in settlements if one.status is not JobStatus.RUNNING and one.job.id in changed]
         if ends and self._listeners:
-            ended = [ended_job(one, now_us) for one in ends]
+            ended = [ended_job(one, now_us, changed[one.job.id]) for one in ends]
             for listener in self._listeners:
                 await listener(tx, ended)
-        return changed
+        return len(changed)
 
     def _failed(self, leased: LeasedJob, error: JobError) -> Settlement:
         """Return the settlement of a failed job. With a stored state, or data that its admission may have stored, it
@@ -299,22 +299,26 @@ def release(leased: LeasedJob, due_at_us: int) -> Settlement:
     return Settlement(leased, JobStatus.RUNNING, due_at_us=due_at_us, attempts=None)
 
 
-def ended_job(one: Settlement, now_us: int) -> Job:
-    """Return a job as it is after the settlement that ended it."""
+def ended_job(one: Settlement, now_us: int, reported: Mapping[str, Any]) -> Job:
+    """Return a job as it is after the settlement that ended it. `reported` has the columns that are not leased."""
     error, result = one.error, one.result
-    values = {name: getattr(one.job, name) for name in _ROW_FIELDS} | {
-        "status": one.status,
-        "progress_pct": 100 if one.status is JobStatus.SUCCEEDED else one.job.progress_pct,
-        "updated_at_us": now_us,
-        "completed_at_us": now_us,
-        "error_code": None if error is None else error.code,
-        "error_message": None if error is None else error.message,
-        "error_retryable": None if error is None else error.retryable,
-        "result_object": None if result is None else result.object_name,
-        "result_media_type": None if result is None else result.media_type,
-        "result_bytes": None if result is None else result.size_bytes,
-        "result_expires_at_us": one.result_expires_at_us,
-    }
+    values = (
+        {name: getattr(one.job, name) for name in _ROW_FIELDS}
+        | dict(reported)
+        | {
+            "status": one.status,
+            "progress_pct": 100 if one.status is JobStatus.SUCCEEDED else one.job.progress_pct,
+            "updated_at_us": now_us,
+            "completed_at_us": now_us,
+            "error_code": None if error is None else error.code,
+            "error_message": None if error is None else error.message,
+            "error_retryable": None if error is None else error.retryable,
+            "result_object": None if result is None else result.object_name,
+            "result_media_type": None if result is None else result.media_type,
+            "result_bytes": None if result is None else result.size_bytes,
+            "result_expires_at_us": one.result_expires_at_us,
+        }
+    )
     return Job(**values)
 
 

@@ -195,7 +195,10 @@ _SETTLE: Mapping[DialectName, Update] = {
     "sqlite": _settle.where(*_leased[1:], _jobs.status == JobStatus.RUNNING.value),
 }
 _SETTLE_LATER = {dialect: Prepared(one) for dialect, one in _SETTLE.items()}
-_SETTLE_NOW = {dialect: Prepared(one.returning(_jobs.id)) for dialect, one in _SETTLE.items()}
+_REPORTED = ("callback_url", "trace_id")
+"""The columns that only the report of a job's end needs."""
+_returned = [_jobs.id, *(_jobs[name] for name in _REPORTED)]
+_SETTLE_NOW = {dialect: Prepared(one.returning(*_returned)) for dialect, one in _SETTLE.items()}
 
 _OUTCOME: Mapping[str, TypeEngine[Any]] = {
     "error_code": Text(),
@@ -299,12 +302,16 @@ class LeaseStore:
         if await tx.driver.run(_SAVE, {**values, "now": now_us, "lease_until": now_us + lease_us}) != 1:
             raise JobLeaseLost
 
-    async def settle(self, tx: Transaction, settlements: Sequence[Settlement], now_us: int) -> set[str]:
-        """Store what follows from the last steps of these jobs, and give up their leases. Return the ids of the changed
-        jobs: a job whose lease this worker has lost is not changed."""
-        changed = set[str]()
+    async def settle(
+        self, tx: Transaction, settlements: Sequence[Settlement], now_us: int
+    ) -> Mapping[str, Mapping[str, Any]]:
+        """Store what follows from the last steps of these jobs, and give up their leases. Return the changed jobs, by
+        their ids, with the columns that their reports need beside the leased ones: a job whose lease this worker has
+        lost is not changed."""
+        changed = dict[str, Mapping[str, Any]]()
         for values in await self._settling(tx, settlements, now_us):
-            changed.update(row[0] for row in await tx.driver.rows(_SETTLE_NOW[tx.dialect], values))
+            rows = await tx.driver.rows(_SETTLE_NOW[tx.dialect], values)
+            changed |= {row[0]: dict(zip(_REPORTED, row[1:], strict=True)) for row in rows}
         await self._store_outcomes(tx, settlements)
         return changed
 

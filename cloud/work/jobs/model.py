@@ -68,13 +68,10 @@ class JobRow:
     subject: str
     kind: str
     secrecy_level: SecrecyLevel
-    callback_url: str | None = field(repr=False)
-    trace_id: str
     traceparent: str | None
     status: JobStatus
     progress_pct: int
     created_at_us: int
-    started_at_us: int | None
 
     @property
     def is_open(self) -> bool:
@@ -85,6 +82,8 @@ class JobRow:
 class Job(JobRow):
     """A job as its tenant sees it."""
 
+    callback_url: str | None = field(repr=False)
+    trace_id: str
     updated_at_us: int
     completed_at_us: int | None
     error_code: str | None
