@@ -101,6 +101,7 @@ class Ingest:
                 tasks.create_task(self._stage.run(send, write_at_once), name="ingest-stage")
                 tasks.create_task(self._staged.run(), name="ingest-write-staged")
                 tasks.create_task(self._staged.serve_requests(), name="ingest-staged-requests")
+                tasks.create_task(self._staged.sweep_often(), name="ingest-sweep-staged")
             if late is not None:
                 tasks.create_task(self._write_groups(late.next, sender), name="ingest-write-late")
             tasks.create_task(self._open_groups(source, ready, live), name="ingest-open")

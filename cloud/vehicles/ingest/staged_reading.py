@@ -12,6 +12,7 @@ from cloud.vehicles.ingest.opening import Opened, open_delivery
 from cloud.vehicles.ingest.source import BatchDelivery
 from cloud.vehicles.ingest.staged_envelopes import StagedEnvelope
 from cloud.vehicles.ingest.staged_object import STAGED, STAGED_BYTES_MAX, StagedBatch, StagedObject, decode_staged
+from cloud.vehicles.ingest.staged_sweeping import staged_at_us
 
 log = structlog.get_logger()
 
@@ -35,13 +36,16 @@ class StagedReader:
         self._database = database
         self._directory = GatewayDirectory()
 
-    async def read_others(self, known: Collection[str], present: set[str]) -> AsyncIterator[FoundObject]:
-        """Yield the staged objects but those named `known`, oldest first, and add the names of all to `present`. One
-        that another process removes meanwhile is skipped, since its rows are written."""
+    async def read_others(
+        self, known: Collection[str], present: set[str], before_us: int
+    ) -> AsyncIterator[FoundObject]:
+        """Yield the objects that were staged before `before_us` but those named `known`, oldest first, and add the
+        names of all to `present`. One that another process removes meanwhile is skipped, since its rows are
+        written."""
         async for page in self._objects.pages(STAGED):
             for listed in page:
                 present.add(listed.name)
-                if listed.name in known:
+                if listed.name in known or staged_at_us(listed.name) > before_us:
                     continue
                 try:
                     staged = await self._read(listed)

@@ -18,7 +18,7 @@ from cloud.vehicles.ingest.source import DueAck
 from cloud.vehicles.ingest.staged_elsewhere import StagedElsewhere
 from cloud.vehicles.ingest.staged_envelopes import BYTES_MAX, StagedEnvelope
 from cloud.vehicles.ingest.staged_reading import FoundObject, StagedReader
-from cloud.vehicles.ingest.staged_sweeping import LEFT_DAYS, staged_at_us
+from cloud.vehicles.ingest.staged_sweeping import LATEST_US, LEFT_DAYS, staged_at_us
 from cloud.vehicles.ingest.staging import Stage
 
 log = structlog.get_logger()
@@ -35,6 +35,11 @@ REMOVED_AT_ONCE = 16
 some hundred objects."""
 RETRY_S = 5.0
 """Delay after the object store or the database was not available."""
+SWEEP_S = 300.0
+"""Time between two looks for objects that were left in the store."""
+LEFT_S_LEAST = 60.0
+"""Shortest time after which an object counts as left. Otherwise it is twice the time for which rows may wait: an object
+of another process that still has it in memory would be written twice, which is only a waste."""
 REQUESTS_S = 0.1
 """Time between two looks for requests of other processes. Their readers wait for it."""
 
@@ -84,7 +89,6 @@ class StagedWriter:
                 await self._stage.unwritten.due()
                 try:
                     await self.flush()
-                    await self.remove_left()
                 except DomainError as error:
                     log.warning("ingest.staged_not_written", code=error.code)
                     await asyncio.sleep(RETRY_S)
@@ -123,6 +127,23 @@ class StagedWriter:
             except DomainError as error:
                 log.warning("ingest.staged_not_written", code=error.code)
                 await asyncio.sleep(RETRY_S)
+
+    async def sweep_often(self) -> None:
+        """Sweep at times, until cancelled, if this process removes staged objects."""
+        while self._removes:
+            await asyncio.sleep(SWEEP_S)
+            try:
+                await self.sweep()
+            except DomainError as error:
+                log.warning("ingest.staged_not_written", code=error.code)
+
+    async def sweep(self) -> None:
+        """Write the rows of objects that no process has in memory, and remove these. Such an object is left when its
+        put took too long or was cancelled and yet succeeded, when its process was killed, and when a process wrote its
+        batches that may not remove it. Erasures wait for it. Raises as `flush`."""
+        left_s = max(LEFT_S_LEAST, 2 * self._settings.stage_s)
+        await self._write_others(self._clock.now_us() - int(left_s * 1_000_000))
+        await self.remove_left()
 
     async def flush(self, keys: Collection[LaneKey] | None = None) -> None:
         """Write the rows of the batches of these lanes that this process has staged before the call; None: of all.
@@ -188,13 +209,14 @@ class StagedWriter:
         `flush`."""
         await self._elsewhere.write_left()
 
-    async def _write_others(self) -> None:
+    async def _write_others(self, before_us: int = LATEST_US) -> None:
+        """Write the rows of the objects that other processes staged before `before_us`."""
         async with self._writing_others:
             found: list[FoundObject] = []
             size_bytes = 0
             own = self._stage.names
             present: set[str] = set()
-            async for each in self._reader.read_others(own | self._read, present):
+            async for each in self._reader.read_others(own | self._read, present, before_us):
                 found.append(each)
                 size_bytes += sum(one.envelope_bytes for one in each.batches)
                 if size_bytes >= BYTES_MAX:

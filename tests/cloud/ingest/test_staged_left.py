@@ -1,0 +1,87 @@
+"""Staged objects that no process has in memory are written and removed, and no content of them ends ingest."""
+
+from pathlib import Path
+
+import pytest
+
+from cloud.clinical.observations.tables import observations
+from cloud.foundation.db import Database
+from cloud.foundation.objects import LocalObjects, ObjectStoreUnavailable, StoredObject
+from cloud.vehicles.ingest.staged_object import STAGED
+from tests.builders.ingest_cloud import CloudUnderTest
+from tests.builders.ingest_gateway import GatewayInVehicle
+
+HOUR_US = 3_600_000_000
+
+
+class LateObjects(LocalObjects):
+    """A folder of objects whose puts are reported as failed while `is_late`, and succeed."""
+
+    is_late = False
+
+    async def put(self, name: str, data: bytes) -> StoredObject:
+        stored = await super().put(name, data)
+        if self.is_late:
+            raise ObjectStoreUnavailable
+        return stored
+
+
+@pytest.fixture
+def gateway() -> GatewayInVehicle:
+    return GatewayInVehicle()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LateObjects:
+    return LateObjects(tmp_path / "objects")
+
+
+@pytest.fixture
+async def cloud(database: Database, gateway: GatewayInVehicle, store: LateObjects) -> CloudUnderTest:
+    """An ingest process that has received the first batch of numerics."""
+    made = await CloudUnderTest(database, objects=store, staged=True, removes=True).register(gateway)
+    await made.arrive(gateway.send(97.0))
+    return made
+
+
+async def staged_names(store: LocalObjects) -> list[str]:
+    return [one.name async for page in store.pages(STAGED) for one in page]
+
+
+async def numerics(cloud: CloudUnderTest) -> list[float]:
+    return [row.number for row in await cloud.rows(observations)]
+
+
+async def test_object_whose_put_failed_and_yet_succeeded_is_removed(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, store: LateObjects
+) -> None:
+    store.is_late = True
+    await cloud.arrive(gateway.send(98.0))
+    assert len(await staged_names(store)) == 1
+    await cloud.staged.sweep()
+    assert len(await staged_names(store)) == 1, "it may still be of a process that has it in memory"
+    cloud.clock.at_us += HOUR_US
+    await cloud.staged.sweep()
+    assert await staged_names(store) == []
+    assert await numerics(cloud) == [97.0, 98.0]
+
+
+async def test_sweep_leaves_the_objects_of_batches_that_wait_in_memory(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, store: LateObjects
+) -> None:
+    await cloud.arrive(gateway.send(98.0))
+    cloud.clock.at_us += HOUR_US
+    await cloud.staged.sweep()
+    assert len(await staged_names(store)) == 1
+    assert await numerics(cloud) == [97.0]
+
+
+async def test_sweep_writes_what_a_killed_process_staged(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, store: LateObjects
+) -> None:
+    await cloud.arrive(gateway.send(98.0))
+    other = CloudUnderTest(cloud.database, objects=store, staged=True, removes=True)
+    other.clock.at_us += HOUR_US
+    await other.staged.sweep()
+    assert await numerics(cloud) == [97.0, 98.0]
+    assert await staged_names(store) == []
