@@ -7,9 +7,12 @@ in a DISCONNECT (another client took our name). Nothing here reconnects or keeps
 Connections use clean start and session expiry 0, because the buffer is the queue. A session kept by the broker would
 deliver stale acknowledgements, and paho would repeat publishes that the uplink sends again anyway. Connecting blocks
 (name look-up, TCP, TLS), so it runs on a daemon thread; all later work runs on the event loop.
+
+PUBLISH and PUBACK, the packets of every batch, do not pass through paho (`protocols.uplink.mqtt_packets`).
 """
 
 import asyncio
+import socket
 import ssl
 import threading
 from collections import deque
@@ -24,7 +27,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from gateway.sync.paho_socket import PahoSocket
+from gateway.sync.packet_stream import PacketStream, StreamClient
 from gateway.sync.tls import DatedSocket
 from gateway.sync.unconfirmed import Lost, PubackSettings, UnconfirmedPackets
 from protocols.uplink.broker import (
@@ -39,11 +42,27 @@ from protocols.uplink.broker import (
     publish_window,
 )
 from protocols.uplink.limits import MESSAGE_BYTES_MAX
+from protocols.uplink.mqtt_packets import (
+    PUBACK,
+    PUBLISH,
+    MalformedPacket,
+    Packet,
+    Puback,
+    ReceivedMessage,
+    encode_puback,
+    encode_publish,
+    read_puback,
+    read_publish,
+)
 
 T = TypeVar("T")
 
 INBOUND_MAX = 256
 """Maximum of acknowledgements queued to be read. They are cumulative, so the oldest is dropped when there are more."""
+
+PUBACK_S = 0.05
+"""Time for which a PUBACK waits for other packets. The acknowledgements of two lanes arrive together, and a packet of
+its own costs more on a mobile link than the PUBACK. The broker has some twenty more messages in flight meanwhile."""
 
 
 class MqttUnavailable(Exception):
@@ -110,10 +129,10 @@ class MqttSession:
         self._free_slots = PUBLISH_WINDOW_MAX
         self._slot_freed = asyncio.Event()
         self._client = self._paho(client_id, will)
-        self._socket = PahoSocket(self._client, self.end)
+        self._stream: PacketStream | None = None
 
-    def _paho(self, client_id: str, will: Message | None) -> paho.Client:
-        client = paho.Client(
+    def _paho(self, client_id: str, will: Message | None) -> StreamClient:
+        client = StreamClient(
             callback_api_version=CallbackAPIVersion.VERSION2,
             client_id=client_id,
             protocol=paho.MQTTv5,
@@ -126,11 +145,8 @@ class MqttSession:
             client.tls_set_context(self._address.tls)
         if will is not None:
             client.will_set(will.topic, will.payload, qos=1, retain=True)
-        client.max_inflight_messages_set(PUBLISH_WINDOW_MAX)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
-        client.on_message = self._on_message
-        client.on_publish = self._on_publish
         client.on_subscribe = self._on_subscribe
         return client
 
@@ -206,18 +222,45 @@ class MqttSession:
 
     def _watch(self) -> None:
         """Start reading, writing and keep-alive on the event loop."""
-        if not self._socket.watch():
+        opened: Any = self._client.socket()  # paho types it without `setsockopt`
+        if opened is None:
             raise MqttUnavailable("the broker closed the connection at once")
+        # A batch is one small write that a caller waits for: it must not be held until the one before is acknowledged.
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._stream = PacketStream(
+            self._client, opened, receive=self._take_packet, fail=self._break, emptied=self._write_rest
+        )
+        self._client.stream = self._stream
+        self._client.on_socket_close = lambda _client, _data, _closing: self._unwatch()
+        self._write_rest()
         self._misc = self._loop.call_later(MISC_EVERY_S, self._keep_alive)
 
+    def _write_rest(self) -> None:
+        """Write paho's packets that the socket did not take."""
+        if self._client.want_write():
+            self._run_step(self._client.loop_write)
+
     def _keep_alive(self) -> None:
-        self._socket.run_step(self._client.loop_misc)
+        self._run_step(self._client.loop_misc)
         lost = self._unconfirmed.find_lost(self._loop.time())
         if lost is not None:
             self._fail(MqttPubackLost(lost))
             self.end("a PUBACK was lost")
         if not self.ended.done():
             self._misc = self._loop.call_later(MISC_EVERY_S, self._keep_alive)
+
+    def _run_step(self, step: Callable[[], MQTTErrorCode]) -> None:
+        """Run one step of paho. End the connection if an exception or a return code reports its end."""
+        try:
+            result = step()
+        except (OSError, ValueError) as error:
+            self._break(str(error))
+            return
+        if result is not MQTTErrorCode.MQTT_ERR_SUCCESS:
+            self._break(paho.error_string(result))
+
+    def _break(self, reason: str) -> None:
+        self.end(f"the connection to the broker broke: {reason}")
 
     async def close(self) -> None:
         """Send DISCONNECT, so that the broker does not publish the will. Never raises; takes at most `CLOSE_S_MAX`."""
@@ -231,7 +274,14 @@ class MqttSession:
         self._fail(MqttUnavailable(reason))
         if self._misc is not None:
             self._misc.cancel()
-        self._socket.close()
+        self._unwatch()
+        opened = self._client.socket()
+        if opened is not None:
+            opened.close()
+
+    def _unwatch(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
 
     def _fail(self, error: MqttUnavailable) -> None:
         if not self.ended.done():
@@ -289,14 +339,12 @@ class MqttSession:
         mean that the cloud has the message. The future raises MqttRefused if the broker rejected the message, and
         MqttUnavailable if the connection ended first."""
         self._check()
-        properties = None
-        if user_properties:
-            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho has not typed it
-            properties.UserProperty = list(user_properties)
-        info = self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
-        self._check_sending(info.rc)
+        assert self._stream is not None, "a session is open when its caller gets it"
+        while (packet_id := self._client.new_packet_id()) in self._acks_due:
+            pass  # of a publish without a response for 65 535 packets
+        self._stream.write(encode_publish(topic, payload, packet_id, retain=retain, user_properties=user_properties))
         self._free_slots -= 1
-        ack = self._await_ack(info.mid, len(topic) + len(payload))
+        ack = self._await_ack(packet_id, len(topic) + len(payload))
         ack.add_done_callback(self._free_slot)
         return ack
 
@@ -328,17 +376,40 @@ class MqttSession:
         self._acks_due[mid] = ack
         return ack
 
-    def _resolve(self, mid: int, reasons: list[ReasonCode]) -> None:
+    def _resolve(self, mid: int, refusal: str | None) -> None:
+        """Complete the response to a packet. `refusal`: the broker's reason to refuse it."""
         self._unconfirmed.confirm(mid)
         ack = self._acks_due.pop(mid, None)
         if ack is None or ack.done():
             return
-        refusal = find_refusal(reasons)
         if refusal is not None:
             ack.set_exception(MqttRefused(f"the broker refused: {refusal}"))
             ack.exception()
         else:
             ack.set_result(None)
+
+    # ---- packets
+
+    def _take_packet(self, packet: Packet) -> None:
+        """Handle a received packet, unless one before it has ended the connection."""
+        if self.ended.done():
+            return
+        try:
+            if packet.kind == PUBLISH:
+                self._take_message(read_publish(packet))
+            elif packet.kind == PUBACK:
+                puback = read_puback(packet)
+                self._resolve(puback.packet_id, None if puback.accepted else _refusal(puback))
+            else:
+                self._run_step(lambda: self._client.take(packet))
+        except (MalformedPacket, UnicodeDecodeError) as error:
+            self._break(str(error))
+
+    def _take_message(self, message: ReceivedMessage) -> None:
+        self._inbound.append(Message(message.topic, message.payload))
+        self._wake_receiver()
+        if message.qos and self._stream is not None:
+            self._stream.write(encode_puback(message.packet_id), within_s=PUBACK_S)
 
     # ---- paho's callbacks, all on the loop once `_watch` ran
 
@@ -361,12 +432,13 @@ class MqttSession:
         else:
             self._fail(MqttUnavailable(f"the connection to the broker ended: {reason}"))
 
-    def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
-        self._inbound.append(Message(message.topic, bytes(message.payload)))
-        self._wake_receiver()
-
-    def _on_publish(self, _client: Any, _data: Any, mid: int, reason: ReasonCode, _given: Any) -> None:
-        self._resolve(mid, [reason])
-
     def _on_subscribe(self, _client: Any, _data: Any, mid: int, reasons: list[ReasonCode], _given: Any) -> None:
-        self._resolve(mid, reasons)
+        self._resolve(mid, find_refusal(reasons))
+
+
+def _refusal(puback: Puback) -> str:
+    """Return the name of the reason code of a PUBACK, or its number where MQTT 5 has no name for it."""
+    try:
+        return str(ReasonCode(PacketTypes.PUBACK, identifier=puback.reason_code))
+    except KeyError:
+        return f"reason code {puback.reason_code:#04x}"

@@ -10,7 +10,13 @@ import asyncio
 import sys
 import time
 
-from cloud.vehicles.ingest.mqtt_packets import (
+from protocols.ieee11073.nomenclature.code import Code
+from protocols.observation import Channel
+from protocols.uplink import topics
+from protocols.uplink.acks import decode_ack
+from protocols.uplink.envelope import encode_envelope
+from protocols.uplink.lanes import Lane
+from protocols.uplink.mqtt_packets import (
     PUBLISH,
     Packet,
     PacketDivider,
@@ -18,12 +24,6 @@ from cloud.vehicles.ingest.mqtt_packets import (
     encode_publish,
     read_publish,
 )
-from protocols.ieee11073.nomenclature.code import Code
-from protocols.observation import Channel
-from protocols.uplink import topics
-from protocols.uplink.acks import decode_ack
-from protocols.uplink.envelope import encode_envelope
-from protocols.uplink.lanes import Lane
 from protocols.uplink.observations import DeviceObservations, DeviceRef
 from protocols.uplink.status import Status, encode_status
 from tests.builders.ingest_cloud import TENANT

@@ -18,7 +18,7 @@ from cloud.vehicles.fleet import CONTROL_TOPIC, RESPONSE_TOPIC, AdmittedGateway,
 from cloud.vehicles.ingest.broker import BrokerAddress, BrokerUnavailable
 from cloud.vehicles.ingest.limits import IngestSettings
 from cloud.vehicles.ingest.mqtt_connection import BrokerConnection
-from cloud.vehicles.ingest.mqtt_packets import ReceivedMessage
+from protocols.uplink.mqtt_packets import ReceivedMessage
 
 log = structlog.get_logger()
 

@@ -26,7 +26,10 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from cloud.vehicles.ingest.broker import BrokerAddress, BrokerUnavailable
 from cloud.vehicles.ingest.limits import IngestSettings
-from cloud.vehicles.ingest.mqtt_packets import (
+from cloud.vehicles.ingest.mqtt_stream import PacketStream, StreamClient
+from protocols.uplink.broker import CLOSE_S_MAX, MISC_EVERY_S, find_refusal
+from protocols.uplink.limits import PACKET_BYTES_MAX
+from protocols.uplink.mqtt_packets import (
     PUBACK,
     PUBLISH,
     MalformedPacket,
@@ -37,9 +40,6 @@ from cloud.vehicles.ingest.mqtt_packets import (
     read_puback,
     read_publish,
 )
-from cloud.vehicles.ingest.mqtt_stream import PacketStream, StreamClient
-from protocols.uplink.broker import CLOSE_S_MAX, MISC_EVERY_S, find_refusal
-from protocols.uplink.limits import PACKET_BYTES_MAX
 
 Heard = Callable[["BrokerConnection", ReceivedMessage], None]
 
@@ -341,7 +341,8 @@ class BrokerConnection:
             if packet.kind == PUBLISH:
                 self._heard(self, read_publish(packet))
             elif packet.kind == PUBACK:
-                self._resolve(*read_puback(packet))
+                puback = read_puback(packet)
+                self._resolve(puback.packet_id, puback.accepted)
             else:
                 self._guarded(lambda: self._client.take(packet))
         except MalformedPacket as error:

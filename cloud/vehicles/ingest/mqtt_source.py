@@ -26,13 +26,13 @@ from cloud.vehicles.ingest.broker import BrokerAddress, BrokerUnavailable
 from cloud.vehicles.ingest.broker_link import BrokerLink
 from cloud.vehicles.ingest.limits import IngestSettings
 from cloud.vehicles.ingest.mqtt_connection import BrokerConnection
-from cloud.vehicles.ingest.mqtt_packets import ReceivedMessage, user_properties
 from cloud.vehicles.ingest.shared_gateways import SharedGateways
 from cloud.vehicles.ingest.shares import Share
 from cloud.vehicles.ingest.source import Accept, Delivery, StatusDelivery, read_delivery
 from protocols.errors import RemoteProtocolError
 from protocols.uplink import topics
 from protocols.uplink.broker import CLOSE_S_MAX
+from protocols.uplink.mqtt_packets import ReceivedMessage, user_properties
 from protocols.uplink.trace_properties import read_published_at_us
 
 log = structlog.get_logger()

@@ -12,7 +12,7 @@ from typing import Any
 import paho.mqtt.client as paho
 from paho.mqtt.enums import MQTTErrorCode
 
-from cloud.vehicles.ingest.mqtt_packets import MalformedPacket, Packet, PacketDivider, encode_packet
+from protocols.uplink.mqtt_packets import MalformedPacket, Packet, PacketDivider, encode_packet
 
 READ_BYTES_MAX = 1 << 16
 """Bytes of one read: those of some two hundred small batches. They are handled before other tasks run, which takes

@@ -8,9 +8,9 @@ from cloud.vehicles.fleet import MqttSection, ingest_group
 from cloud.vehicles.ingest.broker import BrokerUnavailable, broker_address
 from cloud.vehicles.ingest.limits import IngestSettings
 from cloud.vehicles.ingest.mqtt_connection import BrokerConnection
-from cloud.vehicles.ingest.mqtt_packets import ReceivedMessage
 from protocols.errors import RemoteProtocolError
 from protocols.uplink import topics
+from protocols.uplink.mqtt_packets import ReceivedMessage
 
 CONNECT_S_MAX = 5.0
 

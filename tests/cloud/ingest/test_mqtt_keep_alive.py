@@ -10,7 +10,7 @@ import pytest
 from cloud.vehicles.ingest.broker import BrokerAddress
 from cloud.vehicles.ingest.limits import IngestSettings
 from cloud.vehicles.ingest.mqtt_connection import BrokerConnection
-from cloud.vehicles.ingest.mqtt_packets import Packet, PacketDivider, ReceivedMessage, encode_packet, encode_publish
+from protocols.uplink.mqtt_packets import Packet, PacketDivider, ReceivedMessage, encode_packet, encode_publish
 from tests.harness.eventually import eventually
 
 CONNECT, CONNACK, PINGREQ = 0x10, 0x20, 0xC0

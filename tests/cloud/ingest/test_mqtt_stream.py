@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from cloud.vehicles.ingest.mqtt_packets import PUBLISH, Packet, encode_packet
 from cloud.vehicles.ingest.mqtt_stream import PacketStream
+from protocols.uplink.mqtt_packets import PUBLISH, Packet, encode_packet
 from tests.harness.eventually import eventually
 
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud.vehicles.ingest.mqtt_packets import (
+from protocols.uplink.limits import PACKET_BYTES_MAX
+from protocols.uplink.mqtt_packets import (
     PUBACK,
     PUBLISH,
     MalformedPacket,
@@ -20,7 +21,6 @@ from cloud.vehicles.ingest.mqtt_packets import (
     read_publish,
     user_properties,
 )
-from protocols.uplink.limits import PACKET_BYTES_MAX
 
 BODIES = st.sampled_from([0, 1, 2, 127, 128, 16_383, 16_384, 70_000]).map(lambda size: bytes([size % 251]) * size)
 PACKETS = st.lists(st.builds(Packet, head=st.integers(0, 255), body=BODIES), max_size=4)
@@ -68,6 +68,14 @@ def test_publish_is_read_as_it_was_encoded(retain: bool):
     message = read_publish(packet)
     assert (message.topic, message.payload, message.qos, message.packet_id) == ("argus/v1/ä", b"payload" * 40, 1, 513)
     assert bool(packet.head & 1) is retain
+
+
+@pytest.mark.parametrize("size", [0, 100, 200, 40_000])
+def test_user_properties_of_a_publish_are_read_as_they_were_encoded(size: int):
+    sent = [("traceparent", "0" * size), ("ä", "1")]
+    (packet,) = PacketDivider().packets(encode_publish("t", b"payload", 7, retain=False, user_properties=sent))
+    message = read_publish(packet)
+    assert (message.payload, user_properties(message.properties)) == (b"payload", dict(sent))
 
 
 def test_publish_at_qos_0_has_no_packet_id():
@@ -127,10 +135,12 @@ def test_topic_that_is_not_utf_8_does_not_prevent_the_puback():
 
 
 @pytest.mark.parametrize(
-    ("body", "accepted"), [(b"\x02\x01", True), (b"\x02\x01\x10", True), (b"\x02\x01\x87\x00", False)]
+    ("body", "reason_code", "accepted"),
+    [(b"\x02\x01", 0, True), (b"\x02\x01\x10", 0x10, True), (b"\x02\x01\x87\x00", 0x87, False)],
 )
-def test_puback_names_the_packet_and_whether_the_broker_accepts_it(body: bytes, accepted: bool):
-    assert read_puback(Packet(PUBACK, body)) == (513, accepted)
+def test_puback_names_the_packet_and_whether_the_broker_accepts_it(body: bytes, reason_code: int, accepted: bool):
+    puback = read_puback(Packet(PUBACK, body))
+    assert (*puback, puback.accepted) == (513, reason_code, accepted)
 
 
 def test_puback_without_a_packet_id_is_refused():
