@@ -30,6 +30,9 @@ class TimeKind(Enum):
     HIGH_RESOLUTION = "hires"
 
 
+_BCD = bytes(number // 10 << 4 | number % 10 for number in range(100))
+"""Each number of two digits as a byte with one digit in each half."""
+
 _COUNT_US_MAX = 1 << 61
 """Seventy thousand years since power-on. Larger counts are invalid, and sums of times would not fit 64 bits."""
 
@@ -101,8 +104,18 @@ def _bcd_datetime(data: bytes) -> datetime | None:
 def absolute_time(moment: datetime) -> DeviceTime:
     """Return the AbsoluteTime of the local time `moment`, truncated to hundredths of a second. A zone of `moment` is
     ignored."""
-    text = f"{moment.year:04d}{moment:%m%d%H%M%S}{moment.microsecond // 10_000:02d}"  # %Y alone pads no year
-    return DeviceTime(TimeKind.ABSOLUTE, bytes.fromhex(text))
+    century, year = divmod(moment.year, 100)
+    fields = (
+        century,
+        year,
+        moment.month,
+        moment.day,
+        moment.hour,
+        moment.minute,
+        moment.second,
+        moment.microsecond // 10_000,
+    )
+    return DeviceTime(TimeKind.ABSOLUTE, bytes(map(_BCD.__getitem__, fields)))
 
 
 def absolute_time_at(local_us: int) -> DeviceTime:

@@ -63,8 +63,7 @@ def sections_by_lane(sections: Iterable[DeviceObservations]) -> dict[Lane, list[
 def by_lane_of(section: DeviceObservations) -> list[tuple[Lane, DeviceObservations]]:
     """Split a section (observations of one device) by lane. A section whose observations all have one lane, the usual
     case, is returned unchanged."""
-    found = [observation.channel for observation in section.observations]
-    channels = dict(zip(map(id, found), found, strict=True))
+    channels = {id(observation.channel): observation.channel for observation in section.observations}
     lanes = {key: lane_of_channel(channel) for key, channel in channels.items()}
     used = set(lanes.values())
     if len(used) == 1:

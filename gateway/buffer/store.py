@@ -150,12 +150,15 @@ class Store:
         """Set the acknowledged sequence number of a lane in memory. The next transaction writes it to the file."""
         head = self.heads[lane]
         head.acked = max(0, min(through, head.complete))  # more was never sent
-        row = (
-            self.connection.execute(OUTBOX["totals_at"], span_of(lane, 0, head.acked)).fetchone()
-            if head.acked
-            else None
-        )
-        head.acked_observations = row[0] if row else 0
+        if head.acked == head.last:
+            head.acked_observations = head.observations_total
+        else:
+            row = (
+                self.connection.execute(OUTBOX["totals_at"], span_of(lane, 0, head.acked)).fetchone()
+                if head.acked
+                else None
+            )
+            head.acked_observations = row[0] if row else 0
         self.acks_unwritten.add(lane)
 
     # ---- transactions

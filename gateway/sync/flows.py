@@ -112,13 +112,12 @@ class Flows:
     @property
     def deadline_s(self) -> float | None:
         """Monotonic time at which to call `expire`; None while no batch is in flight."""
-        deadlines = [window.deadline_s for window in self.windows.values()]
-        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+        deadlines = [deadline for window in self.windows.values() if (deadline := window.deadline_s) is not None]
+        return min(deadlines, default=None)
 
     def expire(self, now_s: float) -> Mapping[Lane, list[Sent]]:
         """Return a mapping from lane to its batches whose acknowledgement is overdue. These batches are sent again."""
-        overdue = {lane: window.expire(now_s=now_s) for lane, window in self.windows.items()}
-        late = {lane: sents for lane, sents in overdue.items() if sents}
+        late = {lane: sents for lane, window in self.windows.items() if (sents := window.expire(now_s=now_s))}
         if late:
             self.pacing.shrink(now_s)
         return late
@@ -133,9 +132,10 @@ class Flows:
                 await self._read_ahead(flow, ahead, after)
         # From here to the caller's `note_sending` nothing waits, so no acknowledgement can come between.
         offers = {flow: len(ahead[0][0].payload) + ENVELOPE_EXTRA_BYTES for flow, ahead in self._ahead.items() if ahead}
-        under_way = (
-            {flow: self.windows[flow.lane].under_way_bytes(live=flow.live) for flow in self._ahead} if offers else {}
-        )
+        if not offers:
+            self.sharing.forget()
+            return None
+        under_way = {flow: self.windows[flow.lane].under_way_bytes(live=flow.live) for flow in self._ahead}
         chosen = self.sharing.choose(offers, under_way, window_bytes=self.pacing.window_bytes)
         if chosen is None:
             return None
@@ -181,7 +181,7 @@ class Flows:
 
     @property
     def under_way_bytes(self) -> int:
-        return sum(window.under_way_bytes(live=live) for window in self.windows.values() for live in (True, False))
+        return sum([window.under_way_bytes(live=live) for window in self.windows.values() for live in (True, False)])
 
     @property
     def has_backlog(self) -> bool:

@@ -162,7 +162,8 @@ class LaneWindow:
             # Of two copies it is unknown which one arrived.
             if sent.sendings == 1:
                 self._newest_arrived_s = max(self._newest_arrived_s, sent.sent_at_s)
-        self._repeated = {sequence: times for sequence, times in self._repeated.items() if sequence > self.through}
+        if self._repeated:
+            self._repeated = {sequence: times for sequence, times in self._repeated.items() if sequence > self.through}
         return done
 
     def _is_held(self, sent: Sent) -> bool:
@@ -181,6 +182,8 @@ class LaneWindow:
 
     def _find_missed(self, ack: Ack) -> list[Sent]:
         """Return the batches to send again: the cloud lacks them, but holds a batch that was sent well after them."""
+        if not ack.missing:
+            return []
         lost_before_s = self._newest_arrived_s - self._settings.missing_after_s
         return self._take_back(
             [
@@ -208,17 +211,18 @@ class LaneWindow:
         """Monotonic time at which to call `expire`; None while no batch is in flight."""
         if not self._in_flight:
             return None
-        return min(sent.sent_at_s for sent in self._in_flight.values()) + self._timeout_s
+        return min([sent.sent_at_s for sent in self._in_flight.values()]) + self._timeout_s
 
     def expire(self, *, now_s: float) -> list[Sent]:
         """Remove overdue batches from those in flight and return them; they are sent again. At first these are all
         overdue batches; while the cloud stays silent, only the oldest one."""
-        overdue = sorted(
-            (sent for sent in self._in_flight.values() if sent.sent_at_s + self._timeout_s <= now_s),
-            key=lambda sent: sent.sequence,
-        )
+        if not self._in_flight:
+            return []
+        timeout_s = self._timeout_s
+        overdue = [sent for sent in self._in_flight.values() if sent.sent_at_s + timeout_s <= now_s]
         if not overdue:
             return []
+        overdue.sort(key=lambda sent: sent.sequence)
         if self._silent:
             for sent in overdue[1:]:
                 sent.sent_at_s = now_s
@@ -261,6 +265,8 @@ class LaneWindow:
 
     def _bound_live_lag(self) -> None:
         """Count all queued live batches as backlog from now on, if they are too many."""
+        if self.last - self.through <= self._settings.live_lag_batches_max:
+            return  # nearly always
         newest_sent = max((sent.through for sent in self._in_flight.values()), default=0)
         newest_held = self._held[-1][1] if self._held else 0
         waiting = self.last - max(self.through, self.live_from - 1, newest_sent, newest_held)
@@ -279,7 +285,7 @@ class LaneWindow:
     # ---- in flight
 
     def under_way_bytes(self, *, live: bool) -> int:
-        return sum(sent.octets for sent in self._in_flight.values() if sent.live is live)
+        return sum([sent.octets for sent in self._in_flight.values() if sent.live is live])
 
     @property
     def under_way_batches(self) -> int:

@@ -49,6 +49,10 @@ class Sharing:
         self._shares = shares
         self._owed = dict.fromkeys(shares, 0.0)
 
+    def forget(self) -> None:
+        """Owe no flow anything, since none has a batch queued."""
+        self._owed = dict.fromkeys(self._shares, 0.0)
+
     def choose(self, offers: Mapping[Flow, int], under_way: Mapping[Flow, int], *, window_bytes: int) -> Flow | None:
         """Return the flow whose next batch is sent now, or None where too many bytes are in flight. `offers`: size of
         the next batch of each flow that has one. `under_way`: bytes in flight of each flow."""
