@@ -74,7 +74,7 @@ class StoreReader:
                     return batches, None
                 batches.append(batch_of(row, payload, self.about))
                 due = row.through + 1
-                # The newest batch is known to be the last one: asking for more would be another query.
+                # No batch follows `last`, and looking for one would be another query.
                 if len(batches) >= limit_batches or due > last:
                     return batches, None
         except sqlite3.Error as error:
