@@ -328,7 +328,7 @@ class Writer:
         head = self._store.heads[ack.lane]
         if ack.through_sequence > head.acked:
             self._store.set_acked(ack.lane, ack.through_sequence)
-            self.marks = self._store.marks()
+            self.marks = {**self.marks, ack.lane: head.marks()}
 
     def _write_acks(self) -> None:
         try:

@@ -15,13 +15,18 @@ from dataclasses import dataclass
 HASH_BYTES = 32
 _GENESIS = b"argus/v1/chain/genesis"
 _LINK = b"argus/v1/chain/link"
+_LENGTHS = tuple(length.to_bytes(8, "big") for length in range(65))
+"""The encoded lengths of short fields."""
 
 
 def digest(domain: bytes, *fields: bytes) -> bytes:
     """Return the SHA-256 over `domain` and `fields`. Each is preceded by its length, so that no two lists of fields
     give the same input."""
-    lengths_and_fields = [part for field in (domain, *fields) for part in (len(field).to_bytes(8, "big"), field)]
-    return hashlib.sha256(b"".join(lengths_and_fields)).digest()
+    parts: list[bytes] = []
+    for field in (domain, *fields):
+        length = len(field)
+        parts += (_LENGTHS[length] if length < len(_LENGTHS) else length.to_bytes(8, "big")), field
+    return hashlib.sha256(b"".join(parts)).digest()
 
 
 def genesis(gateway: str, epoch: str, lane: str) -> bytes:

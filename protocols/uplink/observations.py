@@ -38,7 +38,7 @@ from protocols.uplink.limits import (
     LimitExceeded,
 )
 from protocols.uplink.waveforms import check_waveforms, read_waveforms, write_waveforms
-from protocols.uplink.wire import WireReader, WireWriter
+from protocols.uplink.wire import WireCheck, WireReader, WireWriter
 
 __all__ = [
     "BlockColumns",
@@ -128,7 +128,7 @@ def check_block(sections: Sequence[DeviceObservations]) -> None:
     This takes a third of the time, since it neither computes differences of samples nor compresses."""
     observations = list(chain.from_iterable([section.observations for section in sections]))
     waveforms = _has_only_samples(observations)
-    writer = WireWriter()
+    writer = WireCheck()
     _write_head(writer, sections, observations, sized=waveforms)
     if waveforms:
         check_waveforms(observations)
