@@ -4,25 +4,24 @@ The triggers of the database stop a change of a record. This check finds one tha
 record. `argus-cloud custody check` checks the batches themselves, up to each sample.
 """
 
-import hashlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from sqlalchemy import select
 
+from cloud.clinical.epcr import evidence_id_of
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.moments import write_moment
 from cloud.vehicles.custody import CustodyStore, Removal, lanes
 from cloud.work.evidence.following import BATCHES
-from cloud.work.evidence.model import Evidence, EvidenceWithRecords, StoredRecord
+from cloud.work.evidence.model import Evidence, EvidenceKind, EvidenceWithRecords, StoredRecord
 from cloud.work.evidence.store import EvidenceStore
-from protocols.errors import RemoteProtocolError
+from protocols.provenance.merkle import leaf_hash
 from protocols.provenance.received import ReceivedRecord, ReceivedTranscript
 from protocols.provenance.signatures import Algorithm, VerifyKeys
-from protocols.provenance.transcript import VERSION, hash_text, record_leaf
+from protocols.provenance.transcript import VERSION
 from protocols.provenance.verification import verify
 
 PAGE = 100
@@ -68,23 +67,27 @@ class EvidenceCheck:
             after = page[-1].id
 
     async def report(self, evidence: Evidence) -> EvidenceReport:
-        """Check one piece of evidence."""
+        """Check one piece of evidence. Rows of any content are reported and stop nothing."""
+        count = 0
+        faults: list[tuple[str | None, str]] = []
         async with self._database.read() as tx:
-            found = await self._store.transcript_of(tx, evidence.tenant_id, evidence.id)
-            assert found is not None, "evidence is never deleted by this program"
-            faults = [*_faults(found)]
-            if not faults:
-                faults = [*self._broken(found), *[one async for one in _lost_batches(tx, found)]]
+            try:
+                found = await self._store.transcript_of(tx, evidence.tenant_id, evidence.id)
+                assert found is not None, "evidence is never deleted by this program"
+                count = len(found.records)
+                faults.extend(_faults(found))
+                if not faults:
+                    faults.extend(self._broken(found))
+                    faults.extend([one async for one in _lost_batches(tx, found)])
+            except (TypeError, ValueError, AttributeError, LookupError) as error:
+                # A value of another type, which SQLite stores in any column.
+                faults.append((None, f"its rows cannot be read ({type(error).__name__})"))
         findings = tuple(Finding(evidence.id, record_id, reason) for record_id, reason in faults)
-        return EvidenceReport(evidence, len(found.records), findings)
+        return EvidenceReport(evidence, count, findings)
 
     def _broken(self, found: EvidenceWithRecords) -> Iterator[tuple[str | None, str]]:
         """Yield each record whose signatures, place or content are wrong. A fault under one algorithm names it."""
-        contents = {
-            one.record_id: hash_text(hashlib.sha256(one.content.encode()).digest())
-            for one in found.records
-            if one.content is not None
-        }
+        contents = found.content_hashes()
         faults: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
         for algorithm in Algorithm:
             received = _received(found, algorithm)
@@ -100,23 +103,36 @@ def _faults(found: EvidenceWithRecords) -> Iterator[tuple[str | None, str]]:
     """Yield each record whose columns differ from the bytes that were signed, and a gap in the positions."""
     if not found.records:
         yield None, "it has no record"
+    else:
+        yield from _faults_of_row(found.evidence, found.records[0])
+    for one in found.contents_missing:
+        yield one.record_id, "the content is missing"
     for position, one in enumerate(found.records, 1):
         if one.position != position:
             yield one.record_id, f"record {position} is missing"
             return
-        try:
-            core = one.core_members
-            leaf = record_leaf(core)
-        except (orjson.JSONDecodeError, RemoteProtocolError):
-            core, leaf = {}, b""
-        if not isinstance(core, dict) or not core:
+        core = one.core_members
+        if not core:
             yield one.record_id, "the record is no JSON object"
             continue
         stated = (core.get("id"), core.get("operation"), core.get("signed_at"))
-        if stated != (one.record_id, one.operation.value, write_moment(one.signed_at_us)):
+        if stated != (one.record_id, one.operation, write_moment(one.signed_at_us)):
             yield one.record_id, "columns of the record differ from what was signed"
-        if leaf != one.leaf_hash:
+        if leaf_hash(one.core.encode()) != one.leaf_hash:
             yield one.record_id, "the leaf hash is not that of the record"
+
+
+def _faults_of_row(evidence: Evidence, first: StoredRecord) -> Iterator[tuple[str | None, str]]:
+    """Yield a fault if the row of the evidence, which decides who may read it, differs from its first record. The id is
+    made from the tenant, the kind and the subject; the others are signed: in the content of an encounter, and in the
+    details of a job."""
+    if evidence.id != evidence_id_of(evidence.tenant_id, evidence.kind, evidence.subject_id):
+        yield None, "its id is not that of its subject"
+    details = first.core_members.get("details")
+    signed = first.content_members if evidence.kind == EvidenceKind.ENCOUNTER else details
+    stated = {"organization_id": evidence.organization_id, "secrecy_level": evidence.secrecy_level.word}
+    if isinstance(signed, Mapping) and any(signed.get(name, value) != value for name, value in stated.items()):
+        yield None, "its organisation or secrecy level differs from what was signed"
 
 
 def _received(found: EvidenceWithRecords, algorithm: Algorithm) -> ReceivedTranscript:

@@ -92,7 +92,7 @@ def check_evidence(context: typer.Context, tenant: TenantOption, as_json: AsJson
 def _shown(one: Evidence) -> dict[str, Any]:
     return {
         "id": one.id,
-        "kind": one.kind.value,
+        "kind": one.kind,
         "subject_id": one.subject_id,
         "organization_id": one.organization_id,
         "secrecy_level": one.secrecy_level.word,

@@ -71,7 +71,7 @@ def evidence_of(encounter: Encounter, now_us: int) -> Evidence:
     return Evidence(
         tenant_id=encounter.tenant_id,
         id=evidence_id_of_encounter(encounter),
-        kind=EvidenceKind.ENCOUNTER,
+        kind=EvidenceKind.ENCOUNTER.value,
         subject_id=encounter.id,
         organization_id=encounter.organization_id,
         secrecy_level=encounter.secrecy_level,

@@ -31,7 +31,8 @@ class JobEvidence:
         self, tx: Transaction, actor: Actor, job_id: str, file: StoredObject, details: Mapping[str, Any]
     ) -> None:
         """Record that a job has made a file for export, in the transaction that ends the job."""
-        entry = entry_of(actor, Operation.EXPORT, File(file.sha256), details=details, job_id=job_id)
+        signed = {**details, **owner_of(actor)}
+        entry = entry_of(actor, Operation.EXPORT, File(file.sha256), details=signed, job_id=job_id)
         await self._recorder.append(tx, self._evidence(actor, EvidenceKind.EXPORT, job_id), entry)
 
     async def imported(
@@ -43,19 +44,26 @@ class JobEvidence:
             "job_id": job_id,
             "pieces": [{"sha256": one.sha256.hex(), "size_bytes": one.size_bytes} for one in pieces],
         }
-        entry = entry_of(actor, Operation.CREATE, Document(content), details=details, job_id=job_id)
+        signed = {**details, **owner_of(actor)}
+        entry = entry_of(actor, Operation.CREATE, Document(content), details=signed, job_id=job_id)
         await self._recorder.append(tx, self._evidence(actor, EvidenceKind.IMPORT, job_id), entry)
 
     def _evidence(self, actor: Actor, kind: EvidenceKind, job_id: str) -> Evidence:
         return Evidence(
             tenant_id=actor.tenant_id,
             id=evidence_id_of(actor.tenant_id, kind.value, job_id),
-            kind=kind,
+            kind=kind.value,
             subject_id=job_id,
             organization_id=actor.organization_id,
             secrecy_level=actor.clearance,
             created_at_us=self._clock.now_us(),
         )
+
+
+def owner_of(actor: Actor) -> dict[str, Any]:
+    """Return what decides who may read the evidence of the actor's job. It is signed with the first record, so the
+    check finds a change of the evidence's row."""
+    return {"organization_id": actor.organization_id, "secrecy_level": actor.clearance.word}
 
 
 def job_evidence_of(process: Process) -> JobEvidence:

@@ -1,6 +1,11 @@
-"""Data classes of evidence and its records."""
+"""Data classes of evidence and its records.
 
-from collections.abc import Sequence
+Both are read as they are stored, since a row may have been changed by hand: an unknown word or text that is no JSON is
+for the check to report, and stops neither a reader nor the next record.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -8,9 +13,10 @@ import orjson
 
 from cloud.clinical.epcr import ENCOUNTER_KIND
 from cloud.foundation.viewer import SecrecyLevel
+from cloud.work.evidence.errors import EvidenceDamaged
 from protocols.provenance.canonical_json import JsonObject
 from protocols.provenance.signatures import Algorithm
-from protocols.provenance.transcript import Operation, Signature, SignedRecord
+from protocols.provenance.transcript import Signature, SignedRecord, hash_text
 
 
 class EvidenceKind(StrEnum):
@@ -26,12 +32,13 @@ class EvidenceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """One piece of evidence. `subject_id` is the encounter or the job. `organization_id` None: of the whole tenant.
-    `secrecy_level` is that of its subject, and limits who may read the records."""
+    """One piece of evidence. `kind` is a word of `EvidenceKind`, and `subject_id` the encounter or the job.
+    `organization_id` None: of the whole tenant. `secrecy_level` is that of its subject, and limits who may read the
+    records."""
 
     tenant_id: str
     id: str
-    kind: EvidenceKind
+    kind: str
     subject_id: str
     organization_id: str | None
     secrecy_level: SecrecyLevel
@@ -41,15 +48,16 @@ class Evidence:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRecord:
     """A record of evidence as stored. `number` orders the records of an installation, and `position` those of their
-    evidence, from 1. `core` is the canonical JSON that was signed, and `leaf_hash` its leaf (32 bytes). `content` is
-    the canonical JSON that `content_hash` in the core covers; None where the content is a file."""
+    evidence, from 1. `operation` is a word of `protocols.provenance.transcript.Operation`. `core` is the canonical JSON
+    that was signed, and `leaf_hash` its leaf (32 bytes). `content` is the canonical JSON that `content_hash` in the
+    core covers; None where the content is a file."""
 
     number: int = 0
     tenant_id: str
     evidence_id: str
     position: int
     record_id: str
-    operation: Operation
+    operation: str
     signed_at_us: int
     core: str = field(repr=False)
     leaf_hash: bytes
@@ -61,15 +69,18 @@ class StoredRecord:
 
     @property
     def core_members(self) -> JsonObject:
-        """The core as JSON values."""
-        members: JsonObject = orjson.loads(self.core)
-        return members
+        """The core as JSON values; {} if the row was changed and has no JSON object."""
+        return _members_of(self.core)
 
     @property
     def content_members(self) -> JsonObject:
-        """The content as JSON values; {} where the content is a file."""
-        members: JsonObject = {} if self.content is None else orjson.loads(self.content)
-        return members
+        """The content as JSON values; {} where the content is a file, or was changed and is no JSON object."""
+        return {} if self.content is None else _members_of(self.content)
+
+    @property
+    def content_hash(self) -> str | None:
+        """The hash of the stored content, as a core states it; None where the content is a file."""
+        return None if self.content is None else hash_text(hashlib.sha256(self.content.encode()).digest())
 
     def signature(self, algorithm: Algorithm) -> Signature:
         """Return the record's signature by this algorithm."""
@@ -78,8 +89,12 @@ class StoredRecord:
         return Signature(algorithm=algorithm, kid=self.mldsa_kid, value=self.mldsa_signature)
 
     def signed(self, algorithm: Algorithm) -> SignedRecord:
-        """Return the record with its signature by this algorithm, as a transcript shows it."""
-        return SignedRecord(core=self.core_members, signature=self.signature(algorithm))
+        """Return the record with its signature by this algorithm, as a transcript shows it. Raises `EvidenceDamaged` if
+        the row was changed and cannot be shown."""
+        core = self.core_members
+        if not core:
+            raise EvidenceDamaged
+        return SignedRecord(core=core, signature=self.signature(algorithm))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +103,25 @@ class EvidenceWithRecords:
 
     evidence: Evidence
     records: Sequence[StoredRecord]
+
+    @property
+    def contents_missing(self) -> Sequence[StoredRecord]:
+        """The records whose content was removed from the database."""
+        if self.evidence.kind == EvidenceKind.EXPORT:  # its content is a file
+            return ()
+        return tuple(one for one in self.records if one.content is None)
+
+    def content_hashes(self) -> Mapping[str, str]:
+        """Return record → hash of the content after it. It is computed from the content where the database has it,
+        empty where it should have it, and for a file the one that the record states (contract matrix A-129)."""
+        missing = {one.record_id: "" for one in self.contents_missing}
+        hashes = {one.record_id: one.content_hash or str(one.core_members.get("content_hash")) for one in self.records}
+        return hashes | missing
+
+
+def _members_of(text: str) -> JsonObject:
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -13,16 +13,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import structlog
+
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Transaction
 from cloud.foundation.ids import Ids
 from cloud.foundation.moments import write_moment
 from cloud.foundation.viewer import Actor
-from cloud.work.evidence.model import Evidence, StoredRecord
+from cloud.work.evidence.model import Evidence, EvidenceKind, StoredRecord
 from cloud.work.evidence.store import EvidenceStore
 from protocols.provenance.canonical_json import canonical_json
 from protocols.provenance.signatures import Signer
 from protocols.provenance.transcript import ActorKind, Operation, Record, hash_text, record_leaf, sign_record
+
+log = structlog.get_logger()
 
 
 class RecordSigners(Protocol):
@@ -84,8 +88,23 @@ class EvidenceRecorder:
 
     async def last_content(self, tx: Transaction, evidence: Evidence) -> Mapping[str, Any] | None:
         """Lock evidence, and return its content: {} for a file, None if it has no record yet."""
-        _, last = await self._store.open(tx, evidence)
-        return None if last is None else last.content_members
+        kept, last = await self._store.open(tx, evidence)
+        return None if last is None else await self._content_of(tx, kept, last)
+
+    async def _content_of(self, tx: Transaction, evidence: Evidence, last: StoredRecord) -> Mapping[str, Any]:
+        """Return the content after the last record. If that was changed or removed in the database, continue from the
+        newest one before that has the hash of its record: the operation must not fail, and the check names the other.
+        """
+        if evidence.kind == EvidenceKind.EXPORT and last.content is None:
+            return {}
+        if last.content_hash == last.core_members.get("content_hash"):
+            return last.content_members
+        log.warning("evidence.content_damaged", evidence=evidence.id, record=last.record_id)
+        found = await self._store.transcript_of(tx, evidence.tenant_id, evidence.id)
+        for one in reversed(found.records if found else ()):
+            if one.content is not None and one.content_hash == one.core_members.get("content_hash"):
+                return one.content_members
+        return {}
 
     async def _append(
         self, tx: Transaction, evidence: Evidence, entry: Entry, before: StoredRecord | None
@@ -94,7 +113,7 @@ class EvidenceRecorder:
         if isinstance(entry.content, File):
             sha256 = entry.content.sha256
         else:
-            known = {} if before is None else before.content_members
+            known = {} if before is None else await self._content_of(tx, evidence, before)
             encoded = canonical_json({**known, **entry.content.members})
             content, sha256 = encoded.decode(), hashlib.sha256(encoded).digest()
         signed_at_us = self._clock.now_us()
@@ -123,7 +142,7 @@ class EvidenceRecorder:
             evidence_id=evidence.id,
             position=1 if before is None else before.position + 1,
             record_id=record.id,
-            operation=entry.operation,
+            operation=entry.operation.value,
             signed_at_us=signed_at_us,
             core=canonical_json(core).decode(),
             leaf_hash=record_leaf(core),

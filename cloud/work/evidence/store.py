@@ -5,14 +5,22 @@ from collections.abc import Sequence
 from sqlalchemy import bindparam, delete, select, update
 
 from cloud.foundation.db import Prepared, Records, Transaction, insert
-from cloud.foundation.viewer import Viewer, visible
+from cloud.foundation.viewer import SecrecyLevel, Viewer, visible
 from cloud.work.evidence.model import Evidence, EvidenceKind, EvidenceWithRecords, StoredRecord
 from cloud.work.evidence.tables import evidence, evidence_records, followed_evidence
 
 RECORDS_MAX = 10_000
 """Records of one transcript (contract A-118). An encounter has some tens, one of a month about a hundred."""
 
-_EVIDENCE = Records(Evidence, evidence)
+_LEVELS = {int(level): level for level in SecrecyLevel}
+
+
+def _read_level(number: int) -> SecrecyLevel:
+    """Return a level as stored. A number that is no level, since the row was changed, limits readers most."""
+    return _LEVELS.get(number, SecrecyLevel.TOP_SECRET)
+
+
+_EVIDENCE = Records(Evidence, evidence, codecs={"secrecy_level": (int, _read_level)})
 _RECORDS = Records(StoredRecord, evidence_records)
 _FIELDS = tuple(name for name in _RECORDS.names if name != "number")  # the database numbers the records
 

@@ -108,7 +108,7 @@ class Provenance:
         found = await self._store.transcript_of(tx, viewer.tenant_id, evidence_id)
         if found is None or not found.records:
             raise EvidenceUnknown
-        return Ledger(found.records)
+        return Ledger(found.records, found.content_hashes)
 
     def _root_signature(self, tenant_id: str, evidence_id: str, root: bytes, count: int, signer: Signer) -> Signature:
         key = (tenant_id, evidence_id, root, signer.algorithm, signer.kid)

@@ -3,9 +3,8 @@
 Neither a database nor a clock is used here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
 from cloud.foundation.http import BodyMalformed, read_json
@@ -35,23 +34,15 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The records of evidence that the cloud has, in order."""
+    """The records of evidence that the cloud has, in order. `content_hashes` computes record → hash of the content
+    after it, as the cloud has it (`EvidenceWithRecords.content_hashes`)."""
 
     records: Sequence[StoredRecord]
+    content_hashes: Callable[[], Mapping[str, str]]
 
     def leaves(self) -> list[bytes]:
         """Compute the leaf of each record from the bytes that were signed."""
         return [merkle.leaf_hash(record.core.encode()) for record in self.records]
-
-    def content_hashes(self) -> dict[str, str]:
-        """Return record → hash of the content after it. It is computed from the content where the cloud keeps it with
-        the record, and is otherwise the one that the record states (contract matrix A-129)."""
-        return {
-            record.record_id: str(record.core_members["content_hash"])
-            if record.content is None
-            else hash_text(sha256(record.content.encode()).digest())
-            for record in self.records
-        }
 
 
 def read_body(raw: bytes) -> Sent:

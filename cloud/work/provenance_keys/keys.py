@@ -37,10 +37,6 @@ class ProvenanceKeys(KeyRing[ProvenanceKey]):
             keys = await self.list()
         return [*reversed(keys)]
 
-    async def exist(self, tx: Transaction) -> bool:
-        """Return whether the installation has keys."""
-        return await self._store.any(tx)
-
     async def current(self, tx: Transaction) -> ProvenanceKey:
         """Return the key that signs now. If there are no keys, make the first ones in `tx`, which takes a millisecond.
         Raises `ProvenanceKeysAbsent` if another process makes them at the same time."""

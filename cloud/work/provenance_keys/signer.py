@@ -20,6 +20,9 @@ from protocols.provenance.signatures import Algorithm, HmacKey, MlDsaPublicKey, 
 KEPT_S = 10.0
 """Time for which a process signs with the key that it has opened. After a rotation the former key signs for at most so
 long."""
+SURE_US = 600_000_000
+"""Age from which a key is certainly committed: no transaction lasts so long. A younger one may have been made in the
+caller's own transaction, and is lost if that is rolled back, so it is read again for each record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +62,9 @@ class RecordSigner:
         `SealBroken`, `ProvenanceKeysAbsent`."""
         now_s = self._clock.monotonic_s()
         if self._opened is None or now_s - self._opened[0] >= KEPT_S:
-            # Keys that this transaction makes are lost if it is rolled back, so they are not kept.
-            is_stored = await self._keys.exist(tx)
             key, master = await self._keys.current(tx), self._master()
             opened = now_s, master, key.signer(master)
-            self._opened = opened if is_stored else None
+            self._opened = opened if self._clock.now_us() - key.published_at_us >= SURE_US else None
         else:
             opened = self._opened
         _, master, platform = opened

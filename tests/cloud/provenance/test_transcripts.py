@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from cloud.foundation.http import BodyMalformed
 from cloud.foundation.viewer import SecrecyLevel
@@ -237,6 +238,23 @@ async def test_proof_of_a_record_shows_that_the_root_includes_it(desk: EvidenceD
     assert (await desk.get("?proof_of=01HFXY")).json()["code"] == "evidence_record_unknown"
 
 
+@pytest.mark.contract("S-167", "C-230", "C-238", "A-129")
+@on_sqlite
+async def test_row_that_was_changed_without_triggers_is_reported_and_stops_no_verification(desk: EvidenceDesk) -> None:
+    await desk.append()
+    whole = await desk.transcript()
+    async with desk.database.transaction() as tx:
+        await tx.execute(text("DROP TRIGGER evidence_records_not_updated"))
+        await tx.execute(text("UPDATE evidence_records SET content = NULL WHERE position = 1"))
+        await tx.execute(text("UPDATE evidence_records SET operation = 'of no word' WHERE position = 2"))
+    assert broken(await desk.verify(whole)) == [(0, "content_hash_mismatch")]
+    async with desk.database.transaction() as tx:
+        await tx.execute(text("UPDATE evidence_records SET core = 'no JSON' WHERE position = 2"))
+    assert broken(await desk.verify(whole)) == [(0, "content_hash_mismatch"), (1, "ledger_mismatch")]
+    response = await desk.get()
+    assert (response.status_code, response.json()["code"]) == (500, "evidence_damaged")
+
+
 @pytest.mark.contract("S-160", "C-230")
 @on_sqlite
 async def test_signed_record_that_the_cloud_lacks_is_reported(desk: EvidenceDesk) -> None:
@@ -247,7 +265,7 @@ async def test_signed_record_that_the_cloud_lacks_is_reported(desk: EvidenceDesk
         found = await service.EvidenceStore().transcript_of(tx, "tnt_north", "evd_1")
     assert found is not None
     provenance = desk.parts.shared(service.Provenance.of)
-    shorter = service.Ledger(found.records[:2])
+    shorter = service.Ledger(found.records[:2], found.content_hashes)
 
     async def ledger(*_: Any) -> service.Ledger:
         return shorter

@@ -12,7 +12,7 @@ from cloud.work.provenance_keys import ProvenanceKeys, RecordSigner
 from cloud.work.provenance_keys.errors import ProvenanceKeyTooFresh, ProvenanceKeyUnknown
 from cloud.work.provenance_keys.provenance_key import SECOND_US, generate
 from cloud.work.provenance_keys.routes import routes
-from cloud.work.provenance_keys.signer import KEPT_S
+from cloud.work.provenance_keys.signer import KEPT_S, SURE_US
 from protocols.provenance.signatures import RECORD_CONTEXT, ROOT_CONTEXT, Algorithm, Signer
 from tests.builders.auth_world import MASTER, AuthWorld
 from tests.builders.cloud_people import NOON_US, HandClock
@@ -127,11 +127,32 @@ async def test_former_provenance_key_signs_for_a_few_seconds_after_a_rotation_on
             return (await signer.of_tenant(tx, "tnt_1"))[1].kid
 
     first = await platform_kid()
-    assert await platform_kid() == first  # the first one has made the keys, and keeps none, since it may be rolled back
+    clock.advance(us=SURE_US)
+    assert await platform_kid() == first
     await keys.rotate(at_once=True)
     assert await platform_kid() == first
     clock.advance(us=round(KEPT_S * SECOND_US))
     assert await platform_kid() != first
+
+
+async def test_first_provenance_key_that_is_rolled_back_signs_no_later_record(database: Database) -> None:
+    clock = HandClock()
+    keys = ProvenanceKeys(database, clock, lambda: MASTER)
+    signer = RecordSigner(keys, clock, lambda: MASTER)
+
+    async def sign_two_records_and_fail() -> None:
+        async with database.transaction() as tx:
+            for _ in range(2):
+                await signer.of_tenant(tx, "tnt_1")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await sign_two_records_and_fail()
+    async with database.transaction() as tx:
+        _, platform = await signer.of_tenant(tx, "tnt_1")
+    published = (await signer.verify_keys("tnt_1")).find(platform.algorithm, platform.kid)
+    assert published is not None
+    assert published.verify(RECORD_CONTEXT, b"record", platform.sign(RECORD_CONTEXT, b"record"))
 
 
 def test_provenance_key_is_sealed_and_opens_only_with_its_master_key() -> None:
