@@ -1,16 +1,19 @@
-"""`argus-cloud ingest`: list lanes and quotas, and change the quotas of a gateway."""
+"""`argus-cloud ingest`: list lanes and quotas, change the quotas of a gateway, and move staged objects away."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from cloud.access.tenancy import Tenancy
 from cloud.foundation.command import AsJson, TenantOption, Workplace, print_one, print_rows, run
+from cloud.foundation.objects import ObjectStoreUnavailable, object_store_of
 from cloud.vehicles.fleet import GatewayDirectory, GatewayUnknown
 from cloud.vehicles.ingest.figures import change_quota, list_lanes, list_quotas
 from cloud.vehicles.ingest.settings import IngestSection
+from cloud.vehicles.ingest.staged_sweeping import move_staged
 
-ingest = typer.Typer(help="Data of the vehicles: lanes and quotas.", no_args_is_help=True)
+ingest = typer.Typer(help="Data of the vehicles: lanes, quotas and staged objects.", no_args_is_help=True)
 
 _Gateway = Annotated[str | None, typer.Option("--gateway", help="Limit to this gateway, gw_….")]
 _Tenant = Annotated[str | None, typer.Option("--tenant", help="Limit to this tenant. Default: all tenants.")]
@@ -76,3 +79,23 @@ def lanes_command(
         return found
 
     print_rows("Lanes", run(context, work, settled=True), as_json=as_json)
+
+
+@ingest.command("move-staged")
+def move_staged_command(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The object, as doctor names it: staged/….")],
+    file: Annotated[Path, typer.Argument(help="A new file. It has data of patients.")],
+    as_json: AsJson = False,
+) -> None:
+    """Move a staged object that cannot be written to a file, so that erasures need not wait for it."""
+
+    async def work(place: Workplace) -> int:
+        objects = object_store_of(place.settings)
+        if objects is None:
+            raise ObjectStoreUnavailable("(The settings name none.)")
+        return await move_staged(objects, name, file, place.clock.now_us())
+
+    size_bytes = run(context, work)
+    sentence = f"{name} is now in {file} ({size_bytes} bytes). Delete this copy later: it has data of patients."
+    print_one(sentence, {"name": name, "file": str(file), "size_bytes": size_bytes}, as_json=as_json)

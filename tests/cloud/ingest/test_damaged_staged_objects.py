@@ -1,0 +1,75 @@
+"""A damaged staged object holds up the erasures of all tenants. `doctor` names it, and it can be moved to a file."""
+
+from pathlib import Path
+
+import pytest
+
+from cloud.foundation.findings import Level
+from cloud.foundation.ids import UlidIds
+from cloud.foundation.objects import LocalObjects, ObjectMissing
+from cloud.vehicles.ingest.staged_object import STAGED, StagedObject, encode_staged, new_staged_name
+from cloud.vehicles.ingest.staged_sweeping import LATE_US, CopyUnusable, StagedObjectInUse, late_staged, move_staged
+from cloud.vehicles.ingest.staging_findings import staged_findings
+from tests.builders.cloud_people import HandClock
+
+TENANT = "tnt_any"
+LATER_US = LATE_US + 1_000_000
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalObjects:
+    return LocalObjects(tmp_path / "objects")
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+async def name(store: LocalObjects, clock: HandClock) -> str:
+    """The name of a damaged object that was staged now."""
+    made = new_staged_name(UlidIds(clock))
+    await store.put(made, b"damaged")
+    return made
+
+
+async def test_damaged_staged_object_is_named_by_doctor(store: LocalObjects, clock: HandClock, name: str) -> None:
+    clock.advance(us=LATER_US)
+    assert await late_staged(store, TENANT, clock.now_us()) == name
+    (finding,) = await staged_findings(store, clock)
+    assert (finding.level, name in finding.sentence) == (Level.WARNING, True)
+    await store.put(new_staged_name(UlidIds(HandClock())), encode_staged(StagedObject(1, ())))
+    damaged, late = await staged_findings(store, clock)
+    assert (damaged, late.level, name in late.sentence) == (finding, Level.WARNING, False)
+
+
+async def test_moved_staged_object_holds_up_no_erasure(
+    store: LocalObjects, clock: HandClock, name: str, tmp_path: Path
+) -> None:
+    clock.advance(us=LATER_US)
+    copy = tmp_path / "copy"
+    assert await move_staged(store, name, copy, clock.now_us()) == len(b"damaged")
+    assert (copy.read_bytes(), copy.stat().st_mode & 0o777) == (b"damaged", 0o600)
+    assert await late_staged(store, TENANT, clock.now_us()) is None
+    with pytest.raises(ObjectMissing):
+        await move_staged(store, name, tmp_path / "again", clock.now_us())
+
+
+async def test_staged_object_is_not_moved_while_its_rows_may_be_written(
+    store: LocalObjects, clock: HandClock, name: str, tmp_path: Path
+) -> None:
+    with pytest.raises(StagedObjectInUse):
+        await move_staged(store, name, tmp_path / "copy", clock.now_us())
+    assert not (tmp_path / "copy").exists()
+
+
+async def test_staged_object_stays_without_a_new_file_for_it(
+    store: LocalObjects, clock: HandClock, name: str, tmp_path: Path
+) -> None:
+    clock.advance(us=LATER_US)
+    (tmp_path / "copy").write_bytes(b"another")
+    with pytest.raises(CopyUnusable):
+        await move_staged(store, name, tmp_path / "copy", clock.now_us())
+    assert [one.name async for page in store.pages(STAGED) for one in page] == [name]
+    assert (tmp_path / "copy").read_bytes() == b"another"
