@@ -108,6 +108,11 @@ class Uplink:
         )
 
     @property
+    def connected_since_us(self) -> int | None:
+        """Wall time at which the present connection began; None: there is no connection."""
+        return self._since_us if self._connected else None
+
+    @property
     def _is_contested(self) -> bool:
         """True when another gateway is known to claim one of our lanes; False while this is not decided."""
         stopped = any(window.contested for window in self._flows.windows.values())

@@ -129,9 +129,9 @@ class Vehicle:
 
     def observe_connection(self) -> None:
         """Count the uplink's connection if it is another one than at the last call."""
-        state = self.uplink.state
-        if state.connected and state.since_us != self._since_us:
-            self._since_us = state.since_us
+        since_us = self.uplink.connected_since_us
+        if since_us is not None and since_us != self._since_us:
+            self._since_us = since_us
             self.connections += 1
 
     async def play(self, recording: Recording, *, from_s: float, begin_s: float, ending: asyncio.Event) -> None:
