@@ -137,6 +137,14 @@ RATIOS = (
         unit="observations/s",
         reference_is="the same encounter without evidence",
         prepare=evidence.measure_ingest,
+        swap=True,
+    ),
+    Bench(
+        name="evidence.ingest.postgresql",
+        unit="observations/s",
+        reference_is="the same encounter without evidence",
+        prepare=evidence.measure_ingest_postgresql,
+        swap=True,
     ),
     Bench(
         name="http.observation_post",

@@ -1,4 +1,4 @@
-"""`evidence.ingest`: the ingest of an encounter with evidence, against the same ingest without.
+"""`evidence.ingest`: the ingest of an encounter with evidence, against the same ingest without, on both databases.
 
 An encounter of ten minutes: it begins, its vehicle sends two batches of 250 readings each second in groups of eight, as
 a busy ingest writes them, and it ends. With evidence, its begin and its end are recorded, and the batches are
@@ -7,11 +7,15 @@ tenth of the ingest.
 """
 
 import asyncio
+import atexit
+import itertools
 import logging
 import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -24,6 +28,7 @@ from tests.builders.evidence import EvidenceRoom
 from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, VEHICLE, CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle
 from tests.harness.databases import migrated_file
+from tests.harness.postgresql import TEMPLATE, postgresql_running
 
 SECONDS = 600
 BATCHES_A_SECOND = 2
@@ -31,21 +36,45 @@ READINGS = 250
 GROUP = 8
 LOOKS = 3
 """Times at which the worker references batches."""
+_NUMBERS = itertools.count(1)
 
 
 def measure_ingest() -> tuple[Callable[[], Done], Callable[[], Done]]:
-    """Return two runs: an encounter with evidence, and one without."""
+    """Return two runs on SQLite: an encounter with evidence, and one without."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    return (lambda: asyncio.run(_run(with_evidence=True))), (lambda: asyncio.run(_run(with_evidence=False)))
+
+    def run(*, with_evidence: bool) -> Done:
+        with tempfile.TemporaryDirectory() as folder:
+            url = f"sqlite:///{shutil.copy(migrated_file(), Path(folder) / 'cloud.db')}"
+            return asyncio.run(_run(url, with_evidence=with_evidence))
+
+    return partial(run, with_evidence=True), partial(run, with_evidence=False)
 
 
-async def _run(*, with_evidence: bool) -> Done:
-    with tempfile.TemporaryDirectory() as folder:
-        database = await open_database(f"sqlite:///{shutil.copy(migrated_file(), Path(folder) / 'cloud.db')}")
+def measure_ingest_postgresql() -> tuple[Callable[[], Done], Callable[[], Done]]:
+    """Return two runs on PostgreSQL: an encounter with evidence, and one without. Each has a new database."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    kept = ExitStack()
+    atexit.register(kept.close)
+    cluster = kept.enter_context(postgresql_running())
+
+    def run(*, with_evidence: bool) -> Done:
+        name = f"evidence_{next(_NUMBERS)}"
+        cluster.administer(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
         try:
-            return await _encounter(database, with_evidence=with_evidence)
+            return asyncio.run(_run(cluster.url(name), with_evidence=with_evidence))
         finally:
-            await database.close()
+            cluster.administer(f"DROP DATABASE {name} WITH (FORCE)")
+
+    return partial(run, with_evidence=True), partial(run, with_evidence=False)
+
+
+async def _run(url: str, *, with_evidence: bool) -> Done:
+    database = await open_database(url)
+    try:
+        return await _encounter(database, with_evidence=with_evidence)
+    finally:
+        await database.close()
 
 
 async def _encounter(database: Database, *, with_evidence: bool) -> Done:

@@ -39,6 +39,8 @@ class Bench:
     reference_is: str
     prepare: Callable[[], tuple[Run, Run]]
     runs: int = 5
+    swap: bool = False
+    """Every second pair runs the reference first, so that a machine that becomes slower favours neither side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,11 +80,19 @@ def rate_per_s(run: Run) -> float:
     return units / elapsed_s
 
 
+def _pair(ours: Run, reference: Run, *, swap: bool) -> tuple[float, float]:
+    """Return our rate and that of the reference. With `swap` the reference runs first."""
+    if swap:
+        second = rate_per_s(reference)
+        return rate_per_s(ours), second
+    return rate_per_s(ours), rate_per_s(reference)
+
+
 def measure(bench: Bench) -> Figure:
     ours, reference = bench.prepare()
     ours()
     reference()
-    pairs = [(rate_per_s(ours), rate_per_s(reference)) for _ in range(bench.runs)]
+    pairs = [_pair(ours, reference, swap=bench.swap and number % 2 == 1) for number in range(bench.runs)]
     values = [pair[0] for pair in pairs]
     return Figure(
         name=bench.name,

@@ -59,6 +59,10 @@ SEQUENCE_MAX = 2**53 - 1
 """Largest sequence number that canonical JSON can hold (RFC 8785). A vehicle reaches it only by a false number."""
 BROKEN_MAX = 64
 """Broken links that a record names for one lane."""
+SIGN_OFFS_MAX = 64
+"""Batches with signatures of people that a record names for one lane."""
+SIGNATURES = "signatures."
+"""Beginning of the keys of the catalogue's group of signatures."""
 AT_ONCE = 100
 CHAINS = "vehicle_chains"
 """Member of the content with the ends of the chains that were referenced."""
@@ -158,7 +162,7 @@ class Following:
                 content=Document(
                     {CHAINS: known | {end.name: _content_of(end, known.get(end.name), now_us) for end in moved}}
                 ),
-                details={BATCHES: [await _reference(tx, tenant_id, end, known.get(end.name)) for end in moved]},
+                details={BATCHES: [await _reference(tx, encounter, end, known.get(end.name)) for end in moved]},
             )
             await self._recorder.append(tx, evidence, entry)
         ended_us = encounter.ended_at_us or (encounter.created_at_us if encounter.status.is_final else None)
@@ -233,11 +237,13 @@ async def ends_of_vehicle(tx: Transaction, encounter: Encounter) -> Sequence[Cha
 
 
 async def _reference(
-    tx: Transaction, tenant_id: str, end: ChainEnd, before: Mapping[str, Any] | None
+    tx: Transaction, encounter: Encounter, end: ChainEnd, before: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """Return the range of batches from the end that was referenced before (None: from the first batch of the lane)."""
+    """Return the range of batches from the end that was referenced before (None: from the first batch of the lane). If
+    some of them have signatures of people in the encounter's care record, `sign_offs` has their sequence numbers."""
     first = 1 if before is None else before["last_sequence"] + 1
-    return {
+    sign_offs = await _sign_offs(tx, encounter, end, first)
+    return ({"sign_offs": sign_offs} if sign_offs else {}) | {
         "gateway_id": end.gateway_id,
         "epoch": end.epoch,
         "lane": end.lane,
@@ -247,8 +253,23 @@ async def _reference(
         "hash": end.hash.hex(),
         "signature": end.signature,
         "gateway_key": end.public_key,
-        "broken_links": await _broken_links(tx, tenant_id, end, first),
+        "broken_links": await _broken_links(tx, encounter.tenant_id, end, first),
     }
+
+
+async def _sign_offs(tx: Transaction, encounter: Encounter, end: ChainEnd, first: int) -> list[int]:
+    """Return the batches of a range that have entries of the catalogue's group of signatures for the encounter."""
+    table = care_changes.c
+    statement = (
+        select(table.sequence)
+        .distinct()
+        .where(table.tenant_id == encounter.tenant_id, table.encounter_id == encounter.id)
+        .where(table.lane_id == end.lane_id, table.sequence.between(first, end.sequence))
+        .where(table.element_key.startswith(SIGNATURES, autoescape=True))
+        .order_by(table.sequence)
+        .limit(SIGN_OFFS_MAX)
+    )
+    return [int(row[0]) for row in await tx.execute(statement)]
 
 
 async def _broken_links(tx: Transaction, tenant_id: str, end: ChainEnd, first: int) -> list[int]:

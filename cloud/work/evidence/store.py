@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, exists, select, update
 
+from cloud.clinical.epcr import encounters
 from cloud.foundation.db import Prepared, Records, Transaction, insert
 from cloud.foundation.viewer import SecrecyLevel, Viewer, visible
 from cloud.work.evidence.model import Evidence, EvidenceKind, EvidenceWithRecords, StoredRecord
@@ -39,6 +40,17 @@ _LAST = Prepared(
 _APPEND = Prepared(insert(evidence_records).values({name: bindparam(name) for name in _FIELDS}))
 
 
+def _readable(viewer: Viewer) -> Sequence[ColumnElement[bool]]:
+    """Return the conditions under which `viewer` may see evidence. The row of evidence never changes, so the level that
+    an encounter has got since is that of the encounter; the higher of both limits the viewer."""
+    raised = exists().where(
+        encounters.c.tenant_id == evidence.c.tenant_id,
+        encounters.c.id == evidence.c.subject_id,
+        encounters.c.secrecy_level > int(viewer.clearance),
+    )
+    return *visible(evidence, viewer), ~raised
+
+
 class EvidenceStore:
     """SQL statements on evidence."""
 
@@ -62,7 +74,7 @@ class EvidenceStore:
     async def find(self, tx: Transaction, viewer: Viewer, evidence_id: str) -> Evidence | None:
         """Return the evidence that the viewer may see by its tenant, organisation and secrecy level (contract A-121),
         or None."""
-        statement = _EVIDENCE.select().where(*visible(evidence, viewer), evidence.c.id == evidence_id)
+        statement = _EVIDENCE.select().where(*_readable(viewer), evidence.c.id == evidence_id)
         return await _EVIDENCE.first(tx, statement)
 
     async def list(
@@ -70,7 +82,7 @@ class EvidenceStore:
     ) -> Sequence[Evidence]:
         """Return at most `count` pieces of evidence that the viewer may see, newest first."""
         order = (evidence.c.created_at_us.desc(), evidence.c.id.desc())
-        statement = _EVIDENCE.select().where(*visible(evidence, viewer)).order_by(*order).limit(count)
+        statement = _EVIDENCE.select().where(*_readable(viewer)).order_by(*order).limit(count)
         return await _EVIDENCE.all(tx, statement if kind is None else statement.where(evidence.c.kind == kind.value))
 
     async def page(self, tx: Transaction, tenant_id: str, *, after: str, count: int) -> Sequence[Evidence]:

@@ -74,6 +74,7 @@ def move(tmp_path: Path, postgresql: PostgresqlCluster) -> Any:
 def test_copied_installation_has_every_row_and_takes_further_batches(move: Move, postgresql: PostgresqlCluster) -> None:
     add_vehicle(move.here)
     asyncio.run(fill(move.old_url, OBSERVATIONS, "epoch-a"))
+    move.here.json("encounters", "add", "--tenant", "tnt_1", "--organization", "org_1")
     before = move.rows()
     copied = move.copy()
     assert copied == {name: len(rows) for name, rows in before.items()}
@@ -88,6 +89,7 @@ def test_copied_installation_has_every_row_and_takes_further_batches(move: Move,
         ("epoch-a", OBSERVATIONS, True),
         ("epoch-b", OBSERVATIONS, True),
     ]
+    assert move.there.json("evidence", "check", "--tenant", "tnt_1") == {"evidence": 1, "records": 1, "findings": []}
     move.there.json("tenants", "add", "--name", "South")
 
 

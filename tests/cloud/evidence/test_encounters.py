@@ -19,10 +19,11 @@ from cloud.clinical.epcr import (
 )
 from cloud.clinical.epcr.records import CareRecords
 from cloud.foundation.db import Database
-from cloud.foundation.viewer import SecrecyLevel
+from cloud.foundation.viewer import SecrecyLevel, Viewer
 from cloud.vehicles.erasure.model import ErasureReason
 from cloud.vehicles.erasure.service import Erasures
 from cloud.work.evidence.existing import existing_step
+from cloud.work.evidence.store import EvidenceStore
 from protocols.epcr.encounter import EncounterStatus
 from tests.builders.erasure_world import SEALS
 from tests.builders.evidence import EvidenceRoom
@@ -137,6 +138,24 @@ async def test_only_a_reading_above_standard_is_recorded(world: World) -> None:
         await Encounters().replace(tx, replace(secret, secrecy_level=SecrecyLevel.SECRET))
     await reading.read(OPERATOR, encounter.id)
     assert await world.operations(encounter) == ["evidence.create", "evidence.read"]
+
+
+@pytest.mark.contract("C-225", "A-121", "A-122")
+async def test_raised_level_of_an_encounter_limits_who_finds_its_evidence(world: World) -> None:
+    encounter = await world.begin()
+    store, id = EvidenceStore(), evidence_id_of_encounter(encounter)
+
+    async def found(clearance: SecrecyLevel) -> list[bool]:
+        viewer = Viewer(TENANT, ORGANIZATION, clearance)
+        async with world.database.read() as tx:
+            return [await store.find(tx, viewer, id) is not None, bool(await store.list(tx, viewer, count=9))]
+
+    assert await found(SecrecyLevel.STANDARD) == [True, True]
+    async with world.database.transaction() as tx:
+        await Encounters().replace(tx, replace(encounter, secrecy_level=SecrecyLevel.SECRET))
+    assert await found(SecrecyLevel.CONFIDENTIAL) == [False, False]
+    assert await found(SecrecyLevel.SECRET) == [True, True]
+    assert await world.room.findings(TENANT) == []
 
 
 async def test_evidence_of_an_encounter_of_an_earlier_release_begins_with_its_creation(world: World) -> None:

@@ -15,6 +15,7 @@ from cloud.work.evidence.model import Evidence
 from protocols.epcr.encounter import EncounterStatus
 from protocols.provenance.hash_chain import genesis
 from protocols.uplink.envelope import BatchKind, verify_hash
+from tests.builders.care_changes import change
 from tests.builders.evidence import EvidenceRoom
 from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, TENANT, VEHICLE
 from tests.builders.ingest_gateway import GatewayInVehicle
@@ -87,6 +88,19 @@ async def test_reference_has_the_ends_of_the_chain_and_the_signature_of_its_last
     key = bytes.fromhex(found["gateway_key"])
     assert verify_hash(bytes.fromhex(found["hash"]), bytes.fromhex(found["signature"]), key)
     assert await world.room.findings(TENANT) == []
+
+
+@pytest.mark.contract("A-123")
+async def test_reference_names_the_batches_in_which_people_signed_the_report(world: World) -> None:
+    for key, encounter in (("vitals.spo2", "enc_1"), ("signatures.time", "enc_1"), ("signatures.time", "enc_other")):
+        value = "97" if key == "vitals.spo2" else "2026-03-24T10:00:00Z"
+        await world.cloud.take(
+            world.gateway.send_changes(change(key, value, encounter=encounter, entry=key.partition(".")[0]))
+        )
+    await world.room.following.turn()
+    ((found,),) = await world.references()
+    assert (found["lane"], found["first_sequence"], found["last_sequence"]) == ("epcr", 1, 3)
+    assert found["sign_offs"] == [2]
 
 
 async def test_each_reference_begins_behind_the_one_before(world: World) -> None:
