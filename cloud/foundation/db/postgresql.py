@@ -101,7 +101,7 @@ class PostgresqlDatabase:
         except DatabaseUnavailable:
             # The server was restarted while the connection was idle, so all other idle connections are broken too.
             await self._pool.drop_idle()
-        return await self._begin(await self._pool.take_new(), begin)
+        return await self._begin(await self._pool.take(), begin)
 
     async def _begin(self, raw: "PoolConnectionProxy[Any]", statement: str) -> "PoolConnectionProxy[Any]":
         """Begin a transaction. Raises `DatabaseUnavailable` for any error, since the constant statement cannot be the

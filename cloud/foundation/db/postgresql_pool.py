@@ -4,18 +4,24 @@
 returns a connection in a task of its own (measured: 15 µs of CPU time, a statement 16). So idle connections stay on a
 stack in front of it.
 
-The callers take turns here and not in `asyncpg.Pool`, whose queue gives a returned connection to the caller that comes
-at that moment, and moves the one that has waited longest to the end. Of 600 requests at the same time, one then waited
+The callers queue here and not in `asyncpg.Pool`, whose queue gives a returned connection to the caller that comes at
+that moment, and moves the one that has waited longest to the end. Of 600 requests at the same time, one then waited
 until its time was over.
+
+Few connections are opened at a time, in tasks of their own, and the first caller in the queue gets the next connection,
+a new one or a returned one. If each caller opened its own, 24 would be opened at once at the first peak. On a loaded
+machine this takes seconds, in which no request is served.
 """
 
 import asyncio
+from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
 from cloud.foundation.db.address import PostgresqlAddress
+from cloud.foundation.db.errors import DatabaseUnavailable
 from cloud.foundation.db.postgresql_failures import DRIVER_ERRORS, connect_failure
 
 if TYPE_CHECKING:
@@ -25,8 +31,10 @@ CONNECTIONS = 14
 """Idle connections on the stack."""
 CONNECTIONS_OVERFLOW = 10
 """Further connections at a peak. asyncpg closes them when they have been idle for five minutes."""
+OPENING_MAX = 4
+"""New connections that are opened at a time. Each costs the server a process and an authentication."""
 CONNECTION_WAIT_S_MAX = 10.0
-"""Longest wait for a connection that another caller has, and for a new one."""
+"""Longest wait for a connection, a new one or one that another caller has."""
 CONNECT_S_MAX = 10.0
 CLOSE_S_MAX = 10.0
 """Longest wait at the end: by then the callers have ended, and a server that does not respond must not hold us up."""
@@ -51,46 +59,73 @@ class ConnectionPool:
     def __init__(self, address: PostgresqlAddress) -> None:
         self._address = address
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
-        self._idle: list[PoolConnectionProxy[Any]] = []
-        self._turns = asyncio.Semaphore(CONNECTIONS + CONNECTIONS_OVERFLOW)  # first come, first served
-        self._connecting = 0  # callers that need a connection of the pool, and not one of the stack
+        self._idle: list[PoolConnectionProxy[Any]] = []  # empty while callers wait
+        self._waiting: deque[asyncio.Future[PoolConnectionProxy[Any]]] = deque()  # first come, first served
+        self._opening: set[asyncio.Task[PoolConnectionProxy[Any]]] = set()
+        self._open = 0  # connections on the stack, those that callers have, and those that are being opened
 
     async def take(self) -> "PoolConnectionProxy[Any]":
-        """Return the connection that was used last, or a new one, when the callers before have theirs. It may be
-        broken: the server may have ended it while it was idle. Raises `DatabaseUnavailable`, `DatabaseUnusable`."""
-        await self._wait_turn()
-        return self._idle.pop() if self._idle else await self._connection()
-
-    async def take_new(self) -> "PoolConnectionProxy[Any]":
-        """Return a connection that was not idle on the stack."""
-        await self._wait_turn()
-        return await self._connection()
-
-    async def _wait_turn(self) -> None:
-        if not self._turns.locked():
-            await self._turns.acquire()  # at once
-            return
+        """Return the connection that was used last, or the next one that is returned or opened, when the callers before
+        have theirs. It may be broken: the server may have ended it while it was idle. Raises `DatabaseUnavailable`,
+        `DatabaseUnusable`."""
+        if self._idle:
+            return self._idle.pop()
+        caller: asyncio.Future[PoolConnectionProxy[Any]] = asyncio.get_running_loop().create_future()
+        self._waiting.append(caller)
+        self._open_more()
         try:
             async with asyncio.timeout(CONNECTION_WAIT_S_MAX):
-                await self._turns.acquire()
-        except TimeoutError as error:
-            raise connect_failure(error) from None
-
-    async def _connection(self) -> "PoolConnectionProxy[Any]":
-        """Return a connection of the pool, for a caller who has its turn."""
-        self._connecting += 1
-        try:
-            if self._pool is None:
-                self._pool = await self._made()
-            async with asyncio.timeout(CONNECTION_WAIT_S_MAX):
-                return await self._pool.acquire()
+                return await caller
         except BaseException as error:
-            self._turns.release()
-            if isinstance(error, DRIVER_ERRORS):  # a TimeoutError is an OSError
+            self._leave(caller)
+            if isinstance(error, TimeoutError):
                 raise connect_failure(error) from None
             raise
-        finally:
-            self._connecting -= 1
+
+    def _leave(self, caller: "asyncio.Future[PoolConnectionProxy[Any]]") -> None:
+        """Remove a caller that waits no longer from the queue. If it has got a connection meanwhile, pass that on."""
+        if caller in self._waiting:
+            self._waiting.remove(caller)
+        elif not caller.cancelled() and caller.exception() is None:
+            self._pass_on(caller.result())
+
+    def _pass_on(self, raw: "PoolConnectionProxy[Any]") -> None:
+        """Give a connection to the first caller in the queue, or put it on the stack."""
+        while self._waiting:
+            caller = self._waiting.popleft()
+            if not caller.done():
+                caller.set_result(raw)
+                return
+        self._idle.append(raw)
+
+    def _open_more(self) -> None:
+        """Open connections for the callers in the queue, within the limits."""
+        opening_max = min(OPENING_MAX, len(self._waiting))
+        while len(self._opening) < opening_max and self._open < CONNECTIONS + CONNECTIONS_OVERFLOW:
+            self._open += 1
+            task = asyncio.create_task(self._connection(), name="database connection")
+            self._opening.add(task)
+            task.add_done_callback(self._end_opening)
+
+    async def _connection(self) -> "PoolConnectionProxy[Any]":
+        if self._pool is None:
+            self._pool = await self._made()
+        return await self._pool.acquire()
+
+    def _end_opening(self, task: "asyncio.Task[PoolConnectionProxy[Any]]") -> None:
+        """Pass the opened connection on. If it could not be opened, the first caller in the queue gets the error."""
+        self._opening.discard(task)
+        error = DatabaseUnavailable("(the pool is closed)") if task.cancelled() else task.exception()
+        if error is None:
+            self._pass_on(task.result())
+        else:
+            self._open -= 1
+            while self._waiting:
+                caller = self._waiting.popleft()
+                if not caller.done():
+                    caller.set_exception(connect_failure(error) if isinstance(error, DRIVER_ERRORS) else error)
+                    break
+        self._open_more()
 
     async def _made(self) -> "asyncpg.Pool[asyncpg.Record]":
         """Return a pool without connections, so this does not wait for the server."""
@@ -110,29 +145,34 @@ class ConnectionPool:
 
     async def give_back(self, raw: "PoolConnectionProxy[Any]") -> None:
         """Return a usable connection outside a transaction."""
-        try:
-            if not self._connecting and len(self._idle) < CONNECTIONS:
-                self._idle.append(raw)
-            elif self._pool is not None:
-                await self._pool.release(raw)  # continues in its own task if the caller is cancelled
-        finally:
-            self._turns.release()
+        if self._waiting or len(self._idle) < CONNECTIONS or self._pool is None:
+            self._pass_on(raw)
+        else:
+            self._open -= 1
+            await self._pool.release(raw)  # continues in its own task if the caller is cancelled
 
     async def drop_idle(self) -> None:
-        """Close all idle connections, since the server was restarted since their last use."""
+        """Close all idle connections, since the server was restarted since their last use. `take` then returns a new
+        connection, or one that another caller has just used."""
         idle, self._idle = self._idle, []
         for raw in idle:
             _terminate(raw)
+        self._open -= len(idle)
         if self._pool is not None:
             await self._pool.expire_connections()
 
     def drop(self, raw: "PoolConnectionProxy[Any]") -> None:
         """Close a connection at once, without a message to the server, and free its place. The server rolls back."""
         _terminate(raw)
-        self._turns.release()
+        self._open -= 1
+        self._open_more()
 
     async def close(self) -> None:
         """Wait until all connections are returned, then close them. After `CLOSE_S_MAX`, close them at once."""
+        for task in self._opening:
+            task.cancel()
+        if self._opening:
+            await asyncio.wait(self._opening)
         if self._pool is None:
             return
         while self._idle:

@@ -1,0 +1,141 @@
+"""How callers get connections to PostgreSQL, with a server whose connections open when the test says so."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from sqlalchemy import make_url
+
+from cloud.foundation.db.address import PostgresqlAddress
+from cloud.foundation.db.errors import DatabaseUnavailable
+from cloud.foundation.db.postgresql_pool import CONNECTIONS, CONNECTIONS_OVERFLOW, OPENING_MAX, ConnectionPool
+
+
+class Connection:
+    """A connection that can be closed."""
+
+    def terminate(self) -> None:
+        return
+
+
+class Server:
+    """Stands in the place of `asyncpg.Pool`. `opening` are the connections that it was asked for and has not opened."""
+
+    def __init__(self) -> None:
+        self.opening: list[asyncio.Future[Connection]] = []
+        self.released: list[Connection] = []
+
+    async def acquire(self) -> Connection:
+        self.opening.append(asyncio.get_running_loop().create_future())
+        return await self.opening[-1]
+
+    async def release(self, raw: Connection) -> None:
+        self.released.append(raw)
+
+    async def expire_connections(self) -> None:
+        return
+
+    async def close(self) -> None:
+        return
+
+
+class Pool(ConnectionPool):
+    """A pool of connections to `server`."""
+
+    def __init__(self) -> None:
+        super().__init__(PostgresqlAddress(make_url("postgresql:///none")))
+        self.server = Server()
+
+    async def _made(self) -> Any:
+        return self.server
+
+    async def open(self, count: int) -> None:
+        """Open the connections that were requested first."""
+        for _ in range(count):
+            self.server.opening.pop(0).set_result(Connection())
+        await settled()
+
+
+async def settled() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def callers(pool: Pool, count: int) -> Sequence["asyncio.Task[Any]"]:
+    """Return the tasks of callers that take a connection, in their order."""
+    tasks = [asyncio.create_task(pool.take()) for _ in range(count)]
+    await settled()
+    return tasks
+
+
+def served(tasks: Sequence["asyncio.Task[Any]"]) -> list[bool]:
+    return [task.done() for task in tasks]
+
+
+async def test_pool_opens_few_connections_at_a_time() -> None:
+    pool = Pool()
+    tasks, most = await callers(pool, 600), CONNECTIONS + CONNECTIONS_OVERFLOW
+    for opened in range(most):
+        assert len(pool.server.opening) == min(OPENING_MAX, most - opened)
+        await pool.open(1)
+        assert served(tasks) == [number <= opened for number in range(600)]
+    assert pool.server.opening == []
+
+
+async def test_returned_connection_serves_the_first_caller_while_new_connections_are_being_opened() -> None:
+    pool = Pool()
+    tasks = await callers(pool, 3)
+    await pool.open(1)
+    await pool.give_back(tasks[0].result())
+    await settled()
+    assert served(tasks) == [True, True, False]
+    assert tasks[1].result() is tasks[0].result()
+    await pool.open(2)
+    assert served(tasks) == [True, True, True]
+    assert pool.has_idle  # the connection that was not needed any more
+
+
+async def test_connection_of_a_cancelled_caller_serves_the_next_caller() -> None:
+    pool = Pool()
+    tasks = await callers(pool, 4)
+    await pool.open(1)
+    tasks[1].cancel()  # while it is in the queue
+    await settled()
+    await pool.give_back(tasks[0].result())
+    tasks[2].cancel()  # after it was given the connection, and before it continues
+    await settled()
+    assert [task.cancelled() for task in tasks[1:]] == [True, True, False]
+    assert tasks[3].result() is tasks[0].result()
+
+
+async def test_connection_that_cannot_be_opened_fails_only_the_first_caller() -> None:
+    pool = Pool()
+    tasks = await callers(pool, 3)
+    pool.server.opening.pop(0).set_exception(OSError("refused"))
+    await settled()
+    assert served(tasks) == [True, False, False]
+    with pytest.raises(DatabaseUnavailable):
+        await tasks[0]
+    await pool.open(2)
+    assert served(tasks) == [True, True, True]
+
+
+async def test_dropped_connection_is_replaced_for_the_next_caller() -> None:
+    pool = Pool()
+    tasks = list(await callers(pool, CONNECTIONS + CONNECTIONS_OVERFLOW + 1))
+    while pool.server.opening:
+        await pool.open(1)
+    assert not tasks[-1].done()
+    pool.drop(tasks[0].result())
+    await settled()
+    await pool.open(1)
+    assert tasks[-1].done()
+
+
+async def test_closed_pool_opens_no_connection_and_fails_its_callers() -> None:
+    pool = Pool()
+    (task,) = await callers(pool, 1)
+    await pool.close()
+    await settled()
+    assert isinstance(task.exception(), DatabaseUnavailable)
