@@ -45,11 +45,11 @@ class JobFailure(PrivateError, code="job_step_failed"):
         self.error = JobError(code, message, retryable)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RunningJob(Generic[PayloadT, StateT]):
-    """A job that a worker runs. `actor` is the caller who enqueued it, with the job's organisation and secrecy level:
-    read with `visible(table, actor)`, and write audit entries with it. `lease_token` differs at each claim, for names
-    that two workers must not share."""
+    """A job that a worker runs. The class is not frozen, for the reason in `JobRow`. `actor` is the caller who enqueued
+    the job, with its organisation and secrecy level: read with `visible(table, actor)`, and write audit entries with
+    it. `lease_token` differs at each claim, for names that two workers must not share."""
 
     id: str
     actor: Actor

@@ -242,11 +242,12 @@ class DueTenant:
     running: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Settlement:
-    """The change by which a worker gives up the lease of a running job. `due_at_us` is the time at which a worker may
-    claim the job again, None if nothing is left to do. `attempts` counts the claims without a stored state. None: those
-    in the row without this claim, since the claim may have stored states of which the caller does not know."""
+    """The change by which a worker gives up the lease of a running job. The class is not frozen, for the reason in
+    `JobRow`. `due_at_us` is the time at which a worker may claim the job again, None if nothing is left to do.
+    `attempts` counts the claims without a stored state. None: those in the row without this claim, since the claim may
+    have stored states of which the caller does not know."""
 
     job: LeasedJob
     status: JobStatus
