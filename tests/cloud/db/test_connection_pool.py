@@ -1,4 +1,4 @@
-"""How callers get connections to PostgreSQL, with a server whose connections open when the test says so."""
+"""The pool of connections to PostgreSQL gives them to its callers in order. The test opens each connection."""
 
 import asyncio
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ class Connection:
 
 
 class Server:
-    """Stands in the place of `asyncpg.Pool`. `opening` are the connections that it was asked for and has not opened."""
+    """A stand-in for `asyncpg.Pool`. `opening` are the requested connections that are not open yet."""
 
     def __init__(self) -> None:
         self.opening: list[asyncio.Future[Connection]] = []
