@@ -11,6 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Self
 
+import structlog
+
 from cloud.vehicles.custody import LaneKey
 from cloud.vehicles.fleet import GatewayName, RegisteredGateway
 from cloud.vehicles.ingest.delivery_group import Group, rows_of
@@ -18,6 +20,8 @@ from cloud.vehicles.ingest.opening import Opened, open_delivery
 from cloud.vehicles.ingest.source import BatchDelivery
 from cloud.vehicles.ingest.status import StagedEnd
 from protocols.uplink.lanes import Lane
+
+log = structlog.get_logger()
 
 NUMERICS_MAX = 16_000
 """Staged numerics after which the rows are written: a reader waits for them, some tenths of a second."""
@@ -70,8 +74,19 @@ class StagedEnvelope:
 
     def open(self) -> Opened | None:
         """Unpack the batch again. None would be an error in the cloud's code, since it was opened before."""
-        found = open_delivery(self.delivery, self.gateway)
-        return replace(found, staged_at_us=self.staged_at_us) if isinstance(found, Opened) else None
+        found = open_again(self.delivery, self.gateway)
+        return None if found is None else replace(found, staged_at_us=self.staged_at_us)
+
+
+def open_again(delivery: BatchDelivery, gateway: RegisteredGateway) -> Opened | None:
+    """Open a batch of a staged object. None: it is not of this key, or met an error in the cloud's code, which must not
+    end ingest. The error is logged without its text, which may have values of a patient."""
+    try:
+        found = open_delivery(delivery, gateway)
+    except Exception as error:
+        log.error("ingest.staged_batch_failed", gateway=gateway.id, error=type(error).__name__)
+        return None
+    return found if isinstance(found, Opened) else None
 
 
 class StagedEnvelopes:

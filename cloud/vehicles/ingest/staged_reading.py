@@ -8,9 +8,9 @@ import structlog
 from cloud.foundation.db import Database
 from cloud.foundation.objects import ListedObject, ObjectDamaged, ObjectMissing, ObjectStore
 from cloud.vehicles.fleet import FormerKey, GatewayAccess, GatewayDirectory, GatewayName, RegisteredGateway
-from cloud.vehicles.ingest.opening import Opened, open_delivery
+from cloud.vehicles.ingest.opening import Opened
 from cloud.vehicles.ingest.source import BatchDelivery
-from cloud.vehicles.ingest.staged_envelopes import StagedEnvelope
+from cloud.vehicles.ingest.staged_envelopes import StagedEnvelope, open_again
 from cloud.vehicles.ingest.staged_object import STAGED, STAGED_BYTES_MAX, StagedBatch, StagedObject, decode_staged
 from cloud.vehicles.ingest.staged_sweeping import staged_at_us
 
@@ -20,7 +20,7 @@ log = structlog.get_logger()
 @dataclass(frozen=True, slots=True)
 class FoundObject:
     """A staged object of another process, with its batches. `unfit` is the number of those that cannot be opened: their
-    gateway is not registered any more, or they are not of this gateway."""
+    gateway is not registered any more, they are not of this gateway, or they met an error in the cloud's code."""
 
     name: str
     batches: Sequence[StagedEnvelope]
@@ -94,8 +94,8 @@ def _open(
     )
     keys = [then.public_key, *(key.public_key for key in former if key.may_sign(one.received_at_us))]
     for key in keys:
-        found = open_delivery(delivery, replace(then, public_key=key))
-        if isinstance(found, Opened):
+        found = open_again(delivery, replace(then, public_key=key))
+        if found is not None:
             return found
     return None
 

@@ -7,6 +7,7 @@ import pytest
 from cloud.clinical.observations.tables import observations
 from cloud.foundation.db import Database
 from cloud.foundation.objects import LocalObjects, ObjectStoreUnavailable, StoredObject
+from cloud.vehicles.ingest import staged_envelopes
 from cloud.vehicles.ingest.staged_object import STAGED
 from tests.builders.ingest_cloud import CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle
@@ -85,3 +86,23 @@ async def test_sweep_writes_what_a_killed_process_staged(
     await other.staged.sweep()
     assert await numerics(cloud) == [97.0, 98.0]
     assert await staged_names(store) == []
+
+
+async def test_batch_that_meets_an_error_in_the_code_stays_in_its_object_and_does_not_end_ingest(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, store: LateObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await cloud.arrive(gateway.send(98.0))
+    opening = staged_envelopes.open_delivery
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("synthetic")
+
+    monkeypatch.setattr(staged_envelopes, "open_delivery", fail)
+    started = CloudUnderTest(cloud.database, objects=store, staged=True, removes=True)
+    await started.staged.settle_left()
+    await cloud.ingest.settle()
+    assert await numerics(cloud) == [97.0]
+    assert len(await staged_names(store)) == 1
+    monkeypatch.setattr(staged_envelopes, "open_delivery", opening)
+    await CloudUnderTest(cloud.database, objects=store, staged=True, removes=True).staged.settle_left()
+    assert await numerics(cloud) == [97.0, 98.0]
