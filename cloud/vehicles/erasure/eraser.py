@@ -26,7 +26,7 @@ from cloud.vehicles.erasure.place import ErasingPlace
 from cloud.vehicles.erasure.reply_phase import erase_replies
 from cloud.vehicles.erasure.row_phases import erase_care, erase_minutes, erase_rows
 from cloud.vehicles.erasure.waveform_phase import erase_waveforms
-from cloud.vehicles.ingest import late_staged
+from cloud.vehicles.ingest import LATE_US, staged_of
 from cloud.vehicles.packing import BatchesPacked
 
 EVERY_S = 60.0
@@ -36,6 +36,9 @@ REST_S = 0.02
 ROUND_US = 3_600_000_000
 """Interval in which a finished erasure looks for values that arrived meanwhile. A round takes some ten look-ups in
 indexes for each device of the encounter, so a thousand erasures take some seconds an hour."""
+CLOCKS_US = 60_000_000
+"""Difference between the clocks of two machines that keep the time, by which batches that were staged before the
+request of an erasure may seem to be younger. Those of machines that do not are found by the later rounds."""
 
 _PHASES: Mapping[Phase, Callable[[ErasingPlace, Erasure, list[int]], Awaitable[Progress]]] = {
     Phase.ROWS: erase_rows,
@@ -114,7 +117,9 @@ class Eraser:
             erasure = await self._store.find(tx, erasure_id)
         if erasure is None or erasure.phase is Phase.DONE:
             return False
-        if erasure.phase in _PHASES:
+        if (name := await self._staged_before(erasure)) is not None:
+            progress = Progress(None, waits_for=f"batches of {name} that are not written, see argus-cloud doctor")
+        elif erasure.phase in _PHASES:
             try:
                 progress = await _PHASES[erasure.phase](self._place, erasure, orjson.loads(erasure.position))
             except BatchesPacked as packed:  # nothing of the step was stored, and it is done again
@@ -131,6 +136,19 @@ class Eraser:
             async with self._place.database.transaction() as tx:
                 await self._store.fail(tx, erasure, f"It waits for {progress.waits_for}.")
         return progress.waits_for is None
+
+    async def _staged_before(self, erasure: Erasure) -> str | None:
+        """Return the name of a staged object for which an erasure must wait, since its batches may be of the encounter.
+        The search begins when the rows are written of all that was staged before the request. What cannot be written
+        for long delays only its end."""
+        is_search = erasure.phase is Phase.ROWS and erasure.position == "[]"
+        if erasure.finished_at_us is not None or not (is_search or erasure.phase is Phase.LOG):
+            return None
+        if self._place.objects is None:
+            return None
+        late_us = self._place.clock.now_us() - LATE_US
+        before_us = max(late_us, erasure.requested_at_us + CLOCKS_US)
+        return await staged_of(self._place.objects, erasure.tenant_id, before_us, since_us=late_us if is_search else 0)
 
     async def _objects(self, erasure: Erasure) -> Progress:
         """Begin the walk through the tenant's objects at the encounter, and wait until it has searched them."""
@@ -166,12 +184,8 @@ class Eraser:
         return step.progress
 
     async def _end(self, erasure: Erasure) -> Progress:
-        """Wait for staged batches that are not written, since they may be of the encounter, empty SQLite's log, which
-        has the former content of changed pages, and finish. In later rounds its ordinary checkpoints overwrite it."""
-        if erasure.finished_at_us is None and self._place.objects is not None:
-            now_us = self._place.clock.now_us()
-            if (name := await late_staged(self._place.objects, erasure.tenant_id, now_us)) is not None:
-                return Progress(None, waits_for=f"batches of {name} that are not written, see argus-cloud doctor")
+        """Empty SQLite's log, which has the former content of changed pages, and finish. In later rounds its ordinary
+        checkpoints overwrite it."""
         if erasure.finished_at_us is None and not await self._place.database.empty_log():
             return Progress(None, waits_for="the readers of SQLite's log")
         async with self._place.step(erasure) as step:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cloud.vehicles.ingest.rabbitmq_findings import examine_rabbitmq
     from cloud.vehicles.ingest.running import RunningIngest, make_ingest, settle_of
     from cloud.vehicles.ingest.service import Ingest
-    from cloud.vehicles.ingest.staged_sweeping import late_staged
+    from cloud.vehicles.ingest.staged_sweeping import LATE_US, staged_of
     from cloud.vehicles.ingest.staging_findings import staged_findings
     from cloud.vehicles.ingest.store import event_fields
     from cloud.vehicles.ingest.tables import gateway_events

@@ -6,6 +6,7 @@ end, since no retention period and no erasure applies to it. The operator can mo
 end: a damaged object holds up those of all tenants, since its tenants are not known.
 """
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -45,10 +46,12 @@ async def staged_before(objects: ObjectStore, before_us: int) -> AsyncIterator[L
                 yield one
 
 
-async def late_staged(objects: ObjectStore, tenant_id: str, now_us: int) -> str | None:
-    """Return the name of a staged object that should have been written and may have batches of a tenant; None if there
+async def staged_of(objects: ObjectStore, tenant_id: str, before_us: int, *, since_us: int = 0) -> str | None:
+    """Return the name of a staged object that may have batches of a tenant and was staged in this time; None if there
     is none. Raises the errors of an object store that is not available."""
-    async for one in staged_before(objects, now_us - LATE_US):
+    async for one in staged_before(objects, before_us):
+        if staged_at_us(one.name) < since_us:
+            continue
         tenants = await tenants_of(objects, one)
         if tenants is None or tenant_id in tenants:
             return one.name
@@ -60,7 +63,8 @@ async def tenants_of(objects: ObjectStore, one: ListedObject) -> frozenset[str] 
     try:
         if one.size_bytes > STAGED_BYTES_MAX:
             return None
-        staged = decode_staged(one.name, await objects.read_range(one.name, 0, one.size_bytes))
+        data = await objects.read_range(one.name, 0, one.size_bytes)
+        staged = await asyncio.to_thread(decode_staged, one.name, data)
     except ObjectMissing:
         return frozenset()
     except ObjectDamaged:

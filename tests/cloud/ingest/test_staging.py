@@ -27,7 +27,7 @@ from cloud.vehicles.ingest.staged_object import (
     encode_staged,
     new_staged_name,
 )
-from cloud.vehicles.ingest.staged_sweeping import LATE_US, LEFT_DAYS, late_staged
+from cloud.vehicles.ingest.staged_sweeping import LATE_US, LEFT_DAYS, staged_of
 from cloud.vehicles.ingest.staging_findings import staged_findings
 from cloud.vehicles.verification.check import CustodyCheck
 from cloud.vehicles.verification.object_audit import ObjectAudit
@@ -430,14 +430,15 @@ async def test_staged_object_that_cannot_be_written_is_removed_after_some_days(
     assert await staged_names(store) == []
 
 
-async def test_late_staged_object_of_a_tenant_is_found(
+async def test_staged_object_of_a_tenant_is_found_by_its_time(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, store: BreakableObjects
 ) -> None:
     await cloud.arrive(gateway.send(98.0))
-    late_us = NOW_US + LATE_US + 1_000
-    assert await late_staged(store, TENANT, NOW_US) is None
-    assert await late_staged(store, "tnt_other", late_us) is None
-    assert [await late_staged(store, TENANT, late_us)] == await staged_names(store)
+    later_us = NOW_US + 1_000
+    assert await staged_of(store, TENANT, NOW_US) is None
+    assert await staged_of(store, TENANT, later_us, since_us=later_us) is None
+    assert await staged_of(store, "tnt_other", later_us) is None
+    assert [await staged_of(store, TENANT, later_us)] == await staged_names(store)
 
 
 async def test_doctor_warns_of_staged_batches_that_are_late(

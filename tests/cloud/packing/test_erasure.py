@@ -19,9 +19,10 @@ from cloud.clinical.waveforms import (
     waveform_runs,
 )
 from cloud.foundation.db import Database
+from cloud.foundation.ids import UlidIds
 from cloud.foundation.moments import write_moment
 from cloud.foundation.objects import LocalObjects, ObjectStoreUnavailable, StoredObject
-from cloud.foundation.retention import HoldScope
+from cloud.foundation.retention import DAY_US, HoldScope
 from cloud.vehicles.custody import batches
 from cloud.vehicles.erasure.model import Phase
 from cloud.vehicles.erasure.place import OBJECT_AGE_US
@@ -30,7 +31,7 @@ from cloud.vehicles.ingest.staged_sweeping import LATE_US
 from cloud.vehicles.packing import packer as packing
 from protocols.device_time import DeviceTime, TimeKind
 from tests.builders.erasure_world import SECOND_US
-from tests.builders.ingest_cloud import OPERATOR, TENANT
+from tests.builders.ingest_cloud import OPERATOR, TENANT, StoppedClock
 from tests.builders.ingest_gateway import GatewayInVehicle, readings, section
 from tests.builders.packed_world import PackedWorld
 
@@ -221,6 +222,25 @@ async def test_erasure_waits_for_staged_batches_that_are_not_written(world: Pack
     with pytest.raises(AssertionError, match=f"batches of {name} that are not written"):
         await world.erase()
     await world.store.remove(name)
+    assert (await world.work()).phase is Phase.DONE
+
+
+@on_sqlite
+async def test_search_of_an_erasure_begins_after_what_was_staged_before_is_written(
+    world: PackedWorld, gateway: GatewayInVehicle
+):
+    begin_us = gateway.now_us
+    await world.take_compacted(gateway.send(1.0))
+    name = new_staged_name(world.cloud.ids)
+    await world.store.put(name, b"damaged")
+    await world.assign(begin_us, begin_us + 10 * SECOND_US)
+    await world.request()
+    await world.eraser.turn()
+    erasure = await world.erased()
+    assert (erasure.phase, await world.values()) == (Phase.ROWS, [1.0])
+    assert name in str(erasure.failure)
+    await world.store.remove(name)
+    await world.store.put(new_staged_name(UlidIds(StoppedClock(world.cloud.clock.at_us + 30 * DAY_US))), b"damaged")
     assert (await world.work()).phase is Phase.DONE
 
 
