@@ -135,10 +135,9 @@ def make_ingest(
 
 
 def settle_of(installation: Installation) -> Settle:
-    """Return the function that writes the rows of staged batches: by the ingest of this process, if it has one. Where
-    nothing is staged it does nothing: ingest writes what was staged before at its start."""
-    if not installation.settings.section(IngestSection).stage_s:
-        return _nothing
+    """Return the function that writes the rows of staged batches: by the ingest of this process, if it has one. It does
+    not depend on the own settings, since those of the process that stages may differ; without staged batches it takes
+    one look-up."""
     if isinstance(installation, Process):
         running = installation.shared(_running)
         return installation.shared(_bare_ingest).settle if running is None else running.ingest.settle
@@ -189,10 +188,6 @@ def _running(process: Process) -> RunningIngest | None:
         objects,
         process.shared(spans_of),
     )
-
-
-async def _nothing(*, waveforms: bool = True) -> None:
-    """Write nothing."""
 
 
 def _leave() -> None:

@@ -8,7 +8,7 @@ from cloud.foundation.findings import Level
 from cloud.foundation.ids import UlidIds
 from cloud.foundation.objects import LocalObjects, ObjectMissing
 from cloud.vehicles.ingest.staged_object import STAGED, StagedObject, encode_staged, new_staged_name
-from cloud.vehicles.ingest.staged_sweeping import LATE_US, CopyUnusable, StagedObjectInUse, late_staged, move_staged
+from cloud.vehicles.ingest.staged_sweeping import LATE_US, CopyUnusable, StagedObjectInUse, move_staged, staged_of
 from cloud.vehicles.ingest.staging_findings import staged_findings
 from tests.builders.cloud_people import HandClock
 
@@ -36,7 +36,7 @@ async def name(store: LocalObjects, clock: HandClock) -> str:
 
 async def test_damaged_staged_object_is_named_by_doctor(store: LocalObjects, clock: HandClock, name: str) -> None:
     clock.advance(us=LATER_US)
-    assert await late_staged(store, TENANT, clock.now_us()) == name
+    assert await staged_of(store, TENANT, clock.now_us()) == name
     (finding,) = await staged_findings(store, clock)
     assert (finding.level, name in finding.sentence) == (Level.WARNING, True)
     await store.put(new_staged_name(UlidIds(HandClock())), encode_staged(StagedObject(1, ())))
@@ -51,7 +51,7 @@ async def test_moved_staged_object_holds_up_no_erasure(
     copy = tmp_path / "copy"
     assert await move_staged(store, name, copy, clock.now_us()) == len(b"damaged")
     assert (copy.read_bytes(), copy.stat().st_mode & 0o777) == (b"damaged", 0o600)
-    assert await late_staged(store, TENANT, clock.now_us()) is None
+    assert await staged_of(store, TENANT, clock.now_us()) is None
     with pytest.raises(ObjectMissing):
         await move_staged(store, name, tmp_path / "again", clock.now_us())
 
