@@ -20,6 +20,7 @@ from cloud.vehicles.ingest.delivery_group import Group
 from cloud.vehicles.ingest.delivery_opening import DeliveryOpener
 from cloud.vehicles.ingest.group import GroupWriter
 from cloud.vehicles.ingest.group_commit import GroupCommit
+from cloud.vehicles.ingest.late_batches import LateBatches
 from cloud.vehicles.ingest.late_statuses import LateStatuses
 from cloud.vehicles.ingest.limits import OBJECT_ATTEMPTS_MAX, IngestSettings
 from cloud.vehicles.ingest.live_queue import LiveQueue
@@ -94,31 +95,44 @@ class Ingest:
         async def write_at_once(group: Group) -> None:
             await self._let_go(await live.put(group))
 
+        async def enter(group: Group) -> None:
+            await self._enter_live(live, group)
+
         async with asyncio.TaskGroup() as tasks:
-            late = None
+            late = late_batches = None
             if self._stage is not None and self._staged is not None:
-                late = LateStatuses(self._stage, self._staged.settle_elsewhere) if self._settings.stage_s else None
+                late = LateStatuses(self._stage, self._staged.settle_elsewhere)
+                late_batches = LateBatches(self._stage, self._staged.settle_elsewhere, enter)
+                tasks.create_task(late_batches.run(), name="ingest-late-batches")
                 tasks.create_task(self._stage.run(send, write_at_once), name="ingest-stage")
                 tasks.create_task(self._staged.run(), name="ingest-write-staged")
                 tasks.create_task(self._staged.serve_requests(), name="ingest-staged-requests")
                 tasks.create_task(self._staged.sweep_often(), name="ingest-sweep-staged")
             if late is not None:
                 tasks.create_task(self._write_groups(late.next, sender), name="ingest-write-late")
-            tasks.create_task(self._open_groups(source, ready, live), name="ingest-open")
+            tasks.create_task(self._open_groups(source, ready, live, late_batches), name="ingest-open")
             tasks.create_task(self._write_groups(ready.get, sender, late), name="ingest-write")
             tasks.create_task(self._write_groups(live.take, sender), name="ingest-write-live")
             tasks.create_task(live.run(), name="ingest-pack")
 
-    async def _open_groups(self, source: BatchSource, ready: "asyncio.Queue[Group]", live: LiveQueue) -> None:
+    async def _open_groups(
+        self, source: BatchSource, ready: "asyncio.Queue[Group]", live: LiveQueue, late: LateBatches | None
+    ) -> None:
         while True:
             for group in await self.opener.open(await self.opener.collect(source)):
                 of_live_lanes = group.take(*LIVE_LANES)
                 if group.deliveries:
                     await ready.put(group)
-                if self._stage is not None and self._settings.stage_s:
-                    self._stage.admit(of_live_lanes)
-                if of_live_lanes.deliveries:
-                    await self._let_go(await live.put(of_live_lanes))
+                if late is not None:
+                    late.take_from(of_live_lanes)
+                await self._enter_live(live, of_live_lanes)
+
+    async def _enter_live(self, live: LiveQueue, group: Group) -> None:
+        """Stage the batches of a group that may be staged, and queue the others to be written."""
+        if self._stage is not None and self._settings.stage_s:
+            self._stage.admit(group)
+        if group.deliveries:
+            await self._let_go(await live.put(group))
 
     async def pack(self, waveforms: Group) -> Group:
         """Put waveforms into objects; return them. First write the rows of staged ones that precede them. If the object

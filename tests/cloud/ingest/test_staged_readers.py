@@ -8,18 +8,25 @@ from pathlib import Path
 import pytest
 
 from cloud.clinical.observations.tables import observations
+from cloud.foundation.command import Workplace
 from cloud.foundation.db import Database, DatabaseUnavailable
 from cloud.foundation.objects import ListedObject, LocalObjects
+from cloud.foundation.supplies import Supplies
+from cloud.settings import read_settings
 from cloud.vehicles.ingest import staged_elsewhere
 from cloud.vehicles.ingest.delivery_group import Group
+from cloud.vehicles.ingest.late_batches import LateBatches
 from cloud.vehicles.ingest.late_statuses import LateStatuses
+from cloud.vehicles.ingest.running import settle_of
 from cloud.vehicles.ingest.shared_runs import SharedRuns
+from cloud.vehicles.ingest.source import Delivery
 from cloud.vehicles.ingest.staged_object import STAGED
 from cloud.vehicles.ingest.tables import staging_processes
 from protocols.uplink.lanes import Lane
 from protocols.uplink.status import Status
 from tests.builders.ingest_cloud import CloudUnderTest
 from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle
+from tests.harness.eventually import eventually
 
 
 class CountedObjects(LocalObjects):
@@ -261,3 +268,91 @@ async def test_gateway_that_moved_while_its_status_waited_is_not_known(
     await late.next()
     _, waiting = await late_of(reader, late, reader.handover.status_delivery(status()))
     assert waiting.statuses
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_reader_whose_own_settings_stage_nothing_finds_what_another_process_staged(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, tmp_path: Path
+) -> None:
+    await cloud.arrive(gateway.send(98.0))
+    file = tmp_path / "cloud.toml"
+    file.write_text('database_url = "sqlite:///cloud.db"\nobjects_dir = "objects"\n[ingest]\nstage_s = 0\n')
+    await settle_of(Workplace(read_settings(file), cloud.database, cloud.clock, cloud.ids, Supplies))()
+    assert await numerics(cloud) == [97.0, 98.0]
+
+
+class MovingSource:
+    """The source of a process to which a gateway moves while another process stages one of its batches."""
+
+    def __init__(self, cloud: CloudUnderTest, gateway: GatewayInVehicle) -> None:
+        self._cloud = cloud
+        self._gateway = gateway
+        self._has_moved = False
+
+    async def next(self) -> Delivery:
+        if self._has_moved:
+            await asyncio.get_running_loop().create_future()
+        self._has_moved = True
+        await self._cloud.arrive(self._gateway.send(98.0))
+        return self._cloud.handover.delivery(self._gateway.send(99.0))
+
+    def next_now(self) -> Delivery | None:
+        return None
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_batch_of_a_gateway_that_moved_waits_for_what_the_former_process_staged(
+    cloud: CloudUnderTest, reader: CloudUnderTest, gateway: GatewayInVehicle
+) -> None:
+    running = asyncio.ensure_future(reader.ingest.run(MovingSource(cloud, gateway), reader.handover))
+    await eventually(lambda: reader.handover.acks)
+    running.cancel()
+    await asyncio.wait([running])
+    assert [(ack.through_sequence, ack.missing) for _, ack in reader.handover.acks] == [(3, ())]
+
+
+async def test_batches_behind_one_that_waits_keep_their_order(
+    cloud: CloudUnderTest, reader: CloudUnderTest, gateway: GatewayInVehicle
+) -> None:
+    entered: list[int] = []
+    late: LateBatches
+
+    async def arrive(value: float) -> list[int]:
+        (group,) = await reader.ingest.opener.open([reader.handover.delivery(gateway.send(value))])
+        late.take_from(group)
+        return [one.batch.sequence for one in group.opened]
+
+    async def settle() -> None:
+        assert await arrive(99.0) == []
+
+    async def enter(group: Group) -> None:
+        if not entered:
+            assert await arrive(96.0) == []
+        entered.extend(one.batch.sequence for one in group.opened)
+
+    late = LateBatches(reader.stage, settle, enter)
+    assert await arrive(98.0) == []
+    await late.turn()
+    await late.turn()
+    assert entered == [2, 3, 4]
+    assert await arrive(95.0) == [5]
+
+
+async def test_batches_do_not_wait_after_rows_could_not_be_written(
+    cloud: CloudUnderTest, reader: CloudUnderTest, gateway: GatewayInVehicle
+) -> None:
+    entered: list[int] = []
+
+    async def fail() -> None:
+        raise DatabaseUnavailable("(synthetic)")
+
+    async def enter(group: Group) -> None:
+        entered.append(len(group.opened))
+
+    late = LateBatches(reader.stage, fail, enter)
+    for value, left in ((98.0, 0), (99.0, 1)):
+        (group,) = await reader.ingest.opener.open([reader.handover.delivery(gateway.send(value))])
+        late.take_from(group)
+        assert len(group.opened) == left
+        await late.turn()
+    assert entered == [1, 0]
