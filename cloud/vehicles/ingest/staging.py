@@ -203,9 +203,10 @@ class Stage:
         """Put the batches of a group into an object, from which they are acknowledged. Return False if the object store
         is not available, or the database, in which readers find that batches are staged."""
         now_us, name = self._clock.now_us(), new_staged_name(self._ids)
-        data = encode_staged(StagedObject(now_us, [_to_stage(one) for one in group.opened]))
+        staged = StagedObject(now_us, [_to_stage(one) for one in group.opened])
         self._putting.add(name)
         try:
+            data = await asyncio.to_thread(encode_staged, staged)  # compressing 7 MB takes some hundredths of a second
             await self.period.begin()
             async with asyncio.timeout(PUT_S_MAX):
                 await self.objects.put(name, data)

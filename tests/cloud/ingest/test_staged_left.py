@@ -1,5 +1,8 @@
 """Staged objects that no process has in memory are written and removed, and no content of them ends ingest."""
 
+import asyncio
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -7,8 +10,13 @@ import pytest
 from cloud.clinical.observations.tables import observations
 from cloud.foundation.db import Database
 from cloud.foundation.objects import LocalObjects, ObjectStoreUnavailable, StoredObject
-from cloud.vehicles.ingest import staged_envelopes
+from cloud.vehicles.fleet import RegisteredGateway
+from cloud.vehicles.ingest import staged_envelopes, staged_reading, staging
+from cloud.vehicles.ingest.opening import Opened, Refused
+from cloud.vehicles.ingest.source import BatchDelivery
 from cloud.vehicles.ingest.staged_object import STAGED
+from cloud.vehicles.ingest.staged_reading import StagedReader
+from cloud.vehicles.ingest.staged_sweeping import LATEST_US
 from tests.builders.ingest_cloud import CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle
 
@@ -106,3 +114,44 @@ async def test_batch_that_meets_an_error_in_the_code_stays_in_its_object_and_doe
     monkeypatch.setattr(staged_envelopes, "open_delivery", opening)
     await CloudUnderTest(cloud.database, objects=store, staged=True, removes=True).staged.settle_left()
     assert await numerics(cloud) == [97.0, 98.0]
+
+
+async def test_objects_are_encoded_and_decoded_beside_the_event_loop(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, store: LateObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[threading.Thread] = []
+
+    def watched(work: Callable[..., object]) -> Callable[..., object]:
+        def at_work(*arguments: object) -> object:
+            threads.append(threading.current_thread())
+            return work(*arguments)
+
+        return at_work
+
+    monkeypatch.setattr(staging, "encode_staged", watched(staging.encode_staged))
+    monkeypatch.setattr(staged_reading, "decode_staged", watched(staged_reading.decode_staged))
+    await cloud.arrive(gateway.send(98.0))
+    await CloudUnderTest(cloud.database, objects=store, staged=True).staged.settle_left()
+    assert len(threads) == 2
+    assert threading.main_thread() not in threads
+
+
+async def test_other_tasks_run_between_the_batches_of_an_object(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, store: LateObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await cloud.arrive(*gateway.many(5))
+    turns: list[int] = []
+    opening = staged_envelopes.open_delivery
+
+    def watched(delivery: BatchDelivery, key: RegisteredGateway) -> Opened | Refused:
+        asyncio.get_running_loop().call_soon(turns.append, len(opened))
+        opened.append(delivery)
+        return opening(delivery, key)
+
+    opened: list[BatchDelivery] = []
+    monkeypatch.setattr(staged_reading, "OPENING_S_MAX", 0.0)
+    monkeypatch.setattr(staged_envelopes, "open_delivery", watched)
+    reader = StagedReader(store, cloud.database)
+    found = [each async for each in reader.read_others((), set(), LATEST_US)]
+    assert [len(each.batches) for each in found] == [5]
+    assert turns == [0, 1, 2, 3, 4]
