@@ -36,9 +36,6 @@ REST_S = 0.02
 ROUND_US = 3_600_000_000
 """Interval in which a finished erasure looks for values that arrived meanwhile. A round takes some ten look-ups in
 indexes for each device of the encounter, so a thousand erasures take some seconds an hour."""
-CLOCKS_US = 60_000_000
-"""Difference between the clocks of two machines that keep the time, by which batches that were staged before the
-request of an erasure may seem to be younger. Those of machines that do not are found by the later rounds."""
 
 _PHASES: Mapping[Phase, Callable[[ErasingPlace, Erasure, list[int]], Awaitable[Progress]]] = {
     Phase.ROWS: erase_rows,
@@ -147,7 +144,7 @@ class Eraser:
         if self._place.objects is None:
             return None
         late_us = self._place.clock.now_us() - LATE_US
-        before_us = max(late_us, erasure.requested_at_us + CLOCKS_US)
+        before_us = max(late_us, erasure.requested_at_us)
         return await staged_of(self._place.objects, erasure.tenant_id, before_us, since_us=late_us if is_search else 0)
 
     async def _objects(self, erasure: Erasure) -> Progress:

@@ -234,6 +234,7 @@ async def test_search_of_an_erasure_begins_after_what_was_staged_before_is_writt
     name = new_staged_name(world.cloud.ids)
     await world.store.put(name, b"damaged")
     await world.assign(begin_us, begin_us + 10 * SECOND_US)
+    world.pass_us(SECOND_US)
     await world.request()
     await world.eraser.turn()
     erasure = await world.erased()
