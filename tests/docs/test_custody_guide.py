@@ -134,7 +134,14 @@ def test_commands_of_the_guide_for_courts_verify_a_transcript_and_a_stamped_tree
     assert "Verification: OK" in printed[2]
     document = orjson.loads((case.folder / "heads" / "tree-heads.json").read_bytes())
     assert (document["inclusion"][0]["leaf_index"], document["consistency"]) == (0, [])
-    assert console.json("tree-heads", "check", "--tenant", TENANT) == {"valid": True, "faults": []}
+    kept = str(case.folder / "heads" / "tree-heads.json")
+    assert console.json("tree-heads", "check", "--tenant", TENANT, "--head", kept) == {
+        "valid": True,
+        "faults": [],
+        "time_stamps_checked": False,
+        "kept_heads_compared": 1,
+    }
+    assert "cannot be read" in console.run("tree-heads", "check", "--tenant", TENANT, "--head", kept + "x")[2]
     (listed,) = console.json("tree-heads", "list", "--tenant", TENANT)
     assert listed["stamped_at"] is not None
 

@@ -67,7 +67,8 @@ _SHAPE = """
 SELECT (SELECT string_agg(version_num, ',') FROM alembic_version),
        (SELECT string_agg(version_num, ',') FROM schema_revision),
        (SELECT string_agg(oid::text || ':' || relnatts, ',' ORDER BY oid) FROM pg_class
-        WHERE relnamespace = 'public'::regnamespace)
+        WHERE relnamespace = 'public'::regnamespace),
+       (SELECT string_agg(tgname || tgenabled, ',' ORDER BY oid) FROM pg_trigger WHERE NOT tgisinternal)
 """
 
 

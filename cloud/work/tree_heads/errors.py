@@ -13,3 +13,11 @@ class RecordNotInTree(DomainError, code="record_not_in_tree", status=404):
 
 class TimeStampRefused(PrivateError, code="time_stamp_refused", status=502):
     """The time-stamping service gave no valid time stamp."""
+
+
+class TreeDamaged(PrivateError, code="tree_damaged", status=500):
+    """Rows of the tree of evidence records were changed or removed by hand; argus-cloud tree-heads check names them."""
+
+
+class KeptHeadsMalformed(PrivateError, code="kept_heads_malformed"):
+    """The file has no tree heads: give a head, a page of heads, or tree-heads.json of an export."""

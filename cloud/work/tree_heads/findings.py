@@ -5,7 +5,7 @@ from cloud.foundation.db import Database
 from cloud.foundation.findings import Finding, Level
 from cloud.foundation.moments import write_moment
 from cloud.foundation.settings import Settings
-from cloud.work.tree_heads.model import DAY_US, SETTLE_US
+from cloud.work.tree_heads.model import DAY_US, SETTLE_US, next_due_us
 from cloud.work.tree_heads.settings import ProvenanceSection
 from cloud.work.tree_heads.store import HeadStore
 from cloud.work.tree_heads.tree_store import TreeStore
@@ -16,12 +16,19 @@ LATE_US = 3_600_000_000
 
 
 async def tree_head_findings(settings: Settings, database: Database, clock: Clock) -> list[Finding]:
-    """Report heads that are late, and heads that lack their time stamp."""
+    """Report heads that are late, heads that lack their time stamp, and trees that were changed by hand."""
     now_us = clock.now_us()
     async with database.read() as tx:
         due_us = await TreeStore().oldest_due_us(tx)
+        damaged = await TreeStore().damaged(tx, next_due_us(now_us))
         heads, unstamped, given_up, oldest_us = await HeadStore().counts(tx)
     found = []
+    if damaged is not None:
+        sentence = (
+            f"{damaged[0]} trees lack rows, or rows of them were changed by hand; see what is wrong with argus-cloud "
+            f"tree-heads check --tenant {damaged[1]}."
+        )
+        found.append(Finding(PART, Level.FAULT, sentence))
     if due_us is not None and due_us < now_us - LATE_US:
         sentence = (
             f"A tree head has been due since {write_moment(due_us)}. A process with the worker role makes it; does one "

@@ -15,6 +15,17 @@ SETTLE_US = 300_000_000
 seconds at most, so all records of the day are visible by then."""
 
 
+@dataclass(frozen=True, slots=True)
+class TreeState:
+    """The number of leaves that a tree has taken, of heads that were signed and of those that are stored, and the time
+    at which the next head is due."""
+
+    size: int
+    heads: int
+    heads_stored: int
+    due_at_us: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredHead:
     """A signed head as stored. `stamp` is the response of the time-stamping service, None if there is none (yet);

@@ -42,7 +42,7 @@ class HeadStore:
         return found
 
     async def stamp(self, tx: Transaction, head: StoredHead, stamp: bytes, stamped_at_us: int) -> None:
-        """Store the time stamp of a head."""
+        """Store the time stamp of a head. One that another process has stored meanwhile is kept."""
         done = {"stamp_due_us": None, "stamp_failure": None, "stamp": stamp, "stamped_at_us": stamped_at_us}
         await self._change(tx, head, **done)
 
@@ -73,5 +73,5 @@ class HeadStore:
         return int(row[0]), int(row[1]), int(row[2]), row[3]
 
     async def _change(self, tx: Transaction, head: StoredHead, **changed: object) -> None:
-        mine = (_c.tenant_id == head.tenant_id, _c.tree_size == head.tree_size)
+        mine = (_c.tenant_id == head.tenant_id, _c.tree_size == head.tree_size, _c.stamp.is_(None))
         await tx.execute(update(tree_heads).where(*mine).values(changed))

@@ -1,10 +1,11 @@
 """Tables of the tree of a tenant's evidence records, and of its signed heads.
 
 `evidence_tree_nodes` has the leaves in the order in which the tree took them, and every full subtree of 256 nodes of
-the level below, so that any proof reads some hundred rows, whatever the size of the tree.
+the level below, so that any proof reads some hundred rows, whatever the size of the tree. Triggers (`m0054`) refuse
+every change of its rows and of heads, but for the time stamp of a head that has none.
 """
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, SmallInteger, Table, Text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, SmallInteger, Table, Text, text
 
 from cloud.foundation.db import metadata, partial_index
 
@@ -14,10 +15,14 @@ evidence_trees = Table(
     Column("tenant_id", Text, ForeignKey("tenants.id"), primary_key=True),
     Column("size", BigInteger, nullable=False),  # leaves that the tree has taken
     Column("scanned_number", BigInteger, nullable=False),  # the present pass has looked at records up to this number
-    # Where the pass before ended, and the pass after this one begins. Transactions do not commit in the order of the
-    # numbers, so each pass looks again at what the one before has looked at.
-    Column("high_number", BigInteger, nullable=False),
+    # The present pass began behind this number: the tree has every record up to it. Transactions do not commit in the
+    # order of the numbers, and a pass leaves out records of today, so it is often far behind `high_number`.
+    Column("start_number", BigInteger, nullable=False, server_default=text("0")),
+    Column("high_number", BigInteger, nullable=False),  # the newest record of the tree when the pass before ended
+    Column("ended_at_us", BigInteger, nullable=False, server_default=text("0")),  # when the pass before ended
     Column("due_at_us", BigInteger, nullable=False),  # of the next head
+    Column("heads", BigInteger, nullable=False, server_default=text("0")),  # that were signed
+    Column("damaged_at_us", BigInteger),  # the last pass ended here, since rows of the tree were changed by hand
     Index(None, "due_at_us"),
 )
 

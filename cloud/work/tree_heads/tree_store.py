@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import and_, func, select, update
+import structlog
+from sqlalchemy import and_, func, or_, select, update
 
 from cloud.access.tenancy import TenancyStore
 from cloud.foundation.db import Transaction, insert
 from cloud.work.evidence import evidence_records
-from cloud.work.tree_heads.tables import evidence_tree_nodes, evidence_trees
+from cloud.work.tree_heads.errors import TreeDamaged
+from cloud.work.tree_heads.model import SETTLE_US, TreeState
+from cloud.work.tree_heads.tables import evidence_tree_nodes, evidence_trees, tree_heads
 from protocols.provenance import merkle
 from protocols.provenance.tree_ranges import Leaves, full_subtrees
 
@@ -17,6 +20,12 @@ NODES_MOST = 1 << LEVEL_BITS
 
 _nodes = evidence_tree_nodes.c
 _records = evidence_records.c
+_HEADS_STORED = (
+    select(func.count()).where(tree_heads.c.tenant_id == evidence_trees.c.tenant_id).correlate(evidence_trees)
+).scalar_subquery()
+_OF_RECORD = and_(_nodes.tenant_id == _records.tenant_id, _nodes.record_number == _records.number)
+
+log = structlog.get_logger()
 
 
 class TreeStore:
@@ -30,11 +39,13 @@ class TreeStore:
             if tenant.id not in known:
                 await tx.execute(insert(evidence_trees).values(tenant_id=tenant.id, **empty).on_conflict_do_nothing())
 
-    async def claim_due(self, tx: Transaction, now_us: int) -> tuple[str, int] | None:
+    async def claim_due(self, tx: Transaction, now_us: int, next_due_us: int) -> tuple[str, int] | None:
         """Lock the tree whose head has been due for longest; return its tenant and size, None if no head is due. A tree
-        that another process has locked is left to it."""
+        that another process has locked is left to it. A tree is also due if it is not due before `next_due_us`, the
+        time at which a head of now would be due next: only a wrong clock or a change by hand sets such a time."""
         table = evidence_trees.c
-        due = select(table.tenant_id, table.size).where(table.due_at_us <= now_us)
+        is_due = or_(table.due_at_us <= now_us, table.due_at_us > next_due_us)
+        due = select(table.tenant_id, table.size).where(is_due)
         row = (await tx.execute(due.order_by(table.due_at_us).limit(1).with_for_update(skip_locked=True))).first()
         return None if row is None else (str(row[0]), int(row[1]))
 
@@ -42,22 +53,45 @@ class TreeStore:
         """Return the time at which the head that has been due for longest was due; None if no tenant has a tree."""
         return (await tx.execute(select(func.min(evidence_trees.c.due_at_us)))).scalar()  # type: ignore[no-any-return]
 
+    async def damaged(self, tx: Transaction, next_due_us: int) -> tuple[int, str] | None:
+        """Return the number of trees that the last pass found damaged, that lack heads, or that are not due before
+        `next_due_us`; and the tenant of one of them. None if there is no such tree."""
+        table = evidence_trees.c
+        lacks_heads = table.heads > _HEADS_STORED
+        wrong = or_(table.damaged_at_us.is_not(None), table.due_at_us > next_due_us, lacks_heads)
+        row = (await tx.execute(select(func.count(), func.min(table.tenant_id)).where(wrong))).first()
+        return None if row is None or not row[0] else (int(row[0]), str(row[1]))
+
+    async def count_head(self, tx: Transaction, tenant_id: str) -> None:
+        """Count a head that is signed now, so that the removal of a head is found."""
+        table = evidence_trees.c
+        stored = (await tx.execute(select(table.heads, _HEADS_STORED).where(table.tenant_id == tenant_id))).first()
+        await self._change(tx, tenant_id, heads=1 + max(stored or (0,)))
+
     async def lock(self, tx: Transaction, tenant_id: str) -> int:
         """Lock the tree of a tenant and return its size; 0 if the tenant has none."""
         table = evidence_trees.c
         wanted = select(table.size).where(table.tenant_id == tenant_id).with_for_update()
         return int((await tx.execute(wanted)).scalar() or 0)
 
-    async def append(self, tx: Transaction, tenant_id: str, size: int, cutoff_us: int, count: int) -> int:
+    async def state(self, tx: Transaction, tenant_id: str) -> TreeState:
+        """Return the state of the tree of a tenant. A tenant without a tree has an empty one."""
+        table = evidence_trees.c
+        wanted = select(table.size, table.heads, _HEADS_STORED, table.due_at_us)
+        row = (await tx.execute(wanted.where(table.tenant_id == tenant_id))).first()
+        return TreeState(*(int(one) for one in row)) if row is not None else TreeState(0, 0, 0, 0)
+
+    async def append(self, tx: Transaction, tenant_id: str, size: int, cutoff_us: int, now_us: int, count: int) -> int:
         """Append at most `count` records from before `cutoff_us` that the tree lacks, in the order of their numbers.
-        Return the number of appended leaves. The caller has locked the tree, which has `size` leaves."""
-        scanned = select(evidence_trees.c.scanned_number).where(evidence_trees.c.tenant_id == tenant_id)
-        same = and_(_nodes.tenant_id == _records.tenant_id, _nodes.record_number == _records.number)
+        Records from after `now_us` are appended too: their clock was wrong, and they must not be left out until then.
+        Return the number of appended leaves. The caller has locked the tree, which has `size` leaves. Raises
+        `TreeDamaged`."""
+        scanned = await self._scanned(tx, tenant_id)
+        in_time = or_(_records.signed_at_us < cutoff_us, _records.signed_at_us > now_us)
         wanted = (
             select(_records.number, _records.leaf_hash)
-            .select_from(evidence_records.outerjoin(evidence_tree_nodes, same))
-            .where(_records.tenant_id == tenant_id, _records.number > scanned.scalar_subquery())
-            .where(_records.signed_at_us < cutoff_us, _nodes.record_number.is_(None))
+            .select_from(evidence_records.outerjoin(evidence_tree_nodes, _OF_RECORD))
+            .where(_records.tenant_id == tenant_id, _records.number > scanned, in_time, _nodes.record_number.is_(None))
             .order_by(_records.number)
             .limit(count)
         )
@@ -71,16 +105,61 @@ class TreeStore:
         await self._change(tx, tenant_id, **changed)
         return len(leaves)
 
-    async def end_pass(self, tx: Transaction, tenant_id: str, due_us: int) -> None:
-        """Let the next pass be due, and begin where the pass before this one ended: records that were not visible to
-        this pass, since their transactions were not committed, are found by the next one."""
+    async def end_pass(self, tx: Transaction, tenant_id: str, now_us: int, due_us: int) -> None:
+        """Let the next pass be due, and begin behind the last number up to which the tree has every record.
+
+        A visible record that is left out, since it is from after midnight, is always behind that number. So is a record
+        whose transaction is not committed yet: the number only moves to where a pass ended at least `SETTLE_US` ago,
+        and no transaction is open for so long."""
+        start, high, ended_at_us, _ = await self._places(tx, tenant_id)
+        missing = await self.first_missing(tx, tenant_id, after=start)
+        if ended_at_us + SETTLE_US <= now_us:
+            start = max(start, high)
+        if missing is not None:
+            start = min(start, missing - 1)
+        newest = await tx.execute(select(func.max(_nodes.record_number)).where(_nodes.tenant_id == tenant_id))
+        places = {"start_number": start, "scanned_number": start, "high_number": max(high, newest.scalar() or 0)}
+        await self._change(tx, tenant_id, **places, ended_at_us=now_us, due_at_us=due_us, damaged_at_us=None)
+
+    async def begin_again(self, tx: Transaction, tenant_id: str) -> None:
+        """Let the present pass look again at everything behind its beginning."""
+        await self._change(tx, tenant_id, scanned_number=evidence_trees.c.start_number)
+
+    async def set_damaged(self, tx: Transaction, tenant_id: str, now_us: int, due_us: int) -> None:
+        """Record that rows of a tree were changed by hand. The next attempt is at `due_us`."""
+        await self._change(tx, tenant_id, damaged_at_us=now_us, due_at_us=due_us)
+
+    async def first_missing(
+        self, tx: Transaction, tenant_id: str, *, after: int = 0, before_us: int | None = None
+    ) -> int | None:
+        """Return the smallest number of a record that the tree lacks, behind `after`, and from before `before_us`; None
+        if there is none."""
+        wanted = (
+            select(_records.number)
+            .select_from(evidence_records.outerjoin(evidence_tree_nodes, _OF_RECORD))
+            .where(_records.tenant_id == tenant_id, _records.number > after, _nodes.record_number.is_(None))
+        )
+        if before_us is not None:
+            wanted = wanted.where(_records.signed_at_us < before_us)
+        return (await tx.execute(wanted.order_by(_records.number).limit(1))).scalar()  # type: ignore[no-any-return]
+
+    async def _scanned(self, tx: Transaction, tenant_id: str) -> int:
+        """Return the number behind which the present pass goes on. No number is larger than that of the newest record,
+        since records are never deleted. So a larger one was set by hand, and the pass looks at all records again."""
+        start, high, _, scanned = await self._places(tx, tenant_id)
+        newest = await tx.execute(select(func.max(_records.number)).where(_records.tenant_id == tenant_id))
+        if max(start, high, scanned) <= (newest.scalar() or 0):
+            return scanned
+        log.warning("tree_heads.places_wrong", tenant=tenant_id)
+        await self._change(tx, tenant_id, start_number=0, high_number=0, scanned_number=0)
+        return 0
+
+    async def _places(self, tx: Transaction, tenant_id: str) -> tuple[int, int, int, int]:
+        """Return `start_number`, `high_number`, `ended_at_us` and `scanned_number` of a tree; zeros without a tree."""
         table = evidence_trees.c
-        # SQLite's scalar function is called max.
-        greatest = func.greatest if tx.dialect == "postgresql" else func.max
-        newest = greatest(table.high_number, table.scanned_number)
-        changed = {"high_number": newest, "scanned_number": table.high_number}
-        statement = update(evidence_trees).where(table.tenant_id == tenant_id)
-        await tx.execute(statement.values(due_at_us=due_us, **changed))
+        wanted = select(table.start_number, table.high_number, table.ended_at_us, table.scanned_number)
+        row = (await tx.execute(wanted.where(table.tenant_id == tenant_id))).first()
+        return (0, 0, 0, 0) if row is None else (int(row[0]), int(row[1]), int(row[2]), int(row[3]))
 
     async def root(self, tx: Transaction, tenant_id: str, size: int) -> bytes:
         """Return the root over the first `size` leaves."""
@@ -98,9 +177,8 @@ class TreeStore:
 
     async def find(self, tx: Transaction, tenant_id: str, record_id: str) -> tuple[str, int, bytes] | None:
         """Return the evidence of a record, its index in the tree (from 0), and its leaf; None if the tree lacks it."""
-        same = and_(_nodes.tenant_id == _records.tenant_id, _nodes.record_number == _records.number)
         wanted = select(_records.evidence_id, _nodes.position, _nodes.hash).select_from(
-            evidence_records.join(evidence_tree_nodes, same)
+            evidence_records.join(evidence_tree_nodes, _OF_RECORD)
         )
         mine = (_records.tenant_id == tenant_id, _records.record_id == record_id)
         row = (await tx.execute(wanted.where(*mine))).first()
@@ -108,14 +186,33 @@ class TreeStore:
 
     async def leaves(
         self, tx: Transaction, tenant_id: str, first: int, count: int
-    ) -> Sequence[tuple[bytes, str | None]]:
-        """Return leaves from index `first` on, at most `count`, each with the core of its record as it is stored now;
-        None for a record that is missing."""
-        same = and_(_records.tenant_id == _nodes.tenant_id, _records.number == _nodes.record_number)
-        wanted = select(_nodes.hash, _records.core).select_from(evidence_tree_nodes.outerjoin(evidence_records, same))
+    ) -> Sequence[tuple[int, bytes, bytes | None]]:
+        """Return at most `count` leaves from index `first` on: the index, the leaf, and the core of its record as it is
+        stored now; None for a record that is missing."""
+        wanted = select(_nodes.position, _nodes.hash, _records.core).select_from(
+            evidence_tree_nodes.outerjoin(evidence_records, _OF_RECORD)
+        )
         mine = (_nodes.tenant_id == tenant_id, _nodes.level == 0, _nodes.position >= first)
         rows = await tx.execute(wanted.where(*mine).order_by(_nodes.position).limit(count))
-        return [(bytes(row[0]), row[1]) for row in rows]
+        return [(int(row[0]), bytes(row[1]), _bytes_of(row[2])) for row in rows]
+
+    async def wrong_nodes(self, tx: Transaction, tenant_id: str, level: int, first: int, count: int) -> Sequence[int]:
+        """Return the positions of those nodes of a level above the leaves, among `count` from `first` on, that are
+        missing, or are not the hash of the nodes below them."""
+        mine = (_nodes.tenant_id == tenant_id, _nodes.level == level)
+        some = (_nodes.position >= first, _nodes.position < first + count)
+        rows = await tx.execute(select(_nodes.position, _nodes.hash).where(*mine, *some))
+        stored = {int(row[0]): bytes(row[1]) for row in rows}
+        wrong = []
+        for position in range(first, first + count):
+            try:
+                below = await self._read(tx, tenant_id, level - 1, position << LEVEL_BITS, NODES_MOST)
+            except TreeDamaged:
+                wrong.append(position)
+                continue
+            if stored.get(position) != merkle.root(below):
+                wrong.append(position)
+        return wrong
 
     async def _full(self, tx: Transaction, tenant_id: str, leaves: Leaves) -> bytes:
         """Return the hash of a full subtree, from at most 128 nodes of one level."""
@@ -139,7 +236,8 @@ class TreeStore:
         some = (_nodes.position >= first, _nodes.position < first + count)
         rows = await tx.execute(select(_nodes.hash).where(*mine, *some).order_by(_nodes.position))
         found = [bytes(row[0]) for row in rows]
-        assert len(found) == count, "a node of the tree is missing"
+        if len(found) != count:
+            raise TreeDamaged
         return found
 
     async def _add(
@@ -150,5 +248,10 @@ class TreeStore:
         if rows:
             await tx.driver.append(evidence_tree_nodes, columns, rows)
 
-    async def _change(self, tx: Transaction, tenant_id: str, **changed: int) -> None:
+    async def _change(self, tx: Transaction, tenant_id: str, **changed: object) -> None:
         await tx.execute(update(evidence_trees).where(evidence_trees.c.tenant_id == tenant_id).values(changed))
+
+
+def _bytes_of(core: str | bytes | None) -> bytes | None:
+    """Return the bytes of a core. A column of SQLite may have bytes, if it was changed by hand."""
+    return core.encode() if isinstance(core, str) else core
