@@ -63,7 +63,8 @@ class TreeStore:
         return None if row is None or not row[0] else (int(row[0]), str(row[1]))
 
     async def count_head(self, tx: Transaction, tenant_id: str) -> None:
-        """Count a head that is signed now, so that the removal of a head is found."""
+        """Count a head that is signed now, so that the removal of a head is found. Heads that the release before signed
+        are counted too."""
         table = evidence_trees.c
         stored = (await tx.execute(select(table.heads, _HEADS_STORED).where(table.tenant_id == tenant_id))).first()
         await self._change(tx, tenant_id, heads=1 + max(stored or (0,)))

@@ -9,21 +9,16 @@ revision = "0054"
 down_revision = "0053"
 compatible_from = "0020"
 
-_REFUSE = " BEGIN SELECT RAISE(ABORT, 'evidence is only added, never changed or deleted'); END"
-
 
 def upgrade() -> None:
-    zero = sa.text("0")
-    op.add_column("evidence_trees", sa.Column("start_number", sa.BigInteger(), nullable=False, server_default=zero))
-    op.add_column("evidence_trees", sa.Column("ended_at_us", sa.BigInteger(), nullable=False, server_default=zero))
-    op.add_column("evidence_trees", sa.Column("heads", sa.BigInteger(), nullable=False, server_default=zero))
-    op.add_column("evidence_trees", sa.Column("damaged_at_us", sa.BigInteger()))
-    op.execute(
-        sa.text(
-            "UPDATE evidence_trees SET heads ="
-            " (SELECT count(*) FROM tree_heads WHERE tree_heads.tenant_id = evidence_trees.tenant_id)"
-        )
+    op.add_column(
+        "evidence_trees", sa.Column("start_number", sa.BigInteger(), nullable=False, server_default=sa.text("0"))
     )
+    op.add_column(
+        "evidence_trees", sa.Column("ended_at_us", sa.BigInteger(), nullable=False, server_default=sa.text("0"))
+    )
+    op.add_column("evidence_trees", sa.Column("heads", sa.BigInteger(), nullable=False, server_default=sa.text("0")))
+    op.add_column("evidence_trees", sa.Column("damaged_at_us", sa.BigInteger()))
     if op.get_bind().dialect.name == "postgresql":
         _refuse_on_postgresql()
     else:
@@ -59,9 +54,18 @@ def _refuse_on_postgresql() -> None:
 
 def _refuse_on_sqlite() -> None:
     """Add triggers of rows; those of INSERT refuse REPLACE, which deletes rows without the trigger of DELETE."""
-    for table in ("evidence_tree_nodes", "tree_heads"):
-        op.execute(sa.text(f"CREATE TRIGGER {table}_not_deleted BEFORE DELETE ON {table}{_REFUSE}"))
-    op.execute(sa.text(f"CREATE TRIGGER evidence_tree_nodes_not_updated BEFORE UPDATE ON evidence_tree_nodes{_REFUSE}"))
+    op.execute(
+        sa.text(
+            "CREATE TRIGGER evidence_tree_nodes_not_deleted BEFORE DELETE ON evidence_tree_nodes"
+            " BEGIN SELECT RAISE(ABORT, 'evidence is only added, never changed or deleted'); END"
+        )
+    )
+    op.execute(
+        sa.text(
+            "CREATE TRIGGER evidence_tree_nodes_not_updated BEFORE UPDATE ON evidence_tree_nodes"
+            " BEGIN SELECT RAISE(ABORT, 'evidence is only added, never changed or deleted'); END"
+        )
+    )
     op.execute(
         sa.text(
             "CREATE TRIGGER evidence_tree_nodes_not_replaced BEFORE INSERT ON evidence_tree_nodes"
@@ -74,14 +78,22 @@ def _refuse_on_sqlite() -> None:
     )
     op.execute(
         sa.text(
+            "CREATE TRIGGER tree_heads_not_deleted BEFORE DELETE ON tree_heads"
+            " BEGIN SELECT RAISE(ABORT, 'evidence is only added, never changed or deleted'); END"
+        )
+    )
+    op.execute(
+        sa.text(
             "CREATE TRIGGER tree_heads_not_updated BEFORE UPDATE OF"
-            f" tenant_id, tree_size, root_hash, signed_at_us, signature_kid, signature ON tree_heads{_REFUSE}"
+            " tenant_id, tree_size, root_hash, signed_at_us, signature_kid, signature ON tree_heads"
+            " BEGIN SELECT RAISE(ABORT, 'evidence is only added, never changed or deleted'); END"
         )
     )
     op.execute(
         sa.text(
             "CREATE TRIGGER tree_heads_stamp_kept BEFORE UPDATE OF stamp, stamped_at_us ON tree_heads"
-            f" WHEN OLD.stamp IS NOT NULL{_REFUSE}"
+            " WHEN OLD.stamp IS NOT NULL"
+            " BEGIN SELECT RAISE(ABORT, 'evidence is only added, never changed or deleted'); END"
         )
     )
     op.execute(
