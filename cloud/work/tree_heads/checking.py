@@ -1,7 +1,7 @@
 """Check the tree of a tenant against its evidence records: every record, leaf, root, signature and time stamp.
 
-The check reads what is stored, and whoever can change all rows can also change those that it compares. Only a head that
-someone else has kept shows such a change, so the check compares kept heads too.
+The check reads what is stored, and an administrator of the database can also change the rows that it compares. Only a
+head that someone else has kept shows such a change, so the check compares kept heads too.
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
