@@ -83,10 +83,16 @@ def settings_of(context: typer.Context) -> Settings:
     return or_exit(lambda: given.read_settings(given.config))
 
 
-def run(context: typer.Context, work: Callable[[Workplace], Awaitable[Result]], *, settled: bool = False) -> Result:
+def run(
+    context: typer.Context,
+    work: Callable[[Workplace], Awaitable[Result]],
+    *,
+    settled: bool = False,
+    waveforms: bool = True,
+) -> Result:
     """Open the database, check the ids in the command's options, and return the result of `work`. `settled`: first
-    write the rows of acknowledged batches, which `work` reads. On a `DomainError`, print the error and exit with code
-    1."""
+    write the rows of acknowledged batches, which `work` reads; without `waveforms`, those of numerics, which needs no
+    object store. On a `DomainError`, print the error and exit with code 1."""
     settings, make_supplies = settings_of(context), command_line_of(context).make_supplies
 
     async def at_work() -> Result:
@@ -98,7 +104,7 @@ def run(context: typer.Context, work: Callable[[Workplace], Awaitable[Result]], 
                     await check_ids(tx, context.params)
             place = Workplace(settings, database, clock, UlidIds(clock), make_supplies)
             if settled:
-                await place.supplies[SETTLE](place)()
+                await place.supplies[SETTLE](place)(waveforms=waveforms)
             return await work(place)
         finally:
             await database.close()

@@ -97,6 +97,7 @@ def list_devices(
         context,
         lambda place: _service(place).list(place.operator(tenant), vehicle_id=vehicle, hidden=True),
         settled=True,
+        waveforms=False,
     )
     print_rows("Devices", map(_shown, found), as_json=as_json)
 

@@ -40,7 +40,7 @@ def show_record(
         records = CareRecords(place.database, place.clock, supplies[FIND_MOVES], evidence)
         return await records.read(place.operator(tenant), encounter)
 
-    found = run(context, read, settled=True)
+    found = run(context, read, settled=True, waveforms=False)
     if as_json:
         print_json(_document(found))
         return

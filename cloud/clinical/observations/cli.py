@@ -68,7 +68,7 @@ def export_command(
             async for document in found:
                 show(document)
 
-    run(context, work, settled=True)
+    run(context, work, settled=True, waveforms=False)
 
 
 class _JsonLines:

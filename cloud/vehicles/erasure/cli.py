@@ -78,7 +78,7 @@ def erase_encounter(
         seals = ErasureSeals(load_master_key(place.settings))
         return await _service(place).request(place.operator(tenant), encounter_id, reason, seals)
 
-    begun = run(context, work, settled=True)
+    begun = run(context, work, settled=True, waveforms=False)
     sentence = f"Erasure {begun.erasure_id} of encounter {encounter_id} has begun. See `argus-cloud erasure list`."
     print_one(sentence, _shown(begun), as_json=as_json)
 

@@ -87,7 +87,7 @@ class Ingest:
         ready: asyncio.Queue[Group] = asyncio.Queue(maxsize=1)
         live = LiveQueue(self._settings, None if self._packer is None else self.pack)
         if self._staged is not None:
-            await self._or_log(self._staged.settle_left)
+            await self._or_log(self._staged.write_left)
 
         async def send(acks_due: Sequence[DueAck]) -> None:
             await _acknowledge(sender, acks_due)

@@ -101,6 +101,8 @@ class StagedEnvelopes:
         self._ends: dict[LaneKey, StagedEnd] = {}
         self._objects: Counter[str] = Counter()
         self._bytes = self._numerics = self._batches = 0
+        self.waveforms = 0
+        """Number of the batches of waveforms."""
         self._any = asyncio.Event()
         self._over = asyncio.Event()
 
@@ -146,12 +148,9 @@ class StagedEnvelopes:
             self._over.set()
 
     @property
-    def is_empty(self) -> bool:
-        return not self._batches
-
-    async def wait_for_any(self) -> None:
-        """Wait until there are batches that no writer has taken."""
-        await self._any.wait()
+    def numerics(self) -> int:
+        """Number of the batches of numerics."""
+        return self._batches - self.waveforms
 
     async def due(self) -> None:
         """Wait until rows are to be written."""
@@ -175,7 +174,7 @@ class StagedEnvelopes:
             self._untaken[waveforms] = [one for one in untaken if one.lane_key not in keys]
         if not any(self._untaken.values()):
             self._any.clear()
-        if keys is None:
+        if keys is None and waveforms:
             self._over.clear()
         return taken
 
@@ -216,3 +215,4 @@ class StagedEnvelopes:
             self._bytes += sign * one.envelope_bytes
             self._numerics += sign * one.numerics
             self._batches += sign
+            self.waveforms += sign * one.is_waveform

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from functools import partial
 
 import structlog
 
@@ -18,6 +19,7 @@ from cloud.vehicles.ingest.source import DueAck
 from cloud.vehicles.ingest.staged_elsewhere import StagedElsewhere
 from cloud.vehicles.ingest.staged_envelopes import BYTES_MAX, StagedEnvelope
 from cloud.vehicles.ingest.staged_reading import FoundObject, StagedReader
+from cloud.vehicles.ingest.staged_requests import RETRY_S, StagedRequests
 from cloud.vehicles.ingest.staged_sweeping import LATEST_US, LEFT_DAYS, staged_at_us
 from cloud.vehicles.ingest.staging import Stage
 
@@ -33,15 +35,13 @@ OPENING_S_MAX = 0.003
 REMOVED_AT_ONCE = 16
 """Objects that are removed at the same time: a request to a bucket takes some hundredths of a second, and there are
 some hundred objects."""
-RETRY_S = 5.0
-"""Delay after the object store or the database was not available."""
+REMOVED_S_MAX = 1.0
+"""Longest time for which one of these requests is waited for: readers of numerics wait for it too."""
 SWEEP_S = 300.0
 """Time between two looks for objects that were left in the store."""
 LEFT_S_LEAST = 60.0
 """Shortest time after which an object counts as left. Otherwise it is twice the time for which rows may wait: an object
 of another process that still has it in memory would be written twice, which is only a waste."""
-REQUESTS_S = 0.1
-"""Time between two looks for requests of other processes. Their readers wait for it."""
 
 Write = Callable[[Group], Awaitable[list[DueAck]]]
 """A function that writes a group and returns the acknowledgements of what the database then has."""
@@ -60,9 +60,14 @@ class StagedWriter:
         self, stage: Stage, database: Database, clock: Clock, settings: IngestSettings, write: Write, *, removes: bool
     ) -> None:
         self._stage = stage
-        self._flushes = SharedRuns(self.flush)
-        self._elsewhere = StagedElsewhere(database, clock, stage.period.process, self._write_others, ends=removes)
-        self._elsewhere_runs = SharedRuns(self._elsewhere.settle)
+        requests = StagedRequests(stage.period, self.flush)
+        self.serve_requests, self.serve_wanted = requests.run, requests.serve_wanted
+        self._flushes = {each: SharedRuns(partial(self.flush, waveforms=each)) for each in (False, True)}
+        self._elsewhere = {
+            each: StagedElsewhere(database, clock, stage.period.process, self.write_left, ends=removes, waveforms=each)
+            for each in (False, True)
+        }
+        self._elsewhere_runs = {each: SharedRuns(one.settle) for each, one in self._elsewhere.items()}
         self._database = database
         self._clock = clock
         self._settings = settings
@@ -103,22 +108,6 @@ class StagedWriter:
         await self.flush()
         await self._stage.period.leave()
 
-    async def serve_requests(self) -> None:
-        """Write the rows when a reader in another process needs them, until cancelled."""
-        while True:
-            await self._stage.unwritten.wait_for_any()
-            await asyncio.sleep(REQUESTS_S)
-            try:
-                await self.serve_request()
-            except DomainError as error:
-                log.warning("ingest.staged_not_written", code=error.code)
-                await asyncio.sleep(RETRY_S)
-
-    async def serve_request(self) -> None:
-        """Write the rows if a reader in another process needs them. Raises as `flush`."""
-        if await self._stage.period.is_wanted():
-            await self._flushes.join()
-
     async def _settle_left(self) -> None:
         """Write the rows of what killed processes have staged. It was tried before batches were received."""
         while True:
@@ -142,19 +131,24 @@ class StagedWriter:
         put took too long or was cancelled and yet succeeded, when its process was killed, and when a process wrote its
         batches that may not remove it. Erasures wait for it. Raises as `flush`."""
         left_s = max(LEFT_S_LEAST, 2 * self._settings.stage_s)
-        await self._write_others(self._clock.now_us() - int(left_s * 1_000_000))
+        await self.write_left(self._clock.now_us() - int(left_s * 1_000_000))
         await self.remove_left()
 
-    async def flush(self, keys: Collection[LaneKey] | None = None) -> None:
+    async def flush(self, keys: Collection[LaneKey] | None = None, *, waveforms: bool = True) -> None:
         """Write the rows of the batches of these lanes that this process has staged before the call; None: of all.
-        Raises the errors of a database that is not available; the batches then stay staged. Raises
-        `ObjectStoreUnavailable` if waveforms stay staged: for all lanes at once while an outage lasts, for some after
-        an attempt, since their caller is about to put an object itself."""
+        Without `waveforms`, write those of numerics. Raises the errors of a database that is not available; the batches
+        then stay staged. Raises `ObjectStoreUnavailable` if waveforms stay staged: for all lanes at once while an
+        outage lasts, for some after an attempt, since their caller is about to put an object itself."""
         through = self._stage.period.close() if keys is None else 0
         await self._flush(keys, waveforms=False)
-        await self._flush(keys, waveforms=True)
-        await self._stage.period.end(through)
-        await self._remove_written()
+        if self._stage.unwritten.waveforms:
+            await self._stage.period.end(through, waveforms=False)
+        if waveforms:
+            await self._flush(keys, waveforms=True)
+        if waveforms or not self._stage.unwritten.waveforms:
+            await self._stage.period.end(through)
+        if waveforms or not self._stage.outage.lasts:
+            await self._remove_written()
 
     async def flush_numerics(self, keys: Collection[LaneKey]) -> None:
         """Write the rows of the numerics of these lanes as `flush` does, but never wait for the object store."""
@@ -189,28 +183,23 @@ class StagedWriter:
 
     async def settle(self, *, waveforms: bool = True) -> None:
         """Wait until the rows of all batches are written that were staged before the call, by any process. Callers that
-        wait at the same time share the work. Raises as `flush`, and within `WAIT_S_MAX`. Without `waveforms`, those of
-        this process may stay staged."""
-        if not self._stage.unwritten.is_empty:
-            try:
-                await self._flushes.join()
-            except ObjectStoreUnavailable:  # numerics are written
-                if waveforms:
-                    raise
-        await self._elsewhere_runs.join()
+        wait at the same time share the work. Raises as `flush`, and within `WAIT_S_MAX`. Without `waveforms`, those may
+        stay staged."""
+        if self._stage.unwritten.numerics or (waveforms and self._stage.unwritten.waveforms):
+            await self._flushes[waveforms].join()
+        await self._elsewhere_runs[waveforms].join()
 
     async def settle_elsewhere(self) -> None:
         """Wait until the rows of all batches are written that other processes staged before the call. Raises as
         `settle`."""
-        await self._elsewhere_runs.join()
+        await self._elsewhere_runs[True].join()
 
     async def settle_left(self) -> None:
-        """Write the rows of all batches that other processes staged before the call, as if these had ended. Raises as
-        `flush`."""
-        await self._elsewhere.write_left()
+        """Wait as `settle_elsewhere`, and also write the rows of all objects that are left. Raises as `flush`."""
+        await self._elsewhere[True].settle_left()
 
-    async def _write_others(self, before_us: int = LATEST_US) -> None:
-        """Write the rows of the objects that other processes staged before `before_us`."""
+    async def write_left(self, before_us: int = LATEST_US) -> None:
+        """Write the rows of the objects that other processes staged before `before_us`. Raises as `flush`."""
         async with self._writing_others:
             found: list[FoundObject] = []
             size_bytes = 0
@@ -250,8 +239,10 @@ class StagedWriter:
         process finds their batches in the database."""
         while names := sorted(self._written)[:REMOVED_AT_ONCE]:
             try:
-                await asyncio.gather(*map(self._stage.objects.remove, names))
-            except ObjectStoreUnavailable:
+                async with asyncio.timeout(REMOVED_S_MAX):
+                    await asyncio.gather(*map(self._stage.objects.remove, names))
+            except (ObjectStoreUnavailable, TimeoutError):
+                self._stage.outage.begin()
                 return
             self._written.difference_update(names)
             self._read.difference_update(names)

@@ -210,7 +210,7 @@ class Stage:
             await self.period.begin()
             async with asyncio.timeout(PUT_S_MAX):
                 await self.objects.put(name, data)
-            await self.period.begin()  # the one before may have ended meanwhile
+            await self.period.begin_unrequested()  # the one before may have ended meanwhile
             self.unwritten.add([StagedEnvelope.of(one, name, now_us) for one in group.opened])
         except (ObjectStoreUnavailable, DatabaseUnavailable, DatabaseUnusable, TimeoutError) as error:
             if isinstance(error, ObjectStoreUnavailable | TimeoutError):

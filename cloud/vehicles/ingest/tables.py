@@ -111,4 +111,7 @@ staging_processes = Table(
     Column("wanted_period", BigInteger, nullable=False),  # up to which a reader needs the rows
     Column("written_period", BigInteger, nullable=False),  # up to which all rows are written
     Column("at_us", BigInteger, nullable=False),  # when the last period began, by the clock of the process
+    Column("wanted_numerics", BigInteger, nullable=False, server_default=text("0")),  # as `wanted_period`, of numerics
+    Column("written_numerics", BigInteger, nullable=False, server_default=text("0")),
+    Column("beats", BigInteger, nullable=False, server_default=text("0")),  # grows while it writes rows for a reader
 )

@@ -107,12 +107,12 @@ async def test_batch_that_meets_an_error_in_the_code_stays_in_its_object_and_doe
 
     monkeypatch.setattr(staged_envelopes, "open_delivery", fail)
     started = CloudUnderTest(cloud.database, objects=store, staged=True, removes=True)
-    await started.staged.settle_left()
+    await started.staged.write_left()
     await cloud.ingest.settle()
     assert await numerics(cloud) == [97.0]
     assert len(await staged_names(store)) == 1
     monkeypatch.setattr(staged_envelopes, "open_delivery", opening)
-    await CloudUnderTest(cloud.database, objects=store, staged=True, removes=True).staged.settle_left()
+    await CloudUnderTest(cloud.database, objects=store, staged=True, removes=True).staged.write_left()
     assert await numerics(cloud) == [97.0, 98.0]
 
 
@@ -131,7 +131,7 @@ async def test_objects_are_encoded_and_decoded_beside_the_event_loop(
     monkeypatch.setattr(staging, "encode_staged", watched(staging.encode_staged))
     monkeypatch.setattr(staged_reading, "decode_staged", watched(staged_reading.decode_staged))
     await cloud.arrive(gateway.send(98.0))
-    await CloudUnderTest(cloud.database, objects=store, staged=True).staged.settle_left()
+    await CloudUnderTest(cloud.database, objects=store, staged=True).staged.write_left()
     assert len(threads) == 2
     assert threading.main_thread() not in threads
 

@@ -134,8 +134,8 @@ async def test_restarted_ingest_writes_what_a_killed_one_staged(
 ) -> None:
     await cloud.arrive(gateway.send(98.0), waves(gateway))
     other = restarted(cloud)
-    await other.staged.settle_left()
-    await other.staged.settle_left()
+    await other.staged.write_left()
+    await other.staged.write_left()
     assert await numerics(cloud) == [(1, 97.0), (2, 98.0)]
     assert await marks(cloud) == {"numeric": (2, ""), "waveform": (2, "")}
 
@@ -144,7 +144,7 @@ async def test_batches_that_another_process_has_written_are_not_doubled_and_not_
     cloud: CloudUnderTest, gateway: GatewayInVehicle
 ) -> None:
     await cloud.arrive(gateway.send(98.0), waves(gateway))
-    await restarted(cloud).staged.settle_left()
+    await restarted(cloud).staged.write_left()
     objects = [row.name for row in await cloud.rows(waveform_objects)]
     stored = [one.name async for page in cloud.objects.pages("waveforms") for one in page]  # type: ignore[union-attr]
     await cloud.ingest.settle()
@@ -160,7 +160,7 @@ async def test_only_a_process_that_receives_batches_removes_staged_objects(
     await cloud.ingest.settle()
     assert len(await staged_names(store)) == 1
     receiving = CloudUnderTest(cloud.database, objects=store, staged=True, removes=True)
-    await receiving.staged.settle_left()
+    await receiving.staged.write_left()
     assert await staged_names(store) == []
 
 
@@ -223,7 +223,7 @@ async def test_batches_of_a_gateway_that_is_revoked_later_are_stored(
 ) -> None:
     await cloud.arrive(gateway.send(98.0))
     await GatewayAccessDesk(cloud.database, cloud.clock, cloud.ids).suspend(OPERATOR, "gw_test", "in the workshop")
-    await restarted(cloud).staged.settle_left()
+    await restarted(cloud).staged.write_left()
     assert await numerics(cloud) == [(1, 97.0), (2, 98.0)]
 
 
@@ -235,7 +235,7 @@ async def test_batches_verify_although_the_clock_by_which_their_key_was_replaced
     key = base64.b64encode(GatewayInVehicle(key_seed=9).public_key).decode()
     await GatewayAccessDesk(cloud.database, cloud.clock, cloud.ids).replace_key(OPERATOR, "gw_test", key, "new box")
     cloud.clock.at_us = NOW_US + 3 * CLOCKS_US
-    await restarted(cloud).staged.settle_left()
+    await restarted(cloud).staged.write_left()
     assert await numerics(cloud) == [(1, 97.0), (2, 98.0)]
     assert all(
         [one.intact async for one in CustodyCheck(cloud.database, cloud.clock, OPERATOR, objects=store).reports()]
@@ -411,7 +411,7 @@ async def test_staged_batch_that_the_cloud_cannot_unpack_is_stored_without_rows(
 
     monkeypatch.setattr(ObservationWriter, "write", fail)
     receiving = CloudUnderTest(cloud.database, objects=store, staged=True, removes=True)
-    await receiving.staged.settle_left()
+    await receiving.staged.write_left()
     assert [row.content for row in await cloud.rows(batches)] == ["rows", "unreadable"]
     assert await staged_names(store) == []
 
@@ -422,7 +422,7 @@ async def test_staged_object_that_cannot_be_written_is_removed_after_some_days(
     name = new_staged_name(cloud.ids)
     await store.put(name, b"damaged")
     receiving = CloudUnderTest(cloud.database, objects=store, staged=True, removes=True)
-    await receiving.staged.settle_left()
+    await receiving.staged.write_left()
     await receiving.staged.remove_left()
     assert await staged_names(store) == [name]
     receiving.clock.at_us += LEFT_DAYS * DAY_US + 1_000
