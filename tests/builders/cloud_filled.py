@@ -11,7 +11,7 @@ from sqlalchemy import Table
 
 from cloud.foundation.db import metadata
 from cloud.slices import load_tables
-from cloud.work.evidence.tables import evidence, evidence_records
+from cloud.work.evidence.tables import evidence, evidence_ends, evidence_records
 from cloud.work.tree_heads.tables import evidence_tree_nodes, tree_heads
 
 ROWS = 200
@@ -19,7 +19,7 @@ DELETED = 60
 _TEXT_BYTES = (10, 10, 10, 40, 40, 40, 40, 40, 40, 400)
 """Halves of the lengths of texts. A tenth of the texts is long, so that many tables have overflow pages."""
 
-_KEPT = (evidence, evidence_records, evidence_tree_nodes, tree_heads)
+_KEPT = (evidence, evidence_ends, evidence_records, evidence_tree_nodes, tree_heads)
 """Tables whose triggers refuse to delete rows."""
 # Columns that stay NULL, because a CHECK relates their values to another column.
 _EMPTY = {"devices.merged_into", "assignments.until_us"}

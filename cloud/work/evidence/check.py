@@ -17,7 +17,7 @@ from cloud.foundation.moments import write_moment
 from cloud.vehicles.custody import CustodyStore, Removal, lanes
 from cloud.work.evidence.following import BATCHES
 from cloud.work.evidence.model import Evidence, EvidenceKind, EvidenceWithRecords, StoredRecord
-from cloud.work.evidence.store import EvidenceStore
+from cloud.work.evidence.store import RECORDS_MAX, EvidenceStore
 from protocols.provenance.merkle import leaf_hash
 from protocols.provenance.received import ReceivedRecord, ReceivedTranscript
 from protocols.provenance.signatures import Algorithm, VerifyKeys
@@ -101,16 +101,21 @@ class EvidenceCheck:
 
 def _faults(found: EvidenceWithRecords) -> Iterator[tuple[str | None, str]]:
     """Yield each record whose columns differ from the bytes that were signed, and a gap in the positions."""
-    if not found.records:
+    end, missing = found.end, found.first_missing(RECORDS_MAX)
+    if end.record_count == 0:
         yield None, "it has no record"
-    else:
+    if found.records:
         yield from _faults_of_row(found.evidence, found.records[0])
     for one in found.contents_missing:
         yield one.record_id, "the content is missing"
-    for position, one in enumerate(found.records, 1):
-        if one.position != position:
-            yield one.record_id, f"record {position} is missing"
-            return
+    if missing is not None and missing <= len(found.records):
+        yield found.records[missing - 1].record_id, f"record {missing} is missing"
+        return
+    if missing is not None:
+        yield None, f"records {missing} to {end.record_count} at the end are missing"
+    for one in found.records:
+        if one.record_id == end.last_record_id and one.leaf_hash != end.last_leaf_hash:
+            yield one.record_id, "the evidence states another leaf hash for its last record"
         core = one.core_members
         if not core:
             yield one.record_id, "the record is no JSON object"

@@ -96,12 +96,28 @@ class StoredRecord:
             raise EvidenceDamaged
         return SignedRecord(core=core, signature=self.signature(algorithm))
 
+    @property
+    def as_end(self) -> "EvidenceEnd":
+        """The end of the chain if this record is its last one."""
+        return EvidenceEnd(self.position, self.record_id, self.leaf_hash)
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceEnd:
+    """The end of the chain of evidence: its number of records, and the id and the leaf (32 bytes) of the last one. None
+    of both: it has no record."""
+
+    record_count: int = 0
+    last_record_id: str | None = None
+    last_leaf_hash: bytes | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class EvidenceWithRecords:
-    """Evidence with its records in their order."""
+    """Evidence with the end of its chain, and its records in their order, those that were read."""
 
     evidence: Evidence
+    end: EvidenceEnd
     records: Sequence[StoredRecord]
 
     @property
@@ -117,6 +133,15 @@ class EvidenceWithRecords:
         missing = {one.record_id: "" for one in self.contents_missing}
         hashes = {one.record_id: one.content_hash or str(one.core_members.get("content_hash")) for one in self.records}
         return hashes | missing
+
+    def first_missing(self, count_max: int) -> int | None:
+        """Return the position of the first record that the database does not have, None if it has all. `count_max`:
+        the limit with which the records were read."""
+        for position, record in enumerate(self.records, 1):
+            if record.position != position:
+                return position
+        read = len(self.records)
+        return read + 1 if read < min(self.end.record_count, count_max) else None
 
 
 def _members_of(text: str) -> JsonObject:

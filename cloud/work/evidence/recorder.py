@@ -5,6 +5,9 @@ are made there too. They take 0.7 ms (ML-DSA-65), as long as some statements of 
 releases the interpreter's lock while it signs, so a thread could sign meanwhile. But beside a busy event loop the
 thread then waits up to 5 ms for that lock, and the row stays locked that long.
 
+A record follows the end that its evidence states, even if the record there was removed from the database. The chain
+then shows the removal for ever, and the operation that is recorded is not held up.
+
 The time of a record is never before that of the record before it, even if the clock was set back between them.
 """
 
@@ -20,7 +23,7 @@ from cloud.foundation.db import Transaction
 from cloud.foundation.ids import Ids
 from cloud.foundation.moments import write_moment
 from cloud.foundation.viewer import Actor
-from cloud.work.evidence.model import Evidence, EvidenceKind, StoredRecord
+from cloud.work.evidence.model import Evidence, EvidenceEnd, EvidenceKind, StoredRecord
 from cloud.work.evidence.store import EvidenceStore
 from protocols.provenance.canonical_json import canonical_json
 from protocols.provenance.signatures import Signer
@@ -81,14 +84,15 @@ class EvidenceRecorder:
         the record of `first`, if there is one. If the transaction appends to several pieces of evidence, the caller
         appends in the order of their ids, so that two transactions never wait for each other. Raises the errors of the
         master key."""
-        kept, last = await self._store.open(tx, evidence)
-        if last is None and first is not None:
-            last = await self._append(tx, kept, first, None)
-        return await self._append(tx, kept, entry, last)
+        kept, end, last = await self._store.open(tx, evidence)
+        if end.record_count == 0 and first is not None:
+            last = await self._append(tx, kept, first, end, None)
+            end = last.as_end
+        return await self._append(tx, kept, entry, end, last)
 
     async def last_content(self, tx: Transaction, evidence: Evidence) -> Mapping[str, Any] | None:
         """Lock evidence, and return its content: {} for a file, None if it has no record yet."""
-        kept, last = await self._store.open(tx, evidence)
+        kept, _, last = await self._store.open(tx, evidence)
         return None if last is None else await self._content_of(tx, kept, last)
 
     async def _content_of(self, tx: Transaction, evidence: Evidence, last: StoredRecord) -> Mapping[str, Any]:
@@ -107,7 +111,7 @@ class EvidenceRecorder:
         return {}
 
     async def _append(
-        self, tx: Transaction, evidence: Evidence, entry: Entry, before: StoredRecord | None
+        self, tx: Transaction, evidence: Evidence, entry: Entry, end: EvidenceEnd, before: StoredRecord | None
     ) -> StoredRecord:
         content = None
         if isinstance(entry.content, File):
@@ -127,8 +131,8 @@ class EvidenceRecorder:
             actor_id=entry.actor_id,
             actor_kind=entry.actor_kind,
             content_hash=hash_text(sha256),
-            parent_id=None if before is None else before.record_id,
-            parent_hash=None if before is None else hash_text(before.leaf_hash),
+            parent_id=end.last_record_id,
+            parent_hash=None if end.last_leaf_hash is None else hash_text(end.last_leaf_hash),
             signed_at=moment,
             trace_id=entry.trace_id,
             job_id=entry.job_id,
@@ -140,7 +144,7 @@ class EvidenceRecorder:
         stored = StoredRecord(
             tenant_id=evidence.tenant_id,
             evidence_id=evidence.id,
-            position=1 if before is None else before.position + 1,
+            position=end.record_count + 1,
             record_id=record.id,
             operation=entry.operation.value,
             signed_at_us=signed_at_us,

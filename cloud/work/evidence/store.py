@@ -1,14 +1,15 @@
 """SQL statements on evidence and its records."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, delete, exists, select, update
 
 from cloud.clinical.epcr import encounters
 from cloud.foundation.db import Prepared, Records, Transaction, insert
 from cloud.foundation.viewer import SecrecyLevel, Viewer, visible
-from cloud.work.evidence.model import Evidence, EvidenceKind, EvidenceWithRecords, StoredRecord
-from cloud.work.evidence.tables import evidence, evidence_records, followed_evidence
+from cloud.work.evidence.model import Evidence, EvidenceEnd, EvidenceKind, EvidenceWithRecords, StoredRecord
+from cloud.work.evidence.tables import evidence, evidence_ends, evidence_records, followed_evidence
 
 RECORDS_MAX = 10_000
 """Records of one transcript (contract A-118). An encounter has some tens, one of a month about a hundred."""
@@ -23,6 +24,7 @@ def _read_level(number: int) -> SecrecyLevel:
 
 _EVIDENCE = Records(Evidence, evidence, codecs={"secrecy_level": (int, _read_level)})
 _RECORDS = Records(StoredRecord, evidence_records)
+_ENDS = Records(EvidenceEnd, evidence_ends)
 _FIELDS = tuple(name for name in _RECORDS.names if name != "number")  # the database numbers the records
 
 _OPEN = Prepared(
@@ -38,6 +40,19 @@ _LAST = Prepared(
     .limit(1)
 )
 _APPEND = Prepared(insert(evidence_records).values({name: bindparam(name) for name in _FIELDS}))
+_END = Prepared(
+    _ENDS.select().where(
+        evidence_ends.c.tenant_id == bindparam("tenant"), evidence_ends.c.evidence_id == bindparam("evidence")
+    )
+)
+_KEY = ("tenant_id", "evidence_id")
+_STATE_END = insert(evidence_ends).values({name: bindparam(name) for name in (*_KEY, *_ENDS.names)})
+_EXTEND = Prepared(
+    _STATE_END.on_conflict_do_update(
+        index_elements=_KEY,
+        set_={name: _STATE_END.excluded[name] for name in _ENDS.names},
+    )
+)
 
 
 def _readable(viewer: Viewer) -> Sequence[ColumnElement[bool]]:
@@ -54,8 +69,9 @@ def _readable(viewer: Viewer) -> Sequence[ColumnElement[bool]]:
 class EvidenceStore:
     """SQL statements on evidence."""
 
-    async def open(self, tx: Transaction, wanted: Evidence) -> tuple[Evidence, StoredRecord | None]:
-        """Return the evidence with this id, which is added if it is new, and its last record (None: it has none).
+    async def open(self, tx: Transaction, wanted: Evidence) -> tuple[Evidence, EvidenceEnd, StoredRecord | None]:
+        """Return the evidence with this id, which is added if it is new, its end, and the last record that the database
+        has (None: none). They are not the same if records were removed.
         Its row is locked until the transaction ends, so that two appends never follow the same record. (SQLite has one
         writer, and needs no lock.)"""
         key = {"tenant": wanted.tenant_id, "evidence": wanted.id}
@@ -63,13 +79,27 @@ class EvidenceStore:
         if not rows:
             await tx.driver.run(_ADD, _EVIDENCE.values(wanted))
             rows = await tx.driver.rows(_OPEN, key)
-        last = await tx.driver.rows(_LAST, key)
-        return _EVIDENCE.read(rows[0]), _RECORDS.read(last[0]) if last else None
+        end, last = await self._end_and_last(tx, key)
+        return _EVIDENCE.read(rows[0]), end, last
+
+    async def end_of(self, tx: Transaction, tenant_id: str, evidence_id: str) -> EvidenceEnd:
+        """Return the end that evidence states, or that of its last record if it states none, or an earlier one."""
+        end, _ = await self._end_and_last(tx, {"tenant": tenant_id, "evidence": evidence_id})
+        return end
+
+    async def _end_and_last(self, tx: Transaction, key: Mapping[str, Any]) -> tuple[EvidenceEnd, StoredRecord | None]:
+        stated = await tx.driver.rows(_END, key)
+        found = await tx.driver.rows(_LAST, key)
+        end, last = _ENDS.read(stated[0]) if stated else EvidenceEnd(), _RECORDS.read(found[0]) if found else None
+        return end if last is None or end.record_count >= last.position else last.as_end, last
 
     async def append(self, tx: Transaction, record: StoredRecord) -> None:
-        """Add a record behind the last one of its evidence, which the caller has locked with `open`."""
+        """Add a record behind the last one of its evidence, which the caller has locked with `open`, and state it as
+        the end of the chain."""
         values = _RECORDS.values(record)
         await tx.driver.run(_APPEND, {name: values[name] for name in _FIELDS})
+        key = {"tenant_id": record.tenant_id, "evidence_id": record.evidence_id}
+        await tx.driver.run(_EXTEND, {**key, **_ENDS.values(record.as_end)})
 
     async def find(self, tx: Transaction, viewer: Viewer, evidence_id: str) -> Evidence | None:
         """Return the evidence that the viewer may see by its tenant, organisation and secrecy level (contract A-121),
@@ -102,7 +132,8 @@ class EvidenceStore:
         table = evidence_records.c
         of_evidence = (table.tenant_id == tenant_id, table.evidence_id == evidence_id)
         statement = _RECORDS.select().where(*of_evidence).order_by(table.position).limit(count)
-        return EvidenceWithRecords(found, await _RECORDS.all(tx, statement))
+        end = await self.end_of(tx, tenant_id, evidence_id)
+        return EvidenceWithRecords(found, end, await _RECORDS.all(tx, statement))
 
     async def records_after(self, tx: Transaction, tenant_id: str, number: int, count: int) -> Sequence[StoredRecord]:
         """Return at most `count` records of a tenant behind a number, in the order in which they were written."""

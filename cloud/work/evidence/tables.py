@@ -1,7 +1,13 @@
 """Tables of evidence and of its records. Rows of both are only added: triggers of the database refuse every change.
 
-The triggers are in the migration (`m0052_evidence`). They stop a mistake and a statement by hand. An administrator who
-drops them can still change a row, and the signatures and hashes then show it (`argus-cloud evidence check`).
+`evidence_ends` states the number of records of evidence and the last one. Triggers permit only a number that grows, so
+records that were removed at the end are missed as those in between are. Evidence that began before this table has a
+row from its next record on. Until then the last record that the database has is taken as its end, so records removed
+there are not missed here, only in the tree of the tenant if a head includes them.
+
+The triggers are in the migrations (`m0052_evidence`, `m0056_evidence_ends`). They stop a mistake and a statement by
+hand. An administrator who drops them can still change a row, and the signatures and hashes then show it
+(`argus-cloud evidence check`).
 
 A record is kept as the bytes that were signed (`core`), and so is the content that its `content_hash` covers, if it is
 a document of ours. Neither has data of a patient, so they stay after an erasure, and no retention period ends them.
@@ -57,6 +63,18 @@ evidence_records = Table(
     UniqueConstraint("tenant_id", "evidence_id", "position"),
     UniqueConstraint("tenant_id", "record_id"),
     Index(None, "tenant_id", "number"),
+)
+
+evidence_ends = Table(
+    "evidence_ends",
+    metadata,
+    # The end of the chain of evidence, written with each record.
+    Column("tenant_id", Text, primary_key=True),
+    Column("evidence_id", Text, primary_key=True),
+    Column("record_count", Integer, nullable=False),
+    Column("last_record_id", Text, nullable=False),
+    Column("last_leaf_hash", LargeBinary, nullable=False),
+    ForeignKeyConstraint(["tenant_id", "evidence_id"], ["evidence.tenant_id", "evidence.id"]),
 )
 
 followed_evidence = Table(

@@ -9,14 +9,15 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import structlog
+
 from cloud.access.audit import Audit
 from cloud.foundation.db import Transaction
-from cloud.foundation.http import QueryMalformed
 from cloud.foundation.process import Process
 from cloud.foundation.viewer import Actor, Viewer
 from cloud.work.evidence import EvidenceStore, EvidenceUnknown
-from cloud.work.provenance.errors import EvidenceRecordUnknown, VerificationBusy
-from cloud.work.provenance.transcripts import Ledger, check, consistency, inclusion, read_body
+from cloud.work.provenance.errors import EvidenceRecordsMissing, EvidenceRecordUnknown, VerificationBusy
+from cloud.work.provenance.transcripts import RECORDS_MAX, Ledger, check, consistency, inclusion, read_body
 from cloud.work.provenance_keys import RecordSigner
 from protocols.bounded_map import BoundedMap
 from protocols.provenance import merkle
@@ -27,6 +28,8 @@ ROOTS_KEPT = 1_000
 """Signatures of roots that a process keeps: 4 MB with ML-DSA-65."""
 QUEUED_MAX = 16
 RETRY_S = 5
+
+log = structlog.get_logger()
 
 T = TypeVar("T")
 
@@ -57,11 +60,14 @@ class Provenance:
         consistent_with: int | None = None,
     ) -> dict[str, Any]:
         """Return the transcript of evidence with the signatures of `algorithm`, and the requested proofs beside it.
-        Raises `EvidenceUnknown`, also below the evidence's secrecy level; `EvidenceRecordUnknown`; `QueryMalformed`
-        if the evidence has fewer records than `consistent_with`."""
+        Raises `EvidenceUnknown`, also below the evidence's secrecy level; `EvidenceRecordsMissing`;
+        `EvidenceRecordUnknown`, also if the evidence has fewer records than `consistent_with`."""
         async with self._database.read() as tx:
             ledger = await self._ledger(tx, viewer, evidence_id)
             signers = await self._signer.of_tenant(tx, viewer.tenant_id)
+        if ledger.first_missing is not None:
+            log.error("evidence.records_missing", evidence_id=evidence_id, position=ledger.first_missing)
+            raise EvidenceRecordsMissing
         signer = next(one for one in signers if one.algorithm is algorithm)
         leaves = ledger.leaves()
         root = merkle.root(leaves)
@@ -79,7 +85,7 @@ class Provenance:
             document["inclusion_proof"] = proof
         if consistent_with is not None:
             if consistent_with > len(leaves):
-                raise QueryMalformed(f"(consistent_with: the evidence has {len(leaves)} records.)")
+                raise EvidenceRecordUnknown(f"(It has {len(leaves)}.)")
             document["consistency_proof"] = consistency(leaves, consistent_with)
         return document
 
@@ -106,9 +112,11 @@ class Provenance:
         if await self._store.find(tx, viewer, evidence_id) is None:
             raise EvidenceUnknown
         found = await self._store.transcript_of(tx, viewer.tenant_id, evidence_id)
-        if found is None or not found.records:
+        if found is None or found.end.record_count == 0:
             raise EvidenceUnknown
-        return Ledger(found.records, found.content_hashes)
+        return Ledger(
+            found.records, found.content_hashes, found.end.record_count, found.first_missing(RECORDS_MAX)
+        )
 
     def _root_signature(self, tenant_id: str, evidence_id: str, root: bytes, count: int, signer: Signer) -> Signature:
         key = (tenant_id, evidence_id, root, signer.algorithm, signer.kid)

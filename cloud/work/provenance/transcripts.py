@@ -35,10 +35,14 @@ class Sent:
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """The records of evidence that the cloud has, in order. `content_hashes` computes record → hash of the content
-    after it, as the cloud has it (`EvidenceWithRecords.content_hashes`)."""
+    after it, as the cloud has it (`EvidenceWithRecords.content_hashes`). `record_count` is the number that the evidence
+    states, and `first_missing` the position of the first record that is missing; None: all that belong to a transcript
+    are here."""
 
     records: Sequence[StoredRecord]
     content_hashes: Callable[[], Mapping[str, str]]
+    record_count: int
+    first_missing: int | None = None
 
     def leaves(self) -> list[bytes]:
         """Compute the leaf of each record from the bytes that were signed."""
@@ -85,11 +89,11 @@ def check(sent: Sent, ledger: Ledger, keys: VerifyKeys, *, tenant_id: str, evide
         "broken_links": [{"record_id": one.record_id, "index": one.index, "reason": one.reason} for one in broken],
         "checked_records": verdict.checked_records,
         "merkle_root_verified": verdict.merkle_root_verified,
-        "is_latest": not broken and count == len(leaves),
-        "current_record_count": len(leaves),
+        "is_latest": not broken and count == ledger.record_count,
+        "current_record_count": ledger.record_count,
         "content": "checked",
     }
-    if not broken and 0 < count < len(leaves):
+    if not broken and 0 < count < len(leaves) and ledger.first_missing is None:
         result["consistency_proof"] = consistency(leaves, count)
     return result
 

@@ -103,7 +103,7 @@ async def test_migration_waits_for_a_used_table_only_for_a_short_time_and_tries_
             "DROP TABLE retention_periods, retention_holds, storage_days, removed_ranges, removed_rows, care_changes",
             "DROP TABLE nemsis_agencies",
             "DROP TABLE tree_heads, evidence_tree_nodes, evidence_trees, staging_processes",
-            "DROP TABLE followed_evidence, evidence_records, evidence",
+            "DROP TABLE followed_evidence, evidence_ends, evidence_records, evidence",
             "DROP FUNCTION refuse_evidence_change",
             "ALTER TABLE lanes DROP COLUMN signed_sequence, DROP COLUMN signature, DROP COLUMN signed_by,"
             " DROP COLUMN signed_created_us",

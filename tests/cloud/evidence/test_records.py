@@ -65,7 +65,7 @@ async def bypass(database: Database, *statements: str) -> None:
     """Run statements on a database whose triggers were dropped, as its administrator can."""
     async with database.transaction() as tx:
         if tx.dialect == "postgresql":
-            for table in ("evidence", "evidence_records"):
+            for table in ("evidence", "evidence_records", "evidence_ends"):
                 await tx.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
         else:
             names = await tx.execute(text("SELECT name FROM sqlite_schema WHERE type = 'trigger'"))
@@ -131,14 +131,18 @@ async def test_record_is_never_earlier_than_its_parent(cloud: CloudUnderTest, ro
 REFUSED = (
     "UPDATE evidence_records SET operation = 'evidence.read'",
     "UPDATE evidence SET secrecy_level = 0",
+    "UPDATE evidence_ends SET record_count = 0",
+    "UPDATE evidence_ends SET record_count = record_count + 1, evidence_id = 'evd_other'",
+    "DELETE FROM evidence_ends",
     "DELETE FROM evidence_records",
     "DELETE FROM evidence",
 )
 REFUSED_ON = {
-    "postgresql": ("TRUNCATE evidence_records", "TRUNCATE evidence CASCADE"),
+    "postgresql": ("TRUNCATE evidence_records", "TRUNCATE evidence_ends", "TRUNCATE evidence CASCADE"),
     "sqlite": (
         "REPLACE INTO evidence_records SELECT * FROM evidence_records",
         "REPLACE INTO evidence SELECT * FROM evidence",
+        "REPLACE INTO evidence_ends SELECT * FROM evidence_ends",
     ),
 }
 
@@ -261,6 +265,39 @@ async def test_files_of_jobs_have_evidence_of_their_own_with_the_rights_that_the
     assert [found[one]["operation"] for one in ("job_out", "job_in")] == ["evidence.export", "evidence.create"]
     assert found["job_out"]["content_hash"] == f"sha256:{SHA.hex()}"
     assert await room.findings(TENANT) == []
+
+
+@pytest.mark.contract("S-167")
+async def test_check_names_records_that_were_deleted_at_the_end(room: EvidenceRoom) -> None:
+    await append(room, entry(), entry(), entry())
+    await bypass(room.database, "DELETE FROM evidence_records WHERE position > 1")
+    (finding,) = await room.findings(TENANT)
+    assert (finding.record_id, finding.reason) == (None, "records 2 to 3 at the end are missing")
+
+
+async def test_evidence_without_a_stated_end_states_it_with_its_next_record(room: EvidenceRoom) -> None:
+    """Evidence that began before the table of ends has no row there."""
+    await append(room, entry(), entry())
+    await bypass(room.database, "DELETE FROM evidence_ends")
+    assert await room.findings(TENANT) == []
+    await append(room, entry())
+    assert [one.position for one in await room.records(PIECE)] == [1, 2, 3]
+    assert await room.findings(TENANT) == []
+    await bypass(room.database, "DELETE FROM evidence_records WHERE position = 3")
+    assert [one.reason for one in await room.findings(TENANT)] == ["records 3 to 3 at the end are missing"]
+
+
+@pytest.mark.contract("S-167", "C-220")
+async def test_record_after_a_deleted_one_names_it_so_that_the_deletion_stays_visible(room: EvidenceRoom) -> None:
+    await append(room, entry(), entry())
+    deleted = (await room.records(PIECE))[1]
+    await bypass(room.database, "DELETE FROM evidence_records WHERE position = 2")
+    await append(room, entry())
+    last = (await room.records(PIECE))[1]
+    assert (last.position, last.core_members["parent_id"]) == (3, deleted.record_id)
+    assert [(one.record_id, one.reason) for one in await room.findings(TENANT)] == [
+        (last.record_id, "record 2 is missing")
+    ]
 
 
 @pytest.mark.contract("C-224", "C-225", "A-121", "A-122", "S-069")

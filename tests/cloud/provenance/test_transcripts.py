@@ -221,7 +221,7 @@ async def test_older_transcript_is_valid_and_proved_to_be_the_beginning(desk: Ev
     hashes = [digest(one) for one in proof["hashes"]]
     assert proof["merkle_root"] == older["merkle_root"]
     assert merkle.is_consistent(3, digest(older["merkle_root"]), 5, digest(newer["merkle_root"]), hashes)
-    assert (await desk.get("?consistent_with=6")).status_code == 400
+    assert (await desk.get("?consistent_with=6")).json()["code"] == "evidence_record_unknown"
     # A transcript with proofs beside it is verified as one without.
     assert (await desk.verify(newer))["valid"]
 
@@ -255,23 +255,26 @@ async def test_row_that_was_changed_without_triggers_is_reported_and_stops_no_ve
     assert (response.status_code, response.json()["code"]) == (500, "evidence_damaged")
 
 
-@pytest.mark.contract("S-160", "C-230")
+@pytest.mark.contract("S-160", "S-167", "C-230")
 @on_sqlite
-async def test_signed_record_that_the_cloud_lacks_is_reported(desk: EvidenceDesk) -> None:
-    """A genuine transcript has more records than the cloud if rows were removed from the database."""
+async def test_records_removed_from_the_end_of_the_database_are_named_and_no_transcript_is_signed(
+    desk: EvidenceDesk,
+) -> None:
     await desk.append()
-    older = await desk.transcript()
+    whole = await desk.transcript("?algorithm=ml-dsa-65")
+    await desk.append((Operation.READ,))
     async with desk.database.transaction() as tx:
-        found = await service.EvidenceStore().transcript_of(tx, "tnt_north", "evd_1")
-    assert found is not None
-    provenance = desk.parts.shared(service.Provenance.of)
-    shorter = service.Ledger(found.records[:2], found.content_hashes)
-
-    async def ledger(*_: Any) -> service.Ledger:
-        return shorter
-
-    provenance._ledger = ledger  # type: ignore[method-assign]
-    assert broken(await desk.verify(older)) == [(2, "record_not_in_ledger")]
+        await tx.execute(text("DROP TRIGGER evidence_records_not_deleted"))
+        await tx.execute(text("DELETE FROM evidence_records WHERE position = 4"))
+    response = await desk.get()
+    assert (response.status_code, response.json()["code"]) == (500, "evidence_records_missing")
+    assert "argus-cloud evidence check" in response.json()["detail"]
+    result = await desk.verify(whole)
+    assert (result["valid"], result["is_latest"], result["current_record_count"]) == (True, False, 4)
+    assert "consistency_proof" not in result, "the records that it would prove are not all there"
+    async with desk.database.transaction() as tx:
+        await tx.execute(text("DELETE FROM evidence_records WHERE position > 2"))
+    assert broken(await desk.verify(whole)) == [(2, "record_not_in_ledger")]
 
 
 @pytest.mark.contract("C-238", "A-118", "S-164")
