@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from protocols.errors import RemoteProtocolError
 from protocols.provenance.canonical_json import JsonObject, JsonValue, check_depth
-from protocols.provenance.transcript import content_versions
+from protocols.provenance.transcript import VERSION_OPERATIONS
 
 CONTEXT_URL = "https://www.w3.org/ns/prov"
 CONTEXT: list[JsonValue] = [
@@ -75,21 +75,34 @@ def _graph(transcript: Mapping[str, Any]) -> list[JsonValue]:
         },
         {"@id": evidence, "@type": "prov:Entity"},
     ]
-    records = transcript["records"]
-    agents: set[str] = set()
-    previous = None
-    for record, version in zip(records, content_versions(records), strict=True):
-        agent = names.agent(record["actor_kind"], record["actor_id"])
-        if agent not in agents:
-            agents.add(agent)
+    of_records = RecordNodes(transcript["tenant_id"], transcript["evidence_id"])
+    return nodes + [node for record in transcript["records"] for node in of_records.of(record)]
+
+
+class RecordNodes:
+    """Writes the nodes of a transcript's records, which it is given in order."""
+
+    def __init__(self, tenant_id: str, evidence_id: str) -> None:
+        self._names = _Names(tenant_id, evidence_id)
+        self._agents: set[str] = set()
+        self._previous_id: str | None = None
+        self._version = 0
+
+    def of(self, record: Mapping[str, Any]) -> list[JsonValue]:
+        """Return the nodes of the next record: its agent if it is new, its activity, and the version that it made."""
+        nodes: list[JsonValue] = []
+        agent = self._names.agent(record["actor_kind"], record["actor_id"])
+        if agent not in self._agents:
+            self._agents.add(agent)
             kind = _AGENT_TYPES.get(record["actor_kind"], "prov:SoftwareAgent")
             nodes.append({"@id": agent, "@type": ["prov:Agent", kind], "argus:actorId": record["actor_id"]})
-        made_version = version > 0 and (previous is None or previous[1] != version)
-        nodes.append(_activity(names, record, version, agent, previous, made_version=made_version))
+        made_version = record["operation"] in VERSION_OPERATIONS
+        self._version += made_version
+        nodes.append(_activity(self._names, record, self._version, agent, self._previous_id, made_version=made_version))
         if made_version:
-            nodes.append(_version(names, record, version))
-        previous = (record, version)
-    return nodes
+            nodes.append(_version(self._names, record, self._version))
+        self._previous_id = record["id"]
+        return nodes
 
 
 def _activity(
@@ -97,7 +110,7 @@ def _activity(
     record: Mapping[str, Any],
     version: int,
     agent: str,
-    previous: tuple[Mapping[str, Any], int] | None,
+    previous_id: str | None,
     *,
     made_version: bool,
 ) -> JsonValue:
@@ -116,8 +129,8 @@ def _activity(
     used = version - 1 if made_version else version
     if used > 0:
         activity["prov:used"] = {"@id": names.version(used)}
-    if previous is not None:
-        activity["prov:wasInformedBy"] = {"@id": names.activity(previous[0]["id"])}
+    if previous_id is not None:
+        activity["prov:wasInformedBy"] = {"@id": names.activity(previous_id)}
     return activity
 
 

@@ -13,7 +13,7 @@ So a record cannot be moved to another evidence record or tenant, nor its algori
 are in `signatures`, the check of a whole transcript in `verification`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -218,11 +218,21 @@ def write_transcript(
     the caller may keep together with its signature.
     """
     assert all(record.signature.algorithm is root_signature.algorithm for record in records)
+    envelope = write_envelope(
+        len(records), tenant_id=tenant_id, evidence_id=evidence_id, root=root, root_signature=root_signature
+    )
+    return {**envelope, "records": [write_record(record) for record in records]}
+
+
+def write_envelope(
+    record_count: int, *, tenant_id: str, evidence_id: str, root: bytes, root_signature: Signature
+) -> dict[str, JsonValue]:
+    """Return a transcript of `record_count` records in which `records` is still empty."""
     return {
         "evidence_id": evidence_id,
         "tenant_id": tenant_id,
-        "records": [write_record(record) for record in records],
-        "record_count": len(records),
+        "records": [],
+        "record_count": record_count,
         "merkle_root": hash_text(root),
         "root_signature": root_signature.value.hex(),
         "root_signature_alg": root_signature.algorithm.value,
@@ -230,13 +240,3 @@ def write_transcript(
         "format": "json",
         "version": VERSION,
     }
-
-
-def content_versions(records: Iterable[Mapping[str, JsonValue]]) -> list[int]:
-    """Return for each record the version of the content after it: 1 after the first operation that made content, 0
-    before (contract matrix A-131)."""
-    versions, version = [], 0
-    for record in records:
-        version += record.get("operation") in VERSION_OPERATIONS
-        versions.append(version)
-    return versions

@@ -135,6 +135,15 @@ class EvidenceStore:
         end = await self.end_of(tx, tenant_id, evidence_id)
         return EvidenceWithRecords(found, end, await _RECORDS.all(tx, statement))
 
+    async def records_of(
+        self, tx: Transaction, tenant_id: str, evidence_id: str, *, after: int, count: int
+    ) -> Sequence[StoredRecord]:
+        """Return at most `count` records of evidence behind a position, in order. The caller must have checked that the
+        viewer may see it (`find`)."""
+        table = evidence_records.c
+        mine = (table.tenant_id == tenant_id, table.evidence_id == evidence_id, table.position > after)
+        return await _RECORDS.all(tx, _RECORDS.select().where(*mine).order_by(table.position).limit(count))
+
     async def records_after(self, tx: Transaction, tenant_id: str, number: int, count: int) -> Sequence[StoredRecord]:
         """Return at most `count` records of a tenant behind a number, in the order in which they were written."""
         table = evidence_records.c

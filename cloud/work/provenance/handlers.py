@@ -1,6 +1,7 @@
 """HTTP handlers of transcripts of evidence."""
 
-from cloud.foundation.http import Json, Parts, Request, Response
+from cloud.foundation.http import Json, Parts, Request, Response, Streamed
+from cloud.work.provenance.long_transcripts import LongTranscript
 from cloud.work.provenance.schemas import ProvenanceQuery
 from cloud.work.provenance.service import Provenance
 from protocols.provenance.prov_o import write_document
@@ -18,16 +19,18 @@ class ProvenanceHandlers:
     async def read(self, request: Request) -> Response:
         query = request.query
         assert isinstance(query, ProvenanceQuery)
-        transcript = await self._provenance.transcript(
+        found = await self._provenance.transcript(
             request.viewer,
             request.path["evidence_id"],
             Algorithm(query.algorithm),
             proof_of=query.proof_of,
             consistent_with=query.consistent_with,
         )
-        if query.format == "json":
-            return Json(transcript)
-        return Json(write_document(transcript, strict_context=query.context == "strict"), media_type=JSON_LD)
+        is_json, strict = query.format == "json", query.context == "strict"
+        if isinstance(found, LongTranscript):
+            parts = found.json() if is_json else found.json_ld(strict_context=strict)
+            return Streamed(parts, "application/json" if is_json else JSON_LD, tenant_id=request.viewer.tenant_id)
+        return Json(found) if is_json else Json(write_document(found, strict_context=strict), media_type=JSON_LD)
 
     async def verify(self, request: Request) -> Response:
         return Json(await self._provenance.verify(request.actor, request.path["evidence_id"], request.raw_body))

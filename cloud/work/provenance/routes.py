@@ -69,7 +69,8 @@ def routes(parts: Parts) -> tuple[Route, ...]:
             operation_id="getEvidenceProvenance",
             summary="Get evidence provenance transcript",
             description="The signed operations on a piece of evidence, in order, each chained to the one before, under "
-            "a signed Merkle root. With `format=jsonld`, a PROV-O document that contains the same transcript.",
+            "a signed Merkle root. With `format=jsonld`, a PROV-O document that contains the same transcript. It has "
+            "at most the first 10,000 records; with `ml-dsa-65` these are 72 MB, which are sent in parts.",
             response_example=_TRANSCRIPT_EXAMPLE,
         ),
         _row(
@@ -85,7 +86,8 @@ def routes(parts: Parts) -> tuple[Route, ...]:
                 200: "The result. A transcript that was changed has `valid: false` and its faults.",
                 400: "The body is not a transcript of at most 10,000 records.",
                 404: _ABSENT,
-                413: "The body is larger than 8 MiB.",
+                413: "The body is larger than 8 MiB. Request a long transcript with `algorithm=hmac-sha256`, which is "
+                "a tenth of the size, or check it with `argus-verify`.",
                 503: "Too many verifications are in progress.",
             },
             operation_id="verifyEvidenceProvenance",

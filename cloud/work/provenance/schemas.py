@@ -91,6 +91,10 @@ class ProvenanceTranscript(_Response):
     root_signature_kid: str
     format: Literal["json"]
     version: str = Field(description="Version of the form of transcripts.")
+    current_record_count: int | None = Field(
+        default=None,
+        description="Number of records of the evidence; present if the transcript has only the first ones.",
+    )
     inclusion_proof: InclusionProof | None = Field(default=None, description="Present with `proof_of`.")
     consistency_proof: ConsistencyProof | None = Field(default=None, description="Present with `consistent_with`.")
 

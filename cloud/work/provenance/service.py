@@ -6,7 +6,7 @@ a transcript at the limit of size takes a second, and a flood of them would take
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import structlog
@@ -15,14 +15,15 @@ from cloud.access.audit import Audit
 from cloud.foundation.db import Transaction
 from cloud.foundation.process import Process
 from cloud.foundation.viewer import Actor, Viewer
-from cloud.work.evidence import EvidenceStore, EvidenceUnknown
+from cloud.work.evidence import EvidenceStore, EvidenceUnknown, StoredRecord
 from cloud.work.provenance.errors import EvidenceRecordsMissing, EvidenceRecordUnknown, VerificationBusy
+from cloud.work.provenance.long_transcripts import PAGE, LongTranscript
 from cloud.work.provenance.transcripts import RECORDS_MAX, Ledger, check, consistency, inclusion, read_body
 from cloud.work.provenance_keys import RecordSigner
 from protocols.bounded_map import BoundedMap
 from protocols.provenance import merkle
 from protocols.provenance.signatures import Algorithm, Signer
-from protocols.provenance.transcript import Signature, sign_root, write_transcript
+from protocols.provenance.transcript import Signature, sign_root, write_envelope, write_record
 
 ROOTS_KEPT = 1_000
 """Signatures of roots that a process keeps: 4 MB with ML-DSA-65."""
@@ -58,28 +59,28 @@ class Provenance:
         *,
         proof_of: str | None = None,
         consistent_with: int | None = None,
-    ) -> dict[str, Any]:
-        """Return the transcript of evidence with the signatures of `algorithm`, and the requested proofs beside it.
+    ) -> dict[str, Any] | LongTranscript:
+        """Return the transcript of evidence with the signatures of `algorithm`, and the requested proofs beside it. It
+        has the first `RECORDS_MAX` records, and `current_record_count` if there are more.
         Raises `EvidenceUnknown`, also below the evidence's secrecy level; `EvidenceRecordsMissing`;
         `EvidenceRecordUnknown`, also if the evidence has fewer records than `consistent_with`."""
         async with self._database.read() as tx:
-            ledger = await self._ledger(tx, viewer, evidence_id)
+            record_count = await self._record_count(tx, viewer, evidence_id)
+            ids, leaves, page = await self._chain(tx, viewer.tenant_id, evidence_id, record_count)
             signers = await self._signer.of_tenant(tx, viewer.tenant_id)
-        if ledger.first_missing is not None:
-            log.error("evidence.records_missing", evidence_id=evidence_id, position=ledger.first_missing)
-            raise EvidenceRecordsMissing
         signer = next(one for one in signers if one.algorithm is algorithm)
-        leaves = ledger.leaves()
         root = merkle.root(leaves)
-        document = write_transcript(
-            [record.signed(algorithm) for record in ledger.records],
+        document: dict[str, Any] = write_envelope(
+            len(leaves),
             tenant_id=viewer.tenant_id,
             evidence_id=evidence_id,
             root=root,
             root_signature=self._root_signature(viewer.tenant_id, evidence_id, root, len(leaves), signer),
         )
+        if record_count > len(leaves):
+            document["current_record_count"] = record_count
         if proof_of is not None:
-            proof = inclusion(ledger, leaves, proof_of)
+            proof = inclusion(ids, leaves, proof_of)
             if proof is None:
                 raise EvidenceRecordUnknown
             document["inclusion_proof"] = proof
@@ -87,7 +88,9 @@ class Provenance:
             if consistent_with > len(leaves):
                 raise EvidenceRecordUnknown(f"(It has {len(leaves)}.)")
             document["consistency_proof"] = consistency(leaves, consistent_with)
-        return document
+        if len(leaves) > len(page):
+            return LongTranscript(self._database, document, algorithm)
+        return document | {"records": [write_record(record.signed(algorithm)) for record in page]}
 
     async def verify(self, actor: Actor, evidence_id: str, raw: bytes) -> dict[str, Any]:
         """Verify the transcript in a request's body, and write an audit entry (contract C-240). Raises `BodyMalformed`,
@@ -108,15 +111,46 @@ class Provenance:
             await self._audit.record(tx, actor, "evidence.verify", evidence_id, metadata=metadata)
         return result
 
-    async def _ledger(self, tx: Transaction, viewer: Viewer, evidence_id: str) -> Ledger:
+    async def _record_count(self, tx: Transaction, viewer: Viewer, evidence_id: str) -> int:
+        """Return the number of records that visible evidence states. Raises `EvidenceUnknown`."""
         if await self._store.find(tx, viewer, evidence_id) is None:
             raise EvidenceUnknown
-        found = await self._store.transcript_of(tx, viewer.tenant_id, evidence_id)
-        if found is None or found.end.record_count == 0:
+        end = await self._store.end_of(tx, viewer.tenant_id, evidence_id)
+        if end.record_count == 0:
             raise EvidenceUnknown
-        return Ledger(
-            found.records, found.content_hashes, found.end.record_count, found.first_missing(RECORDS_MAX)
-        )
+        return end.record_count
+
+    async def _chain(
+        self, tx: Transaction, tenant_id: str, evidence_id: str, record_count: int
+    ) -> tuple[list[str], list[bytes], Sequence[StoredRecord]]:
+        """Return the ids and the leaves of all records of a transcript, computed from the bytes that were signed, and
+        the first page of records. Memory holds one page more. Raises `EvidenceRecordsMissing`."""
+        ids: list[str] = []
+        leaves: list[bytes] = []
+        first: Sequence[StoredRecord] = ()
+        last = min(record_count, RECORDS_MAX)
+        while len(ids) < last:
+            count = min(PAGE, last - len(ids))
+            page = await self._store.records_of(tx, tenant_id, evidence_id, after=len(ids), count=count)
+            for position, record in enumerate(page, len(ids) + 1):
+                if record.position != position:
+                    raise self._missing(evidence_id, position)
+            first = first or page
+            ids += [record.record_id for record in page]
+            leaves += [merkle.leaf_hash(record.core.encode()) for record in page]
+            if len(page) < count:
+                raise self._missing(evidence_id, len(ids) + 1)
+        return ids, leaves, first
+
+    def _missing(self, evidence_id: str, position: int) -> EvidenceRecordsMissing:
+        log.error("evidence.records_missing", evidence_id=evidence_id, position=position)
+        return EvidenceRecordsMissing()
+
+    async def _ledger(self, tx: Transaction, viewer: Viewer, evidence_id: str) -> Ledger:
+        record_count = await self._record_count(tx, viewer, evidence_id)
+        found = await self._store.transcript_of(tx, viewer.tenant_id, evidence_id)
+        assert found is not None, "it was visible in this transaction"
+        return Ledger(found.records, found.content_hashes, record_count, found.first_missing(RECORDS_MAX))
 
     def _root_signature(self, tenant_id: str, evidence_id: str, root: bytes, count: int, signer: Signer) -> Signature:
         key = (tenant_id, evidence_id, root, signer.algorithm, signer.kid)

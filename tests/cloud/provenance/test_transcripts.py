@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from cloud.foundation.http import BodyMalformed
 from cloud.foundation.viewer import SecrecyLevel
-from cloud.work.provenance import service
+from cloud.work.provenance import long_transcripts, service
 from cloud.work.provenance.transcripts import BODY_BYTES_MAX, read_body
 from cloud.work.provenance_keys import ProvenanceKeys
 from protocols.provenance import merkle
@@ -224,6 +224,29 @@ async def test_older_transcript_is_valid_and_proved_to_be_the_beginning(desk: Ev
     assert (await desk.get("?consistent_with=6")).json()["code"] == "evidence_record_unknown"
     # A transcript with proofs beside it is verified as one without.
     assert (await desk.verify(newer))["valid"]
+
+
+@pytest.mark.contract("C-211", "C-215", "A-118")
+@on_sqlite
+async def test_long_transcript_is_streamed_with_the_bytes_of_a_short_one(
+    desk: EvidenceDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.append((Operation.CREATE, Operation.READ, Operation.UPDATE, Operation.EXPORT, Operation.UPDATE))
+    record_id = (await desk.transcript())["records"][3]["id"]
+    queries = ("?algorithm=ml-dsa-65", f"?consistent_with=2&proof_of={record_id}", "?format=jsonld", "?context=strict")
+    short = [await desk.get(query) for query in queries]
+    for module in (service, long_transcripts):
+        monkeypatch.setattr(module, "PAGE", 2)
+    for query, expected in zip(queries, short, strict=True):
+        streamed = await desk.get(query)
+        assert "Content-Length" not in streamed.headers
+        assert streamed.headers["Content-Type"] == expected.headers["Content-Type"]
+        assert streamed.content == expected.content
+    monkeypatch.setattr(service, "RECORDS_MAX", 4)
+    beginning = await desk.transcript("?algorithm=ml-dsa-65")
+    assert (beginning["record_count"], beginning["current_record_count"]) == (4, 5)
+    result = await desk.verify(beginning)
+    assert (result["valid"], result["is_latest"], result["current_record_count"]) == (True, False, 5)
 
 
 @on_sqlite
