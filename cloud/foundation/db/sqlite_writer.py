@@ -65,17 +65,18 @@ class Member(AbstractAsyncContextManager[SqliteTransaction]):
     queued job (`later`), None without one; the transaction is then rolled back when it ends."""
 
     # Not a generator, for the reason in `ObservedBlock`.
-    __slots__ = ("_limit", "_writer", "failure", "group", "number", "open")
+    __slots__ = ("_limit", "_s_max", "_writer", "failure", "group", "number", "open")
 
     def __init__(self, writer: "SqliteWriter", s_max: float | None) -> None:
         self._writer = writer
-        self._limit = asyncio.timeout(s_max)
+        self._s_max = s_max
         self.open = False
         self.failure: Exception | None = None
 
     async def __aenter__(self) -> SqliteTransaction:
         self.group = await self._writer.take_turn()
         self.number = self.group.members
+        self._limit = asyncio.timeout(self._s_max)  # only now: the time in the queue is that of other transactions
         await self._limit.__aenter__()
         writer = self._writer
         return SqliteTransaction(writer.thread, partial(writer.step, self), partial(writer.later, self))

@@ -123,6 +123,20 @@ async def test_transaction_over_the_time_limit_is_rolled_back_and_the_next_trans
     assert await count(sqlite) == 1
 
 
+async def test_time_limit_of_a_transaction_begins_with_its_turn(
+    sqlite: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    time, passed_s = loop.time, 0.0
+    monkeypatch.setattr(loop, "time", lambda: time() + passed_s)
+    async with sqlite.writer.transaction(limited=False):
+        queued = asyncio.create_task(add(sqlite, "tnt_queued"))
+        await asyncio.sleep(0)
+        passed_s = 2 * sqlite.writer.member_s_max
+    await queued
+    assert await count(sqlite) == 1
+
+
 async def test_full_disk_fails_every_transaction_of_a_group_until_space_is_available(sqlite: SqliteDatabase) -> None:
     async with sqlite.transaction() as tx:
         await tx.on_connection(lambda raw: raw.execute("PRAGMA max_page_count=1").fetchall())
