@@ -33,6 +33,9 @@ CONNECTIONS_OVERFLOW = 10
 """Further connections at a peak. asyncpg closes them when they have been idle for five minutes."""
 OPENING_MAX = 4
 """New connections that are opened at a time. Each costs the server a process and an authentication."""
+OPENING_PAUSE_S = 1.0
+"""Pause after a connection could not be opened while others are open, as when the server has no more. Without it, the
+callers would use up the time of the server with attempts."""
 CONNECTION_WAIT_S_MAX = 10.0
 """Longest wait for a connection, a new one or one that another caller has."""
 CONNECT_S_MAX = 10.0
@@ -63,11 +66,15 @@ class ConnectionPool:
         self._waiting: deque[asyncio.Future[PoolConnectionProxy[Any]]] = deque()  # first come, first served
         self._opening: set[asyncio.Task[PoolConnectionProxy[Any]]] = set()
         self._open = 0  # connections on the stack, those that callers have, and those that are being opened
+        self._pause: asyncio.TimerHandle | None = None  # after an opening that failed
+        self._closing = False
 
     async def take(self) -> "PoolConnectionProxy[Any]":
         """Return the connection that was used last, or the next one that is returned or opened, when the callers before
         have theirs. It may be broken: the server may have ended it while it was idle. Raises `DatabaseUnavailable`,
         `DatabaseUnusable`."""
+        if self._closing:
+            raise _closed()
         if self._idle:
             return self._idle.pop()
         caller: asyncio.Future[PoolConnectionProxy[Any]] = asyncio.get_running_loop().create_future()
@@ -90,16 +97,25 @@ class ConnectionPool:
             self._pass_on(caller.result())
 
     def _pass_on(self, raw: "PoolConnectionProxy[Any]") -> None:
-        """Give a connection to the first caller in the queue, or put it on the stack."""
+        """Give a connection to the first caller in the queue, or put it on the stack. Close one that has no place."""
         while self._waiting:
             caller = self._waiting.popleft()
             if not caller.done():
                 caller.set_result(raw)
                 return
-        self._idle.append(raw)
+        if self._closing or len(self._idle) >= CONNECTIONS:
+            self.drop(raw)
+        else:
+            self._idle.append(raw)
+
+    def _has_open(self) -> bool:
+        """Return whether any connection is open. While callers wait, others have it, and will return it."""
+        return self._open > len(self._opening)
 
     def _open_more(self) -> None:
         """Open connections for the callers in the queue, within the limits."""
+        if self._pause is not None and self._has_open():
+            return
         opening_max = min(OPENING_MAX, len(self._waiting))
         while len(self._opening) < opening_max and self._open < CONNECTIONS + CONNECTIONS_OVERFLOW:
             self._open += 1
@@ -113,19 +129,37 @@ class ConnectionPool:
         return await self._pool.acquire()
 
     def _end_opening(self, task: "asyncio.Task[PoolConnectionProxy[Any]]") -> None:
-        """Pass the opened connection on. If it could not be opened, the first caller in the queue gets the error."""
+        """Pass the opened connection on. If it could not be opened, the callers wait for those that others have. If
+        there are none, the first caller in the queue gets the error."""
         self._opening.discard(task)
-        error = DatabaseUnavailable("(the pool is closed)") if task.cancelled() else task.exception()
+        error = _closed() if task.cancelled() else task.exception()
         if error is None:
             self._pass_on(task.result())
         else:
             self._open -= 1
-            while self._waiting:
-                caller = self._waiting.popleft()
-                if not caller.done():
-                    caller.set_exception(connect_failure(error) if isinstance(error, DRIVER_ERRORS) else error)
-                    break
+            if not isinstance(error, DRIVER_ERRORS):
+                self._fail_first(error)
+            elif self._has_open():
+                self._begin_pause()
+            else:
+                self._fail_first(connect_failure(error))
         self._open_more()
+
+    def _begin_pause(self) -> None:
+        if self._pause is None and not self._closing:
+            self._pause = asyncio.get_running_loop().call_later(OPENING_PAUSE_S, self._end_pause)
+
+    def _end_pause(self) -> None:
+        self._pause = None
+        self._open_more()
+
+    def _fail_first(self, error: BaseException) -> None:
+        """Give an error to the first caller in the queue."""
+        while self._waiting:
+            caller = self._waiting.popleft()
+            if not caller.done():
+                caller.set_exception(error)
+                return
 
     async def _made(self) -> "asyncpg.Pool[asyncpg.Record]":
         """Return a pool without connections, so this does not wait for the server."""
@@ -145,7 +179,8 @@ class ConnectionPool:
 
     async def give_back(self, raw: "PoolConnectionProxy[Any]") -> None:
         """Return a usable connection outside a transaction."""
-        if self._waiting or len(self._idle) < CONNECTIONS or self._pool is None:
+        has_place = not self._closing and (self._waiting or len(self._idle) < CONNECTIONS)
+        if has_place or self._pool is None:
             self._pass_on(raw)
         else:
             self._open -= 1
@@ -168,7 +203,13 @@ class ConnectionPool:
         self._open_more()
 
     async def close(self) -> None:
-        """Wait until all connections are returned, then close them. After `CLOSE_S_MAX`, close them at once."""
+        """Let the callers in the queue fail, and wait until all connections are returned; then close them. After
+        `CLOSE_S_MAX`, close them at once."""
+        self._closing = True
+        if self._pause is not None:
+            self._pause.cancel()
+        while self._waiting:
+            self._fail_first(_closed())  # before the openings end, so that none is opened again for them
         for task in self._opening:
             task.cancel()
         if self._opening:
@@ -180,6 +221,10 @@ class ConnectionPool:
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_S_MAX):
                 await self._pool.close()
+
+
+def _closed() -> DatabaseUnavailable:
+    return DatabaseUnavailable("(the pool is closed)")
 
 
 def _terminate(raw: "PoolConnectionProxy[Any]") -> None:

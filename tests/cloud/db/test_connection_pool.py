@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url
 
+from cloud.foundation.db import postgresql_pool
 from cloud.foundation.db.address import PostgresqlAddress
 from cloud.foundation.db.errors import DatabaseUnavailable
 from cloud.foundation.db.postgresql_pool import CONNECTIONS, CONNECTIONS_OVERFLOW, OPENING_MAX, ConnectionPool
@@ -15,8 +16,10 @@ from cloud.foundation.db.postgresql_pool import CONNECTIONS, CONNECTIONS_OVERFLO
 class Connection:
     """A connection that can be closed."""
 
+    terminated = False
+
     def terminate(self) -> None:
-        return
+        self.terminated = True
 
 
 class Server:
@@ -121,6 +124,58 @@ async def test_connection_that_cannot_be_opened_fails_only_the_first_caller() ->
     assert served(tasks) == [True, True, True]
 
 
+async def test_connection_that_cannot_be_opened_fails_no_caller_while_another_is_in_use(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(postgresql_pool, "OPENING_PAUSE_S", 3600.0)
+    pool = Pool()
+    (first,) = await callers(pool, 1)
+    await pool.open(1)
+    tasks = list(await callers(pool, 2))
+    for opening in pool.server.opening:
+        opening.set_exception(OSError("too many connections"))
+    pool.server.opening.clear()
+    await settled()
+    tasks += await callers(pool, 1)
+    assert (served(tasks), pool.server.opening) == ([False] * 3, [])
+    await pool.give_back(first.result())
+    await settled()
+    assert served(tasks) == [True, False, False]
+    pool.drop(tasks[0].result())  # the last one: nothing is left to wait for
+    await settled()
+    await pool.open(2)
+    assert served(tasks) == [True] * 3
+    await pool.close()  # ends the pause
+
+
+async def test_connections_are_opened_again_after_the_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgresql_pool, "OPENING_PAUSE_S", 0.0)
+    pool = Pool()
+    await callers(pool, 1)
+    await pool.open(1)
+    (task,) = await callers(pool, 1)
+    pool.server.opening.pop(0).set_exception(OSError("too many connections"))
+    await settled()
+    await pool.open(1)
+    assert task.done()
+
+
+async def test_connections_beyond_the_idle_ones_are_closed_when_their_callers_have_left() -> None:
+    pool = Pool()
+    tasks = list(await callers(pool, CONNECTIONS))
+    while pool.server.opening:
+        await pool.open(1)
+    late = await callers(pool, 1)
+    opening = pool.server.opening.pop(0)
+    for task in tasks:
+        await pool.give_back(task.result())  # the first one serves the late caller
+    await settled()
+    await pool.give_back(late[0].result())
+    opening.set_result(connection := Connection())
+    await settled()
+    assert connection.terminated
+
+
 async def test_dropped_connection_is_replaced_for_the_next_caller() -> None:
     pool = Pool()
     tasks = list(await callers(pool, CONNECTIONS + CONNECTIONS_OVERFLOW + 1))
@@ -139,3 +194,21 @@ async def test_closed_pool_opens_no_connection_and_fails_its_callers() -> None:
     await pool.close()
     await settled()
     assert isinstance(task.exception(), DatabaseUnavailable)
+
+
+async def test_closing_pool_fails_the_queue_and_releases_the_connections_that_come_back() -> None:
+    pool = Pool()
+    (first,) = await callers(pool, 1)
+    await pool.open(1)
+    waiting = await callers(pool, 6)
+    pool.server.opening[0].set_result(opened := Connection())
+    await asyncio.sleep(0)  # it is open, and no caller has it yet
+    await pool.close()
+    await pool.give_back(first.result())
+    await settled()
+    assert [type(task.exception()) for task in waiting] == [DatabaseUnavailable] * 6
+    assert len(pool.server.opening) == OPENING_MAX  # no further one
+    assert opened.terminated
+    assert pool.server.released == [first.result()]
+    with pytest.raises(DatabaseUnavailable):
+        await pool.take()
