@@ -36,12 +36,12 @@ class JobStory(JobRows):
     ) -> JobWorker:
         """Return the worker of another process, on the same database or on the given one."""
         database, clock = database or self.database, clock or self.clock
-        made = work or Counting(clock)
+        return JobWorker(database, clock, self.executor(work or Counting(clock), database, clock), slots)
+
+    def executor(self, work: JobWork[Any, Any], database: Database, clock: Clock) -> JobExecutor:
+        """Return what runs the jobs of a worker, and settles them."""
         kinds = {kind.name: kind for kind in KINDS}
-        executor = JobExecutor(
-            database, clock, kinds, lambda kind: made, [self._report], result_days=30, spans=self.spans
-        )
-        return JobWorker(database, clock, executor, slots)
+        return JobExecutor(database, clock, kinds, lambda kind: work, [self._report], result_days=30, spans=self.spans)
 
     async def _report(self, tx: Transaction, ended: Sequence[Job]) -> None:
         self.ended += ended

@@ -209,9 +209,12 @@ class JobExecutor:
         """Write settlements and report the jobs that they end. Return the number of the changed jobs."""
         now_us = self._clock.now_us()
         changed = await self._leases.settle(tx, settlements, now_us)
-        ends = [one for one in settlements if one.status is not JobStatus.RUNNING and one.job.id in changed]
-        if ends and self._listeners:
-            ended = [ended_job(one, now_us, changed[one.job.id]) for one in ends]
+        ended = [
+            ended_job(one, now_us, changed[lease])
+            for one in settlements
+            if one.status is not JobStatus.RUNNING and (lease := (one.job.id, one.job.lease_token)) in changed
+        ]
+        if ended:
             for listener in self._listeners:
                 await listener(tx, ended)
         return len(changed)

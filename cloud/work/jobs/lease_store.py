@@ -197,7 +197,7 @@ _SETTLE: Mapping[DialectName, Update] = {
 _SETTLE_LATER = {dialect: Prepared(one) for dialect, one in _SETTLE.items()}
 _REPORTED = ("callback_url", "trace_id")
 """The columns that only the report of a job's end needs."""
-_returned = [_jobs.id, *(_jobs[name] for name in _REPORTED)]
+_returned = [_jobs.id, _jobs.lease_token, *(_jobs[name] for name in _REPORTED)]
 _SETTLE_NOW = {dialect: Prepared(one.returning(*_returned)) for dialect, one in _SETTLE.items()}
 
 _OUTCOME: Mapping[str, TypeEngine[Any]] = {
@@ -305,14 +305,14 @@ class LeaseStore:
 
     async def settle(
         self, tx: Transaction, settlements: Sequence[Settlement], now_us: int
-    ) -> Mapping[str, Mapping[str, Any]]:
+    ) -> Mapping[tuple[str, int], Mapping[str, Any]]:
         """Store what follows from the last steps of these jobs, and give up their leases. Return the changed jobs, by
-        their ids, with the columns that their reports need beside the leased ones: a job whose lease this worker has
-        lost is not changed."""
-        changed = dict[str, Mapping[str, Any]]()
+        their ids and the tokens of their leases, with the columns that their reports need beside the leased ones. A
+        job whose lease this worker has lost is not changed, also if a later claim of it is settled with it."""
+        changed = dict[tuple[str, int], Mapping[str, Any]]()
         for values in await self._settling(tx, settlements, now_us):
             rows = await tx.driver.rows(_SETTLE_NOW[tx.dialect], values)
-            changed |= {row[0]: dict(zip(_REPORTED, row[1:], strict=True)) for row in rows}
+            changed |= {(row[0], row[1]): dict(zip(_REPORTED, row[2:], strict=True)) for row in rows}
         await self._store_outcomes(tx, settlements)
         return changed
 

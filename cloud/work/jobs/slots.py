@@ -164,7 +164,8 @@ class JobSlots:
         """Return the settlement of a job after its steps; None if nothing is left to write."""
         try:
             if slot.stop is None:
-                return await self._executor.run(slot.leased, task, lambda: self._must_yield(slot))
+                settlement = await self._executor.run(slot.leased, task, lambda: self._must_yield(slot))
+                return None if slot.stop is Stop.LOST else settlement
         except asyncio.CancelledError:
             if slot.stop is None:
                 raise  # the process does not wait any longer

@@ -1,5 +1,8 @@
 """A job belongs to one worker as long as that renews the lease, and to another one after the worker was killed."""
 
+import asyncio
+from contextlib import suppress
+
 import pytest
 
 from cloud.work.jobs import Finish, JobStatus
@@ -76,6 +79,35 @@ async def test_worker_claims_its_expired_job_again_before_the_old_step_has_ended
         worker.signal("")
         await eventually(lambda: len(story.ended) == 2)
     assert await story.counted() == [f"{one}/{what}" for one in (job_id, other_id) for what in (1, "end")]
+
+
+async def test_job_that_is_settled_under_a_lost_lease_and_the_present_one_is_reported_once(story: JobStory):
+    await story.count_up_to(1)
+    lost = await story.claim_one()
+    story.clock.advance(us=LEASE_US)
+    await story.sweep()
+    present = await story.claim_one()
+    executor = story.executor(Counting(story.clock), story.database, story.clock)
+    async with story.database.transaction() as tx:
+        await executor.settle(tx, [Settlement(one, JobStatus.SUCCEEDED) for one in (lost, present)])
+    assert [job.id for job in story.ended] == [present.id]
+
+
+async def test_job_that_ends_although_it_was_stopped_as_lost_is_not_settled(story: JobStory):
+    class Finishing(Gated):
+        async def step(self, job: Running) -> Finish:
+            with suppress(asyncio.CancelledError):
+                await super().step(job)
+            return Finish()
+
+    work = Finishing(story)
+    worker = story.another_worker(work)
+    (job_id,) = await story.count_up_to(1)
+    async with running(worker):
+        await eventually(lambda: work.begun == [1])
+        worker.signal(job_id)
+    assert (work.cancelled, story.ended) == ([job_id], [])
+    assert (await story.find(job_id)).status is JobStatus.RUNNING
 
 
 async def test_renewal_of_a_job_that_was_settled_meanwhile_gives_it_no_lease(story: JobStory):
