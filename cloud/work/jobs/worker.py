@@ -11,11 +11,12 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import TypeGuard
 
 import structlog
 
 from cloud.foundation.clock import Clock
-from cloud.foundation.db import Database, Transaction
+from cloud.foundation.db import Database, DatabaseUnavailable, DatabaseUnusable, Transaction
 from cloud.foundation.errors import DomainError
 from cloud.work.jobs.execution import LEASE_US, JobExecutor
 from cloud.work.jobs.lease_store import (
@@ -25,6 +26,7 @@ from cloud.work.jobs.lease_store import (
     Claims,
     DueTenant,
     LeaseStore,
+    Settlement,
     leases,
 )
 from cloud.work.jobs.model import LeasedJob
@@ -192,7 +194,8 @@ class JobWorker:
 
     async def _write(self, steps: asyncio.TaskGroup | None, counts: dict[str, int]) -> int:
         """Settle the ended jobs, and claim and begin `counts[tenant_id]` jobs of each tenant, in one transaction.
-        Return the number of begun jobs. Raises `DomainError`; the settlements then stay pending."""
+        Return the number of begun jobs. Raises `DomainError` if the database is unavailable; the settlements then stay
+        pending. If it refuses a settlement, the others are written, and no job is claimed."""
         ended, self._jobs.ended = self._jobs.ended, []
         if not ended and not counts:
             return 0
@@ -202,7 +205,10 @@ class JobWorker:
                 async with self._database.transaction() as tx:
                     await self._executor.settle(tx, ended)
                     claims = await self._claim(tx, parts)
-        except BaseException:
+        except BaseException as error:
+            if ended and _is_refusal(error):
+                await self._settle_apart(ended)
+                return 0
             self._jobs.ended = ended + self._jobs.ended
             raise
         self.settled += len(ended)
@@ -211,6 +217,22 @@ class JobWorker:
             self._note(counts, parts, claimed)
             self._jobs.begin(steps, claimed)
         return len(claimed)
+
+    async def _settle_apart(self, ended: list[Settlement]) -> None:
+        """Write settlements one by one. Those that are refused are dropped, since they would be refused at each turn:
+        their leases end by themselves, and the jobs have another attempt."""
+        while ended:
+            one = ended[0]
+            try:
+                async with self._database.transaction() as tx:
+                    await self._executor.settle(tx, [one])
+                self.settled += 1
+            except BaseException as error:
+                if not _is_refusal(error):
+                    self._jobs.ended = ended + self._jobs.ended
+                    raise
+                log.error("job.settlement_refused", job_id=one.job.id, kind=one.job.kind, code=error.code)
+            ended = ended[1:]
 
     def _long_free(self) -> int:
         """Return the number of slots that jobs with long steps may fill now."""
@@ -298,3 +320,8 @@ class JobWorker:
         await stopping.wait()
         self._draining = True  # at once, and not only when the pumps have ended
         self._changed.set()
+
+
+def _is_refusal(error: BaseException) -> TypeGuard[DomainError]:
+    """Return whether a change was refused because of its values, so that it will be refused again."""
+    return isinstance(error, DomainError) and not isinstance(error, (DatabaseUnavailable, DatabaseUnusable))

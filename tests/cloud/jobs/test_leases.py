@@ -1,11 +1,13 @@
 """A job belongs to one worker as long as that renews the lease, and to another one after the worker was killed."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 
 import pytest
 
-from cloud.work.jobs import Finish, JobStatus
+from cloud.foundation.db import Transaction, ValueRefused
+from cloud.work.jobs import Finish, Job, JobStatus
 from cloud.work.jobs.execution import ATTEMPTS_MAX, LEASE_US
 from cloud.work.jobs.lease_store import Settlement
 from tests.builders.counting_jobs import Counting
@@ -108,6 +110,27 @@ async def test_job_that_ends_although_it_was_stopped_as_lost_is_not_settled(stor
         worker.signal(job_id)
     assert (work.cancelled, story.ended) == ([job_id], [])
     assert (await story.find(job_id)).status is JobStatus.RUNNING
+
+
+async def test_settlement_that_is_refused_does_not_prevent_the_others(story: JobStory, monkeypatch: pytest.MonkeyPatch):
+    class Short(Counting):
+        async def step(self, job: Running) -> Finish:
+            return Finish()
+
+    async def report(tx: Transaction, ended: Sequence[Job]) -> None:
+        if refused_id in [job.id for job in ended]:
+            raise ValueRefused
+        story.ended += ended
+
+    monkeypatch.setattr(story, "_report", report)
+    refused_id, *others = await story.count_up_to(1, 3)
+    worker = story.another_worker(Short(story.clock))
+    await worker.step()
+    assert ([job.id for job in story.ended], worker.settled) == (others, 2)
+    monkeypatch.undo()
+    story.clock.advance(us=LEASE_US)
+    await story.another_worker(Short(story.clock)).step()
+    assert (await story.find(refused_id)).status is JobStatus.SUCCEEDED
 
 
 async def test_renewal_of_a_job_that_was_settled_meanwhile_gives_it_no_lease(story: JobStory):
