@@ -68,7 +68,7 @@ SELECT (SELECT string_agg(version_num, ',') FROM alembic_version),
        (SELECT string_agg(version_num, ',') FROM schema_revision),
        (SELECT string_agg(oid::text || ':' || relnatts, ',' ORDER BY oid) FROM pg_class
         WHERE relnamespace = 'public'::regnamespace),
-       (SELECT string_agg(tgname || tgenabled, ',' ORDER BY oid) FROM pg_trigger WHERE NOT tgisinternal)
+       (SELECT string_agg(tgname::text || tgenabled::text, ',' ORDER BY oid) FROM pg_trigger WHERE NOT tgisinternal)
 """
 
 
@@ -214,8 +214,9 @@ class PostgresqlCluster:
 
         Return False if the database cannot be reused: the test changed the schema or left a connection open.
         """
+        shape = self._shape()  # outside of `try`: an error in the statement would drop every database
         try:
-            return self._kept.emptied(name) == self._shape()
+            return self._kept.emptied(name) == shape
         except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
             return False  # the test may have ended our connection too
 
