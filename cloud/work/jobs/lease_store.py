@@ -195,7 +195,7 @@ _SETTLE: Mapping[DialectName, Update] = {
     "sqlite": _settle.where(*_leased[1:], _jobs.status == JobStatus.RUNNING.value),
 }
 _SETTLE_LATER = {dialect: Prepared(one) for dialect, one in _SETTLE.items()}
-_REPORTED = ("callback_url", "trace_id")
+_REPORTED = ("callback_url", "trace_id", "started_at_us")
 """The columns that only the report of a job's end needs."""
 _returned = [_jobs.id, _jobs.lease_token, *(_jobs[name] for name in _REPORTED)]
 _SETTLE_NOW = {dialect: Prepared(one.returning(*_returned)) for dialect, one in _SETTLE.items()}

@@ -84,6 +84,7 @@ class Job(JobRow):
 
     callback_url: str | None = field(repr=False)
     trace_id: str
+    started_at_us: int | None
     updated_at_us: int
     completed_at_us: int | None
     error_code: str | None

@@ -117,6 +117,7 @@ def test_console_runs_all_steps_and_lists_them(tmp_path: Path) -> None:
     assert {state["name"]: state["percent"] for state in done} == {
         "acqi_encounters": 100,
         "acqi_tenant_days": 100,
+        "evidence_encounters": 100,
         "indexes": 100,
         "observation_days": 100,
         "unpack_batches": 100,
