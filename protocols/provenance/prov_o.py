@@ -57,7 +57,8 @@ def read_document(document: JsonObject) -> tuple[JsonValue, bool]:
     transcript = literals[0]["@value"]
     try:
         whole = write_document(transcript, strict_context=document.get("@context") == CONTEXT_URL)
-    except (AttributeError, KeyError, TypeError):  # no transcript: `read_transcript` names what is malformed
+    # No transcript, or text that is no Unicode text: `read_transcript` names what is malformed.
+    except (AttributeError, KeyError, TypeError, ValueError):
         return transcript, False
     return transcript, document == whole
 

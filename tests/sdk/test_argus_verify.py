@@ -123,6 +123,15 @@ def test_unusable_transcript_is_refused_with_the_reason(tmp_path: Path, text: st
     assert fault in found.stderr
 
 
+def test_document_whose_name_is_no_unicode_text_is_unusable_and_not_changed(tmp_path: Path) -> None:
+    document = json.loads((FOLDER / "transcripts" / "intact-ml-dsa-65.jsonld").read_text())
+    (transcript,) = [node["argus:transcript"]["@value"] for node in document["@graph"] if "argus:transcript" in node]
+    transcript["tenant_id"] = "\ud800"
+    found = run(saved(tmp_path, document), "--keys", KEYS)
+    assert found.exit_code == 2
+    assert "tenant_id is not Unicode text" in found.stderr
+
+
 @pytest.mark.parametrize(
     ("keys", "fault"),
     [
