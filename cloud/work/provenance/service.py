@@ -6,7 +6,9 @@ a transcript at the limit of size takes a second, and a flood of them would take
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import structlog
@@ -28,6 +30,8 @@ from protocols.provenance.transcript import Signature, sign_root, write_envelope
 ROOTS_KEPT = 1_000
 """Signatures of roots that a process keeps: 4 MB with ML-DSA-65."""
 QUEUED_MAX = 16
+TENANT_QUEUED_MAX = 4
+"""Verifications of one tenant at a time, so that none takes all of `QUEUED_MAX`."""
 RETRY_S = 5
 
 log = structlog.get_logger()
@@ -45,7 +49,7 @@ class Provenance:
         self._audit = Audit(process.clock)
         self._roots: BoundedMap[tuple[str, str, bytes, Algorithm, str], Signature] = BoundedMap(ROOTS_KEPT)
         self._turn = asyncio.Lock()
-        self._queued = 0
+        self._queued: Counter[str] = Counter()
 
     @classmethod
     def of(cls, process: Process) -> "Provenance":
@@ -95,12 +99,13 @@ class Provenance:
     async def verify(self, actor: Actor, evidence_id: str, raw: bytes) -> dict[str, Any]:
         """Verify the transcript in a request's body, and write an audit entry (contract C-240). Raises `BodyMalformed`,
         `EvidenceUnknown`, `VerificationBusy`."""
-        sent = await self._in_turn(lambda: read_body(raw))
-        async with self._database.read() as tx:
-            ledger = await self._ledger(tx, actor, evidence_id)
-        keys = await self._signer.verify_keys(actor.tenant_id)
-        names = {"tenant_id": actor.tenant_id, "evidence_id": evidence_id}
-        result = await self._in_turn(lambda: check(sent, ledger, keys, **names))
+        with self._place(actor.tenant_id):
+            sent = await self._in_turn(lambda: read_body(raw))
+            async with self._database.read() as tx:
+                ledger = await self._ledger(tx, actor, evidence_id)
+            keys = await self._signer.verify_keys(actor.tenant_id)
+            names = {"tenant_id": actor.tenant_id, "evidence_id": evidence_id}
+            result = await self._in_turn(lambda: check(sent, ledger, keys, **names))
         metadata = {
             "record_count": result["checked_records"],
             "format": sent.format,
@@ -158,12 +163,20 @@ class Provenance:
             key, lambda: sign_root(root, signer, tenant_id=tenant_id, evidence_id=evidence_id, record_count=count)
         )
 
-    async def _in_turn(self, work: Callable[[], T]) -> T:
-        if self._queued >= QUEUED_MAX:
+    @contextmanager
+    def _place(self, tenant_id: str) -> Iterator[None]:
+        """Hold a place in the queue during the block. Raises `VerificationBusy` if all are taken, or all of the
+        tenant."""
+        if self._queued.total() >= QUEUED_MAX or self._queued[tenant_id] >= TENANT_QUEUED_MAX:
             raise VerificationBusy(headers={"Retry-After": str(RETRY_S)})
-        self._queued += 1
+        self._queued[tenant_id] += 1
         try:
-            async with self._turn:
-                return await asyncio.to_thread(work)
+            yield
         finally:
-            self._queued -= 1
+            self._queued[tenant_id] -= 1
+            if not self._queued[tenant_id]:
+                del self._queued[tenant_id]
+
+    async def _in_turn(self, work: Callable[[], T]) -> T:
+        async with self._turn:
+            return await asyncio.to_thread(work)

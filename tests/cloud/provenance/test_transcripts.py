@@ -341,12 +341,13 @@ def test_transcript_of_ten_thousand_records_is_read_and_a_longer_one_refused() -
 
 
 @on_sqlite
+@pytest.mark.parametrize("limit", ["QUEUED_MAX", "TENANT_QUEUED_MAX"])
 async def test_verification_is_refused_while_too_many_are_queued(
-    desk: EvidenceDesk, monkeypatch: pytest.MonkeyPatch
+    desk: EvidenceDesk, monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
     await desk.append()
     whole = await desk.transcript()
-    monkeypatch.setattr(service, "QUEUED_MAX", 0)
+    monkeypatch.setattr(service, limit, 0)
     response = await desk.post({"transcript": whole})
     assert (response.status_code, response.json()["code"]) == (503, "verification_busy")
     assert response.headers["Retry-After"] == "5"
