@@ -80,7 +80,7 @@ class StagedWriter:
         """Objects whose batches this process has written, or could not write. The latter are tried again after a
         start."""
         self._written: set[str] = set()
-        """Those of them that are to be removed."""
+        """Names of written objects that are to be removed."""
         self._lacking: set[str] = set()
         """Objects with batches that could not be written."""
         self._removes = removes
