@@ -31,6 +31,7 @@ class ReceivedRecord:
     content_hash: str
     parent_id: str | None
     parent_hash: str | None
+    signed_at: str
     signature: str
     algorithm: str
     kid: str | None
@@ -98,6 +99,7 @@ def _record(value: JsonValue, index: int) -> ReceivedRecord:
         content_hash=value["content_hash"],
         parent_id=_text_or_none(value, "parent_id", place),
         parent_hash=value["parent_hash"],
+        signed_at=value["signed_at"],
         signature=value["signature"],
         algorithm=value["signature_alg"],
         kid=kid,

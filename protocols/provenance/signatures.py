@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from protocols.errors import RemoteProtocolError
+from protocols.provenance.key_period import KeyPeriod
 
 RECORD_CONTEXT = b"argus.prov.record.v1"
 ROOT_CONTEXT = b"argus.prov.root.v1"
@@ -68,6 +69,10 @@ class VerifyKeys(Protocol):
 
     def find(self, algorithm: Algorithm, kid: str) -> VerifyKey | None:
         """Return the key of this algorithm and identifier, None if the verifier has none."""
+        ...
+
+    def period(self, algorithm: Algorithm, kid: str) -> KeyPeriod | None:
+        """Return the period of a key that `find` returned, None if it has no limits and is not withdrawn."""
         ...
 
 

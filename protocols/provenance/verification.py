@@ -9,12 +9,14 @@ What a transcript cannot show is for others: whether it is the latest (the cloud
 has the hash that the records state (a caller that has the content passes `content_hashes`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from protocols.provenance import merkle
+from protocols.provenance.key_period import KeyPeriod
+from protocols.provenance.reasons import Reason
 from protocols.provenance.received import ReceivedRecord, ReceivedTranscript
+from protocols.provenance.record_chain import RecordChain
 from protocols.provenance.signatures import (
     RECORD_CONTEXT,
     ROOT_CONTEXT,
@@ -24,46 +26,6 @@ from protocols.provenance.signatures import (
     VerifyKeys,
 )
 from protocols.provenance.transcript import HASH_PREFIX, hash_text, join_message, root_message, signed_header
-
-
-class Reason(StrEnum):
-    """Reason why a record, or the transcript as a whole, is not verified."""
-
-    SIGNATURE_INVALID = "signature_invalid"
-    """A signed member of the record was changed, or its signature, or it belongs to another evidence or tenant."""
-    SIGNATURE_MALFORMED = "signature_malformed"
-    """The signature is not hexadecimal text of the length that its algorithm has."""
-    ALGORITHM_UNKNOWN = "algorithm_unknown"
-    ALGORITHM_MISMATCH = "algorithm_mismatch"
-    """The record names another algorithm than the root."""
-    KEY_UNKNOWN = "key_unknown"
-    """The verifier has no key with this identifier for this algorithm."""
-    PARENT_MISSING = "parent_missing"
-    """The record before this one was removed: its parent is not in the transcript."""
-    OUT_OF_ORDER = "record_out_of_order"
-    """The parent of the record is in the transcript, but not directly before it."""
-    PARENT_HASH_MISMATCH = "parent_hash_mismatch"
-    """The record states another hash of its parent than the parent has."""
-    DUPLICATE = "record_duplicate"
-    """A record with this identifier came before."""
-    CONTENT_HASH_MISMATCH = "content_hash_mismatch"
-    """The content, or the cloud's own record of it, has another hash than the record states."""
-    NOT_IN_LEDGER = "record_not_in_ledger"
-    """The record is signed, and the cloud has no such record: its own was removed, or a key of it is in other hands."""
-    LEDGER_MISMATCH = "ledger_mismatch"
-    """The record is signed, and the cloud's own record with this identifier is another one."""
-    TENANT_MISMATCH = "tenant_mismatch"
-    EVIDENCE_MISMATCH = "evidence_mismatch"
-    IDENTITY_MISMATCH = "identity_mismatch"
-    """No signature fits the stated tenant and evidence, so these were changed or everything was signed elsewhere."""
-    RECORD_COUNT_MISMATCH = "record_count_mismatch"
-    MERKLE_ROOT_MISMATCH = "merkle_root_mismatch"
-    ROOT_SIGNATURE_INVALID = "root_signature_invalid"
-    ROOT_SIGNATURE_MALFORMED = "root_signature_malformed"
-    ROOT_ALGORITHM_UNKNOWN = "root_algorithm_unknown"
-    ROOT_KEY_UNKNOWN = "root_key_unknown"
-    GRAPH_MISMATCH = "graph_mismatch"
-    """The PROV-O graph states something else than the transcript that it contains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +60,22 @@ def verify(
     evidence_id: str | None = None,
     content_hashes: Mapping[str, str] | None = None,
     ledger: Mapping[str, bytes] | None = None,
+    is_confirmed: Callable[[str], bool] = lambda _: False,
 ) -> Verdict:
     """Check `transcript` with `keys`.
 
     `tenant_id` and `evidence_id` are those that the verifier expects, None to accept those that the transcript states.
     `content_hashes` maps identifiers of records to the hash of the content after that operation, as the verifier knows
     it, None if it knows no content. `ledger` maps the identifiers of the records that the verifier has itself to their
-    leaves, None if it has none; a record with another fault is not compared with it.
+    leaves, None if it has none; a record with another fault is not compared with it. `is_confirmed` returns
+    whether a record of the ledger has another valid signature, so that it does not depend on a key that was withdrawn.
     """
     check = _Check(
         transcript=transcript,
         keys=_KeyCache(keys),
         tenant_id=transcript.tenant_id if tenant_id is None else tenant_id,
         evidence_id=transcript.evidence_id if evidence_id is None else evidence_id,
+        is_confirmed=is_confirmed,
     )
     whole = []
     if check.evidence_id != transcript.evidence_id:
@@ -135,6 +100,7 @@ class _KeyCache:
     def __init__(self, keys: VerifyKeys) -> None:
         self._keys = keys
         self._found: dict[tuple[Algorithm, str], VerifyKey | None] = {}
+        self._periods: dict[tuple[Algorithm, str], KeyPeriod | None] = {}
 
     def find(self, algorithm: Algorithm, kid: str | None) -> VerifyKey | None:
         if kid is None:
@@ -142,6 +108,11 @@ class _KeyCache:
         if (algorithm, kid) not in self._found:
             self._found[algorithm, kid] = self._keys.find(algorithm, kid)
         return self._found[algorithm, kid]
+
+    def period(self, algorithm: Algorithm, kid: str) -> KeyPeriod | None:
+        if (algorithm, kid) not in self._periods:
+            self._periods[algorithm, kid] = self._keys.period(algorithm, kid)
+        return self._periods[algorithm, kid]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -152,13 +123,14 @@ class _Check:
     keys: _KeyCache
     tenant_id: str
     evidence_id: str
+    is_confirmed: Callable[[str], bool]
     leaves: list[bytes] = field(default_factory=list)
     headers: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
     def records(self, content_hashes: Mapping[str, str], ledger: Mapping[str, bytes] | None) -> list[BrokenLink]:
         """Check every record, in order. Fills `leaves`."""
         all_ids = {record.id for record in self.transcript.records}
-        chain = _Chain(all_ids)
+        chain = RecordChain(all_ids)
         broken: list[BrokenLink] = []
         for index, record in enumerate(self.transcript.records):
             leaf = merkle.leaf_hash(record.core)
@@ -166,11 +138,14 @@ class _Check:
             link = chain.add_duplicate(record)
             fault = self._signature_fault(record)
             if link is None:
-                link = chain.add(record, hash_text(leaf), genuine=fault is None)
+                link = chain.add(record, hash_text(leaf), genuine=fault is None or fault in _FAULTS_OF_KEYS)
+            is_held = ledger is not None and ledger.get(record.id) == leaf
+            if fault is Reason.KEY_WITHDRAWN and is_held and self.is_confirmed(record.id):
+                fault = None
             stated = content_hashes.get(record.id, record.content_hash)
             content = Reason.CONTENT_HASH_MISMATCH if stated != record.content_hash else None
             reasons = [reason for reason in (link, fault, content) if reason is not None]
-            if ledger is not None and not reasons and ledger.get(record.id) != leaf:
+            if ledger is not None and not is_held and _FAULTS_OF_KEYS.issuperset(reasons):
                 reasons.append(Reason.LEDGER_MISMATCH if record.id in ledger else Reason.NOT_IN_LEDGER)
             broken += [BrokenLink(record.id, reason, index) for reason in reasons]
         return broken
@@ -188,7 +163,14 @@ class _Check:
         if key is None or record.kid is None:
             return Reason.KEY_UNKNOWN
         message = join_message(record.core, self._header(record.algorithm, record.kid))
-        return None if key.verify(RECORD_CONTEXT, message, signature) else Reason.SIGNATURE_INVALID
+        if not key.verify(RECORD_CONTEXT, message, signature):
+            return Reason.SIGNATURE_INVALID
+        period = self.keys.period(algorithm, record.kid)
+        if period is None:
+            return None
+        if not period.includes(record.signed_at):
+            return Reason.SIGNED_OUTSIDE_KEY_PERIOD
+        return Reason.KEY_WITHDRAWN if period.is_withdrawn else None
 
     def _header(self, algorithm: str, kid: str) -> bytes:
         header = self.headers.get((algorithm, kid))
@@ -240,8 +222,16 @@ class _Check:
                 kid=transcript.root_kid,
             )
             if key.verify(ROOT_CONTEXT, message, signature):
-                return None
+                return self._root_key_fault(algorithm, transcript.root_kid)
         return Reason.ROOT_SIGNATURE_INVALID
+
+    def _root_key_fault(self, algorithm: Algorithm, kid: str) -> Reason | None:
+        """Return the fault of a root whose key was withdrawn, None if its records do not depend on a signature."""
+        period = self.keys.period(algorithm, kid)
+        if period is None or not period.is_withdrawn:
+            return None
+        are_confirmed = all(self.is_confirmed(record.id) for record in self.transcript.records)
+        return None if self.leaves and are_confirmed else Reason.ROOT_KEY_WITHDRAWN
 
     def nothing_fits(self, records: list[BrokenLink], root: list[BrokenLink]) -> bool:
         """Return whether no signature fits, of any record or of the root."""
@@ -253,48 +243,9 @@ class _Check:
         )
 
 
-class _Chain:
-    """The chain of parents so far."""
-
-    def __init__(self, all_ids: set[str]) -> None:
-        self._all_ids = all_ids
-        self._seen: set[str] = set()
-        self._previous: tuple[str, str, bool] | None = None
-        """Identifier and leaf of the record before, and whether its signature is valid; None before the first."""
-        self._genuine: tuple[str, str] | None = None
-        """Identifier and leaf of the last record with a valid signature."""
-
-    def add_duplicate(self, record: ReceivedRecord) -> Reason | None:
-        """Return the fault of a record that came before. It is then no part of the chain."""
-        return Reason.DUPLICATE if record.id in self._seen else None
-
-    def add(self, record: ReceivedRecord, leaf: str, *, genuine: bool) -> Reason | None:
-        """Add a record, and return the fault of its link to the record before."""
-        fault = self._fault(record)
-        self._seen.add(record.id)
-        self._previous = (record.id, leaf, genuine)
-        if genuine:
-            self._genuine = (record.id, leaf)
-        return fault
-
-    def _fault(self, record: ReceivedRecord) -> Reason | None:
-        if self._previous is not None and record.parent_id == self._previous[0]:
-            _, leaf, parent_genuine = self._previous
-            # A changed parent is named itself. Its child states the hash that the parent had, and is not at fault.
-            fits = record.parent_hash == leaf or not parent_genuine
-        elif self._genuine is not None and record.parent_id == self._genuine[0]:
-            # Records that were inserted in between have no valid signature, and are named themselves.
-            fits = record.parent_hash == self._genuine[1]
-        elif self._genuine is None and record.parent_id is None:
-            fits = record.parent_hash is None
-        elif record.parent_id is None or record.parent_id in self._all_ids:
-            return Reason.OUT_OF_ORDER
-        else:
-            return Reason.PARENT_MISSING
-        return None if fits else Reason.PARENT_HASH_MISMATCH
-
-
 _ALGORITHMS = {algorithm.value: algorithm for algorithm in Algorithm}
+_FAULTS_OF_KEYS = frozenset({Reason.KEY_WITHDRAWN, Reason.SIGNED_OUTSIDE_KEY_PERIOD})
+"""Faults of a record whose signature is valid."""
 
 
 def _signature(text: str, algorithm: Algorithm) -> bytes | None:

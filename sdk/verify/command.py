@@ -33,8 +33,8 @@ def check(
 ) -> None:
     """Check that a transcript of evidence is as it was signed.
 
-    Uses no network. Exit code 0: intact. 1: not intact. 2: a file cannot be used. 3: not checked,
-    since no key of its algorithm was given.
+    Uses no network. Exit code 0: intact. 1: not intact. 2: a file cannot be used. 3: not verified,
+    since no key of its algorithm was given, or its key was withdrawn.
     """
     try:
         found = _check(file, keys, evidence, tenant, content or [])

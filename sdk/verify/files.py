@@ -11,9 +11,10 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from protocols.errors import RemoteProtocolError
+from protocols.provenance.key_period import KeyPeriod, read_period
 from protocols.provenance.prov_o import is_document, read_document
 from protocols.provenance.received import ReceivedTranscript, read_transcript
 from protocols.provenance.signatures import Algorithm, MlDsaPublicKey, VerifyKey
@@ -39,15 +40,27 @@ class FileUnusable(Exception):
     """A file cannot be used. The message names it, the reason, and the remedy."""
 
 
+class PublishedKey(NamedTuple):
+    """A published key, and the period in which it signs."""
+
+    key: MlDsaPublicKey
+    period: KeyPeriod
+
+
 class PublishedKeys:
     """The keys of a file in the form of `/.well-known/provenance-keys/ml-dsa-65` (`protocols` VerifyKeys)."""
 
-    def __init__(self, keys: Mapping[str, MlDsaPublicKey]) -> None:
+    def __init__(self, keys: Mapping[str, PublishedKey]) -> None:
         self._keys = keys
 
     def find(self, algorithm: Algorithm, kid: str) -> VerifyKey | None:
         """Return the ML-DSA-65 key with this identifier. There is never one of HMAC, whose keys are secret."""
-        return self._keys.get(kid) if algorithm is Algorithm.ML_DSA_65 else None
+        found = self._keys.get(kid) if algorithm is Algorithm.ML_DSA_65 else None
+        return None if found is None else found.key
+
+    def period(self, algorithm: Algorithm, kid: str) -> KeyPeriod | None:
+        """Return the period of a key that `find` returned."""
+        return self._keys[kid].period
 
     def has_any(self, algorithm: str) -> bool:
         """Return whether there is a key of this algorithm."""
@@ -83,9 +96,13 @@ def load_keys(path: str) -> tuple[PublishedKeys, GivenFile]:
             continue
         kid, text = entry.get("kid"), entry.get("public_key")
         try:
-            keys[str(kid)] = MlDsaPublicKey(base64.b64decode(str(text), validate=True))
+            key = MlDsaPublicKey(base64.b64decode(str(text), validate=True))
         except (binascii.Error, ValueError, RemoteProtocolError):
             raise FileUnusable(f"{path}: the key {kid} is not an ML-DSA-65 key in base64.") from None
+        try:
+            keys[str(kid)] = PublishedKey(key, read_period(entry))
+        except RemoteProtocolError as error:
+            raise FileUnusable(f"{path}: the period of the key {kid} cannot be read: {error.reason}.") from None
     if not keys:
         raise FileUnusable(f"{path} has no ML-DSA-65 key. Save /.well-known/provenance-keys/ml-dsa-65 to it.")
     return PublishedKeys(keys), file

@@ -1,7 +1,8 @@
 """Report a check: as text for a reader who knows no cryptography, and as JSON for programs.
 
 An identifier of a key that the given keys lack is a fault, since the cloud's keys stay published for ever. Where no key
-of the algorithm is given at all, the transcript cannot be judged, and the result is `unverifiable`.
+of the algorithm is given at all, or the key was withdrawn, the transcript cannot be judged, and the result is
+`unverifiable`.
 """
 
 import json
@@ -10,9 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from protocols.provenance.reasons import Reason
 from protocols.provenance.received import ReceivedRecord, ReceivedTranscript
 from protocols.provenance.signatures import Algorithm
-from protocols.provenance.verification import BrokenLink, Reason, Verdict
+from protocols.provenance.verification import BrokenLink, Verdict
 from sdk.verify.files import GivenFile
 
 LINES_MAX = 100
@@ -25,6 +27,8 @@ MEANINGS = {
     Reason.ALGORITHM_UNKNOWN: "The record names a signature algorithm that does not exist.",
     Reason.ALGORITHM_MISMATCH: "The record names another signature algorithm than the transcript.",
     Reason.KEY_UNKNOWN: "The given keys have none with the identifier that the record names.",
+    Reason.KEY_WITHDRAWN: "The signature fits, and its key was withdrawn. A thief of the key could make this record.",
+    Reason.SIGNED_OUTSIDE_KEY_PERIOD: "The signature fits, and the record states a time at which its key did not sign.",
     Reason.PARENT_MISSING: "The record before this one is not in the transcript. It was removed.",
     Reason.OUT_OF_ORDER: "The record does not follow the record that it names as the one before it.",
     Reason.PARENT_HASH_MISMATCH: "The record states another hash for the record before it than that record has.",
@@ -41,9 +45,11 @@ MEANINGS = {
     Reason.ROOT_SIGNATURE_MALFORMED: "The signature of the Merkle root has not the form that its algorithm prescribes.",
     Reason.ROOT_ALGORITHM_UNKNOWN: "The Merkle root names a signature algorithm that does not exist.",
     Reason.ROOT_KEY_UNKNOWN: "The given keys have none with the identifier that the Merkle root names.",
+    Reason.ROOT_KEY_WITHDRAWN: "The signature of the Merkle root fits, and its key was withdrawn.",
     Reason.GRAPH_MISMATCH: "The PROV-O graph states something else than the signed transcript inside the file.",
 }
 _NO_KEY = {Reason.KEY_UNKNOWN, Reason.ROOT_KEY_UNKNOWN}
+_WITHDRAWN = {Reason.KEY_WITHDRAWN, Reason.ROOT_KEY_WITHDRAWN}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,15 +71,22 @@ class Finding:
 
     @property
     def outcome(self) -> str:
-        """`intact`, `broken`, or `unverifiable` if nothing is wrong except that no key of the algorithm was given."""
+        """`intact`, `broken`, or `unverifiable` if nothing is wrong except that no key of the algorithm was given, or
+        that keys were withdrawn."""
         if not self.broken_links:
             return "intact"
-        return "unverifiable" if self.only_keys_unknown and not self.has_key else "broken"
+        no_key = self.only_keys_unknown and not self.has_key
+        return "unverifiable" if no_key or self.only_keys_withdrawn else "broken"
 
     @property
     def only_keys_unknown(self) -> bool:
         """True if every fault is an unknown key."""
         return all(link.reason in _NO_KEY for link in self.broken_links)
+
+    @property
+    def only_keys_withdrawn(self) -> bool:
+        """True if there are faults, and each is a withdrawn key."""
+        return bool(self.broken_links) and all(link.reason in _WITHDRAWN for link in self.broken_links)
 
 
 def as_json(finding: Finding) -> dict[str, Any]:
@@ -113,6 +126,10 @@ def as_text(finding: Finding) -> Iterator[str]:
         yield ""
         yield "This does not show whether the evidence has later records. The cloud's verify operation shows it, and so"
         yield "does a tree head of a later day."
+    elif finding.only_keys_withdrawn:
+        yield from _faults(finding)
+        yield ""
+        yield from _advice_on_withdrawn_keys()
     elif finding.outcome == "unverifiable":
         yield from _advice(finding.transcript)
     else:
@@ -125,6 +142,8 @@ def as_text(finding: Finding) -> Iterator[str]:
 def _headline(finding: Finding) -> str:
     if finding.outcome == "intact":
         return "INTACT. The transcript is as it was signed."
+    if finding.only_keys_withdrawn:
+        return "NOT VERIFIED. Each signature fits, but a key was withdrawn, so its signatures alone prove nothing."
     if finding.outcome == "unverifiable":
         return "NOT VERIFIED. No signature could be checked, because no key of this algorithm was given."
     if finding.only_keys_unknown:
@@ -172,6 +191,12 @@ def _advice_on_keys(finding: Finding) -> Iterator[str]:
     yield "A key that is unknown: get the cloud's /.well-known/provenance-keys/ml-dsa-65 again. Its keys stay published"
     yield "for ever. If a new file does not have this key either, its identifier was changed, or the key is not of the"
     yield "cloud."
+
+
+def _advice_on_withdrawn_keys() -> Iterator[str]:
+    yield "The private key may be stolen, and a thief can state any time in a record. A record with such a signature"
+    yield "counts if a tree head contains it that has a time stamp from before the withdrawal (`not_after` in the file"
+    yield "of keys), or if the cloud's verify operation, which also checks the secret signature, reports it as valid."
 
 
 def _faults(finding: Finding) -> Iterator[str]:

@@ -59,6 +59,9 @@ class SyntheticKeys:
             return _hmac_key(self._tenant_id) if kid == HMAC_KID else None
         return MlDsaPublicKey(_mldsa_key().public_key().public_bytes_raw()) if kid == MLDSA_KID else None
 
+    def period(self, algorithm: Algorithm, kid: str) -> None:
+        return None
+
 
 class EvidenceRoom:
     """The evidence of a database in a test."""

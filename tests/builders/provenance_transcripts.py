@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 from dilithium_py.ml_dsa import ML_DSA_65
 
+from protocols.provenance.key_period import KeyPeriod
+from protocols.provenance.reasons import Reason
 from protocols.provenance.signatures import Algorithm, HmacKey, MlDsaPublicKey, Signer, VerifyKey, tenant_key
 from protocols.provenance.transcript import (
     ActorKind,
@@ -25,7 +27,6 @@ from protocols.provenance.transcript import (
     transcript_root,
     write_transcript,
 )
-from protocols.provenance.verification import Reason
 
 MASTER_KEY = bytes(range(32))
 SEED = bytes(range(32, 64))
@@ -77,8 +78,9 @@ def ml_dsa_signer() -> DeterministicSigner:
 class Keys:
     """The keys of a verifier: the published one, and those of one tenant where a tenant is given."""
 
-    def __init__(self, tenant: str | None = TENANT) -> None:
+    def __init__(self, tenant: str | None = TENANT, period: KeyPeriod | None = None) -> None:
         self._tenant = tenant
+        self._period = period
 
     def find(self, algorithm: Algorithm, kid: str) -> VerifyKey | None:
         if (algorithm, kid) == (Algorithm.ML_DSA_65, ML_DSA_KID):
@@ -86,6 +88,9 @@ class Keys:
         if (algorithm, kid) == (Algorithm.HMAC_SHA256, HMAC_KID) and self._tenant is not None:
             return hmac_key(self._tenant)
         return None
+
+    def period(self, algorithm: Algorithm, kid: str) -> KeyPeriod | None:
+        return self._period if algorithm is Algorithm.ML_DSA_65 else None
 
 
 def ulid(number: int) -> str:

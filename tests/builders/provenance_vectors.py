@@ -11,6 +11,7 @@ from typing import Any
 
 from protocols.provenance.canonical_json import canonical_json
 from protocols.provenance.prov_o import write_document
+from protocols.provenance.reasons import Reason
 from protocols.provenance.signatures import Algorithm, tenant_key
 from protocols.provenance.transcript import VERSION, hash_text, record_leaf, record_message, root_message
 from tests.builders.provenance_transcripts import (
@@ -32,9 +33,18 @@ COUNT = 4
 KIDS = {Algorithm.HMAC_SHA256: HMAC_KID, Algorithm.ML_DSA_65: ML_DSA_KID}
 
 
-def published_keys() -> dict[str, Any]:
+PERIOD = {"not_before": "2026-05-01T00:00:00.000000Z", "not_after": None, "status": "current"}
+OTHER_KEYS = {
+    "keys-withdrawn.json": PERIOD | {"not_after": "2026-05-20T00:00:00.000000Z", "status": "withdrawn"},
+    "keys-retired-before.json": PERIOD | {"not_after": "2026-05-07T00:00:00.000000Z", "status": "retired"},
+    "keys-not-yet.json": PERIOD | {"not_before": "2026-05-09T00:00:00.000000Z"},
+}
+"""The same key with other periods. The records of the transcripts were signed on 2026-05-08."""
+
+
+def published_keys(period: dict[str, str | None] = PERIOD) -> dict[str, Any]:
     public = base64.b64encode(ml_dsa_signer().public_key).decode()
-    return {"keys": [{"kid": ML_DSA_KID, "alg": Algorithm.ML_DSA_65.value, "public_key": public}]}
+    return {"keys": [{"kid": ML_DSA_KID, "alg": Algorithm.ML_DSA_65.value, "public_key": public, **period}]}
 
 
 def signed_bytes() -> dict[str, Any]:
@@ -83,6 +93,25 @@ def transcripts() -> dict[str, Any]:
     return files
 
 
+def expected_of_periods() -> dict[str, Any]:
+    """The result of the intact transcript with each file of keys of another period."""
+    records = transcript(COUNT, Algorithm.ML_DSA_65)["records"]
+    withdrawn = [*((record["id"], Reason.KEY_WITHDRAWN) for record in records), (None, Reason.ROOT_KEY_WITHDRAWN)]
+    outside = [(record["id"], Reason.SIGNED_OUTSIDE_KEY_PERIOD) for record in records]
+    return {
+        keys: {
+            "transcript": "intact-ml-dsa-65.json",
+            "outcome": "unverifiable" if faults is withdrawn else "broken",
+            "valid": False,
+            "broken_links": [
+                {"record_id": record_id, "index": None if record_id is None else index, "reason": reason.value}
+                for index, (record_id, reason) in enumerate(faults)
+            ],
+        }
+        for keys, faults in zip(OTHER_KEYS, (withdrawn, outside, outside), strict=True)
+    }
+
+
 def expected() -> dict[str, Any]:
     """The result of each transcript for a verifier that expects the tenant and evidence of `signed_bytes.json`."""
     faults = {f"tampered-{one.name}.json": one.faults for one in TAMPERINGS}
@@ -106,6 +135,8 @@ def files() -> dict[Path, str]:
     """Every generated file with its text."""
     values = {
         FOLDER / "keys.json": published_keys(),
+        **{FOLDER / name: published_keys(period) for name, period in OTHER_KEYS.items()},
+        FOLDER / "expected-periods.json": expected_of_periods(),
         FOLDER / "signed_bytes.json": signed_bytes(),
         FOLDER / "expected.json": expected(),
         **{FOLDER / "transcripts" / name: value for name, value in transcripts().items()},

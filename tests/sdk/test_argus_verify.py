@@ -41,6 +41,33 @@ def test_published_transcript_is_reported_as_expected(name: str) -> None:
     assert found.exit_code == (0 if report["valid"] else 1)
 
 
+PERIODS: dict[str, Any] = json.loads((FOLDER / "expected-periods.json").read_text())
+
+
+@pytest.mark.parametrize("keys", PERIODS)
+@pytest.mark.contract("C-235", "A-127")
+def test_key_that_was_withdrawn_or_did_not_sign_then_is_reported_as_expected(keys: str) -> None:
+    found = run(FOLDER / "transcripts" / PERIODS[keys]["transcript"], "--keys", FOLDER / keys, "--json")
+    report = json.loads(found.stdout)
+    assert {name: report[name] for name in ("outcome", "valid", "broken_links")} == {
+        name: value for name, value in PERIODS[keys].items() if name != "transcript"
+    }
+    assert found.exit_code == {"unverifiable": 3, "broken": 1}[report["outcome"]]
+
+
+def test_change_beside_a_withdrawn_key_is_not_intact() -> None:
+    found = run(FOLDER / "transcripts" / "tampered-value.json", "--keys", FOLDER / "keys-withdrawn.json")
+    assert found.exit_code == 1
+    assert found.stdout.startswith("NOT INTACT.")
+
+
+def test_text_states_what_a_withdrawn_key_still_allows() -> None:
+    found = run(INTACT, "--keys", FOLDER / "keys-withdrawn.json").stdout
+    assert found.startswith("NOT VERIFIED. Each signature fits, but a key was withdrawn")
+    assert "5 faults:" in found
+    assert "time stamp from before the withdrawal" in found
+
+
 def test_text_names_the_changed_record_in_words() -> None:
     found = run(FOLDER / "transcripts" / "tampered-value.json", "--keys", KEYS)
     assert found.stdout.startswith("NOT INTACT.")
@@ -132,12 +159,20 @@ def test_document_whose_name_is_no_unicode_text_is_unusable_and_not_changed(tmp_
     assert "tenant_id is not Unicode text" in found.stderr
 
 
+def changed_key(**members: Any) -> dict[str, Any]:
+    (key,) = json.loads(Path(KEYS).read_text())["keys"]
+    return {"keys": [key | members]}
+
+
 @pytest.mark.parametrize(
     ("keys", "fault"),
     [
         ({"keys": [{"kid": "k", "alg": "ml-dsa-65", "public_key": "AAAA"}]}, "the key k is not"),
         ({"keys": [{"kid": "k", "alg": "other", "public_key": "AAAA"}]}, "no ML-DSA-65 key"),
         ({}, "no list `keys`"),
+        (changed_key(not_after="2026-05"), "not_after is not a time"),
+        (changed_key(not_before="2026-05-08T00:00:00"), "not_before is not a time"),
+        (changed_key(status=1), "status is not text"),
     ],
 )
 def test_unusable_keys_are_refused_with_the_reason(tmp_path: Path, keys: Any, fault: str) -> None:

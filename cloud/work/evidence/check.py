@@ -19,6 +19,7 @@ from cloud.work.evidence.following import BATCHES
 from cloud.work.evidence.model import Evidence, EvidenceKind, EvidenceWithRecords, StoredRecord
 from cloud.work.evidence.store import RECORDS_MAX, EvidenceStore
 from protocols.provenance.merkle import leaf_hash
+from protocols.provenance.reasons import Reason
 from protocols.provenance.received import ReceivedRecord, ReceivedTranscript
 from protocols.provenance.signatures import Algorithm, VerifyKeys
 from protocols.provenance.transcript import VERSION
@@ -92,8 +93,9 @@ class EvidenceCheck:
         for algorithm in Algorithm:
             received = _received(found, algorithm)
             for link in verify(received, self._keys, content_hashes=contents).broken_links:
-                # The root is signed when a transcript is read, so a stored one has no faults.
-                if link.record_id is not None:
+                # The root is signed when a transcript is read, so a stored one has no faults. A thief of a withdrawn
+                # key cannot make the HMAC, which is checked too.
+                if link.record_id is not None and link.reason is not Reason.KEY_WITHDRAWN:
                     faults[link.record_id, link.reason.value].append(algorithm.value)
         for (record_id, reason), algorithms in faults.items():
             yield record_id, reason if len(algorithms) == len(Algorithm) else f"{reason} ({algorithms[0]})"
@@ -167,6 +169,7 @@ def _received_record(one: StoredRecord, algorithm: Algorithm) -> ReceivedRecord:
         content_hash=text("content_hash") or "",
         parent_id=text("parent_id"),
         parent_hash=text("parent_hash"),
+        signed_at=text("signed_at") or "",
         signature=signature.value.hex(),
         algorithm=algorithm.value,
         kid=signature.kid,

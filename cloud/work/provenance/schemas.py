@@ -6,9 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cloud.foundation.http import Query, whole_up_to
 from cloud.work.provenance.transcripts import RECORDS_MAX
+from protocols.provenance.reasons import Reason
 from protocols.provenance.signatures import Algorithm
 from protocols.provenance.transcript import ActorKind, Operation
-from protocols.provenance.verification import Reason
 
 _ALGORITHMS = Literal["hmac-sha256", "ml-dsa-65"]
 _HASH = Field(pattern="^sha256:[0-9a-f]{64}$")

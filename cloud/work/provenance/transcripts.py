@@ -5,6 +5,7 @@ Neither a database nor a clock is used here.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 from cloud.foundation.http import BodyMalformed, read_json
@@ -12,11 +13,12 @@ from cloud.work.evidence import StoredRecord
 from protocols.errors import RemoteProtocolError
 from protocols.provenance import merkle
 from protocols.provenance.prov_o import is_document, read_document
+from protocols.provenance.reasons import Reason
 from protocols.provenance.received import RECORDS_MAX as RECORDS_MAX
 from protocols.provenance.received import TRANSCRIPT_BYTES_MAX, ReceivedTranscript, read_transcript
-from protocols.provenance.signatures import VerifyKeys
-from protocols.provenance.transcript import hash_text
-from protocols.provenance.verification import BrokenLink, Reason, verify
+from protocols.provenance.signatures import RECORD_CONTEXT, Algorithm, VerifyKeys
+from protocols.provenance.transcript import hash_text, record_message
+from protocols.provenance.verification import BrokenLink, verify
 
 BODY_BYTES_MAX = TRANSCRIPT_BYTES_MAX
 _VALUES_MAX = 400_000
@@ -72,13 +74,14 @@ def check(sent: Sent, ledger: Ledger, keys: VerifyKeys, *, tenant_id: str, evide
     """Check a transcript against the keys and the cloud's own records, and return the result as the contract shows it
     (C-236, C-237). The check is linear; a signature takes 0.13 ms, so it runs in a thread."""
     leaves = ledger.leaves()
+    names = {"tenant_id": tenant_id, "evidence_id": evidence_id}
     verdict = verify(
         sent.transcript,
         keys,
-        tenant_id=tenant_id,
-        evidence_id=evidence_id,
+        **names,
         content_hashes=ledger.content_hashes(),
         ledger={record.record_id: leaf for record, leaf in zip(ledger.records, leaves, strict=True)},
+        is_confirmed=_confirmation(ledger, keys, **names),
     )
     graph = (BrokenLink(None, Reason.GRAPH_MISMATCH),) if sent.graph_matches is False else ()
     broken = (*graph, *verdict.broken_links)
@@ -96,6 +99,29 @@ def check(sent: Sent, ledger: Ledger, keys: VerifyKeys, *, tenant_id: str, evide
     if not broken and 0 < count < len(leaves) and ledger.first_missing is None:
         result["consistency_proof"] = consistency(leaves, count)
     return result
+
+
+def _confirmation(ledger: Ledger, keys: VerifyKeys, *, tenant_id: str, evidence_id: str) -> Callable[[str], bool]:
+    """Return a function that checks the HMAC of a record of the ledger, by its id. A thief of the published key cannot
+    make it, so a record that has it stays valid when that key is withdrawn."""
+    rows = {record.record_id: record for record in ledger.records}
+    find = cache(partial(keys.find, Algorithm.HMAC_SHA256))
+
+    def is_confirmed(record_id: str) -> bool:
+        row = rows.get(record_id)
+        key = None if row is None else find(row.hmac_kid)
+        if row is None or key is None:
+            return False
+        message = record_message(
+            row.core.encode(),
+            tenant_id=tenant_id,
+            evidence_id=evidence_id,
+            algorithm=Algorithm.HMAC_SHA256.value,
+            kid=row.hmac_kid,
+        )
+        return key.verify(RECORD_CONTEXT, message, row.hmac_signature)
+
+    return is_confirmed
 
 
 def inclusion(ids: Sequence[str], leaves: Sequence[bytes], record_id: str) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from cloud.foundation.signing_keys import LifeCycle, StoredKey
 from cloud.work.provenance_keys.errors import ProvenanceKeyTooFresh, TooManyProvenanceKeys
 from cloud.work.provenance_keys.pqc_adapter import MlDsaSigner, generate_seed
 from cloud.work.provenance_keys.tables import SEALED_FOR
+from protocols.provenance.key_period import KeyPeriod, read_period
 from protocols.provenance.signatures import Algorithm
 
 SECOND_US = 1_000_000
@@ -41,11 +42,20 @@ class ProvenanceKey(StoredKey):
 
     def published_form(self) -> dict[str, Any]:
         """Return the key as the key set lists it (contract matrix C-245, A-127)."""
-        ends_us = [at_us for at_us in (self.retired_at_us, self.withdrawn_at_us) if at_us is not None]
         return {
             "kid": self.kid,
             "alg": Algorithm.ML_DSA_65.value,
             "public_key": base64.b64encode(self.public_key).decode(),
+            **self._stated_period(),
+        }
+
+    def period(self) -> KeyPeriod:
+        """Return the period in which the key signs, as the key set states it."""
+        return read_period(self._stated_period())
+
+    def _stated_period(self) -> dict[str, str | None]:
+        ends_us = [at_us for at_us in (self.retired_at_us, self.withdrawn_at_us) if at_us is not None]
+        return {
             "not_before": write_moment(self.signs_from_us),
             "not_after": write_moment(min(ends_us, default=None)),
             "status": self.state.value,

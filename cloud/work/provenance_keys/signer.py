@@ -15,6 +15,8 @@ from cloud.foundation.master_key import MasterKey
 from cloud.foundation.process import Process
 from cloud.work.provenance_keys.keys import ProvenanceKeys
 from cloud.work.provenance_keys.pqc_adapter import MlDsaSigner
+from cloud.work.provenance_keys.provenance_key import ProvenanceKey
+from protocols.provenance.key_period import KeyPeriod
 from protocols.provenance.signatures import Algorithm, HmacKey, MlDsaPublicKey, Signer, VerifyKey, tenant_key
 
 KEPT_S = 10.0
@@ -31,16 +33,20 @@ class TenantVerifyKeys:
 
     _tenant_id: str
     _master: MasterKey
-    _platform: Mapping[str, bytes]
+    _platform: Mapping[str, ProvenanceKey]
 
     def find(self, algorithm: Algorithm, kid: str) -> VerifyKey | None:
         """Return the key of this algorithm and id; None if there is none. For HMAC, None also means that the master
         key file no longer holds the key from which the tenant's key was derived."""
         if algorithm is Algorithm.ML_DSA_65:
-            raw = self._platform.get(kid)
-            return None if raw is None else MlDsaPublicKey(raw)
+            published = self._platform.get(kid)
+            return None if published is None else MlDsaPublicKey(published.public_key)
         octets = self._master.bytes_of(kid)
         return None if octets is None else HmacKey(tenant_key(octets, self._tenant_id, kid), kid)
+
+    def period(self, algorithm: Algorithm, kid: str) -> KeyPeriod | None:
+        """Return the period of a key that `find` returned. A key of HMAC has none, since it is never in other hands."""
+        return self._platform[kid].period() if algorithm is Algorithm.ML_DSA_65 else None
 
 
 class RecordSigner:
@@ -74,7 +80,7 @@ class RecordSigner:
 
     async def verify_keys(self, tenant_id: str) -> TenantVerifyKeys:
         """Return the keys that verify the records of a tenant. Raises `MasterKeyAbsent`."""
-        platform = {key.kid: key.public_key for key in await self._keys.list()}
+        platform = {key.kid: key for key in await self._keys.list()}
         return TenantVerifyKeys(tenant_id, self._master(), platform)
 
 

@@ -124,6 +124,8 @@ class TreeCheck:
                 yield f"its key {head.signature_kid} is unknown."
             elif not key.verify(HEAD_CONTEXT, message, head.signature):
                 yield "its signature is not valid."
+            elif not self._includes(head):
+                yield f"it states a time at which its key {head.signature_kid} did not sign."
         yield from self._faults_of_stamp(head)
         present = stored.get(head.tree_size)
         if present is None:
@@ -132,6 +134,11 @@ class TreeCheck:
             yield "it was kept, and another head is stored in its place."
         elif head.stamp is not None and present.stamp is None:
             yield "it was kept with a time stamp, which was removed."
+
+    def _includes(self, head: StoredHead) -> bool:
+        """Return whether the stated time of a head is in the period of its key."""
+        period = self._keys.period(Algorithm.ML_DSA_65, head.signature_kid)
+        return period is None or period.includes(head.head.signed_at)
 
     def _faults_of_stamp(self, head: StoredHead) -> Iterator[str]:
         if (head.stamp is None) != (head.stamped_at_us is None):

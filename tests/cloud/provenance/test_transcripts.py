@@ -1,7 +1,7 @@
 """A caller reads the signed transcript of evidence, and has a transcript verified with an exact result."""
 
-import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,10 +15,9 @@ from cloud.work.provenance_keys import ProvenanceKeys
 from protocols.provenance import merkle
 from protocols.provenance.canonical_json import canonical_json
 from protocols.provenance.received import read_transcript
-from protocols.provenance.signatures import MlDsaPublicKey
 from protocols.provenance.transcript import Operation, core_of, hash_text
 from protocols.provenance.verification import verify
-from sdk.verify.files import PublishedKeys
+from sdk.verify.files import load_keys
 from tests.builders.provenance_transcripts import flipped, transcript
 from tests.cloud.provenance.conftest import EvidenceDesk
 
@@ -88,14 +87,15 @@ async def test_response_has_the_trace_headers(desk: EvidenceDesk) -> None:
 
 @pytest.mark.contract("C-216", "C-218", "C-244", "A-112", "C-235")
 @on_sqlite
-async def test_post_quantum_transcript_verifies_offline_with_the_published_key(desk: EvidenceDesk) -> None:
+async def test_post_quantum_transcript_verifies_offline_with_the_published_key(
+    desk: EvidenceDesk, tmp_path: Path
+) -> None:
     await desk.append()
     whole = await desk.transcript("?algorithm=ml-dsa-65")
     keys = await desk.parts.shared(ProvenanceKeys.of).listed()
-    published = [key.published_form() for key in keys]
-    found = PublishedKeys(
-        {one["kid"]: MlDsaPublicKey(base64.b64decode(one["public_key"])) for one in map(dict, published)}
-    )
+    published = tmp_path / "keys.json"
+    published.write_text(json.dumps({"keys": [key.published_form() for key in keys]}))
+    found, _ = load_keys(str(published))
     assert verify(read_transcript(whole), found).valid
     assert whole["merkle_root"] == (await desk.transcript())["merkle_root"]
 
@@ -298,6 +298,21 @@ async def test_records_removed_from_the_end_of_the_database_are_named_and_no_tra
     async with desk.database.transaction() as tx:
         await tx.execute(text("DELETE FROM evidence_records WHERE position > 2"))
     assert broken(await desk.verify(whole)) == [(2, "record_not_in_ledger")]
+
+
+@pytest.mark.contract("C-233", "C-236", "C-238")
+@on_sqlite
+async def test_withdrawn_key_breaks_only_records_that_the_cloud_does_not_have(desk: EvidenceDesk) -> None:
+    await desk.append()
+    whole = await desk.transcript("?algorithm=ml-dsa-65")
+    await desk.parts.shared(ProvenanceKeys.of).withdraw(whole["root_signature_kid"])
+    assert await desk.verify(whole) == INTACT
+    async with desk.database.transaction() as tx:
+        await tx.execute(text("DROP TRIGGER evidence_records_not_updated"))
+        await tx.execute(text("UPDATE evidence_records SET hmac_signature = x'00' WHERE position = 2"))
+    result = await desk.verify(whole)
+    assert broken(result) == [(1, "key_withdrawn"), (None, "root_key_withdrawn")]
+    assert not result["merkle_root_verified"]
 
 
 @pytest.mark.contract("C-238", "A-118", "S-164")

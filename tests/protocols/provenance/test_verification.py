@@ -7,10 +7,11 @@ import pytest
 from protocols.errors import RemoteProtocolError
 from protocols.provenance import merkle
 from protocols.provenance.canonical_json import canonical_json
+from protocols.provenance.reasons import Reason
 from protocols.provenance.received import RECORDS_MAX, read_transcript
 from protocols.provenance.signatures import Algorithm
 from protocols.provenance.transcript import hash_text, record_message, sign_record, sign_root
-from protocols.provenance.verification import Reason, Verdict, verify
+from protocols.provenance.verification import Verdict, verify
 from tests.builders.provenance_transcripts import (
     EVIDENCE,
     TAMPERINGS,
