@@ -71,7 +71,12 @@ class EncounterPartnerSummary(BaseModel):
     vehicle_id: Annotated[str | None, Field(description="The assigned vehicle.")] = None
     crew_count: Annotated[int, Field(ge=0, description="Number of crew members.")] = 0
     observation_count: Annotated[
-        int, Field(ge=0, description="Number of observations, counted up to 10000, at most once a second.")
+        int,
+        Field(
+            ge=0,
+            description="Number of observations, counted up to 10000, at most once a second. Waveforms are counted within "
+            "two minutes.",
+        ),
     ] = 0
     created_at: Annotated[str | None, Field(description="Creation time, UTC.")] = None
     evidence_id: Annotated[

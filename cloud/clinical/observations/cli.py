@@ -68,7 +68,7 @@ def export_command(
             async for document in found:
                 show(document)
 
-    run(context, work, settled=True, waveforms=False)
+    run(context, work, settled=True)
 
 
 class _JsonLines:

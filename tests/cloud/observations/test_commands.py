@@ -12,10 +12,14 @@ from typer.testing import CliRunner, Result
 
 from cloud.cli import app
 from cloud.foundation.db import open_database
+from cloud.foundation.objects import LocalObjects
 from cloud.vehicles.custody.tables import batches
+from cloud.vehicles.ingest import staged_requests
 from protocols.device_description import DeviceDescription
+from protocols.uplink.lanes import Lane
 from tests.builders.ingest_cloud import CloudUnderTest
 from tests.builders.ingest_gateway import OXIMETER, GatewayInVehicle
+from tests.builders.waveforms import waves
 
 
 class Console:
@@ -91,6 +95,27 @@ async def test_export_command_prints_the_attributes_of_devices_on_request(databa
         "MDC_PULS_OXIM_SAT_O2  97.0"
     )
     assert "firmware 1.1" in lines[2]
+
+
+@pytest.mark.parametrize("lane", [Lane.NUMERIC, Lane.WAVEFORM])
+async def test_export_command_prints_what_an_ingest_process_has_staged(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lane: Lane
+):
+    monkeypatch.setattr(staged_requests, "REQUESTS_S", 0.0)
+    gateway = GatewayInVehicle()
+    opened = await open_database(database_url)
+    cloud = CloudUnderTest(opened, objects=LocalObjects(tmp_path / "objects"), staged=True)
+    await cloud.register(gateway)
+    for _ in range(2):  # the first batch of a lane is written at once
+        await cloud.arrive(gateway.send(97.0) if lane is Lane.NUMERIC else waves(gateway))
+    config = tmp_path / "cloud.toml"
+    config.write_text(f'database_url = "{database_url}"\nobjects_dir = "objects"\n')
+    serving = asyncio.ensure_future(cloud.staged.serve_requests())
+    result = await _in_thread(Console(config), "observations", "export", "--json")
+    serving.cancel()
+    await asyncio.wait([serving])
+    await opened.close()
+    assert [json.loads(line)["sequence"] for line in result.stdout.splitlines()] == [1, 2]
 
 
 def test_reprocess_command_reports_the_number_of_decoded_and_unreadable_batches(console: Console):
