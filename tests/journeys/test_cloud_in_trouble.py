@@ -15,10 +15,14 @@ from pathlib import Path
 
 import pytest
 
-from cloud.clinical.observations.tables import observations
 from cloud.foundation.clock import SystemClock
+from cloud.foundation.command import Workplace
 from cloud.foundation.db import open_database
-from cloud.vehicles.custody.tables import batches
+from cloud.foundation.objects import object_store_of
+from cloud.foundation.supplies import Supplies
+from cloud.settings import read_settings
+from cloud.vehicles.ingest import staged_elsewhere
+from cloud.vehicles.ingest.running import settle_of
 from cloud.vehicles.verification.check import CustodyCheck
 from tests.builders.cloud_serving import ingesting_settings
 from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
@@ -59,20 +63,24 @@ async def gateway(database_url: str) -> GatewayInVehicle:
     return gateway
 
 
-async def assert_held_once(database_url: str, through: int, *, nothing_else: bool = False) -> None:
+async def assert_held_once(config: Path, through: int, *, nothing_else: bool = False) -> None:
     """Check that the batches up to `through` are stored once, with all their rows and in a valid chain.
 
-    With `nothing_else`, no other batch may be stored.
+    With `nothing_else`, no other batch may be stored. No ingest process may be running.
     """
-    database = await open_database(database_url)
+    settings = read_settings(config)
+    database = await open_database(settings.database_url)
     cloud = CloudUnderTest(database)
-    held = [row.sequence for row in await cloud.rows(batches)]
-    assert held[:through] == list(range(1, through + 1))
-    assert not nothing_else or len(held) == through
-    assert len(await cloud.rows(observations)) == len(READINGS) * len(held)
-    reports = [report async for report in CustodyCheck(database, SystemClock(), OPERATOR, with_rows=True).reports()]
-    assert [report.findings for report in reports if not report.intact] == []
-    assert not nothing_else or not any(report.awaited for report in reports)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(staged_elsewhere, "ANSWER_S", 0.0)
+        await settle_of(Workplace(settings, database, cloud.clock, cloud.ids, Supplies))()
+    objects = object_store_of(settings)
+    check = CustodyCheck(database, SystemClock(), OPERATOR, objects=objects, with_rows=True)
+    (report,) = [report async for report in check.reports()]
+    assert report.findings == []
+    assert report.through >= through
+    assert report.observations == len(READINGS) * report.batches
+    assert not nothing_else or (report.batches == through and not report.awaited)
     await database.close()
 
 
@@ -92,11 +100,11 @@ async def test_acknowledged_batches_are_stored_exactly_once_when_ingest_processe
                 served.process.kill()
                 await served.process.wait()
                 acknowledged = vehicle.through()
-            await assert_held_once(database_url, acknowledged)
+            await assert_held_once(config, acknowledged)
         async with serving(config, "--only", "ingest"):
             async with asyncio.timeout(30):
                 await delivering
-    await assert_held_once(database_url, BATCHES, nothing_else=True)
+    await assert_held_once(config, BATCHES, nothing_else=True)
 
 
 async def test_cloud_roles_in_separate_processes_share_one_database_and_stop_on_sigterm(
@@ -121,7 +129,7 @@ async def test_cloud_roles_in_separate_processes_share_one_database_and_stop_on_
             async with asyncio.timeout(30):
                 assert await served.process.wait() == 0
             assert served.events()[-1] == "cloud.stopped"
-    await assert_held_once(database_url, BATCHES, nothing_else=True)
+    await assert_held_once(config, BATCHES, nothing_else=True)
 
 
 async def test_ingest_stops_without_waiting_for_a_frozen_broker(tmp_path: Path, migrated_sqlite: Path, broker: Broker):
