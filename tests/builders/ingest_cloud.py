@@ -126,7 +126,7 @@ class CloudUnderTest:
         self.spans = Spans(database)
         if staged:
             assert objects is not None, "batches are staged in objects"
-            settings = replace(settings, stage_s=60.0)
+            settings = replace(settings, stage_s=60.0, settle_every_s=0.0)
             self.stage = Stage(objects, database, self.clock, self.ids, settings)
         self.minutes = ArrivingMinutes(after_days=7) if staged else None
         self.ingest = Ingest(

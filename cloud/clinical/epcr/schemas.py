@@ -74,8 +74,8 @@ class EncounterPartnerSummary(BaseModel):
         int,
         Field(
             ge=0,
-            description="Number of observations, counted up to 10000, at most once a second. Waveforms are counted within "
-            "two minutes.",
+            description="Number of observations, counted up to 10000, at most once a second. Waveforms are counted "
+            "within two minutes.",
         ),
     ] = 0
     created_at: Annotated[str | None, Field(description="Creation time, UTC.")] = None

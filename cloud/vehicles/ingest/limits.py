@@ -52,6 +52,10 @@ class IngestSettings:
     stage_s: float = 0.0
     """Time after which the rows of staged batches are written; 0: batches are not staged."""
 
+    settle_every_s: float = 0.5
+    """Shortest time between the beginnings of two writes of staged rows for readers, in which further readers join. So
+    clients that poll often make fewer commits than without staging, which has four a second."""
+
     minutes_after_days: int = 0
     """Whole days after which an installation may have minute rows, as in `[observations] compact_after_days`; 0: staged
     batches get single rows."""

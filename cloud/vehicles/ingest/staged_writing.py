@@ -60,9 +60,13 @@ class StagedWriter:
         self, stage: Stage, database: Database, clock: Clock, settings: IngestSettings, write: Write, *, removes: bool
     ) -> None:
         self._stage = stage
-        requests = StagedRequests(stage.period, self.flush)
+        self._flushes = {
+            each: SharedRuns(partial(self.flush, waveforms=each), every_s=settings.settle_every_s)
+            for each in (False, True)
+        }
+        runs = {waveforms: one.join_to_the_end for waveforms, one in self._flushes.items()}
+        requests = StagedRequests(stage.period, runs)
         self.serve_requests, self.serve_wanted = requests.run, requests.serve_wanted
-        self._flushes = {each: SharedRuns(partial(self.flush, waveforms=each)) for each in (False, True)}
         self._elsewhere = {
             each: StagedElsewhere(database, clock, stage.period.process, self.write_left, ends=removes, waveforms=each)
             for each in (False, True)

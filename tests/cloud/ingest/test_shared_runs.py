@@ -26,6 +26,25 @@ async def test_readers_that_wait_at_the_same_time_share_a_run() -> None:
     assert runs == [2]  # one that began before the others called, and one for all of them
 
 
+async def test_readers_share_a_run_that_begins_some_time_after_the_one_before() -> None:
+    runs = [0]
+
+    async def work() -> None:
+        runs[0] += 1
+
+    shared = SharedRuns(work, every_s=0.001)
+    await shared.join()
+    assert runs == [1]
+    await asyncio.gather(*(shared.join() for _ in range(3)))
+    assert runs == [2]
+    shared._every_s = 3_600.0
+    waiting = asyncio.ensure_future(shared.join())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert runs == [2]
+    waiting.cancel()
+
+
 async def test_reader_gets_an_error_within_a_limit_and_the_next_one_at_once() -> None:
     gate = asyncio.Event()
     shared = SharedRuns(gate.wait, wait_s=0.01)  # type: ignore[arg-type]
