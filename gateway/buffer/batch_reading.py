@@ -18,8 +18,14 @@ continues."""
 async def next_batches(
     store: StoreInUse, lane: Lane, *, after: int, limit_batches: int, limit_bytes: int
 ) -> list[Batch]:
-    """Return the batches of `lane` above `after` that can be sent (`Buffer.next_batches`)."""
+    """Return the batches of `lane` above `after` that can be sent (`Buffer.next_batches`). The newest batch is taken
+    from the memory of the writer, since a read takes a tenth of the processor time of a batch."""
     batches: list[Batch] = []
+    present = store.present
+    if present is not None and present.failure is None and limit_batches:
+        newest = present.writer.newest_after(lane, after)
+        if newest is not None:
+            return [newest]
     for _ in range(HEALINGS_MAX):
         try:
             batches, damaged = await store.read(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from gateway.buffer.settings import BufferSettings
 from protocols.observation import Observation
 from protocols.uplink.envelope import BatchKind
-from protocols.uplink.lanes import Lane, lane_of_channel
+from protocols.uplink.lanes import Lane, lane_of, lanes_of
 from protocols.uplink.limits import PAYLOAD_BYTES_MAX, BlockTooLarge
 from protocols.uplink.observations import DeviceObservations, check_block, encode_block
 
@@ -63,15 +63,13 @@ def sections_by_lane(sections: Iterable[DeviceObservations]) -> dict[Lane, list[
 def by_lane_of(section: DeviceObservations) -> list[tuple[Lane, DeviceObservations]]:
     """Split a section (observations of one device) by lane. A section whose observations all have one lane, the usual
     case, is returned unchanged."""
-    channels = {id(observation.channel): observation.channel for observation in section.observations}
-    lanes = {key: lane_of_channel(channel) for key, channel in channels.items()}
-    used = set(lanes.values())
-    if len(used) == 1:
-        return [(used.pop(), section)]
+    lanes = lanes_of(section.observations)
+    if len(lanes) == 1:
+        return [(lanes.pop(), section)]
     return [
-        (lane, replace(section, observations=[o for o in section.observations if lanes[id(o.channel)] is lane]))
+        (lane, replace(section, observations=[o for o in section.observations if lane_of(o) is lane]))
         for lane in Lane
-        if lane in used
+        if lane in lanes
     ]
 
 

@@ -117,7 +117,8 @@ class OpenLanes:
         taken = {lane: self._held.pop(lane) for lane in lanes if lane in self._held}
         for lane in taken:
             del self._held_observations[lane]
-        self._held_sample_bytes -= _curve_bytes(taken)
+        if Lane.WAVEFORM in taken:
+            self._held_sample_bytes = 0  # no other lane has samples
         return taken
 
     def blocks(self, content: Content, heads: Mapping[Lane, LaneHead]) -> dict[Lane, list[Block]]:

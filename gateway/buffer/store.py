@@ -83,6 +83,9 @@ class Store:
         self.state = StoreState.OK
         self.acks_unwritten: set[Lane] = set()
         self._acks_written_s = clock.monotonic_s()
+        self.newest: Mapping[Lane, Batch] = {}
+        """The batch that was committed last in a lane. The uplink sends most batches once and at once, so it need not
+        read them. Any transaction that may change stored batches empties the mapping."""
         self.gap_revision = 0
         """A number that grows with each commit that adds, widens or joins gap records."""
         self._gap_writes = 0
@@ -172,6 +175,7 @@ class Store:
         changed.
         """
         connection = self.connection
+        self.newest = {}
         try:
             # IMMEDIATE: the lock is taken at once, so no statement inside can fail for lack of it.
             connection.execute("BEGIN IMMEDIATE")
@@ -210,13 +214,16 @@ class Store:
         ends: dict[Lane, Row] = {}
         if not blocks:
             return ends
-        rows = [(*self._place(block, ends), block.grows) for block in blocks]
+        newest = dict(self.newest)
+        placed = [(*self._place(block, ends), block.grows) for block in blocks]
         with self.transaction():
-            for row, payload, grows in rows:
-                self.write(row, payload, "replace_batch" if grows else "insert_batch")
+            for row, batch, grows in placed:
+                self.write(row, batch.payload, "replace_batch" if grows else "insert_batch")
+                newest[batch.lane] = batch
             for write in along:
                 write(self)
         self.advance(ends)
+        self.newest = newest
         return ends
 
     def advance(self, ends: dict[Lane, Row]) -> None:
@@ -247,8 +254,8 @@ class Store:
         self._gap_writes += row.kind is BatchKind.GAP
         self.connection.execute(OUTBOX[statement], row.columns(*self.sealer.seal(payload, row)))
 
-    def _place(self, block: Block, ends: dict[Lane, Row]) -> tuple[Row, bytes]:
-        """Return the row and payload of `block`. The row continues the hash chain of its lane after the lane's row in
+    def _place(self, block: Block, ends: dict[Lane, Row]) -> tuple[Row, Batch]:
+        """Return the row and the batch of `block`. The row continues the hash chain of its lane after the lane's row in
         `ends` (rows of this commit), or else after the last stored row. A block that grows takes the place of the
         lane's open batch. Add the new row to `ends`."""
         head = self.heads[block.lane]
@@ -289,7 +296,7 @@ class Store:
             row_hash=batch.hash,
         )
         ends[block.lane] = row
-        return row, block.payload
+        return row, batch
 
     # ---- events of the store itself
 

@@ -36,6 +36,7 @@ from gateway.buffer.store import Store
 from gateway.buffer.workers import StoreWorkers
 from protocols.errors import ProtocolError
 from protocols.uplink.acks import Ack
+from protocols.uplink.envelope import Batch
 from protocols.uplink.lanes import Lane
 from protocols.uplink.status import StoreState
 
@@ -72,6 +73,13 @@ class Writer:
         self._uncounted: list[Loss] = []
         self.marks = store.marks()
         self.state = store.state
+
+    def newest_after(self, lane: Lane, after: int) -> Batch | None:
+        """Return the batch of `lane` that follows the sequence number `after`, if it is complete and was committed
+        last; otherwise None. Any thread may call this."""
+        last = self.marks[lane].last  # read first: a batch up to it grows no more
+        batch = self._store.newest.get(lane)
+        return batch if batch is not None and batch.sequence == after + 1 == last else None
 
     def put(self, item: Item) -> None:
         """Queue `item`. Never blocks; the caller bounds the queue."""

@@ -42,8 +42,7 @@ def write_channels(writer: WireWriter, channels: Sequence[Channel], *, sized: bo
     the channels of the observations. `sized`: the lengths of the encoded channels precede them, as in a waveform block.
     """
     identities = list(map(id, channels))
-    distinct = dict(zip(identities, channels, strict=True))
-    table = _written.get(tuple(distinct)) or _write_table(distinct)
+    table = _table_of(dict(zip(identities, channels, strict=True)))
     writer.varint(len(table.lengths))
     if sized:
         writer.column(table.lengths)
@@ -51,6 +50,16 @@ def write_channels(writer: WireWriter, channels: Sequence[Channel], *, sized: bo
     column = array(_number_type(len(table.lengths)), map(table.numbers.__getitem__, identities))
     writer.column(column)
     return column
+
+
+def check_channels(channels: Sequence[Channel]) -> None:
+    """Raise the error that `write_channels` would raise for `channels`."""
+    _table_of(dict(zip(map(id, channels), channels, strict=True)))
+
+
+def _table_of(distinct: Mapping[int, Channel]) -> _WrittenTable:
+    """Return the encoded table of the channels `distinct`, which are given by their identity."""
+    return _written.get(tuple(distinct)) or _write_table(distinct)
 
 
 def _write_table(distinct: Mapping[int, Channel]) -> _WrittenTable:

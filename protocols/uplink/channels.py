@@ -9,6 +9,7 @@ import math
 import struct
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol
 
 from protocols.errors import LocalProtocolError
 from protocols.ieee11073.nomenclature.code import Code
@@ -21,6 +22,8 @@ MODEL_BYTES_MAX = 512
 BOOT_ID_BYTES_MAX = 64
 CHANNELS_CACHED = 4_096
 """Channels whose encoding is cached in each direction: those of some hundred monitors."""
+TEXTS_CACHED = 4_096
+"""Texts of facts whose encoding is cached: a gateway has one for each boot, and two for each device."""
 CACHED_CHANNEL_BYTES_MAX = 128
 """Longest encoding that a decoder caches, so that a peer's channels take some 15 MB at most. The longest channel of a
 known device has 60 bytes."""
@@ -29,6 +32,7 @@ _U64_MAX = (1 << 64) - 1
 _HAS_UNIT, _HAS_PERSON, _HAS_ARRAY = 1, 2, 4
 _SYNCHRONISED, _STORED, _HAS_DEVICE_OFFSET, _UNVERIFIED_LINK = 1, 2, 4, 8
 _ARRAY = struct.Struct("<ddd")
+_I64 = {count: struct.Struct(f"<{count}q") for count in (2, 3)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,25 @@ class Facts:
     device_offset_us: int | None
     uncertainty_us: int
     stored: bool
+
+
+class FactFields(Protocol):
+    """The fields of `Facts`, which a section of a block has too."""
+
+    @property
+    def device(self) -> DeviceRef: ...
+    @property
+    def boot_id(self) -> str: ...
+    @property
+    def wall_offset_us(self) -> int: ...
+    @property
+    def wall_synchronised(self) -> bool: ...
+    @property
+    def device_offset_us(self) -> int | None: ...
+    @property
+    def uncertainty_us(self) -> int: ...
+    @property
+    def stored(self) -> bool: ...
 
 
 @lru_cache(maxsize=CHANNELS_CACHED)
@@ -138,20 +161,31 @@ def _read_array(reader: WireReader) -> SampleArray:
     return SampleArray(format=sample_format, period_s=period_s, slope=slope, offset=offset)
 
 
-def write_facts(writer: WireWriter, facts: Facts) -> None:
+def write_facts(writer: WireWriter, facts: FactFields) -> None:
     """Write `facts` (the device, and its clock's relation to UTC). Raises `LocalProtocolError` for a text above its
-    limit."""
-    has_offset = _HAS_DEVICE_OFFSET if facts.device_offset_us is not None else 0
+    limit, and for a number that does not fit."""
+    device, device_offset_us = facts.device, facts.device_offset_us
+    has_offset = _HAS_DEVICE_OFFSET if device_offset_us is not None else 0
     synchronised = _SYNCHRONISED if facts.wall_synchronised else 0
-    unverified = _UNVERIFIED_LINK if facts.device.unverified_link else 0
+    unverified = _UNVERIFIED_LINK if device.unverified_link else 0
     writer.u8(has_offset | synchronised | unverified | (_STORED if facts.stored else 0))
-    writer.text(facts.device.system_id, limit_bytes=SYSTEM_ID_BYTES_MAX)
-    writer.text(facts.device.model, limit_bytes=MODEL_BYTES_MAX)
-    writer.text(facts.boot_id, limit_bytes=BOOT_ID_BYTES_MAX)
-    writer.i64(facts.wall_offset_us)
-    writer.i64(facts.uncertainty_us)
-    if facts.device_offset_us is not None:
-        writer.i64(facts.device_offset_us)
+    writer.raw(_text_bytes(device.system_id, SYSTEM_ID_BYTES_MAX))
+    writer.raw(_text_bytes(device.model, MODEL_BYTES_MAX))
+    writer.raw(_text_bytes(facts.boot_id, BOOT_ID_BYTES_MAX))
+    numbers = [facts.wall_offset_us, facts.uncertainty_us]
+    if device_offset_us is not None:
+        numbers.append(device_offset_us)
+    try:
+        writer.raw(_I64[len(numbers)].pack(*numbers))
+    except struct.error:
+        raise LocalProtocolError("a time in the facts of a device does not fit a signed 64-bit number") from None
+
+
+@lru_cache(maxsize=TEXTS_CACHED)
+def _text_bytes(text: str, limit_bytes: int) -> bytes:
+    writer = WireWriter()
+    writer.text(text, limit_bytes=limit_bytes)
+    return writer.take()
 
 
 def read_facts(reader: WireReader) -> Facts:

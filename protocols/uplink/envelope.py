@@ -8,7 +8,7 @@ over a context string and the hash, so a signature made for another purpose is n
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 
@@ -71,11 +71,16 @@ class Batch:
     boot_id: str
     previous_hash: bytes
     payload: bytes
+    _hash: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def hash(self) -> bytes:
-        """Chain hash of the batch: 32 bytes over every field, computed at each access."""
-        return batch_hash(self, hashlib.sha256(self.payload).digest())
+        """Chain hash of the batch: 32 bytes over every field, computed at the first access."""
+        known = self._hash
+        if known is None:
+            known = batch_hash(self, hashlib.sha256(self.payload).digest())
+            object.__setattr__(self, "_hash", known)
+        return known
 
 
 def batch_hash(batch: Batch, payload_digest: bytes) -> bytes:

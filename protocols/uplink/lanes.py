@@ -4,6 +4,7 @@ A lane is a separate queue with its own sequence, its share of the bandwidth, an
 dropped (DESIGN D2). So a waveform backlog neither delays an alarm nor causes its deletion when the disk is full.
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from protocols.observation import Channel, Observation
@@ -28,6 +29,14 @@ def lane_of_channel(channel: Channel) -> Lane:
     if channel.array is not None:
         return Lane.WAVEFORM
     return Lane.EVENT if channel.type.partition == EVENT_PARTITION else Lane.NUMERIC
+
+
+def lanes_of(observations: Sequence[Observation]) -> set[Lane]:
+    """Return the lanes of `observations`."""
+    has_arrays = [observation.channel.array is not None for observation in observations]
+    if has_arrays and all(has_arrays):  # what a device sends most, without a call for each value
+        return {Lane.WAVEFORM}
+    return {lane_of_channel(observation.channel) for observation in observations}
 
 
 def lane_of(observation: Observation) -> Lane:

@@ -22,13 +22,14 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
+from operator import attrgetter
 
 from protocols.device_time import DeviceTime, TimeKind
 from protocols.errors import LocalProtocolError
 from protocols.observation import Channel, Observation, Value
 from protocols.uplink.block_body import CLAUSES, WAVEFORMS, body_bytes, pack, pack_waveforms, unpack
 from protocols.uplink.block_values import read_values, write_values
-from protocols.uplink.channel_table import read_channels, write_channels
+from protocols.uplink.channel_table import check_channels, read_channels, write_channels
 from protocols.uplink.channels import DeviceRef, Facts, read_facts, write_facts
 from protocols.uplink.limits import (
     BLOCK_BYTES_MAX,
@@ -125,12 +126,19 @@ def encode_block(sections: Sequence[DeviceObservations]) -> bytes:
 
 def check_block(sections: Sequence[DeviceObservations]) -> None:
     """Raise the `LocalProtocolError` or `BlockTooLarge` that `encode_block` would raise for the values of `sections`.
-    This takes a third of the time, since it neither computes differences of samples nor compresses."""
+    This takes a tenth of the time, since it makes no columns and compresses nothing."""
     observations = list(chain.from_iterable([section.observations for section in sections]))
-    waveforms = _has_only_samples(observations)
+    _check_sizes(sections, observations)
     writer = WireCheck()
-    _write_head(writer, sections, observations, sized=waveforms)
-    if waveforms:
+    for section in {_facts_of(section): section for section in sections if section.observations}.values():
+        write_facts(writer, section)
+    check_channels([observation.channel for observation in observations])
+    for received_s in {observation.received_s for observation in observations}:
+        _check_received(received_s)
+    _check_status([observation.status for observation in observations])
+    for time in {id(observation.device_time): observation.device_time for observation in observations}.values():
+        _check_time(time)
+    if _has_only_samples(observations):
         check_waveforms(observations)
     else:
         write_values(writer, observations)
@@ -144,15 +152,19 @@ def _write_head(
     writer: WireWriter, sections: Sequence[DeviceObservations], observations: Sequence[Observation], *, sized: bool
 ) -> "array[int]":
     """Write the part of a body before the values or samples. Return the channel numbers of the observations."""
-    _check_size(len(observations), BLOCK_OBSERVATIONS_MAX, "observations")
-    devices = {section.device for section in sections if section.observations}
-    _check_size(len(devices), BLOCK_DEVICES_MAX, "devices")
+    _check_sizes(sections, observations)
     _write_runs(writer, sections)
     numbers = write_channels(writer, [observation.channel for observation in observations], sized=sized)
     _write_received(writer, [observation.received_s for observation in observations])
     _write_status(writer, [observation.status for observation in observations])
     _write_times(writer, [observation.device_time for observation in observations])
     return numbers
+
+
+def _check_sizes(sections: Sequence[DeviceObservations], observations: Sequence[Observation]) -> None:
+    _check_size(len(observations), BLOCK_OBSERVATIONS_MAX, "observations")
+    devices = {id(section.device): section.device for section in sections if section.observations}
+    _check_size(len(set(devices.values())), BLOCK_DEVICES_MAX, "devices")
 
 
 def _check_size(size: int, limit: int, what: str) -> None:
@@ -228,51 +240,40 @@ def _write_runs(writer: WireWriter, sections: Sequence[DeviceObservations]) -> N
     """Write the table of facts. Then write, for each run (consecutive observations with the same facts), the index of
     its facts and its number of observations."""
     numbers: dict[tuple[object, ...], int] = {}
-    table: list[Facts] = []
+    table: list[DeviceObservations] = []
     which: list[int] = []
     lengths: list[int] = []
     for section in sections:
         if not section.observations:
             continue
-        device = section.device
-        key = (
-            device.system_id,
-            device.model,
-            device.unverified_link,
-            section.boot_id,
-            section.wall_offset_us,
-            section.wall_synchronised,
-            section.device_offset_us,
-            section.uncertainty_us,
-            section.stored,
-        )
-        number = numbers.get(key)
-        if number is None:
-            number = numbers[key] = len(table)
-            table.append(_facts(section))
+        number = numbers.setdefault(_facts_of(section), len(table))
+        if number == len(table):
+            table.append(section)
         if which and which[-1] == number:
             lengths[-1] += len(section.observations)
         else:
             which.append(number)
             lengths.append(len(section.observations))
     writer.varint(len(table))
-    for facts in table:
-        write_facts(writer, facts)
+    for section in table:
+        write_facts(writer, section)
     writer.varint(len(which))
     writer.column(array("I", which))
     writer.column(array("I", lengths))
 
 
-def _facts(section: DeviceObservations) -> Facts:
-    return Facts(
-        device=section.device,
-        boot_id=section.boot_id,
-        wall_offset_us=section.wall_offset_us,
-        wall_synchronised=section.wall_synchronised,
-        device_offset_us=section.device_offset_us,
-        uncertainty_us=section.uncertainty_us,
-        stored=section.stored,
-    )
+_facts_of = attrgetter(
+    "device.system_id",
+    "device.model",
+    "device.unverified_link",
+    "boot_id",
+    "wall_offset_us",
+    "wall_synchronised",
+    "device_offset_us",
+    "uncertainty_us",
+    "stored",
+)
+"""Return the facts of a section, to compare them with those of others."""
 
 
 def _read_runs(reader: WireReader) -> list[tuple[Facts, int]]:
@@ -307,7 +308,12 @@ def _read_table(reader: WireReader) -> list[Facts]:
 
 def _write_received(writer: WireWriter, received_s: list[float]) -> None:
     writer.floats(array("d", received_s))
-    if not _within(received_s):
+    _check_received(min(received_s, default=0.0))
+    _check_received(max(received_s, default=0.0))
+
+
+def _check_received(received_s: float) -> None:
+    if not -RECEIVED_S_MAX <= received_s <= RECEIVED_S_MAX:
         raise LocalProtocolError("a reception time is further from the start of its boot than any machine runs")
 
 
@@ -324,12 +330,16 @@ def _within(received_s: list[float]) -> bool:
 
 def _write_status(writer: WireWriter, status: list[int]) -> None:
     if any(status):
-        if min(status) < 0 or max(status) > _U16_MAX:
-            raise LocalProtocolError("a Measurement-Status has more than 16 bits")
+        _check_status(status)
         writer.u8(_STATUS_TOLD)
         writer.column(array("H", status))
     else:
         writer.u8(_STATUS_CLEAR)
+
+
+def _check_status(status: list[int]) -> None:
+    if any(status) and (min(status) < 0 or max(status) > _U16_MAX):
+        raise LocalProtocolError("a Measurement-Status has more than 16 bits")
 
 
 def _read_status(reader: WireReader, count: int) -> list[int]:
@@ -343,25 +353,31 @@ def _read_status(reader: WireReader, count: int) -> list[int]:
 
 def _write_times(writer: WireWriter, times: list[DeviceTime | None]) -> None:
     """Write the device times. Kind and length are written once where all times have the same kind and length."""
-    present = [time for time in times if time is not None]
-    if not present:
+    # The values of a report share one time, so there are few objects.
+    distinct = list({id(time): time for time in times}.values())
+    forms = {(time.kind.value, len(time.octets)) if time is not None else None for time in distinct}
+    if forms <= {None}:
         writer.u8(_TIME_ABSENT)
         return
+    for time in distinct:
+        _check_time(time)
+    present = [time for time in times if time is not None]
     data = [time.octets for time in present]
-    kind, length = present[0].kind, len(data[0])
-    uniform = len(present) == len(times) and length and set(map(len, data)) == {length}
-    if uniform and [time.kind for time in present].count(kind) == len(present):
+    if len(forms) == 1 and data[0]:
         writer.u8(_TIME_UNIFORM)
-        writer.u8(_KINDS.index(kind))
-        writer.u8(length)
-        writer.planes(b"".join(data), length)
+        writer.u8(_KINDS.index(present[0].kind))
+        writer.u8(len(data[0]))
+        writer.planes(b"".join(data), len(data[0]))
         return
     writer.u8(_TIME_MIXED)
     writer.raw(bytes([0 if time is None else _KINDS.index(time.kind) + 1 for time in times]))
-    if max(map(len, data)) > 0xFF:
-        raise LocalProtocolError("a device time has more than 255 bytes")
     writer.raw(bytes(map(len, data)))
     writer.raw(b"".join(data))
+
+
+def _check_time(time: DeviceTime | None) -> None:
+    if time is not None and len(time.octets) > 0xFF:
+        raise LocalProtocolError("a device time has more than 255 bytes")
 
 
 def _read_times(reader: WireReader, count: int) -> Sequence[DeviceTime | None]:

@@ -35,10 +35,10 @@ _NO_ARRAY = "samples on a channel without an array"
 
 
 def check_waveforms(observations: Sequence[Observation]) -> None:
-    """Raise the error that `write_waveforms` would raise for `observations`."""
-    samples_bytes = sum([len(observation.samples or b"") for observation in observations])
-    _check_samples_bytes(samples_bytes)
-    if any(observation.channel.array is None for observation in observations):
+    """Raise the error that `write_waveforms` would raise for `observations`, which all have samples."""
+    _check_samples_bytes(sum([len(observation.samples or b"") for observation in observations]))
+    has_arrays = [observation.channel.array is not None for observation in observations]
+    if not all(has_arrays):
         raise LocalProtocolError(_NO_ARRAY)
 
 
@@ -50,28 +50,25 @@ def _check_samples_bytes(samples_bytes: int) -> None:
 def write_waveforms(writer: WireWriter, numbers: Sequence[int], observations: Sequence[Observation]) -> bytes:
     """Write the samples of `observations`, which all have samples, except the low bytes of the differences, and return
     these, since they are the end of the block. `numbers` are the channel numbers of the observations."""
-    lengths = array("I", [len(observation.samples or b"") for observation in observations])
+    samples = [observation.samples or b"" for observation in observations]
+    lengths = array("I", map(len, samples))
     _check_samples_bytes(sum(lengths))
-    sequences: dict[int, list[bytes]] = {}
-    remainders: list[bytes] = []
-    widths: dict[int, int] = {}
-    for place in _order(numbers):
-        samples, number = observations[place].samples, numbers[place]
-        assert samples is not None
-        if number not in widths:
-            scale = observations[place].channel.array
-            if scale is None:
-                raise LocalProtocolError(_NO_ARRAY)
-            widths[number] = scale.format.width_bytes
-        width = widths[number]
-        whole = len(samples) // width * width
-        sequences.setdefault(width, []).append(samples[:whole])
-        remainders.append(samples[whole:])
+    width_of = {
+        number: _width(observation.channel)
+        for number, observation in dict(zip(numbers, observations, strict=True)).items()
+    }
+    order = _order(numbers)
+    ordered = [samples[place] for place in order]
+    widths = [width_of[numbers[place]] for place in order]
     writer.column(lengths)
-    writer.raw(b"".join(remainders))
+    surplus = [len(each) % width for each, width in zip(ordered, widths, strict=True)]
+    if any(surplus):  # hardly ever
+        writer.raw(b"".join([each[len(each) - rest :] for each, rest in zip(ordered, surplus, strict=True)]))
+        ordered = [each[: len(each) - rest] for each, rest in zip(ordered, surplus, strict=True)]
     low_bytes: list[bytes] = []
-    for width, parts in sorted(sequences.items()):
-        differences = _differences(b"".join(parts), width)
+    for width in sorted(set(widths)):
+        sequence = b"".join([each for each, its_width in zip(ordered, widths, strict=True) if its_width == width])
+        differences = _differences(sequence, width)
         for plane in range(width - 1):
             writer.raw(differences[plane::width])
         low_bytes.append(differences[width - 1 :: width])
@@ -107,6 +104,13 @@ def read_waveforms(reader: WireReader, numbers: Sequence[int], channels: Sequenc
         for place in order:
             samples[place] += remainders.take(lengths[place] % widths[place])
     return samples
+
+
+def _width(channel: Channel) -> int:
+    """Return the width of a sample of `channel` in bytes. Raises `LocalProtocolError`."""
+    if channel.array is None:
+        raise LocalProtocolError(_NO_ARRAY)
+    return channel.array.format.width_bytes
 
 
 def _order(numbers: Sequence[int]) -> list[int]:

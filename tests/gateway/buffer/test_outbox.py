@@ -3,11 +3,14 @@
 A rewind makes acknowledged batches pending again, for a cloud that was restored from a backup.
 """
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 from gateway.buffer.lanes import LaneMarks
 from protocols.uplink.acks import Ack
+from protocols.uplink.envelope import BatchKind
 from protocols.uplink.events import decode_event
 from protocols.uplink.lanes import Lane
 from tests.builders.buffer_observations import connected, numerics, section, waveform
@@ -27,6 +30,28 @@ async def test_next_batches_after_a_sequence_are_returned_in_order_and_within_th
         assert [batch.sequence for batch in one] == [4]
         assert await buffer.next_batches(Lane.WAVEFORM, after=10, limit_batches=5, limit_bytes=99) == []
         assert await buffer.next_batches(Lane.NUMERIC, after=0, limit_batches=5, limit_bytes=99) == []
+
+
+async def test_newest_batch_is_read_from_the_store_after_any_transaction_that_may_have_changed_it(
+    tmp_path: Path,
+) -> None:
+    path = new_store(tmp_path)
+    async with opened(path) as buffer:
+        await buffer.append_sections([section(numerics(3))])
+        (from_memory,) = await whole_lane(buffer, Lane.NUMERIC)
+        await buffer.state_put("any", "transaction")
+        (from_file,) = await whole_lane(buffer, Lane.NUMERIC)
+        assert from_memory is not from_file
+        assert from_memory == from_file
+        assert from_memory.hash == from_file.hash
+        await buffer.append_sections([section(numerics(4))])
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("UPDATE batches SET nonce = zeroblob(24) WHERE position = ?", (2 << 56 | 2,))
+        await buffer.state_put("any", "other transaction")
+        assert [batch.kind for batch in await whole_lane(buffer, Lane.NUMERIC)] == [
+            BatchKind.OBSERVATIONS,
+            BatchKind.GAP,
+        ]
 
 
 async def test_event_payload_in_the_outbox_decodes_to_the_appended_event(tmp_path: Path) -> None:
