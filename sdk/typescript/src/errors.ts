@@ -1,0 +1,96 @@
+/** Errors of the client. No error has a token, a secret, a body that was sent, or the query of an address. */
+
+/** An invalid value of a request, with its place. */
+export interface InvalidValue {
+  readonly detail: string;
+  /** JSON Pointer into the body. */
+  readonly pointer?: string;
+  /** Name in the query or the form. */
+  readonly parameter?: string;
+  readonly did_you_mean?: string;
+}
+
+/** What is known of a failure; `code` is stable, and programs decide by it. */
+export interface Failure {
+  readonly code: string;
+  /** What is wrong and what to do, for people. */
+  readonly detail: string;
+  readonly status?: number | null;
+  readonly traceId?: string | null;
+  readonly retryAfterS?: number | null;
+  readonly errors?: readonly InvalidValue[];
+}
+
+/** A request, a job or a GraphQL operation failed. */
+export class ArgusError extends Error {
+  override readonly name: string = "ArgusError";
+  readonly code: string;
+  readonly detail: string;
+  /** Status of the response; null if there was none or it was no failure of HTTP. */
+  readonly status: number | null;
+  /** Quote it to support; null if the response has none. */
+  readonly traceId: string | null;
+  /** Seconds after which the request may be repeated; null if the response does not state them. */
+  readonly retryAfterS: number | null;
+  readonly errors: readonly InvalidValue[];
+
+  constructor({ code, detail, status = null, traceId = null, retryAfterS = null, errors = [] }: Failure) {
+    super(`${status === null ? "" : `${status} `}${code}: ${detail}${traceId === null ? "" : ` (trace ${traceId})`}`);
+    this.code = code;
+    this.detail = detail;
+    this.status = status;
+    this.traceId = traceId;
+    this.retryAfterS = retryAfterS;
+    this.errors = errors;
+  }
+}
+
+/** A job failed or was cancelled. `code` is that of the job's error. */
+export class JobFailed extends ArgusError {
+  override readonly name = "JobFailed";
+
+  constructor(
+    failure: Failure,
+    /** Whether a new job with the same payload may succeed. */
+    readonly retryable: boolean,
+  ) {
+    super(failure);
+  }
+}
+
+/** A GraphQL operation has errors. `data` is what was returned beside them. */
+export class GraphqlFailed extends ArgusError {
+  override readonly name = "GraphqlFailed";
+
+  constructor(failure: Failure, readonly data: unknown) {
+    super(failure);
+  }
+}
+
+/** Return the error for a response that is no success: a problem document (RFC 9457), an error of OAuth (RFC 6749), or
+ * something else, such as a page of a proxy, of which nothing is repeated. */
+export function errorOf(status: number, headers: Headers, body: Uint8Array, retryAfterS: number | null): ArgusError {
+  const found = parsedObject(body);
+  const traceId = textOf(found.trace_id) ?? headers.get("X-Argus-Trace-ID");
+  return new ArgusError({
+    code: textOf(found.code) ?? textOf(found.error) ?? `http_${status}`,
+    detail: textOf(found.detail) ?? textOf(found.error_description) ?? "The response has no description.",
+    status,
+    traceId,
+    retryAfterS,
+    errors: Array.isArray(found.errors) ? (found.errors as InvalidValue[]) : [],
+  });
+}
+
+function parsedObject(body: Uint8Array): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(body));
+    return value !== null && typeof value === "object" ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
+}

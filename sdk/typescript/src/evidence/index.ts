@@ -1,0 +1,123 @@
+/**
+ * Offline verification of a transcript of evidence: no network, no cloud.
+ *
+ * It needs the keys that the cloud publishes at `/.well-known/provenance-keys/ml-dsa-65`. The keys of `hmac-sha256` are
+ * secret, so such a transcript is `unverifiable` here: request it with `algorithm=ml-dsa-65`, or send it to the cloud's
+ * verify operation, which is authoritative.
+ */
+import { sha256 } from "@noble/hashes/sha2.js";
+
+import { isDocument, readDocument } from "./prov_o.js";
+import { type PublishedKeys, readKeys } from "./keys.js";
+import { hashText } from "./merkle.js";
+import { readTranscript, type ReceivedTranscript } from "./received.js";
+import { HMAC_SHA256, ML_DSA_65 } from "./signed_bytes.js";
+import { type JsonValue, NotUsable, parseStrictJson } from "./strict_json.js";
+import { type BrokenLink, findBrokenLinks, type Progress, type Reason } from "./verification.js";
+
+export { type BrokenLink, type JsonValue, NotUsable, type PublishedKeys, type Reason };
+
+/** Size of a transcript: 10 000 records with ML-DSA-65 take 72 MB, and more with indentation or as JSON-LD. */
+export const TRANSCRIPT_BYTES_MAX = 192 * 2 ** 20;
+
+/** JSON: as text or bytes, or parsed. Text is better: `JSON.parse` keeps the last of two members of one name. */
+export type Json = string | Uint8Array | object;
+
+export interface Options {
+  /** Evidence and tenant that the transcript must be of; absent: those that it states. */
+  readonly evidenceId?: string;
+  readonly tenantId?: string;
+  /** Hash of the content after a record (`contentHash`), by the record's id. */
+  readonly contentHashes?: ReadonlyMap<string, string>;
+  readonly onProgress?: Progress;
+}
+
+/** Result of a check, with the members of the cloud's verify operation and more. */
+export interface Verdict {
+  /** `unverifiable`: nothing is wrong except that no key of the transcript's algorithm was given. */
+  readonly outcome: "intact" | "broken" | "unverifiable";
+  readonly valid: boolean;
+  readonly evidence_id: string;
+  readonly tenant_id: string;
+  readonly algorithm: string;
+  readonly checked_records: number;
+  readonly merkle_root: string;
+  readonly merkle_root_verified: boolean;
+  /** Whether the PROV-O graph of a JSON-LD document states the same as the transcript inside it. */
+  readonly graph: "absent" | "matches" | "differs";
+  readonly content: "checked" | "not_checked";
+  /** Times of the first and the last record as they state them; null without records. */
+  readonly signed: { readonly from: string; readonly to: string } | null;
+  readonly broken_links: readonly BrokenLink[];
+}
+
+/**
+ * Verify a transcript in JSON or JSON-LD form with published keys.
+ *
+ * `keys` is the document of `/.well-known/provenance-keys/ml-dsa-65`; null or absent: none, so nothing can be verified.
+ * A transcript that was changed is a result and no error. Throws `NotUsable` if a document is none of its kind.
+ */
+export async function verifyProvenanceLocal(transcript: Json, keys?: Json | null, options: Options = {}): Promise<Verdict> {
+  const { received, graph } = read(transcript);
+  const known = keys === undefined || keys === null ? new Map<string, Uint8Array>() : readPublishedKeys(keys);
+  const found = await findBrokenLinks(received, known, options, options.onProgress);
+  const links = graph === "differs" ? [ofGraph(), ...found] : found;
+  const hasKey = received.rootAlgorithm === ML_DSA_65 && known.size > 0;
+  const { records } = received;
+  const first = records[0], last = records.at(-1);
+  return {
+    outcome: outcomeOf(links, hasKey),
+    valid: links.length === 0,
+    evidence_id: received.evidenceId,
+    tenant_id: received.tenantId,
+    algorithm: received.rootAlgorithm,
+    checked_records: records.length,
+    merkle_root: received.merkleRoot,
+    merkle_root_verified: !found.some((link) => link.index !== null || !WHOLE.has(link.reason)),
+    graph,
+    content: options.contentHashes === undefined ? "not_checked" : "checked",
+    signed: first === undefined || last === undefined ? null : { from: first.signedAt, to: last.signedAt },
+    broken_links: links,
+  };
+}
+
+/** Read published keys. Throws `NotUsable`. `verifyProvenanceLocal` does it itself; a program that keeps keys checks them. */
+export function readPublishedKeys(keys: Json): PublishedKeys {
+  return readKeys(parsed(keys));
+}
+
+/** Return the hash of a content in the form of a record's `content_hash`. */
+export function contentHash(content: Uint8Array): string {
+  return hashText(sha256(content));
+}
+
+/** Return whether only the cloud can check signatures of this algorithm. */
+export function isSecretAlgorithm(algorithm: string): boolean {
+  return algorithm === HMAC_SHA256;
+}
+
+const NO_KEY: ReadonlySet<Reason> = new Set(["key_unknown", "root_key_unknown"]);
+/** Faults of the whole transcript that are not of its root. */
+const WHOLE: ReadonlySet<Reason> = new Set(["tenant_mismatch", "evidence_mismatch", "identity_mismatch"]);
+
+function outcomeOf(links: readonly BrokenLink[], hasKey: boolean): Verdict["outcome"] {
+  if (links.length === 0) return "intact";
+  return !hasKey && links.every((link) => NO_KEY.has(link.reason)) ? "unverifiable" : "broken";
+}
+
+function ofGraph(): BrokenLink {
+  return { record_id: null, index: null, reason: "graph_mismatch" };
+}
+
+function read(source: Json): { received: ReceivedTranscript; graph: Verdict["graph"] } {
+  const value = parsed(source);
+  if (!isDocument(value)) return { received: readTranscript(value), graph: "absent" };
+  const { transcript, graphMatches } = readDocument(value);
+  return { received: readTranscript(transcript), graph: graphMatches ? "matches" : "differs" };
+}
+
+function parsed(source: Json): JsonValue {
+  if (typeof source !== "string" && !(source instanceof Uint8Array)) return source as JsonValue;
+  if (source.length > TRANSCRIPT_BYTES_MAX) throw new NotUsable(`is larger than ${TRANSCRIPT_BYTES_MAX} bytes`);
+  return parseStrictJson(source);
+}

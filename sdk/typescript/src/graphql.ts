@@ -1,0 +1,39 @@
+/** GraphQL operations of the bundles that the app was granted. */
+import { type Argus, jsonOf } from "./client.js";
+import { GraphqlFailed } from "./errors.js";
+
+/** One operation: the id of a registered document, or its text. */
+export type GraphqlOperation = ({ readonly documentId: string } | { readonly query: string }) & {
+  readonly variables?: Readonly<Record<string, unknown>>;
+  /** True if the document is a query, which may be repeated after 429, 503 and a lost connection. */
+  readonly isQuery?: boolean;
+  readonly signal?: AbortSignal;
+};
+
+interface GraphqlReply<T> {
+  readonly data?: T;
+  readonly errors?: readonly { readonly message: string; readonly extensions?: Readonly<Record<string, unknown>> }[];
+}
+
+/** Execute an operation, and return its data. Throws `GraphqlFailed` with the first error. */
+export async function sendGraphql<T>(argus: Argus, operation: GraphqlOperation): Promise<T> {
+  const { variables = {}, isQuery = false, signal } = operation;
+  const document = "documentId" in operation ? { documentId: operation.documentId } : { query: operation.query };
+  const reply = await argus.exchange("POST", "/graphql", {
+    body: { ...document, variables },
+    isRepeatable: isQuery,
+    ...(signal && { signal }),
+  });
+  const { data, errors = [] } = (jsonOf(reply) ?? {}) as GraphqlReply<T>;
+  const [first] = errors;
+  if (first === undefined) return data as T;
+  const { code, trace_id: traceId } = first.extensions ?? {};
+  throw new GraphqlFailed(
+    {
+      code: typeof code === "string" ? code : "graphql_error",
+      detail: first.message,
+      traceId: typeof traceId === "string" ? traceId : reply.headers.get("X-Argus-Trace-ID"),
+    },
+    data,
+  );
+}

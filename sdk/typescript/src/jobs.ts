@@ -1,0 +1,66 @@
+/** Jobs: start one, wait for its end, read its result. */
+import type { Argus } from "./client.js";
+import { ArgusError, JobFailed } from "./errors.js";
+import type { Schemas, Sending } from "./operations.js";
+import type { Clock } from "./transport.js";
+
+export type Job = Schemas["JobShown"];
+export type JobResult = Schemas["JobResultShown"];
+
+export interface Waiting {
+  /** Pause between two polls. */
+  readonly pollS?: number;
+  /** Time after which the wait ends with an error. The job goes on. */
+  readonly limitS?: number;
+  readonly signal?: AbortSignal;
+  /** Is called with each state of the job. */
+  readonly onProgress?: (job: Job) => void;
+}
+
+const POLL_S = 3;
+const LIMIT_S = 3600;
+
+export class Jobs {
+  constructor(private readonly argus: Argus, private readonly clock: Clock) {}
+
+  /** Start a job. With an `idempotencyKey` it may be repeated, and there is one job. */
+  start(job: Schemas["JobWanted"], sending: Sending = {}): Promise<Schemas["JobQueued"]> {
+    return this.argus.request("POST", "/v1/jobs", { ...sending, body: job });
+  }
+
+  /** Poll a job until it has succeeded. Throws `JobFailed` if it failed or was cancelled, and `ArgusError` with
+   * `job_wait_exceeded` after `limitS`. */
+  async wait(id: string, { pollS = POLL_S, limitS = LIMIT_S, signal, onProgress }: Waiting = {}): Promise<Job> {
+    const endS = this.clock.monotonicS() + limitS;
+    for (;;) {
+      const job = await this.argus.request("GET", "/v1/jobs/{id}", { path: { id }, ...(signal && { signal }) });
+      onProgress?.(job);
+      if (job.status === "succeeded") return job;
+      if (job.status === "failed" || job.status === "cancelled") throw failureOf(job);
+      const leftS = endS - this.clock.monotonicS();
+      if (leftS <= 0) {
+        const detail = `The job has not ended after ${limitS} s. It goes on: wait again, or cancel it.`;
+        throw new ArgusError({ code: "job_wait_exceeded", detail, traceId: job.trace_id });
+      }
+      await this.clock.sleep(Math.min(pollS, leftS), signal);
+    }
+  }
+
+  /** Return where the result of a job is. `signed_url` suffices to read it for five minutes, so treat it as a secret.
+   * Throws `ArgusError`: `job_not_ended` before its end, status 410 after the result was deleted. */
+  async result(id: string): Promise<JobResult> {
+    const result = await this.argus.request("GET", "/v1/jobs/{id}/result", { path: { id } });
+    if ("signed_url" in result) return result;
+    throw new ArgusError({ code: "job_not_ended", detail: `The job is ${result.status}.`, status: 202 });
+  }
+
+  /** Cancel a job. Throws `ArgusError` with status 409 if it has ended by itself. */
+  async cancel(id: string): Promise<void> {
+    await this.argus.request("DELETE", "/v1/jobs/{id}", { path: { id } });
+  }
+}
+
+function failureOf(job: Job): JobFailed {
+  const failure = job.error ?? { code: `job_${job.status}`, message: `The job was ${job.status}.`, retryable: false };
+  return new JobFailed({ code: failure.code, detail: failure.message, traceId: job.trace_id }, failure.retryable);
+}

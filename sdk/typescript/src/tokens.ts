@@ -1,0 +1,75 @@
+/** Access tokens by client credentials (RFC 6749 section 4.4): requested once, kept until shortly before they expire. */
+import type { Transport } from "./transport.js";
+import { ArgusError } from "./errors.js";
+
+export interface ClientCredentials {
+  readonly clientId: string;
+  readonly clientSecret: string;
+  /** Scopes, separated by spaces; absent: all that the app is approved for. */
+  readonly scope?: string;
+}
+
+/** A token is replaced so many seconds before it expires, so that no request is on its way with an expired one. */
+const MARGIN_S = 60;
+
+export class TokenSource {
+  readonly #credentials: ClientCredentials;
+  readonly #transport: Transport;
+  readonly #url: URL;
+  #token: { text: string; untilS: number } | null = null;
+  #requested: Promise<string> | null = null;
+
+  constructor(credentials: ClientCredentials, transport: Transport, authUrl: URL) {
+    this.#credentials = credentials;
+    this.#transport = transport;
+    this.#url = new URL("/v1/oauth/token", authUrl);
+  }
+
+  /** Return a valid token. Requests that need one at the same time share one. */
+  get(): Promise<string> {
+    if (this.#token !== null && this.#transport.clock.monotonicS() < this.#token.untilS) {
+      return Promise.resolve(this.#token.text);
+    }
+    this.#requested ??= this.#request().finally(() => {
+      this.#requested = null;
+    });
+    return this.#requested;
+  }
+
+  /** Forget a token that a host refused. */
+  discard(refused: string): void {
+    if (this.#token?.text === refused) this.#token = null;
+  }
+
+  async #request(): Promise<string> {
+    const { clientId, clientSecret, scope } = this.#credentials;
+    const form = new URLSearchParams({ grant_type: "client_credentials", ...(scope === undefined ? {} : { scope }) });
+    const reply = await this.#transport.send({
+      method: "POST",
+      url: this.#url,
+      headers: new Headers({
+        Authorization: `Basic ${base64(`${formEncoded(clientId)}:${formEncoded(clientSecret)}`)}`,
+        "Content-Type": "application/x-www-form-urlencoded",
+        Accept: "application/json",
+      }),
+      body: form.toString(),
+      isRepeatable: true, // a second token does no harm
+    });
+    const answer = JSON.parse(new TextDecoder().decode(reply.body)) as { access_token?: unknown; expires_in?: unknown };
+    const { access_token: text, expires_in: lifetimeS } = answer;
+    if (typeof text !== "string" || typeof lifetimeS !== "number") {
+      throw new ArgusError({ code: "token_response_malformed", detail: "The auth host returned no token.", status: 200 });
+    }
+    this.#token = { text, untilS: this.#transport.clock.monotonicS() + lifetimeS - MARGIN_S };
+    return text;
+  }
+}
+
+/** RFC 6749 2.3.1: identifier and secret are form-encoded before they are joined. */
+function formEncoded(text: string): string {
+  return new URLSearchParams([["", text]]).toString().slice(1);
+}
+
+function base64(text: string): string {
+  return btoa(String.fromCharCode(...new TextEncoder().encode(text)));
+}
