@@ -34,6 +34,7 @@ lint:
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@[ ! -x sdk/typescript/node_modules/.bin/tsc ] || sdk/typescript/node_modules/.bin/tsc -p sdk/typescript --noEmit
 
 # One group: make bench ONLY=buffer
 bench: setup
