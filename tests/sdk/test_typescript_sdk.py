@@ -11,6 +11,7 @@ import pytest
 
 from protocols.errors import RemoteProtocolError
 from protocols.provenance.canonical_json import canonical_json
+from protocols.provenance.key_period import KeyPeriod, read_period
 from protocols.provenance.received import read_transcript
 from protocols.provenance.signatures import Algorithm, MlDsaPublicKey
 from protocols.provenance.verification import verify
@@ -21,6 +22,7 @@ from tests.harness.typescript_sdk import FOLDER, install, pack, run_script
 STORIES: dict[str, Any] = json.loads((Path(__file__).parent / "stories.json").read_text())
 TABLE = [*STORIES["http"], *STORIES["webhooks"]]
 EXPECTED: dict[str, Any] = json.loads((VECTORS / "expected.json").read_text())
+PERIODS: dict[str, Any] = json.loads((VECTORS / "expected-periods.json").read_text())
 INTACT = "intact-ml-dsa-65.json"
 KEYS = (VECTORS / "keys.json").read_text()
 
@@ -51,6 +53,13 @@ def vectors(project: Path) -> dict[str, Any]:
             "transcripts": [
                 {"text": (VECTORS / "transcripts" / name).read_text(), "evidenceId": "evd_test", "tenantId": "tnt_test"}
                 for name in EXPECTED
+            ]
+            + [
+                {
+                    "text": (VECTORS / "transcripts" / case["transcript"]).read_text(),
+                    "keys": (VECTORS / name).read_text(),
+                }
+                for name, case in PERIODS.items()
             ],
             "canonical": [case["input"] for case in known["objects"]],
             "numbers": [case["ieee754"] for case in (*known["numbers"], *known["refused"])],
@@ -93,7 +102,7 @@ def test_errors_and_the_printed_client_contain_no_token_and_no_secret(told: dict
 
 @pytest.mark.contract("C-234", "C-235", "A-128")
 def test_each_published_transcript_has_the_faults_that_the_vectors_list(vectors: dict[str, Any]) -> None:
-    for name, found in zip(EXPECTED, vectors["transcripts"], strict=True):
+    for name, found in zip(EXPECTED, vectors["transcripts"], strict=False):
         if name == "intact-hmac-sha256.json":
             assert (found["outcome"], found["valid"]) == ("unverifiable", False)
             continue
@@ -103,6 +112,13 @@ def test_each_published_transcript_has_the_faults_that_the_vectors_list(vectors:
         assert found["outcome"] == ("intact" if found["valid"] else "broken")
         assert found["graph"] == ("matches" if name.endswith("ld") else "absent")
     assert sum(name.startswith("tampered-") for name in EXPECTED) == 12
+
+
+@pytest.mark.contract("C-235", "A-127")
+def test_periods_and_withdrawals_of_keys_give_the_faults_that_the_vectors_list(vectors: dict[str, Any]) -> None:
+    for name, found in zip(PERIODS, vectors["transcripts"][len(EXPECTED) :], strict=True):
+        expected = {key: value for key, value in PERIODS[name].items() if key != "transcript"}
+        assert {key: found[key] for key in expected} == expected, name
 
 
 def test_canonical_json_gives_the_answers_of_rfc_8785(vectors: dict[str, Any]) -> None:
@@ -131,6 +147,10 @@ class Published:
         if algorithm is not Algorithm.ML_DSA_65 or kid != entry["kid"]:
             return None
         return MlDsaPublicKey(base64.b64decode(entry["public_key"]))
+
+    def period(self, _algorithm: Algorithm, _kid: str) -> KeyPeriod:
+        (entry,) = json.loads(KEYS)["keys"]
+        return read_period(entry)
 
 
 def faults(text: str) -> list[dict[str, Any]] | str:

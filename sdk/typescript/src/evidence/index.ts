@@ -8,7 +8,7 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 
 import { isDocument, readDocument } from "./prov_o.js";
-import { type PublishedKeys, readKeys } from "./keys.js";
+import { type PublishedKey, type PublishedKeys, readKeys } from "./keys.js";
 import { hashText } from "./merkle.js";
 import { readTranscript, type ReceivedTranscript } from "./received.js";
 import { HMAC_SHA256, ML_DSA_65 } from "./signed_bytes.js";
@@ -34,7 +34,8 @@ export interface Options {
 
 /** Result of a check, with the members of the cloud's verify operation and more. */
 export interface Verdict {
-  /** `unverifiable`: nothing is wrong except that no key of the transcript's algorithm was given. */
+  /** `unverifiable`: nothing is wrong except that no key of the transcript's algorithm was given, or that keys were
+   * withdrawn. */
   readonly outcome: "intact" | "broken" | "unverifiable";
   readonly valid: boolean;
   readonly evidence_id: string;
@@ -59,7 +60,7 @@ export interface Verdict {
  */
 export async function verifyProvenanceLocal(transcript: Json, keys?: Json | null, options: Options = {}): Promise<Verdict> {
   const { received, graph } = read(transcript);
-  const known = keys === undefined || keys === null ? new Map<string, Uint8Array>() : readPublishedKeys(keys);
+  const known = keys === undefined || keys === null ? new Map<string, PublishedKey>() : readPublishedKeys(keys);
   const found = await findBrokenLinks(received, known, options, options.onProgress);
   const links = graph === "differs" ? [ofGraph(), ...found] : found;
   const hasKey = received.rootAlgorithm === ML_DSA_65 && known.size > 0;
@@ -97,12 +98,14 @@ export function isSecretAlgorithm(algorithm: string): boolean {
 }
 
 const NO_KEY: ReadonlySet<Reason> = new Set(["key_unknown", "root_key_unknown"]);
+const WITHDRAWN: ReadonlySet<Reason> = new Set(["key_withdrawn", "root_key_withdrawn"]);
 /** Faults of the whole transcript that are not of its root. */
 const WHOLE: ReadonlySet<Reason> = new Set(["tenant_mismatch", "evidence_mismatch", "identity_mismatch"]);
 
 function outcomeOf(links: readonly BrokenLink[], hasKey: boolean): Verdict["outcome"] {
   if (links.length === 0) return "intact";
-  return !hasKey && links.every((link) => NO_KEY.has(link.reason)) ? "unverifiable" : "broken";
+  const only = (reasons: ReadonlySet<Reason>): boolean => links.every((link) => reasons.has(link.reason));
+  return (!hasKey && only(NO_KEY)) || only(WITHDRAWN) ? "unverifiable" : "broken";
 }
 
 function ofGraph(): BrokenLink {

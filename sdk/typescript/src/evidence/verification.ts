@@ -9,7 +9,8 @@
  */
 import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
 
-import type { PublishedKeys } from "./keys.js";
+import { includes } from "./key_period.js";
+import type { PublishedKey, PublishedKeys } from "./keys.js";
 import { HASH_BYTES, HASH_PREFIX, hashText, leafHash, merkleRoot } from "./merkle.js";
 import type { ReceivedRecord, ReceivedTranscript } from "./received.js";
 import {
@@ -19,10 +20,11 @@ import {
 /** Reason why a record, or the transcript as a whole, is not verified; the same words as the cloud's verify operation. */
 export type Reason =
   | "signature_invalid" | "signature_malformed" | "algorithm_unknown" | "algorithm_mismatch" | "key_unknown"
+  | "key_withdrawn" | "signed_outside_key_period"
   | "parent_missing" | "record_out_of_order" | "parent_hash_mismatch" | "record_duplicate" | "content_hash_mismatch"
   | "tenant_mismatch" | "evidence_mismatch" | "identity_mismatch" | "record_count_mismatch" | "merkle_root_mismatch"
   | "root_signature_invalid" | "root_signature_malformed" | "root_algorithm_unknown" | "root_key_unknown"
-  | "graph_mismatch";
+  | "root_key_withdrawn" | "graph_mismatch";
 
 /** A fault. `record_id` and `index` (from 0) are those of the record, null if it concerns the whole transcript. */
 export interface BrokenLink {
@@ -43,6 +45,8 @@ export interface Expected {
 /** Is called about 20 times a second while records are checked. It may throw, which ends the check. */
 export type Progress = (checked: number, records: number) => void;
 
+/** Faults of a record whose signature is valid. */
+const FAULTS_OF_KEYS: ReadonlySet<Reason> = new Set(["key_withdrawn", "signed_outside_key_period"]);
 /** Work between two pauses, in ms: short enough for a page to stay responsive. */
 const SLICE_MS = 50;
 
@@ -95,7 +99,7 @@ class Check {
     this.leaves.push(leaf);
     const duplicate = this.chain.isDuplicate(record);
     const fault = this.signatureFault(record);
-    const link = duplicate ? "record_duplicate" : this.chain.add(record, hashText(leaf), fault === null);
+    const link = duplicate ? "record_duplicate" : this.chain.add(record, hashText(leaf), fault === null || FAULTS_OF_KEYS.has(fault));
     const content = this.contentHashes.get(record.id) ?? record.contentHash;
     const reasons = [link, fault, content === record.contentHash ? null : ("content_hash_mismatch" as const)];
     for (const reason of reasons) if (reason !== null) this.broken.push({ record_id: record.id, index, reason });
@@ -123,7 +127,9 @@ class Check {
     const key = this.key(record.algorithm, record.kid);
     if (key === null || record.kid === null) return "key_unknown";
     const message = recordMessage(record.core, this.header(record.algorithm, record.kid));
-    return isSigned(key, RECORD_CONTEXT, message, signature) ? null : "signature_invalid";
+    if (!isSigned(key.raw, RECORD_CONTEXT, message, signature)) return "signature_invalid";
+    if (!includes(key.period, record.signedAt)) return "signed_outside_key_period";
+    return key.period.isWithdrawn ? "key_withdrawn" : null;
   }
 
   private rootSignatureFault(computed: Uint8Array): Reason | null {
@@ -143,12 +149,13 @@ class Check {
       signed.push([stated, recordCount ?? count]);
     }
     const fits = signed.some(([root, records]) =>
-      isSigned(key, ROOT_CONTEXT, rootMessage(root, records, version, this.identity, rootAlgorithm, rootKid), signature));
-    return fits ? null : "root_signature_invalid";
+      isSigned(key.raw, ROOT_CONTEXT, rootMessage(root, records, version, this.identity, rootAlgorithm, rootKid), signature));
+    if (!fits) return "root_signature_invalid";
+    return key.period.isWithdrawn ? "root_key_withdrawn" : null;
   }
 
   /** Return the key of this algorithm and identifier. There is never one of HMAC, whose keys are secret. */
-  private key(algorithm: string, kid: string | null): Uint8Array | null {
+  private key(algorithm: string, kid: string | null): PublishedKey | null {
     return algorithm === ML_DSA_65 && kid !== null ? (this.keys.get(kid) ?? null) : null;
   }
 

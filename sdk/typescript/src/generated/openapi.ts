@@ -1439,7 +1439,7 @@ export interface components {
             /** @description The encounter, enc_…. */
             id: string;
             /**
-             * @description Number of observations, counted up to 10000, at most once a second.
+             * @description Number of observations, counted up to 10000, at most once a second. Waveforms are counted within two minutes.
              * @default 0
              */
             observation_count?: number;
@@ -2023,7 +2023,7 @@ export interface components {
             /** @description Place of the record in the transcript, from 0. */
             index: number | null;
             /** @enum {string} */
-            reason: "signature_invalid" | "signature_malformed" | "algorithm_unknown" | "algorithm_mismatch" | "key_unknown" | "parent_missing" | "record_out_of_order" | "parent_hash_mismatch" | "record_duplicate" | "content_hash_mismatch" | "record_not_in_ledger" | "ledger_mismatch" | "tenant_mismatch" | "evidence_mismatch" | "identity_mismatch" | "record_count_mismatch" | "merkle_root_mismatch" | "root_signature_invalid" | "root_signature_malformed" | "root_algorithm_unknown" | "root_key_unknown" | "graph_mismatch";
+            reason: "signature_invalid" | "signature_malformed" | "algorithm_unknown" | "algorithm_mismatch" | "key_unknown" | "key_withdrawn" | "signed_outside_key_period" | "parent_missing" | "record_out_of_order" | "parent_hash_mismatch" | "record_duplicate" | "content_hash_mismatch" | "record_not_in_ledger" | "ledger_mismatch" | "tenant_mismatch" | "evidence_mismatch" | "identity_mismatch" | "record_count_mismatch" | "merkle_root_mismatch" | "root_signature_invalid" | "root_signature_malformed" | "root_algorithm_unknown" | "root_key_unknown" | "root_key_withdrawn" | "graph_mismatch";
             /** @description The record that is not verified; null: the transcript as a whole. */
             record_id: string | null;
         };
