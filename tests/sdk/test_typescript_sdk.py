@@ -29,21 +29,21 @@ KEYS = (VECTORS / "keys.json").read_text()
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project in which the package is installed from its tarball."""
+    """Return a project in which the package is installed from its tarball."""
     folder = tmp_path_factory.mktemp("typescript")
     return install(pack(folder), folder)
 
 
 @pytest.fixture(scope="module")
 def told(project: Path) -> dict[str, Any]:
-    """What each story gave."""
+    """Return the outcome of each story."""
     found: dict[str, Any] = run_script(project, "stories.mjs", STORIES)
     return found
 
 
 @pytest.fixture(scope="module")
 def vectors(project: Path) -> dict[str, Any]:
-    """What each published vector gave."""
+    """Return the outcome of each published vector."""
     known = json.loads((VECTORS / "rfc8785.json").read_text())
     found: dict[str, Any] = run_script(
         project,
