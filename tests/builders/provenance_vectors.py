@@ -1,6 +1,6 @@
 """Write the test vectors of transcripts that integrators use: `python -m tests.builders.provenance_vectors`.
 
-The known results of standards (`rfc8785.json`, `rfc9162.json`, `fips204.json`) are kept by hand. These are made: the
+The known results of standards (`rfc8785.json`, `rfc9162.json`, `fips204*.json`) are kept by hand. These are made: the
 signed bytes of a record and a root, and whole transcripts, intact and after each kind of tampering.
 """
 

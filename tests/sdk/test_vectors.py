@@ -29,7 +29,7 @@ def test_generated_vectors_are_current() -> None:
     current = files()
     stale = [path.name for path, text in current.items() if not path.exists() or path.read_text() != text]
     assert stale == [], "run python -m tests.builders.provenance_vectors"
-    kept = {"rfc8785.json", "rfc9162.json", "fips204.json", "README.md"}
+    kept = {"rfc8785.json", "rfc9162.json", "fips204.json", "fips204-acvp.json", "README.md"}
     assert {path for path in FOLDER.rglob("*") if path.is_file() and path.name not in kept} == set(current)
 
 
@@ -103,6 +103,20 @@ def test_ml_dsa_gives_the_known_answers_of_fips_204() -> None:
         assert not key.verify(context, message, signature[:-1] + bytes([signature[-1] ^ 1]))
         # The published vectors are signed like this.
         assert ML_DSA_65.sign(ML_DSA_65.key_derive(seed)[1], message, ctx=context, deterministic=True) == signature
+
+
+def test_ml_dsa_gives_the_answers_of_the_validation_program_of_nist() -> None:
+    known = vector("fips204-acvp.json")
+    for case in known["key_generation"]:
+        key = MLDSA65PrivateKey.from_seed_bytes(bytes.fromhex(case["seed"]))
+        assert key.public_key().public_bytes_raw().hex() == case["public_key"], case["case"]
+    for case in known["verification"]:
+        public, message, context, signature = (
+            bytes.fromhex(case[name]) for name in ("public_key", "message", "context", "signature")
+        )
+        assert MlDsaPublicKey(public).verify(context, message, signature) is case["valid"], case["case"]
+    reasons = {case["reason"].partition(" - ")[2] or case["reason"].split()[-1] for case in known["verification"]}
+    assert {"z", "hint", "commitment", "message"} < reasons
 
 
 def test_public_key_of_another_size_is_refused() -> None:
