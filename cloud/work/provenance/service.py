@@ -1,15 +1,11 @@
 """Read and verify transcripts of evidence.
 
 A root is signed when a transcript is read (contract matrix A-112), and the signature is kept, since one of ML-DSA-65
-takes 0.7 ms and is different each time. Verifications run in a thread one after the other, with a bounded queue:
-a transcript at the limit of size takes a second, and a flood of them would take the processor from all other requests.
+takes 0.7 ms and is different each time. Verifications run one after the other (`turns`).
 """
 
-import asyncio
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import structlog
 
@@ -18,9 +14,10 @@ from cloud.foundation.db import Transaction
 from cloud.foundation.process import Process
 from cloud.foundation.viewer import Actor, Viewer
 from cloud.work.evidence import EvidenceStore, EvidenceUnknown, StoredRecord
-from cloud.work.provenance.errors import EvidenceRecordsMissing, EvidenceRecordUnknown, VerificationBusy
+from cloud.work.provenance.errors import EvidenceRecordsMissing, EvidenceRecordUnknown
 from cloud.work.provenance.long_transcripts import PAGE, LongTranscript
 from cloud.work.provenance.transcripts import RECORDS_MAX, Ledger, check, consistency, inclusion, read_body
+from cloud.work.provenance.turns import Turns
 from cloud.work.provenance_keys import RecordSigner
 from protocols.bounded_map import BoundedMap
 from protocols.provenance import merkle
@@ -29,14 +26,8 @@ from protocols.provenance.transcript import Signature, sign_root, write_envelope
 
 ROOTS_KEPT = 1_000
 """Signatures of roots that a process keeps: 4 MB with ML-DSA-65."""
-QUEUED_MAX = 16
-TENANT_QUEUED_MAX = 4
-"""Verifications of one tenant at a time, so that none takes all of `QUEUED_MAX`."""
-RETRY_S = 5
 
 log = structlog.get_logger()
-
-T = TypeVar("T")
 
 
 class Provenance:
@@ -48,8 +39,7 @@ class Provenance:
         self._store = EvidenceStore()
         self._audit = Audit(process.clock)
         self._roots: BoundedMap[tuple[str, str, bytes, Algorithm, str], Signature] = BoundedMap(ROOTS_KEPT)
-        self._turn = asyncio.Lock()
-        self._queued: Counter[str] = Counter()
+        self._turns = Turns()
 
     @classmethod
     def of(cls, process: Process) -> "Provenance":
@@ -99,13 +89,13 @@ class Provenance:
     async def verify(self, actor: Actor, evidence_id: str, raw: bytes) -> dict[str, Any]:
         """Verify the transcript in a request's body, and write an audit entry (contract C-240). Raises `BodyMalformed`,
         `EvidenceUnknown`, `VerificationBusy`."""
-        with self._place(actor.tenant_id):
-            sent = await self._in_turn(lambda: read_body(raw))
+        with self._turns.place(actor.tenant_id) as place:
+            sent = await place.run(lambda: read_body(raw))
             async with self._database.read() as tx:
                 ledger = await self._ledger(tx, actor, evidence_id)
             keys = await self._signer.verify_keys(actor.tenant_id)
             names = {"tenant_id": actor.tenant_id, "evidence_id": evidence_id}
-            result = await self._in_turn(lambda: check(sent, ledger, keys, **names))
+            result = await place.run(lambda: check(sent, ledger, keys, **names))
         metadata = {
             "record_count": result["checked_records"],
             "format": sent.format,
@@ -162,21 +152,3 @@ class Provenance:
         return self._roots.use(
             key, lambda: sign_root(root, signer, tenant_id=tenant_id, evidence_id=evidence_id, record_count=count)
         )
-
-    @contextmanager
-    def _place(self, tenant_id: str) -> Iterator[None]:
-        """Hold a place in the queue during the block. Raises `VerificationBusy` if all are taken, or all of the
-        tenant."""
-        if self._queued.total() >= QUEUED_MAX or self._queued[tenant_id] >= TENANT_QUEUED_MAX:
-            raise VerificationBusy(headers={"Retry-After": str(RETRY_S)})
-        self._queued[tenant_id] += 1
-        try:
-            yield
-        finally:
-            self._queued[tenant_id] -= 1
-            if not self._queued[tenant_id]:
-                del self._queued[tenant_id]
-
-    async def _in_turn(self, work: Callable[[], T]) -> T:
-        async with self._turn:
-            return await asyncio.to_thread(work)

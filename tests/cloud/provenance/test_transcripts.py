@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from cloud.foundation.http import BodyMalformed
 from cloud.foundation.viewer import SecrecyLevel
-from cloud.work.provenance import long_transcripts, service
+from cloud.work.provenance import long_transcripts, service, turns
 from cloud.work.provenance.transcripts import BODY_BYTES_MAX, read_body
 from cloud.work.provenance_keys import ProvenanceKeys
 from protocols.provenance import merkle
@@ -362,7 +362,7 @@ async def test_verification_is_refused_while_too_many_are_queued(
 ) -> None:
     await desk.append()
     whole = await desk.transcript()
-    monkeypatch.setattr(service, limit, 0)
+    monkeypatch.setattr(turns, limit, 0)
     response = await desk.post({"transcript": whole})
     assert (response.status_code, response.json()["code"]) == (503, "verification_busy")
     assert response.headers["Retry-After"] == "5"
