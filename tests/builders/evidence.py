@@ -74,7 +74,7 @@ class EvidenceRoom:
 
     async def records(self, evidence: Evidence | Encounter) -> Sequence[StoredRecord]:
         """Return the records of evidence, in order; none if it does not exist."""
-        wanted = evidence_of(evidence, 0) if isinstance(evidence, Encounter) else evidence
+        wanted = evidence_of(evidence) if isinstance(evidence, Encounter) else evidence
         async with self.database.read() as tx:
             found = await EvidenceStore().transcript_of(tx, wanted.tenant_id, wanted.id)
         return () if found is None else found.records
@@ -100,5 +100,4 @@ def piece(
         subject_id="job_1",
         organization_id=organization,
         secrecy_level=level,
-        created_at_us=1,
     )

@@ -26,6 +26,8 @@ from protocols.provenance.transcript import VERSION
 from protocols.provenance.verification import verify
 
 PAGE = 100
+TRANSACTION_US = 600_000_000
+"""Time that no transaction lasts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +134,14 @@ def _faults(found: EvidenceWithRecords) -> Iterator[tuple[str | None, str]]:
 def _faults_of_row(evidence: Evidence, first: StoredRecord) -> Iterator[tuple[str | None, str]]:
     """Yield a fault if the row of the evidence, which decides who may read it, differs from its first record. The id is
     made from the tenant, the kind and the subject; the others are signed: in the content of an encounter, and in the
-    details of a job."""
+    details of a job. It is added in the transaction of its first record."""
     if evidence.id != evidence_id_of(evidence.tenant_id, evidence.kind, evidence.subject_id):
         yield None, "its id is not that of its subject"
     details = first.core_members.get("details")
     signed = first.content_members if evidence.kind == EvidenceKind.ENCOUNTER else details
     stated = {"organization_id": evidence.organization_id, "secrecy_level": evidence.secrecy_level.word}
+    if abs(first.signed_at_us - evidence.created_at_us) > TRANSACTION_US:
+        yield None, "the time of its creation is not that of its first record"
     if isinstance(signed, Mapping) and any(signed.get(name, value) != value for name, value in stated.items()):
         yield None, "its organisation or secrecy level differs from what was signed"
 

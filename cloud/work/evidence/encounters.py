@@ -42,7 +42,7 @@ class EncounterRecorder:
         job_id: str | None = None,
     ) -> None:
         """Add a record of an operation in its transaction, as `EncounterEvidence` describes."""
-        evidence = evidence_of(encounter, self._clock.now_us())
+        evidence = evidence_of(encounter)
         if operation is Operation.DELETE:
             content = Document({"erased": True})
         elif operation in (Operation.CREATE, Operation.UPDATE, Operation.TRANSFER):
@@ -59,14 +59,14 @@ class EncounterRecorder:
 
     async def begin_existing(self, tx: Transaction, encounter: Encounter) -> None:
         """Begin the evidence of an encounter that was created by a release without evidence, if it has none."""
-        evidence = evidence_of(encounter, self._clock.now_us())
+        evidence = evidence_of(encounter)
         if await self._recorder.last_content(tx, evidence) is None:
             await self._recorder.append(tx, evidence, _creation_of(encounter))
             if not encounter.status.is_final:
                 await self._store.follow(tx, evidence.tenant_id, evidence.id, encounter.id, self._clock.now_us())
 
 
-def evidence_of(encounter: Encounter, now_us: int) -> Evidence:
+def evidence_of(encounter: Encounter) -> Evidence:
     """Return the evidence of an encounter, as it is added if it is new."""
     return Evidence(
         tenant_id=encounter.tenant_id,
@@ -75,7 +75,6 @@ def evidence_of(encounter: Encounter, now_us: int) -> Evidence:
         subject_id=encounter.id,
         organization_id=encounter.organization_id,
         secrecy_level=encounter.secrecy_level,
-        created_at_us=now_us,
     )
 
 

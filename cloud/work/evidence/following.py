@@ -146,7 +146,7 @@ class Following:
         if encounter is None:  # it was erased meanwhile
             await self._store.follow_later(tx, tenant_id, evidence_id, None)
             return False
-        evidence = evidence_of(encounter, now_us)
+        evidence = evidence_of(encounter)
         content = await self._recorder.last_content(tx, evidence)
         if content is None or not await self._store.is_due(tx, tenant_id, evidence_id, now_us):
             return False  # another process was faster

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cloud.clinical.epcr import evidence_id_of
-from cloud.foundation.clock import Clock
 from cloud.foundation.db import Transaction
 from cloud.foundation.objects import StoredObject
 from cloud.foundation.process import Process
@@ -23,9 +22,8 @@ from protocols.provenance.transcript import Operation
 class JobEvidence:
     """Records the files of jobs."""
 
-    def __init__(self, recorder: EvidenceRecorder, clock: Clock) -> None:
+    def __init__(self, recorder: EvidenceRecorder) -> None:
         self._recorder = recorder
-        self._clock = clock
 
     async def exported(
         self, tx: Transaction, actor: Actor, job_id: str, file: StoredObject, details: Mapping[str, Any]
@@ -56,7 +54,6 @@ class JobEvidence:
             subject_id=job_id,
             organization_id=actor.organization_id,
             secrecy_level=actor.clearance,
-            created_at_us=self._clock.now_us(),
         )
 
 
@@ -68,4 +65,4 @@ def owner_of(actor: Actor) -> dict[str, Any]:
 
 def job_evidence_of(process: Process) -> JobEvidence:
     """Make the recorder of a process. Call it as `process.shared(job_evidence_of)`."""
-    return JobEvidence(recorder_of(process), process.clock)
+    return JobEvidence(recorder_of(process))

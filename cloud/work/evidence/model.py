@@ -34,7 +34,7 @@ class EvidenceKind(StrEnum):
 class Evidence:
     """One piece of evidence. `kind` is a word of `EvidenceKind`, and `subject_id` the encounter or the job.
     `organization_id` None: of the whole tenant. `secrecy_level` is that of its subject, and limits who may read the
-    records."""
+    records. `created_at_us` is set when the evidence is added with its first record."""
 
     tenant_id: str
     id: str
@@ -42,7 +42,7 @@ class Evidence:
     subject_id: str
     organization_id: str | None
     secrecy_level: SecrecyLevel
-    created_at_us: int
+    created_at_us: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ The time of a record is never before that of the record before it, even if the c
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import structlog
@@ -84,7 +84,7 @@ class EvidenceRecorder:
         the record of `first`, if there is one. If the transaction appends to several pieces of evidence, the caller
         appends in the order of their ids, so that two transactions never wait for each other. Raises the errors of the
         master key."""
-        kept, end, last = await self._store.open(tx, evidence)
+        kept, end, last = await self._open(tx, evidence)
         if end.record_count == 0 and first is not None:
             last = await self._append(tx, kept, first, end, None)
             end = last.as_end
@@ -92,8 +92,11 @@ class EvidenceRecorder:
 
     async def last_content(self, tx: Transaction, evidence: Evidence) -> Mapping[str, Any] | None:
         """Lock evidence, and return its content: {} for a file, None if it has no record yet."""
-        kept, _, last = await self._store.open(tx, evidence)
+        kept, _, last = await self._open(tx, evidence)
         return None if last is None else await self._content_of(tx, kept, last)
+
+    async def _open(self, tx: Transaction, wanted: Evidence) -> tuple[Evidence, EvidenceEnd, StoredRecord | None]:
+        return await self._store.open(tx, replace(wanted, created_at_us=self._clock.now_us()))
 
     async def _content_of(self, tx: Transaction, evidence: Evidence, last: StoredRecord) -> Mapping[str, Any]:
         """Return the content after the last record. If that was changed or removed in the database, continue from the

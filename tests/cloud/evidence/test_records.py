@@ -201,6 +201,8 @@ OF_ROW = (
     ("organization_id = NULL", "its organisation or secrecy level differs from what was signed"),
     ("kind = 'of no word'", "its id is not that of its subject"),
     ("subject_id = 'job_other'", "its id is not that of its subject"),
+    ("created_at_us = created_at_us - 86400000000", "the time of its creation is not that of its first record"),
+    ("created_at_us = created_at_us + 86400000000", "the time of its creation is not that of its first record"),
 )
 
 
@@ -251,7 +253,7 @@ async def test_check_names_the_place_of_a_deleted_record(room: EvidenceRoom) -> 
 async def test_files_of_jobs_have_evidence_of_their_own_with_the_rights_that_their_actor_had(
     cloud: CloudUnderTest, room: EvidenceRoom
 ) -> None:
-    recorder = JobEvidence(room.recorder, cloud.clock)
+    recorder = JobEvidence(room.recorder)
     file = StoredObject("key", 4, SHA)
     async with room.database.transaction() as tx:
         await recorder.exported(tx, OPERATOR, "job_out", file, {"format": "ndjson"})
