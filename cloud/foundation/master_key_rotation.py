@@ -69,7 +69,8 @@ def rotate(path: Path) -> MasterKey:
 def _rewrite(path: Path, change: Callable[[Sequence[bytes]], Sequence[bytes]]) -> MasterKey:
     """Replace the lines of the key file by those that `change` returns, with the same owner and mode. Return the new
     keys."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    # Written under the lock only, so one name is enough, and the next command replaces what a killed one left.
+    fresh = path.with_name(f".{path.name}.new")
     try:
         with _locked(path) as (text, status):
             MasterKey.load(path)  # raises what is wrong with the file

@@ -81,7 +81,7 @@ GROUPS = {
             ),
         )
     ),
-    "provenance": Group((stories("tests/sdk/test_other_libraries.py"),)),
+    "provenance": Group((stories("tests/sdk/test_other_libraries.py", "tests/soak/test_master_key.py"),)),
     "webhooks": Group((stories("tests/soak/test_webhooks_reach_all_subscribers.py"),)),
     "jobs": Group((stories("tests/soak/test_jobs.py", "tests/soak/test_schedules.py"),)),
     "imports": Group((stories("tests/soak/test_imports.py"),), alone=True),

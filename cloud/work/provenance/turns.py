@@ -77,7 +77,7 @@ class Place:
 
         def release_at_end(done: asyncio.Future[object]) -> None:
             if not done.cancelled():
-                done.exception()  # its caller has gone, so it is not reported
+                done.exception()  # nothing awaits it, so it is not reported
             release()
 
         running.add_done_callback(release_at_end)
