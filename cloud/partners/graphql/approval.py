@@ -5,6 +5,8 @@ matrix A-088, S-112). Only approved documents enter the caches, so that a client
 """
 
 from collections import OrderedDict
+from collections.abc import Mapping
+from functools import cache
 from typing import Generic, TypeVar
 
 import structlog
@@ -53,6 +55,17 @@ class _Recent(Generic[K, V]):
             self._values.popitem(last=False)
 
 
+@cache
+def _built_in_documents() -> Mapping[str, Document]:
+    """Return the published documents by both digests, as those of the table. They are parsed once in a process."""
+    found: dict[str, Document] = {}
+    for bundle in built_in_bundles():
+        for text in bundle.documents:
+            document = read_document(text)
+            found |= {document.digest: document, digest_of(text): document}
+    return found
+
+
 class Approval:
     """Finds the plans of approved documents."""
 
@@ -63,12 +76,7 @@ class Approval:
         self._plans: _Recent[str, Plan] = _Recent(PLANS_MAX)
         self._digests: _Recent[str, str] = _Recent(TEXTS_MAX)
         """Digest of the text that a client sent → digest of its normal form."""
-        self._built_in: dict[str, Document] = {}
-        for bundle in built_in_bundles():
-            for text in bundle.documents:
-                document = read_document(text)
-                # By both digests, as the documents of the table.
-                self._built_in |= {document.digest: document, digest_of(text): document}
+        self._built_in = _built_in_documents()
 
     async def find_plan(self, caller: Caller, request: GraphqlRequest) -> Plan:
         """Return the plan of the document in a request. Raises `GraphqlMalformed`, `DocumentUnreadable`,
