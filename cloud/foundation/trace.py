@@ -12,7 +12,6 @@ import re
 import time
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from cloud.foundation.errors import DomainError
@@ -27,10 +26,10 @@ _TRACE_RANDOM_BYTES = 12
 _STOCK_BYTES = 6144
 
 
-@dataclass(frozen=True, slots=True)
-class TraceContext:
+class TraceContext(NamedTuple):
     """The trace and the server span of a request. Ids are lower-case hex, 32 digits for the trace and 16 for a span.
-    `parent_span_id` is the caller's span, or None."""
+    `parent_span_id` is the caller's span, or None. A tuple, since each request and each job makes one, and a frozen
+    dataclass takes twice as long."""
 
     trace_id: str
     span_id: str

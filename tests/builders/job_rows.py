@@ -56,8 +56,9 @@ class JobRows:
     async def claim(self, count: int = 1, tenant_id: str = "tnt_a") -> Sequence[LeasedJob]:
         async with self.database.transaction() as tx:
             now_us = self.clock.now_us()
-            claims = await self.leases.claim(tx, {tenant_id: count}, now_us=now_us, lease_us=LEASE_US)
-        return claims()
+            claimed = list[LeasedJob]()
+            await self.leases.claim(tx, {tenant_id: count}, claimed.append, now_us=now_us, lease_us=LEASE_US)
+        return claimed
 
     async def claim_one(self, tenant_id: str = "tnt_a") -> LeasedJob:
         (leased,) = await self.claim(1, tenant_id)

@@ -13,7 +13,7 @@ from sqlalchemy import Executable, Table
 
 from cloud.foundation.db import Database, Prepared, Rows
 from cloud.foundation.db.prepared import DialectName, Values
-from cloud.foundation.db.transaction import Driver, Parameters, Transaction
+from cloud.foundation.db.transaction import Driver, OnRows, Parameters, Transaction
 
 
 class Counter(Protocol):
@@ -96,9 +96,9 @@ class CountingDriver:
         self._counter.statements += 1
         return await self._driver.run(statement, values)
 
-    async def run_later(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
+    async def run_later(self, statement: Prepared, values: Values, on_rows: OnRows | None = None) -> None:
         self._counter.statements += 1
-        return await self._driver.run_later(statement, values)
+        await self._driver.run_later(statement, values, on_rows)
 
     async def rows_many(self, statement: Prepared, values: Sequence[Values]) -> Sequence[Sequence[Any]]:
         self._counter.statements += len(values)

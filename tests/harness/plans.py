@@ -21,7 +21,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 import cloud
 from cloud.foundation.db import Database, Prepared, Rows, Transaction
 from cloud.foundation.db.prepared import DialectName, Values
-from cloud.foundation.db.transaction import Parameters
+from cloud.foundation.db.transaction import OnRows, Parameters
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,9 @@ class _DriverRecorder:
         await self._explain(statement, values)
         return await self._driver.run(statement, values)
 
-    async def run_later(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
-        return await self.rows(statement, values)
+    async def run_later(self, statement: Prepared, values: Values, on_rows: OnRows | None = None) -> None:
+        await self._explain(statement, values)
+        await self._driver.run_later(statement, values, on_rows)
 
     async def rows_many(self, statement: Prepared, values: Sequence[Values]) -> Sequence[Sequence[Any]]:
         return [row for one in values for row in await self.rows(statement, one)]

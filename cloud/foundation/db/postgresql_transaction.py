@@ -10,7 +10,7 @@ from sqlalchemy import Executable, Table
 from cloud.foundation.db.core_statements import CoreStatements, changed_rows
 from cloud.foundation.db.postgresql_failures import DRIVER_ERRORS, translated
 from cloud.foundation.db.prepared import DialectName, Prepared, Values
-from cloud.foundation.db.transaction import Parameters, Rows
+from cloud.foundation.db.transaction import OnRows, Parameters, Rows
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -34,8 +34,10 @@ class PostgresqlDriver:
             status = await self._raw.execute(ready.text, *ready.arguments(values))
         return changed_rows(status)
 
-    async def run_later(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
-        return await self.rows(statement, values)  # the driver cannot send two statements in one message
+    async def run_later(self, statement: Prepared, values: Values, on_rows: OnRows | None = None) -> None:
+        found = await self.rows(statement, values)  # the driver cannot send two statements in one message
+        if on_rows is not None:
+            on_rows(found)
 
     async def rows_many(self, statement: Prepared, values: Sequence[Values]) -> Sequence[Sequence[Any]]:
         ready = statement.on("postgresql")

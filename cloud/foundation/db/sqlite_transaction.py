@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Executable, Table, insert
 from cloud.foundation.db.prepared import DialectName, Prepared, Values, compiled
 from cloud.foundation.db.sqlite_connection import SqliteThread
 from cloud.foundation.db.sqlite_failures import DRIVER_ERRORS, translated
-from cloud.foundation.db.transaction import Parameters, Rows
+from cloud.foundation.db.transaction import OnRows, Parameters, Rows
 
 Result = TypeVar("Result")
 Job = Callable[[], Result]
@@ -45,10 +45,9 @@ class SqliteDriver:
             lambda raw: raw.execute(ready.text, ready.arguments(values)).rowcount
         )
 
-    async def run_later(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
-        ready, found = statement.on("sqlite"), list[Sequence[Any]]()
-        self._transaction.later(lambda raw: found.extend(raw.execute(ready.text, ready.arguments(values)).fetchall()))
-        return found
+    async def run_later(self, statement: Prepared, values: Values, on_rows: OnRows | None = None) -> None:
+        ready = statement.on("sqlite")
+        self._transaction.later(lambda raw: raw.execute(ready.text, ready.arguments(values)).fetchall(), on_rows)
 
     async def rows_many(self, statement: Prepared, values: Sequence[Values]) -> Sequence[Sequence[Any]]:
         ready = statement.on("sqlite")
@@ -91,12 +90,16 @@ def _insert_text(table: Table, columns: tuple[str, ...], rows: int) -> str:
 
 class SqliteTransaction:
     """A transaction of the writer, or the snapshot of a reader. The function `step` runs a job on the connection's
-    thread within the transaction. The function `later` (None for a reader) queues a job, whose result is dropped."""
+    thread within the transaction. The function `later` (None for a reader) queues a job, and a function that gets its
+    result."""
 
     dialect: DialectName = "sqlite"
 
     def __init__(
-        self, thread: SqliteThread, step: Callable[[Job[Any]], Any], later: Callable[[Job[Any]], None] | None = None
+        self,
+        thread: SqliteThread,
+        step: Callable[[Job[Any]], Any],
+        later: Callable[[Job[Any], Callable[[Any], None] | None], None] | None = None,
     ) -> None:
         self._thread = thread
         self._step = step
@@ -108,10 +111,13 @@ class SqliteTransaction:
         """Run a job on the thread of the sqlite3 connection, as part of this transaction, and return its result."""
         return await self._run(lambda: job(self._thread.raw))
 
-    def later(self, job: Callable[[sqlite3.Connection], Any]) -> None:
-        """Queue a job after the transaction's earlier jobs. If the job fails, the transaction fails at its end."""
+    def later(
+        self, job: Callable[[sqlite3.Connection], Result], on_result: Callable[[Result], None] | None = None
+    ) -> None:
+        """Queue a job after the transaction's earlier jobs. `on_result` is called with its result before the end of the
+        transaction. If the job fails, the transaction fails at its end."""
         assert self._later is not None, "a read changes nothing"
-        self._later(lambda: job(self._thread.raw))
+        self._later(lambda: job(self._thread.raw), on_result)
 
     async def execute(self, statement: Executable, parameters: Parameters = None) -> Rows:
         return await self._run(lambda: execute_core(self._thread.core, statement, parameters))

@@ -34,8 +34,8 @@ WAITING_MAX = 10_000
 
 
 class _Group:
-    """The transactions that one commit makes durable together. Only the writer's thread uses `begun` and `failure`;
-    only the event loop uses the rest."""
+    """The transactions that one commit makes durable together. Only the writer's thread uses `begun` and `failure`. It
+    also fills `results`, which the event loop `loop` reads during the commit. Only the event loop uses the rest."""
 
     def __init__(self, opened_s: float) -> None:
         self.opened_s = opened_s
@@ -43,6 +43,8 @@ class _Group:
         self.begun = False
         self.failure: Exception | None = None
         self.ended = False
+        self.results: list[Callable[[], None]] = []
+        self.loop = asyncio.get_running_loop()
         self._waiting: list[asyncio.Future[None]] = []
 
     async def committed(self) -> None:
@@ -51,6 +53,11 @@ class _Group:
         outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(outcome)
         await outcome
+
+    def give_results(self) -> None:
+        """Give the results of queued jobs to the members. The writer's thread commits meanwhile."""
+        for give in self.results:
+            give()
 
     def end(self, result: None, failure: BaseException | None) -> None:
         """Let the members return from `committed`, or fail with the failure of their commit."""
@@ -62,7 +69,8 @@ class _Group:
 class Member(AbstractAsyncContextManager[SqliteTransaction]):
     """One transaction of a group, as a block of `async with`. `number` is part of the name of the transaction's
     savepoint. `open`, used only by the writer's thread, is True once the savepoint exists. `failure` is the error of a
-    queued job (`later`), None without one; the transaction is then rolled back when it ends."""
+    queued job (`later`), None without one; the transaction is then rolled back when it ends. The error of a function
+    that gets a result comes too late for that."""
 
     # Not a generator, for the reason in `ObservedBlock`.
     __slots__ = ("_limit", "_s_max", "_writer", "failure", "group", "number", "open")
@@ -95,6 +103,13 @@ class Member(AbstractAsyncContextManager[SqliteTransaction]):
             if self.failure is not None:
                 raise translated(self.failure) or self.failure
 
+    def give(self, on_result: Callable[[Result], None], result: Result) -> None:
+        """Give the result of a queued job to the caller, who gets an error of `on_result` after the commit."""
+        try:
+            on_result(result)
+        except Exception as error:
+            self.failure = error
+
 
 class SqliteWriter:
     """Runs write transactions one after the other on one `SqliteThread`, and commits several of them at once."""
@@ -121,9 +136,10 @@ class SqliteWriter:
         `TransactionTooSlow`, `CommitLost`, `DatabaseDamaged`."""
         return Member(self, self.member_s_max if limited else None)
 
-    def later(self, member: Member, job: Callable[[], object]) -> None:
-        """Queue a job of the transaction `member` and return. If the job fails, the transaction fails at its end."""
-        self.thread.submit(partial(self._run_later, member, job))
+    def later(self, member: Member, job: Callable[[], Result], on_result: Callable[[Result], None] | None) -> None:
+        """Queue a job of the transaction `member` and return. `on_result` is called with the job's result during the
+        commit. If the job fails, the transaction fails at its end."""
+        self.thread.submit(partial(self._run_later, member, job, on_result))
 
     async def take_turn(self) -> _Group:
         """Wait for the turn of a new member, and return its group."""
@@ -210,11 +226,14 @@ class SqliteWriter:
             if not raw.in_transaction:
                 group.failure = CommitLost("(the database undid the whole group)")
 
-    def _run_later(self, member: Member, job: Callable[[], object]) -> None:
+    def _run_later(self, member: Member, job: Callable[[], Result], on_result: Callable[[Result], None] | None) -> None:
         try:
-            self.step(member, job)
+            result = self.step(member, job)
         except Exception as error:
             member.failure = error
+        else:
+            if on_result is not None:
+                member.group.results.append(partial(member.give, on_result, result))
 
     def _undo(self, member: Member) -> None:
         self._end(member, "ROLLBACK TO", "RELEASE")
@@ -239,6 +258,9 @@ class SqliteWriter:
         try:
             if group.failure is not None:
                 raise group.failure
+            if group.results:
+                with suppress(RuntimeError):  # the loop has been closed: no caller waits
+                    group.loop.call_soon_threadsafe(group.give_results)
             if group.begun:
                 raw.execute("COMMIT")
         except sqlite3.Error as error:

@@ -40,6 +40,8 @@ class Rows:
         return self.rows[0][0] if self.rows else None
 
 
+OnRows = Callable[[Sequence[Sequence[Any]]], None]
+"""Gets the rows of a statement that is run later (`Driver.run_later`)."""
 Query = Callable[[Prepared, Values], Awaitable[Sequence[Sequence[Any]]]]
 """Runs a query and returns its rows: `Driver.rows` of a transaction or, for a fast query by key, `Database.peek`."""
 
@@ -56,10 +58,11 @@ class Driver(Protocol):
         """Run a change with these values; return the number of changed rows."""
         ...
 
-    async def run_later(self, statement: Prepared, values: Values) -> Sequence[Sequence[Any]]:
+    async def run_later(self, statement: Prepared, values: Values, on_rows: OnRows | None = None) -> None:
         """Queue a change and return at once. The change is made after the earlier statements and before the transaction
         ends. If the change fails, the transaction fails at its end. On SQLite, the caller need not wait for the
-        writer's thread. With RETURNING, the returned list gets the rows: read it after the end of the transaction."""
+        writer's thread. `on_rows` is called with the rows of RETURNING before the end of the transaction, mostly during
+        the commit, which may still fail."""
         ...
 
     async def rows_many(self, statement: Prepared, values: Sequence[Values]) -> Sequence[Sequence[Any]]:

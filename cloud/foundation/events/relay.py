@@ -18,6 +18,7 @@ from cloud.foundation.events.errors import LeaseLost
 from cloud.foundation.events.model import ClaimedEvent, DomainEvent
 from cloud.foundation.events.store import Outbox
 from cloud.foundation.stopping import pause
+from cloud.foundation.trace import begin_trace
 from cloud.foundation.tracing import Spans, traced
 
 log = structlog.get_logger()
@@ -108,8 +109,8 @@ class Relay:
             event.tenant_id,
             "event.deliver",
             "consumer",
-            traceparent=event.traceparent,
-            attributes=attributes,
+            begin_trace(event.traceparent),
+            attributes,
         ):
             await self._deliver(claimed, attributes)
 

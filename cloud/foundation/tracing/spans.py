@@ -20,7 +20,7 @@ from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Prepared, Transaction
 from cloud.foundation.errors import DomainError
 from cloud.foundation.process import Process
-from cloud.foundation.trace import CURRENT, LocalRoot, begin_trace
+from cloud.foundation.trace import CURRENT, LocalRoot, TraceContext
 from cloud.foundation.tracing.record import OMITTED, SPANS, Span, write_attributes, write_inner
 from cloud.foundation.tracing.tables import spans as table
 from cloud.foundation.viewer import Viewer
@@ -140,12 +140,11 @@ class Spans:
 
 
 class traced:  # noqa: N801  read as a word in `with traced(…):`
-    """Run a block as a span of `traceparent`, or of a new trace if that is None or invalid. Record it with the spans
-    within it, unless `spans` is None. The block may add attributes; with `error.type`, or with an exception, the span
-    has the status error."""
+    """Run a block as the span `context`. Record it with the spans within it, unless `spans` is None. The block may add
+    attributes; with `error.type`, or with an exception, the span has the status error."""
 
     # Not a generator, which would take as long as the rest for a short job.
-    __slots__ = ("_attributes", "_before", "_clock", "_kind", "_name", "_root", "_spans", "_tenant_id", "_traceparent")
+    __slots__ = ("_attributes", "_before", "_clock", "_context", "_kind", "_name", "_root", "_spans", "_tenant_id")
 
     def __init__(
         self,
@@ -154,8 +153,7 @@ class traced:  # noqa: N801  read as a word in `with traced(…):`
         tenant_id: str,
         name: str,
         kind: str,
-        *,
-        traceparent: str | None,
+        context: TraceContext,
         attributes: dict[str, Any],
     ) -> None:
         self._spans = spans
@@ -163,11 +161,11 @@ class traced:  # noqa: N801  read as a word in `with traced(…):`
         self._tenant_id = tenant_id
         self._name = name
         self._kind = kind
-        self._traceparent = traceparent
+        self._context = context
         self._attributes = attributes
 
     def __enter__(self) -> LocalRoot:
-        root = self._root = LocalRoot(begin_trace(self._traceparent), self._clock.now_us())
+        root = self._root = LocalRoot(self._context, self._clock.now_us())
         self._before = CURRENT.set(root)
         return root
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from cloud.foundation.clock import Clock
 from cloud.foundation.egress import Egress, Failure, Response
+from cloud.foundation.trace import begin_trace
 from cloud.foundation.tracing import Spans, traced
 from cloud.partners.webhooks.delivery import LeasedDelivery
 from cloud.partners.webhooks.model import Attempt, ErrorCode
@@ -32,8 +33,8 @@ async def send(delivery: LeasedDelivery, egress: Egress, clock: Clock, spans: Sp
         delivery.tenant_id,
         "webhook.attempt",
         "client",
-        traceparent=delivery.traceparent,
-        attributes=attributes,
+        begin_trace(delivery.traceparent),
+        attributes,
     ) as root:
         await _send(delivery, egress, clock, root.context.traceparent)
         attempt = delivery.attempt

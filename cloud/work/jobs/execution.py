@@ -16,11 +16,11 @@ from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.errors import DomainError
 from cloud.foundation.retention import DAY_US
-from cloud.foundation.trace import SpanTimer, current_context
+from cloud.foundation.trace import SpanTimer
 from cloud.foundation.tracing import Spans, traced
-from cloud.foundation.viewer import Actor
 from cloud.work.jobs.errors import JobLeaseLost
-from cloud.work.jobs.kind import Advance, AnyKind, Effect, Finish, JobFailure, JobWork, RunningJob
+from cloud.work.jobs.job_run import JobRun
+from cloud.work.jobs.kind import Advance, AnyKind, Effect, Finish, JobFailure, JobWork
 from cloud.work.jobs.lease_store import LeaseStore, Settlement
 from cloud.work.jobs.model import Job, JobError, JobResult, JobRow, JobStatus, LeasedJob
 from cloud.work.jobs.rights import AppRights
@@ -83,104 +83,103 @@ class JobExecutor:
         self._leases = LeaseStore()
         self._rights = AppRights(database)
         self._works: dict[str, JobWork[Any, Any]] = {}
-        self._stepping: set[_Steps] = set()
+        self._stepping: set[JobRun] = set()
 
     def has_long_steps(self, leased: LeasedJob) -> bool:
         return leased.kind in self.long_kinds
 
-    async def run(
-        self, leased: LeasedJob, task: "asyncio.Task[Any]", must_yield: Callable[[], bool]
-    ) -> Settlement | None:
+    def prepare(self, leased: LeasedJob) -> JobRun:
+        """Return the run of a claimed job, to make when the claim is durable."""
+        return JobRun(leased, self._kinds.get(leased.kind))
+
+    async def run(self, run: JobRun, task: "asyncio.Task[Any]", must_yield: Callable[[], bool]) -> Settlement | None:
         """Run the steps of a job in `task` until it ends, fails, or `must_yield` returns True after a step. Return the
         settlement to write; None if nothing is left to write, since the job was settled here or its lease is lost."""
+        leased = run.leased
         attributes: dict[str, Any] = {
             "argus.job.id": leased.id,
             "argus.job.kind": leased.kind,
             "argus.job.attempt": leased.attempts,
         }
         name = "job.run" if leased.is_open else "job.clean_up"
-        steps = _Steps(leased, task, self._clock.monotonic_s())
-        parent = leased.traceparent
-        self._stepping.add(steps)
+        run.task, run.began_s = task, self._clock.monotonic_s()
+        self._stepping.add(run)
         try:
-            with traced(
-                self._spans, self._clock, leased.tenant_id, name, "consumer", traceparent=parent, attributes=attributes
-            ):
-                settlement = await self._run(steps, must_yield)
+            with traced(self._spans, self._clock, leased.tenant_id, name, "consumer", run.trace, attributes):
+                settlement = await self._run(run, must_yield)
                 if settlement is not None and settlement.error is not None:
                     attributes["error.type"] = settlement.error.code
         finally:
-            self._stepping.discard(steps)
+            self._stepping.discard(run)
         return settlement
 
-    async def _run(self, steps: "_Steps", must_yield: Callable[[], bool]) -> Settlement | None:
+    async def _run(self, run: JobRun, must_yield: Callable[[], bool]) -> Settlement | None:
         """Run the steps of a job, or the clean-up of one that has ended; return what follows from the steps or from
         their error."""
-        leased = steps.leased
-        kind = self._kinds.get(leased.kind)
+        leased = run.leased
         if not leased.is_open:
-            await self._clean_up(steps, kind)
+            await self._clean_up(run)
             return None
-        if kind is None:
+        if run.kind is None:
             log.warning("job.kind_unknown", job_id=leased.id, kind=leased.kind)
             return release(leased, self._clock.now_us() + OTHER_RELEASE_US)
         if leased.attempts > ATTEMPTS_MAX:
             return self._failed(leased, JobError("worker_lost", "The workers that ran the job ended abnormally.", True))
         try:
-            return await self._run_steps(steps, kind, must_yield)
+            return await self._run_steps(run, run.kind, must_yield)
         except asyncio.CancelledError:
-            if not steps.is_overdue:
+            if not run.is_overdue:
                 raise
-            return self._retried(steps.leased, TimeoutError())
+            return self._retried(run.leased, TimeoutError())
         except JobLeaseLost:
             log.warning("job.lease_lost", job_id=leased.id, kind=leased.kind)
             return None
         except JobFailure as failure:
-            return self._failed(steps.leased, failure.error)
+            return self._failed(run.leased, failure.error)
         except Exception as error:
-            return self._retried(steps.leased, error)
+            return self._retried(run.leased, error)
 
     def stop_overdue(self) -> None:
         """Cancel the steps that take longer than `STEP_S_MAX`."""
-        for steps in self._stepping:
-            if self._clock.monotonic_s() - steps.began_s > STEP_S_MAX:
-                steps.cancel()
+        for run in self._stepping:
+            if self._clock.monotonic_s() - run.began_s > STEP_S_MAX:
+                run.cancel()
 
-    async def _run_steps(self, steps: "_Steps", kind: AnyKind, must_yield: Callable[[], bool]) -> Settlement | None:
+    async def _run_steps(self, run: JobRun, kind: AnyKind, must_yield: Callable[[], bool]) -> Settlement | None:
         try:
-            job = _running(kind, steps.leased)
+            job = run.job
         except (ValidationError, DomainError):
-            return self._unreadable(steps.leased)
+            return self._unreadable(run.leased)
         needed = kind.scopes.of(job.payload)
         if needed:  # a job that needs none reads no data
-            await self._rights.check(steps.leased, needed)
+            await self._rights.check(run.leased, needed)
         work = self._work_of(kind)
         while True:
             with SpanTimer("job.step"):
                 outcome = await work.step(job)
             if isinstance(outcome, Finish):
-                done = self._succeeded(steps.leased, outcome.result)
+                done = self._succeeded(run.leased, outcome.result)
                 if outcome.effect is None:
                     return done
                 await self._finish(done, outcome.effect)
                 return None
-            progress_pct = min(99, max(steps.leased.progress_pct, outcome.progress_pct))
-            state = await self._save(steps, outcome, progress_pct)
+            progress_pct = min(99, max(run.leased.progress_pct, outcome.progress_pct))
+            state = await self._save(run, outcome, progress_pct)
             if must_yield():
-                return release(steps.leased, steps.leased.created_at_us)
+                return release(run.leased, run.leased.created_at_us)
             job = replace(job, state=state)
-            steps.began_s = self._clock.monotonic_s()
+            run.began_s = self._clock.monotonic_s()
 
-    async def _save(self, steps: "_Steps", outcome: Advance[Any], progress_pct: int) -> BaseModel:
+    async def _save(self, run: JobRun, outcome: Advance[Any], progress_pct: int) -> BaseModel:
         """Write the state after a step, and its effect; return the state. Raises `JobLeaseLost`."""
         state: BaseModel = outcome.state
         async with self._database.transaction() as tx:
             if outcome.effect is not None:
-                await self._leases.hold(tx, steps.leased)  # the effect decides the state, which is written once
+                await self._leases.hold(tx, run.leased)  # the effect decides the state, which is written once
                 state = await outcome.effect(tx) or state
             text, now_us = _dumped(state), self._clock.now_us()
-            await self._leases.save(tx, steps.leased, text, progress_pct, now_us=now_us, lease_us=LEASE_US)
-        steps.leased = replace(steps.leased, state=text, progress_pct=progress_pct, attempts=1)
+            await self._leases.save(tx, run.leased, text, progress_pct, now_us=now_us, lease_us=LEASE_US)
+        run.leased = replace(run.leased, state=text, progress_pct=progress_pct, attempts=1)
         return state
 
     def _succeeded(self, leased: LeasedJob, result: JobResult | None) -> Settlement:
@@ -248,27 +247,27 @@ class JobExecutor:
         due_at_us = self._clock.now_us() + retry_delay_us(leased.attempts)
         return Settlement(leased, JobStatus.RUNNING, due_at_us=due_at_us, attempts=leased.attempts)
 
-    async def _clean_up(self, steps: "_Steps", kind: AnyKind | None) -> None:
+    async def _clean_up(self, run: JobRun) -> None:
         """Discard what an ended job has left behind, and give up the lease. After an error, and for a job that this
         program cannot read but the other release may, this is repeated a limited number of times."""
-        leased, retry_at_us = steps.leased, None
-        pause_us = await self._discard(steps, kind)
+        leased, retry_at_us = run.leased, None
+        pause_us = await self._discard(run)
         if pause_us is not None and leased.attempts < ATTEMPTS_MAX:
             retry_at_us = self._clock.now_us() + pause_us
         async with self._database.transaction() as tx:
             await self._leases.end_cleanup(tx, leased, retry_at_us)
 
-    async def _discard(self, steps: "_Steps", kind: AnyKind | None) -> int | None:
+    async def _discard(self, run: JobRun) -> int | None:
         """Discard what an ended job has left behind. Return the pause before another attempt, None after success."""
-        leased, pause_us, why = steps.leased, OTHER_RELEASE_US, "kind unknown"
+        leased, pause_us, why = run.leased, OTHER_RELEASE_US, "kind unknown"
         try:
-            if kind is not None:
-                job = _running(kind, leased)
+            if run.kind is not None:
+                job = run.job
                 pause_us = retry_delay_us(leased.attempts)
-                await self._work_of(kind).discard(job)
+                await self._work_of(run.kind).discard(job)
                 return None
         except (Exception, asyncio.CancelledError) as error:
-            if isinstance(error, asyncio.CancelledError) and not steps.is_overdue:
+            if isinstance(error, asyncio.CancelledError) and not run.is_overdue:
                 raise
             why = type(error).__name__
         log.warning("job.clean_up_failed", job_id=leased.id, kind=leased.kind, why=why)
@@ -278,23 +277,6 @@ class JobExecutor:
         if kind.name not in self._works:
             self._works[kind.name] = self._make_work(kind)
         return self._works[kind.name]
-
-
-class _Steps:
-    """The steps that `task` makes of a job, or its clean-up. `leased` is the job as it is stored after its last step,
-    also for the handlers of an exception. `began_s` is the beginning of the step that runs now."""
-
-    def __init__(self, leased: LeasedJob, task: "asyncio.Task[Any]", began_s: float) -> None:
-        self.leased = leased
-        self.began_s = began_s
-        self.is_overdue = False
-        self._task = task
-
-    def cancel(self) -> None:
-        """Cancel the step, which takes too long."""
-        if not self.is_overdue:
-            self.is_overdue = True
-            self._task.cancel()
 
 
 def release(leased: LeasedJob, due_at_us: int) -> Settlement:
@@ -323,22 +305,6 @@ def ended_job(one: Settlement, now_us: int, reported: Mapping[str, Any]) -> Job:
         }
     )
     return Job(**values)
-
-
-def _running(kind: AnyKind, leased: LeasedJob) -> RunningJob[Any, Any]:
-    """Return a job as its steps see it. Raises `ValidationError`, or what the validators of the payload raise, if this
-    program cannot read it."""
-    actor = Actor(
-        leased.tenant_id,
-        leased.organization_id,
-        leased.secrecy_level,
-        subject=leased.subject,
-        client_id=leased.client_id,
-        trace=current_context(),
-    )
-    payload = kind.payload.model_validate_json(leased.payload)
-    state = kind.state() if leased.state is None else kind.state.model_validate_json(leased.state)
-    return RunningJob(leased.id, actor, payload, state, leased.lease_token)
 
 
 def _dumped(state: BaseModel) -> str:

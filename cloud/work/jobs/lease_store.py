@@ -258,26 +258,34 @@ class Settlement:
     result_expires_at_us: int | None = None
 
 
-Claims = Callable[[], list[LeasedJob]]
-"""Returns the claimed jobs after the end of the transaction that claims them."""
-
-
 class LeaseStore:
     """SQL statements of a worker on the jobs that it runs."""
 
     async def claim(
-        self, tx: Transaction, counts: Mapping[str, int], *, now_us: int, lease_us: int, without: tuple[str, ...] = ()
-    ) -> Claims:
+        self,
+        tx: Transaction,
+        counts: Mapping[str, int],
+        take: Callable[[LeasedJob], None],
+        *,
+        now_us: int,
+        lease_us: int,
+        without: tuple[str, ...] = (),
+    ) -> None:
         """Lease due jobs, at most `counts[tenant_id]` of each tenant, those first that are due longest. Jobs of the
-        kinds `without` are left. The jobs are known when the transaction has ended."""
-        tenants, found = list(counts.items()), []
+        kinds `without` are left. `take` is called with each job before the end of the transaction; the job is leased
+        when the transaction has ended."""
+
+        def read(rows: Sequence[Sequence[Any]]) -> None:
+            for row in rows:
+                take(_LEASED.read(row))
+
+        tenants = list(counts.items())
         for at in range(0, len(tenants), TENANTS_MAX):
             part = tenants[at : at + TENANTS_MAX]
             values: dict[str, Any] = {"now": now_us, "lease_until": now_us + lease_us}
             for number, (tenant_id, count) in enumerate(part):
                 values |= {f"tenant_{number}": tenant_id, f"count_{number}": count}
-            found.append(await tx.driver.run_later(_claim(len(part), without), values))
-        return lambda: [_LEASED.read(row) for rows in found for row in rows]
+            await tx.driver.run_later(_claim(len(part), without), values, read)
 
     async def sweep(self, tx: Transaction, now_us: int) -> int:
         """End the expired leases of workers that were killed, and make their jobs due as the first of their tenants.

@@ -16,6 +16,7 @@ import structlog
 from cloud.foundation.clock import Clock
 from cloud.foundation.errors import DomainError
 from cloud.work.jobs.execution import LEASE_US, JobExecutor, release
+from cloud.work.jobs.job_run import JobRun
 from cloud.work.jobs.lease_store import Settlement
 from cloud.work.jobs.model import LeasedJob
 
@@ -31,10 +32,12 @@ class Stop(Enum):
 
 @dataclass(slots=True, eq=False)
 class Slot:
-    """A job that this worker runs. `leased_until_s` is the time of the monotonic clock at which its lease ends. `task`
-    runs the job; None before it begins."""
+    """A job that this worker runs. `is_long`: it has long steps. `leased_until_s` is the time of the monotonic clock at
+    which its lease ends. `task` runs the job; None before it begins."""
 
+    run: JobRun
     leased: LeasedJob
+    is_long: bool
     began_s: float
     leased_until_s: float
     task: "asyncio.Task[None] | None" = field(default=None, repr=False)
@@ -83,17 +86,19 @@ class JobSlots:
             for tenant_id, count in counts.items():
                 self._free(tenant_id, count)
 
-    def begin(self, tasks: asyncio.TaskGroup, claimed: Iterable[LeasedJob]) -> None:
+    def begin(self, tasks: asyncio.TaskGroup, claimed: Iterable[JobRun]) -> None:
         """Run claimed jobs. If an earlier claim of a job still runs here, its lease has expired, as after a pause of
         the process: stop it. Its step may end after the new one has begun."""
         now_s = self._clock.monotonic_s()
-        for leased in claimed:
+        for run in claimed:
+            leased = run.leased
             if (expired := self.running.get(leased.id)) is not None:
                 expired.end(Stop.LOST)
                 self._forget(expired)
-            self.running[leased.id] = slot = Slot(leased, now_s, now_s + LEASE_US / 1e6)
+            is_long = self._executor.has_long_steps(leased)
+            self.running[leased.id] = slot = Slot(run, leased, is_long, now_s, now_s + LEASE_US / 1e6)
             self.taken[leased.tenant_id] += 1
-            self.running_long += self._executor.has_long_steps(leased)
+            self.running_long += is_long
             self._claimed.append(slot)
         if not self._is_starting:
             self._start(tasks)
@@ -151,20 +156,18 @@ class JobSlots:
     def _forget(self, slot: Slot) -> None:
         del self.running[slot.leased.id]
         self._free(slot.leased.tenant_id, 1)
-        self.running_long -= self._executor.has_long_steps(slot.leased)
+        self.running_long -= slot.is_long
 
     def _free(self, tenant_id: str, count: int) -> None:
-        left = self.taken[tenant_id] - count
-        if left:
-            self.taken[tenant_id] = left
-        else:
-            del self.taken[tenant_id]
+        self.taken[tenant_id] -= count
+        if not self.taken[tenant_id]:
+            self.taken.pop(tenant_id)
 
     async def _run(self, slot: Slot, task: "asyncio.Task[None]") -> Settlement | None:
         """Return the settlement of a job after its steps; None if nothing is left to write."""
         try:
             if slot.stop is None:
-                settlement = await self._executor.run(slot.leased, task, lambda: self._must_yield(slot))
+                settlement = await self._executor.run(slot.run, task, lambda: self._must_yield(slot))
                 return None if slot.stop is Stop.LOST else settlement
         except asyncio.CancelledError:
             if slot.stop is None:

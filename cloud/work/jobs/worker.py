@@ -19,11 +19,11 @@ from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, DatabaseUnavailable, DatabaseUnusable, Transaction
 from cloud.foundation.errors import DomainError
 from cloud.work.jobs.execution import LEASE_US, JobExecutor
+from cloud.work.jobs.job_run import JobRun
 from cloud.work.jobs.lease_store import (
     DUE_TENANTS,
     NEXT_EXPIRY,
     STILL_LEASED,
-    Claims,
     DueTenant,
     LeaseStore,
     Settlement,
@@ -199,12 +199,12 @@ class JobWorker:
         ended, self._jobs.ended = self._jobs.ended, []
         if not ended and not counts:
             return 0
-        parts = split_claim(counts, self._long_free())
+        parts, claimed = split_claim(counts, self._long_free()), list[JobRun]()
         try:
             with self._jobs.reserved(counts, long=sum(parts.any_kind.values())):
                 async with self._database.transaction() as tx:
                     await self._executor.settle(tx, ended)
-                    claims = await self._claim(tx, parts)
+                    await self._claim(tx, parts, claimed)
         except BaseException as error:
             if ended and _is_refusal(error):
                 await self._settle_apart(ended)
@@ -212,7 +212,6 @@ class JobWorker:
             self._jobs.ended = ended + self._jobs.ended
             raise
         self.settled += len(ended)
-        claimed = [leased for jobs_of in claims for leased in jobs_of()]
         if steps is not None:
             self._note(counts, parts, claimed)
             self._jobs.begin(steps, claimed)
@@ -238,28 +237,33 @@ class JobWorker:
         """Return the number of slots that jobs with long steps may fill now."""
         return self._long_slots - self._jobs.running_long - self._jobs.claiming_long
 
-    async def _claim(self, tx: Transaction, parts: SplitClaim) -> Sequence[Claims]:
-        now_us, claims = self._clock.now_us(), list[Claims]()
+    async def _claim(self, tx: Transaction, parts: SplitClaim, claimed: list[JobRun]) -> None:
+        """Claim jobs. Their runs are in `claimed` at the end of the transaction."""
+
+        def prepare(leased: LeasedJob) -> None:
+            claimed.append(self._executor.prepare(leased))
+
+        now_us = self._clock.now_us()
         for counts, without in ((parts.any_kind, ()), (parts.short, self._executor.long_kinds)):
             if counts:
-                lease = self._leases.claim(tx, counts, now_us=now_us, lease_us=LEASE_US, without=without)
-                claims.append(await lease)
-        return claims
+                await self._leases.claim(tx, counts, prepare, now_us=now_us, lease_us=LEASE_US, without=without)
 
-    def _note(self, counts: Mapping[str, int], parts: SplitClaim, claimed: Sequence[LeasedJob]) -> None:
+    def _note(self, counts: Mapping[str, int], parts: SplitClaim, claimed: Sequence[JobRun]) -> None:
         """Note what a claim has changed for the next one. A tenant with fewer jobs than its share has no more now,
         unless only its jobs without long steps were claimed."""
-        begun = Counter(leased.tenant_id for leased in claimed)
+        begun = Counter([run.leased.tenant_id for run in claimed])
         self._shares.note(begun)
-        for tenant_id in begun.keys() & self._due.keys():
-            self._due[tenant_id].running += begun[tenant_id]
-        fewer = {tenant_id for tenant_id, count in counts.items() if begun[tenant_id] < count}
-        until_s = self._clock.monotonic_s() + PASSED_S
-        self._passed.update(dict.fromkeys(fewer & parts.short.keys(), until_s))
+        for tenant_id, count in counts.items():
+            if (due := self._due.get(tenant_id)) is not None:
+                due.running += begun[tenant_id]
+            if begun[tenant_id] == count:
+                continue
+            if tenant_id in parts.short:
+                self._passed[tenant_id] = self._clock.monotonic_s() + PASSED_S
+            else:
+                self._due.pop(tenant_id, None)
         waiting_long = self._due.keys() & (parts.short.keys() | self._passed.keys())
         self.starving_long = {tenant_id for tenant_id in waiting_long if not self._due[tenant_id].running}
-        for tenant_id in fewer - parts.short.keys():
-            self._due.pop(tenant_id, None)
 
     def _must_yield(self, slot: Slot) -> bool:
         """Return whether a job gives up its slot after a step. Each starving tenant gets one slot in this way."""
@@ -267,7 +271,7 @@ class JobWorker:
             return True
         if self._clock.monotonic_s() - slot.began_s < TURN_S:
             return False
-        sets = [self.starving, self.starving_long] if self._executor.has_long_steps(slot.leased) else [self.starving]
+        sets = [self.starving, self.starving_long] if slot.is_long else [self.starving]
         for starving in sets:
             others = starving - {slot.leased.tenant_id}
             if others:

@@ -5,6 +5,8 @@ many rows.
 """
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from sqlalchemy import BigInteger, Text, bindparam, delete, select, text, update
@@ -63,11 +65,24 @@ async def test_deferred_statement_runs_in_the_transaction_that_issued_it(databas
         assert len(await tx.execute(select(tenants))) == 2
 
 
-async def test_deferred_statement_returns_its_rows_after_the_transaction(database: Database) -> None:
+async def test_deferred_statement_gives_its_rows_before_the_transaction_ends(database: Database) -> None:
+    found = list[Sequence[Any]]()
     async with database.transaction() as tx:
         await tx.driver.run(ADD, tenant(1))
-        found = await tx.driver.run_later(REMOVE, {"which": "tnt_1"})
+        await tx.driver.run_later(REMOVE, {"which": "tnt_1"}, found.extend)
     assert [tuple(row) for row in found] == [("tnt_1",)]
+
+
+async def test_error_while_deferred_rows_are_read_reaches_only_the_transaction_that_issued_them(
+    database: Database,
+) -> None:
+    async def remove(number: int, key: int) -> None:
+        async with database.transaction() as tx:
+            await tx.driver.run(ADD, tenant(number))
+            await tx.driver.run_later(REMOVE, {"which": f"tnt_{number}"}, lambda rows: rows[0][key])
+
+    outcomes = await asyncio.gather(remove(1, 0), remove(2, 7), remove(3, 0), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [type(None), IndexError, type(None)]
 
 
 async def test_failed_deferred_statement_fails_only_the_transaction_that_issued_it(database: Database) -> None:
