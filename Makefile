@@ -11,7 +11,7 @@ UNIT := -m "not pg and not broker and not browser and not demo"
 # Where Python is forbidden to keep what it has compiled, each program of the tests would compile all of Argus anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup setup-demo demo test every-test lint bench fuzz soak test-python313 test-bluez test-systemd test-cluster test-otlp contract fmt docs-shots requirements
+.PHONY: setup setup-demo demo test every-test lint bench fuzz soak test-python313 test-bluez test-systemd test-cluster test-otlp contract sdk-types fmt docs-shots requirements
 
 setup:
 	@.ci/setup test
@@ -80,6 +80,11 @@ soak: setup
 # The numbers of the contract matrix that no test names yet.
 contract: setup
 	@$(BIN)/python -m tests.contract
+
+# The types of the SDKs, after a change of the API. A test fails until they are written again.
+sdk-types: setup
+	$(BIN)/python -m tests.sdk.python_types
+	$(BIN)/python -m tests.builders.typescript_types
 
 docs-shots: setup
 	$(BIN)/python -m tests.docs.shots

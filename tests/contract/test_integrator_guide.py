@@ -14,7 +14,9 @@ GUIDE = Path(__file__).parents[2] / "docs" / "integrator.md"
 
 
 @pytest.mark.contract("C-063", "C-103", "C-111", "C-115", "C-120", "C-124", "C-127")
-def test_example_in_the_integrator_guide_runs_as_printed(cloud: RunningCloud) -> None:
+def test_examples_in_the_integrator_guide_run_as_printed(
+    cloud: RunningCloud, capsys: pytest.CaptureFixture[str]
+) -> None:
     app = cloud.apps["north"]
     found: dict[str, Any] = {
         "CLIENT_ID": app.client_id,
@@ -22,9 +24,10 @@ def test_example_in_the_integrator_guide_runs_as_printed(cloud: RunningCloud) ->
         "AUTH": cloud.urls["auth"],
         "API": cloud.urls["api"],
     }
-    example = re.search(r"^```python\n(.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
-    assert example is not None
-    exec(example[1], found)  # noqa: S102  the guide's own lines, which is the point
+    example, of_sdk, _ = re.findall(r"^```python\n(.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
+    exec(example, found)  # noqa: S102  the guide's own lines, which is the point
+    exec(of_sdk, found)  # noqa: S102
+    assert found["device"]["id"] in capsys.readouterr().out.split()
     assert found["device"]["id"] in {device["id"] for device in found["devices"]}
     assert found["encounter"]["status"] == "in_progress"
     assert found["observation"]["device_id"] == found["device"]["id"]
@@ -41,7 +44,7 @@ def test_example_of_the_guide_posts_a_bundle_to_a_fhir_server_and_repeats_it_wit
     cloud: RunningCloud,
 ) -> None:
     app = cloud.apps["north"]
-    first, second = re.findall(r"^```python\n(.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
+    first, _, second = re.findall(r"^```python\n(.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
     with running_script("fhir_server.mjs") as port, httpx.Client(base_url=f"http://127.0.0.1:{port}") as server:
         found: dict[str, Any] = {
             "CLIENT_ID": app.client_id,

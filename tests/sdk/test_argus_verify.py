@@ -1,26 +1,43 @@
 """`argus-verify` checks a transcript from a file, with published keys, without a network and without the cloud."""
 
+import contextlib
 import hashlib
+import io
 import json
+import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from sdk.verify import files
-from sdk.verify.command import app
+from argus_sdk.verify import command, files
 from tests.builders.provenance_vectors import FOLDER
+from tests.tidy.sources import ROOT
 
 KEYS = str(FOLDER / "keys.json")
 EXPECTED: dict[str, Any] = json.loads((FOLDER / "expected.json").read_text())
 INTACT = FOLDER / "transcripts" / "intact-ml-dsa-65.json"
+SOURCES = os.pathsep.join((str(ROOT), str(ROOT / "sdk" / "python" / "src")))
+ENVIRONMENT = {**os.environ, "PYTHONPATH": SOURCES}
 
 
-def run(*words: str | Path, text: str | None = None) -> Result:
-    return CliRunner().invoke(app, [str(word) for word in words], input=text)
+@dataclass(frozen=True)
+class Run:
+    """The output of a run of the program, and its exit code."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+def run(*words: str | Path) -> Run:
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = command.run([str(word) for word in words])
+    return Run(code, out.getvalue(), err.getvalue())
 
 
 def saved(folder: Path, value: Any) -> Path:
@@ -127,8 +144,9 @@ def test_changed_graph_is_reported_though_the_transcript_in_it_is_intact(tmp_pat
     assert json.loads(found.stdout)["broken_links"] == [{"record_id": None, "index": None, "reason": "graph_mismatch"}]
 
 
-def test_transcript_is_read_from_standard_input() -> None:
-    assert run("-", "--keys", KEYS, text=INTACT.read_text()).exit_code == 0
+def test_transcript_is_read_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(INTACT.read_bytes())))
+    assert run("-", "--keys", KEYS).exit_code == 0
 
 
 @pytest.mark.parametrize(
@@ -167,7 +185,7 @@ def changed_key(**members: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("keys", "fault"),
     [
-        ({"keys": [{"kid": "k", "alg": "ml-dsa-65", "public_key": "AAAA"}]}, "the key k is not"),
+        ({"keys": [{"kid": "k", "alg": "ml-dsa-65", "public_key": "AAAA"}]}, "The key k is not"),
         ({"keys": [{"kid": "k", "alg": "other", "public_key": "AAAA"}]}, "no ML-DSA-65 key"),
         ({}, "no list `keys`"),
         (changed_key(not_after="2026-05"), "not_after is not a time"),
@@ -200,12 +218,18 @@ def test_program_loads_no_network_and_nothing_of_the_cloud() -> None:
     code = """
 import sys
 sys.addaudithook(lambda event, _: sys.exit(event) if event.startswith("socket.") else None)
-from sdk.verify.command import app
-app([sys.argv[1], "--keys", sys.argv[2]], standalone_mode=False)
-print(sorted({name.partition(".")[0] for name in sys.modules} & {"cloud", "gateway", "aiohttp", "asyncio"}))
+from argus_sdk.verify.command import run
+run([sys.argv[1], "--keys", sys.argv[2]])
+loaded = {name.partition(".")[0] for name in sys.modules}
+print(sorted(loaded & {"cloud", "gateway", "aiohttp", "asyncio", "http", "httpx", "socket", "ssl"}))
 """
     done = subprocess.run(
-        [sys.executable, "-c", code, str(INTACT), KEYS], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code, str(INTACT), KEYS],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        env=ENVIRONMENT,
     )
     assert done.stdout.startswith("INTACT.")
     assert done.stdout.splitlines()[-1] == "[]"

@@ -25,6 +25,7 @@ OWN_TEXT = {
     "cloud/partners/administration/admin_pages.py:_PARAMETER": "our route templates",
     "gateway/buffer/statements.py:_NAME": "the package's own SQL file",
     "gateway/buffer/statements.py:re.sub": "the package's own SQL file",
+    "sdk/python/build_backend/argus_sdk_build.py:_IMPORT": "our own modules",
 }
 """Expressions that never receive text from outside the program."""
 

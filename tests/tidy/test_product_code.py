@@ -11,6 +11,9 @@ FUNCTION_LINES_MAX = 60
 there."""
 
 _OURS = ("protocols", "gateway", "cloud", "sdk", "simulators")
+PROJECTS = ("pyproject.toml", "sdk/python/pyproject.toml", "sdk/python/README.md")
+"""Files that name commands, and the public modules of the SDK, which only its users import."""
+SOURCE_FOLDERS = (ROOT / "sdk" / "python" / "src", ROOT / "sdk" / "python" / "build_backend")
 _MIGRATIONS = "cloud/foundation/db/migrations"
 # Modules loaded without an import: nomenclature tables, alembic's entry point and its revisions.
 _COLLECTED = re.compile(rf"/terms_[a-z0-9_]+\.py$|{_MIGRATIONS}/|/__main__\.py$|/__init__\.py$")
@@ -120,6 +123,12 @@ def imported(text: str) -> set[str]:
     return found
 
 
+def module_name(path: Path) -> str:
+    """Return the name by which a module is imported. The SDK and its build have folders of their own."""
+    folder = next((one for one in SOURCE_FOLDERS if path.is_relative_to(one)), ROOT)
+    return ".".join(path.relative_to(folder).with_suffix("").parts)
+
+
 def declared_parts(path: Path) -> set[str]:
     """Return the modules that a slice's declaration names in its strings, for instance `cli` in "cli:audit"."""
     texts = {text.partition(":")[0] for text in imported(path.read_text()) if re.fullmatch(r"\w+(:\w+)?", text)}
@@ -135,8 +144,8 @@ def test_every_module_of_the_product_is_imported_or_run() -> None:
             used |= imported(path.read_text())
             if path.name == "__init__.py":
                 used |= declared_parts(path)
-    others = "\n".join((ROOT / name).read_text() for name in ("pyproject.toml", "Makefile", ".ci/setup"))
-    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in product_files()}
+    others = "\n".join((ROOT / name).read_text() for name in (*PROJECTS, "Makefile", ".ci/setup"))
+    modules = {module_name(path): path for path in product_files()}
     dead = [name for name, path in modules.items() if name not in used and not _COLLECTED.search(str(path))]
     assert [name for name in dead if name not in others] == []
 

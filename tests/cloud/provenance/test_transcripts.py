@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from argus_sdk.verify.files import load_keys
 from cloud.foundation.http import BodyMalformed
 from cloud.foundation.viewer import SecrecyLevel
 from cloud.work.provenance import long_transcripts, service, turns
@@ -17,7 +18,6 @@ from protocols.provenance.canonical_json import canonical_json
 from protocols.provenance.received import read_transcript
 from protocols.provenance.transcript import Operation, core_of, hash_text
 from protocols.provenance.verification import verify
-from sdk.verify.files import load_keys
 from tests.builders.provenance_transcripts import flipped, transcript
 from tests.cloud.provenance.conftest import EvidenceDesk
 

@@ -11,11 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from protocols.provenance.reasons import Reason
+from argus_sdk.evidence import NO_KEY, LocalVerification, Outcome, Reason
+from argus_sdk.verify.files import GivenFile
 from protocols.provenance.received import ReceivedRecord, ReceivedTranscript
 from protocols.provenance.signatures import Algorithm
-from protocols.provenance.verification import BrokenLink, Verdict
-from sdk.verify.files import GivenFile
 
 LINES_MAX = 100
 """Faults in the text form. The JSON form has all."""
@@ -48,51 +47,26 @@ MEANINGS = {
     Reason.ROOT_KEY_WITHDRAWN: "The signature of the Merkle root fits, and its key was withdrawn.",
     Reason.GRAPH_MISMATCH: "The PROV-O graph states something else than the signed transcript inside the file.",
 }
-_NO_KEY = {Reason.KEY_UNKNOWN, Reason.ROOT_KEY_UNKNOWN}
-_WITHDRAWN = {Reason.KEY_WITHDRAWN, Reason.ROOT_KEY_WITHDRAWN}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Result of the program for one transcript. `has_key`: a key of the transcript's algorithm was given."""
+    """Result of the program for one transcript, and the files that it is of."""
 
-    transcript: ReceivedTranscript
-    verdict: Verdict
-    graph_matches: bool | None
-    has_key: bool
+    result: LocalVerification
     file: GivenFile
     keys_file: GivenFile | None
 
     @property
-    def broken_links(self) -> tuple[BrokenLink, ...]:
-        """All faults, that of the graph first."""
-        graph = (BrokenLink(None, Reason.GRAPH_MISMATCH),) if self.graph_matches is False else ()
-        return (*graph, *self.verdict.broken_links)
-
-    @property
-    def outcome(self) -> str:
-        """`intact`, `broken`, or `unverifiable` if nothing is wrong except that no key of the algorithm was given, or
-        that keys were withdrawn."""
-        if not self.broken_links:
-            return "intact"
-        no_key = self.only_keys_unknown and not self.has_key
-        return "unverifiable" if no_key or self.only_keys_withdrawn else "broken"
-
-    @property
-    def only_keys_unknown(self) -> bool:
-        """True if every fault is an unknown key."""
-        return all(link.reason in _NO_KEY for link in self.broken_links)
-
-    @property
-    def only_keys_withdrawn(self) -> bool:
-        """True if there are faults, and each is a withdrawn key."""
-        return bool(self.broken_links) and all(link.reason in _WITHDRAWN for link in self.broken_links)
+    def outcome(self) -> Outcome:
+        """The outcome of the check."""
+        return self.result.outcome
 
 
 def as_json(finding: Finding) -> dict[str, Any]:
     """Return the finding as the verify operation of the cloud reports it, with `outcome`, `graph` and `content`."""
-    transcript, verdict = finding.transcript, finding.verdict
-    graph = {None: "absent", True: "matches", False: "differs"}[finding.graph_matches]
+    transcript, verdict = finding.result.transcript, finding.result.verdict
+    graph = {None: "absent", True: "matches", False: "differs"}[finding.result.graph_matches]
     return {
         "outcome": finding.outcome,
         "file_sha256": finding.file.sha256,
@@ -108,7 +82,7 @@ def as_json(finding: Finding) -> dict[str, Any]:
         "content": "checked" if verdict.content_checked else "not_checked",
         "broken_links": [
             {"record_id": link.record_id, "index": link.index, "reason": link.reason.value}
-            for link in finding.broken_links
+            for link in finding.result.broken_links
         ],
     }
 
@@ -126,15 +100,15 @@ def as_text(finding: Finding) -> Iterator[str]:
         yield ""
         yield "This does not show whether the evidence has later records. The cloud's verify operation shows it, and so"
         yield "does a tree head of a later day."
-    elif finding.only_keys_withdrawn:
+    elif finding.result.only_keys_withdrawn:
         yield from _faults(finding)
         yield ""
         yield from _advice_on_withdrawn_keys()
     elif finding.outcome == "unverifiable":
-        yield from _advice(finding.transcript)
+        yield from _advice(finding.result.transcript)
     else:
         yield from _faults(finding)
-        if any(link.reason in _NO_KEY for link in finding.broken_links):
+        if any(link.reason in NO_KEY for link in finding.result.broken_links):
             yield ""
             yield from _advice_on_keys(finding)
 
@@ -142,18 +116,18 @@ def as_text(finding: Finding) -> Iterator[str]:
 def _headline(finding: Finding) -> str:
     if finding.outcome == "intact":
         return "INTACT. The transcript is as it was signed."
-    if finding.only_keys_withdrawn:
+    if finding.result.only_keys_withdrawn:
         return "NOT VERIFIED. Each signature fits, but a key was withdrawn, so its signatures alone prove nothing."
     if finding.outcome == "unverifiable":
         return "NOT VERIFIED. No signature could be checked, because no key of this algorithm was given."
-    if finding.only_keys_unknown:
+    if finding.result.only_keys_unknown:
         return "NOT INTACT, or the file of keys is not complete: signatures name a key that it does not have."
     return "NOT INTACT. The transcript is not as it was signed."
 
 
 def _facts(finding: Finding) -> Iterator[str]:
-    transcript, verdict, keys = finding.transcript, finding.verdict, finding.keys_file
-    broken = {link.index for link in finding.broken_links if link.index is not None}
+    transcript, verdict, keys = finding.result.transcript, finding.result.verdict, finding.keys_file
+    broken = {link.index for link in finding.result.broken_links if link.index is not None}
     count = verdict.checked_records
     yield f"  File         {_shown(finding.file.name)}"
     yield f"               sha256:{finding.file.sha256}"
@@ -162,7 +136,7 @@ def _facts(finding: Finding) -> Iterator[str]:
         yield f"               sha256:{keys.sha256}"
     yield f"  Evidence     {_shown(transcript.evidence_id)}"
     yield f"  Tenant       {_shown(transcript.tenant_id)}"
-    intact = f", {count - len(broken)} of them without a fault" if finding.has_key and broken else ""
+    intact = f", {count - len(broken)} of them without a fault" if finding.result.has_key and broken else ""
     yield f"  Records      {count}{intact}"
     if transcript.records:
         yield f"  Signed       {_signed_at(transcript.records[0])} to {_signed_at(transcript.records[-1])}, as stated"
@@ -185,7 +159,7 @@ def _advice(transcript: ReceivedTranscript) -> Iterator[str]:
 
 
 def _advice_on_keys(finding: Finding) -> Iterator[str]:
-    if not finding.has_key:
+    if not finding.result.has_key:
         yield "Signatures were not checked, since no key of this algorithm was given."
         return
     yield "A key that is unknown: get the cloud's /.well-known/provenance-keys/ml-dsa-65 again. Its keys stay published"
@@ -200,7 +174,7 @@ def _advice_on_withdrawn_keys() -> Iterator[str]:
 
 
 def _faults(finding: Finding) -> Iterator[str]:
-    links = finding.broken_links
+    links = finding.result.broken_links
     yield f"{len(links)} fault{'s' if len(links) != 1 else ''}:"
     for link in links[:LINES_MAX]:
         place = "Transcript" if link.index is None else f"Record {link.index + 1} ({_shown(link.record_id or '')})"

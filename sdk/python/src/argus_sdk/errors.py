@@ -1,0 +1,101 @@
+"""Errors of the SDK. All have a `code` that programs decide by; none has a token, a secret or a body of a request.
+
+`ApiError` is a response of the service, and its codes are those of the API's problem documents (RFC 9457) or, for
+tokens, of RFC 6749. The codes of the other errors are the SDK's own, and are part of its versions.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+class ArgusError(Exception):
+    """Base of all errors of the SDK."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+
+
+class ApiError(ArgusError):
+    """The service refused a request.
+
+    `trace_id` is what support needs, None where the response has none. `errors` lists the invalid values of the
+    request, each with `detail` and its `pointer` or `parameter`. `retry_after_s` is the pause that the service
+    requested, None without one. `members` has the further members of the problem, such as `expired_at`.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        status: int,
+        trace_id: str | None = None,
+        errors: Sequence[Mapping[str, Any]] = (),
+        retry_after_s: float | None = None,
+        members: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(code, f"{detail} (status {status}, trace {trace_id})" if trace_id else f"{detail} ({status})")
+        self.status = status
+        self.trace_id = trace_id
+        self.errors = tuple(errors)
+        self.retry_after_s = retry_after_s
+        self.members = dict(members or {})
+
+
+class ConnectionFailed(ArgusError):
+    """No complete response arrived. A request that changes something may have been executed."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("connection_failed", detail)
+
+
+class AddressRefused(ArgusError):
+    """The SDK does not send a request to this address: `insecure_address` or `foreign_link`."""
+
+
+class ResponseUnusable(ArgusError):
+    """The response is complete and not what the API promises: `response_malformed`, `response_too_large`, or
+    `result_pending` where a result was requested too early."""
+
+
+class JobFailed(ArgusError):
+    """A job ended without a result. `code` is that of the job's error, or `job_cancelled`; `job` is the job."""
+
+    def __init__(self, code: str, detail: str, job: Mapping[str, Any]) -> None:
+        super().__init__(code, detail)
+        self.job = job
+
+
+class JobWaitExceeded(ArgusError):
+    """A job did not end within the time limit of the caller. It continues; `job` is its last state."""
+
+    def __init__(self, job: Mapping[str, Any], limit_s: float) -> None:
+        super().__init__("job_wait_exceeded", f"The job did not end within {limit_s:g} s. It continues.")
+        self.job = job
+
+
+class GraphqlError(ArgusError):
+    """Fields of an operation failed, or it was refused. `code` is that of the first error; `data` is what was read."""
+
+    def __init__(self, errors: Sequence[Mapping[str, Any]], data: Mapping[str, Any] | None) -> None:
+        first = errors[0]
+        extensions = first.get("extensions")
+        known = extensions if isinstance(extensions, Mapping) else {}
+        super().__init__(str(known.get("code", "graphql_error")), str(first.get("message", "")))
+        self.errors = tuple(errors)
+        self.data = data
+        self.trace_id: str | None = known.get("trace_id")
+
+
+class WebhookRefused(ArgusError):
+    """A message is not a webhook of Argus for this receiver, or cannot be checked.
+
+    Codes: `header_missing`, `timestamp_malformed`, `timestamp_out_of_range`, `signature_invalid`, `body_malformed`,
+    `secret_malformed` (the receiver's own secret).
+    """
+
+
+class EvidenceUnusable(ArgusError):
+    """A transcript or the published keys are not in the form of the API: `transcript_malformed`, `keys_malformed`."""

@@ -1,0 +1,173 @@
+"""Jobs, evidence, GraphQL, traces and data schemas."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from argus_sdk import types
+from argus_sdk.api import segment
+from argus_sdk.errors import GraphqlError, JobFailed, JobWaitExceeded, ResponseUnusable
+from argus_sdk.operations.group import Group
+
+POLL_S = 2.0
+JOB_LIMIT_S = 3600.0
+Algorithm = Literal["hmac-sha256", "ml-dsa-65"]
+
+
+class Jobs(Group):
+    """Long-running work."""
+
+    def list(
+        self, *, kind: str | None = None, status: str | None = None, limit: int | None = None
+    ) -> Iterator[types.JobListed]:
+        """Yield the jobs of the tenant, newest first. `kind` and `status` are one value or several with commas."""
+        return self._api.pages("/v1/jobs", {"kind": kind, "status": status, "limit": limit})
+
+    def start(self, wanted: types.JobWanted, *, idempotency_key: str | None = None) -> types.JobQueued:
+        """Start a job."""
+        found = self._api.request("POST", "/v1/jobs", body=wanted, idempotency_key=idempotency_key)
+        return cast(types.JobQueued, found)
+
+    def read(self, job_id: str) -> types.JobShown:
+        """Return a job: its status, its progress and the reason of a failure."""
+        return cast(types.JobShown, self._api.request("GET", f"/v1/jobs/{segment(job_id)}"))
+
+    def wait(self, job_id: str, *, poll_s: float = POLL_S, limit_s: float = JOB_LIMIT_S) -> types.JobShown:
+        """Poll a job until it has succeeded, and return it.
+
+        Raises `JobFailed` if it failed or was cancelled, and `JobWaitExceeded` if it has not ended after `limit_s`.
+        """
+        until_s = self._api.monotonic_s() + limit_s
+        while True:
+            job = self.read(job_id)
+            if job["status"] == "succeeded":
+                return job
+            if job["status"] == "cancelled":
+                raise JobFailed("job_cancelled", "The job was cancelled.", job)
+            if job["status"] == "failed":
+                error = job["error"]
+                raise JobFailed(error["code"] if error else "job_failed", "The job failed.", job)
+            left_s = until_s - self._api.monotonic_s()
+            if left_s <= 0:
+                raise JobWaitExceeded(job, limit_s)
+            self._api.pause(min(poll_s, left_s))
+
+    def cancel(self, job_id: str) -> None:
+        """Cancel a job; also if it was cancelled before. Raises `ApiError` with 409 if it has ended by itself."""
+        self._api.request("DELETE", f"/v1/jobs/{segment(job_id)}")
+
+    def result(self, job_id: str) -> types.JobResultShown | types.JobResultPending:
+        """Return the signed address of the result, or the progress if there is none yet. Raises `ApiError` with 410 if
+        the result has expired. Treat the address as a credential."""
+        found = self._api.request("GET", f"/v1/jobs/{segment(job_id)}/result")
+        return cast(types.JobResultShown | types.JobResultPending, found)
+
+    def download_result(self, job_id: str, path: Path) -> None:
+        """Write the result of a job that has succeeded to a file, which appears when it is complete."""
+        found = self.result(job_id)
+        signed_url = found.get("signed_url")
+        if not isinstance(signed_url, str):
+            raise ResponseUnusable("result_pending", "The job has not ended. Wait for it first.")
+        self._api.download_signed(signed_url, path)
+
+
+class Evidence(Group):
+    """Signed records of what was done with an encounter. `argus_sdk.evidence` verifies them without the cloud."""
+
+    def keys(self, algorithm: Literal["ml-dsa-65"] = "ml-dsa-65") -> types.ProvenanceKeySet:
+        """Return the published keys. Keep them with the transcripts that they verify."""
+        found = self._api.request("GET", f"/.well-known/provenance-keys/{segment(algorithm)}")
+        return cast(types.ProvenanceKeySet, found)
+
+    def transcript(
+        self,
+        evidence_id: str,
+        *,
+        algorithm: Algorithm = "ml-dsa-65",
+        format: Literal["json", "jsonld"] = "json",
+        context: Literal["inline", "strict"] | None = None,
+        proof_of: str | None = None,
+        consistent_with: int | None = None,
+    ) -> types.ProvenanceTranscript:
+        """Return the transcript of evidence; with `format="jsonld"` as a PROV-O document.
+
+        The SDK requests `ml-dsa-65` signatures by default, which anyone can verify.
+        """
+        query = {
+            "algorithm": algorithm,
+            "format": format,
+            "context": context,
+            "proof_of": proof_of,
+            "consistent_with": consistent_with,
+        }
+        path = f"/v1/evidence/{segment(evidence_id)}/provenance"
+        accept = {"Accept": "application/ld+json" if format == "jsonld" else "application/json"}
+        return cast(types.ProvenanceTranscript, self._api.request("GET", path, query=query, headers=accept))
+
+    def verify(self, evidence_id: str, transcript: Mapping[str, Any]) -> types.ProvenanceVerification:
+        """Have the cloud verify a transcript, also one with `hmac-sha256` signatures."""
+        path = f"/v1/evidence/{segment(evidence_id)}/provenance/verify"
+        body = {"transcript": transcript}
+        # It changes nothing but the audit trail.
+        found = self._api.request("POST", path, body=body, is_repeatable=True)
+        return cast(types.ProvenanceVerification, found)
+
+
+class Graphql(Group):
+    """GraphQL operations that the app was given."""
+
+    def execute(
+        self,
+        *,
+        document_id: str | None = None,
+        query: str | None = None,
+        variables: Mapping[str, Any] | None = None,
+        operation_name: str | None = None,
+        is_query: bool = False,
+    ) -> dict[str, Any]:
+        """Execute an approved document by its id (`sha256:` and 64 hexadecimal digits) or its text; return `data`.
+
+        `is_query` states that the operation changes nothing, so that it may be repeated. Raises `GraphqlError` if the
+        operation was refused or a field failed; `data` of the error has what was read.
+        """
+        body: dict[str, Any] = {"documentId": document_id} if document_id is not None else {"query": query}
+        if operation_name is not None:
+            body["operationName"] = operation_name
+        body["variables"] = dict(variables or {})
+        found: types.GraphqlResponse = self._api.request("POST", "/graphql", body=body, is_repeatable=is_query)
+        errors, data = found.get("errors"), found.get("data")
+        if errors:
+            raise GraphqlError(cast(list[Mapping[str, Any]], errors), data)
+        return data or {}
+
+
+class Observability(Group):
+    """Traces: the effects of a request."""
+
+    def trace(self, trace_id: str) -> types.TraceShown:
+        """Return the trace of a request; its id is in each response and each error."""
+        return cast(types.TraceShown, self._api.request("GET", f"/v1/observability/traces/{segment(trace_id)}"))
+
+
+class Discovery(Group):
+    """Machine-readable descriptions of the API and its data."""
+
+    def data_schemas(
+        self, *, include_federated: bool | None = None, secrecy_max: str | None = None
+    ) -> types.DataSchemaList:
+        """Return the list of data schemas."""
+        query = {"include_federated": include_federated, "secrecy_max": secrecy_max}
+        return cast(types.DataSchemaList, self._api.request("GET", "/v1/discovery/data-schemas", query=query))
+
+    def data_schema(self, id: str) -> dict[str, Any]:
+        """Return one JSON Schema."""
+        return cast(dict[str, Any], self._api.request("GET", f"/.well-known/schemas/{segment(id)}.json"))
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document."""
+        return cast(dict[str, Any], self._api.request("GET", "/.well-known/openapi.json"))
+
+    def catalog(self) -> dict[str, Any]:
+        """Return the catalogue of APIs (RFC 9727)."""
+        accept = {"Accept": "application/linkset+json"}
+        return cast(dict[str, Any], self._api.request("GET", "/.well-known/api-catalog", headers=accept))

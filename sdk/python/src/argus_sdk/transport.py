@@ -1,0 +1,218 @@
+"""Send one request with its retries, and turn responses into values and errors.
+
+A request is repeated after 429, 503 and the 409 of a key in flight, after the pause that `Retry-After` names, and after
+a connection that failed. Only a request whose repetition has no effect is repeated: GET, PUT and DELETE, and POST with
+an `Idempotency-Key`. Redirects are not followed, since they could lead a token to another host.
+"""
+
+import email.utils
+import json
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+from argus_sdk.errors import AddressRefused, ApiError, ConnectionFailed, ResponseUnusable
+
+ATTEMPTS_MAX = 4
+RETRY_AFTER_S_MAX = 60.0
+"""Longest pause that the SDK makes itself. A longer one is for the caller to plan (`ApiError.retry_after_s`)."""
+BACKOFF_S = 0.5
+"""First pause after a connection that failed; each further one is twice as long, less up to half of it by chance."""
+DOCUMENT_BYTES_MAX = 256 * 2**20
+"""Size of a JSON document in memory. The longest transcript in JSON-LD takes 88 MB."""
+ERROR_BYTES_MAX = 2**20
+CONNECT_TIMEOUT_S = 10.0
+READ_TIMEOUT_S = 60.0
+"""Longest pause within a response. The service cancels slow requests itself before."""
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_CHUNK_BYTES = 2**16
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """The clock and the pauses of a client. Tests replace them, so that nothing waits."""
+
+    pause: Callable[[float], None] = time.sleep
+    monotonic_s: Callable[[], float] = time.monotonic
+    unix_s: Callable[[], float] = time.time
+    chance: Callable[[], float] = random.random
+
+
+@dataclass(frozen=True, slots=True)
+class RequestToSend:
+    """A request. `query` leaves out parameters that are None. `is_repeatable`: a repetition has no further effect."""
+
+    method: str
+    url: str
+    query: Mapping[str, object] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: object = field(default=None, repr=False)
+    form: Mapping[str, str] | None = field(default=None, repr=False)
+    is_repeatable: bool = False
+
+
+class Connection:
+    """The HTTP connections of a client. It knows no token: each request brings its own headers."""
+
+    def __init__(self, http: httpx.Client | None = None, timing: Timing | None = None) -> None:
+        self.timing = timing or Timing()
+        self._http = http or httpx.Client(
+            timeout=httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S), follow_redirects=False
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def read_json(self, request: RequestToSend) -> Any:
+        """Send a request; return the JSON value of its response, None without a body."""
+        return self.send(request, read_document)[0]
+
+    def send(self, request: RequestToSend, read: Callable[[httpx.Response], Result]) -> tuple[Result, httpx.Response]:
+        """Send a request until a response is complete; return what `read` returns of it, and the response.
+
+        `read` reads the body of a successful response, and is called again for each attempt. Raises `ApiError`,
+        `ConnectionFailed`, `ResponseUnusable`, `AddressRefused`.
+        """
+        built = self._build(request)
+        attempt = 0
+        while True:
+            attempt += 1
+            error: ApiError | ConnectionFailed
+            try:
+                response = self._http.send(built, stream=True, follow_redirects=False)
+                try:
+                    if response.is_success:
+                        return read(response), response
+                    error = _error_of(response, self.timing.unix_s())
+                finally:
+                    response.close()
+            except httpx.HTTPError as failure:
+                # The library's error holds the request with its token, so it is not chained.
+                error = ConnectionFailed(f"{request.method} got no complete response: {type(failure).__name__}.")
+            pause_s = self._pause_s(error, attempt) if request.is_repeatable else None
+            if pause_s is None or attempt >= ATTEMPTS_MAX:
+                raise error
+            self.timing.pause(pause_s)
+
+    def _build(self, request: RequestToSend) -> httpx.Request:
+        url = httpx.URL(request.url)
+        if url.scheme != "https" and url.host not in _LOOPBACK:
+            raise AddressRefused("insecure_address", "Tokens are sent over https only, or to this machine.")
+        if query := {name: _text(value) for name, value in request.query.items() if value is not None}:
+            url = url.copy_merge_params(query)
+        headers = {"Accept": "application/json", **request.headers}
+        if request.form is not None:
+            return self._http.build_request(request.method, url, headers=headers, data=dict(request.form))
+        if request.body is None:
+            return self._http.build_request(request.method, url, headers=headers)
+        headers["Content-Type"] = "application/json"
+        content = json.dumps(request.body, ensure_ascii=False, allow_nan=False).encode()
+        return self._http.build_request(request.method, url, headers=headers, content=content)
+
+    def _pause_s(self, error: ApiError | ConnectionFailed, attempt: int) -> float | None:
+        """Return the pause before the next attempt, None if a further attempt is of no use."""
+        backoff_s = BACKOFF_S * (1 << (attempt - 1)) * (1 - self.timing.chance() / 2)
+        if isinstance(error, ConnectionFailed):
+            return backoff_s
+        if error.status not in (429, 503) and error.code != "idempotency_key_in_flight":
+            return None
+        pause_s = backoff_s if error.retry_after_s is None else error.retry_after_s
+        return pause_s if pause_s <= RETRY_AFTER_S_MAX else None
+
+
+def read_document(response: httpx.Response) -> Any:
+    """Return the JSON value of a response, None without a body. Raises `ResponseUnusable`."""
+    text = _read_at_most(response, DOCUMENT_BYTES_MAX)
+    if text is None:
+        raise ResponseUnusable("response_too_large", f"The response is larger than {DOCUMENT_BYTES_MAX} bytes.")
+    if not text:
+        return None
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise ResponseUnusable("response_malformed", "The response is not JSON.") from None
+
+
+def write_to(path: Path) -> Callable[[httpx.Response], None]:
+    """Return a reader that writes the body of a response to a file, from its beginning."""
+
+    def read(response: httpx.Response) -> None:
+        with path.open("wb") as file:
+            for chunk in response.iter_bytes(_CHUNK_BYTES):
+                file.write(chunk)
+
+    return read
+
+
+def _read_at_most(response: httpx.Response, bytes_max: int) -> bytes | None:
+    """Return the body, None if it is larger."""
+    body = bytearray()
+    for chunk in response.iter_bytes(_CHUNK_BYTES):
+        body += chunk
+        if len(body) > bytes_max:
+            return None
+    return bytes(body)
+
+
+def _error_of(response: httpx.Response, now_s: float) -> ApiError:
+    """Return the error that a response stands for: a problem document, an OAuth error, or only a status."""
+    try:
+        document = json.loads(_read_at_most(response, ERROR_BYTES_MAX) or b"null")
+    except ValueError:
+        document = None
+    known: dict[str, Any] = document if isinstance(document, dict) else {}
+    code = known.get("code") or known.get("error")
+    detail = known.get("detail") or known.get("error_description") or known.get("title")
+    if isinstance(known.get("errors"), list) and not code:
+        code, detail = _graphql_refusal(known["errors"])
+    trace_id = known.get("trace_id") or response.headers.get("X-Argus-Trace-ID")
+    shown = {"type", "title", "status", "detail", "code", "trace_id", "errors", "instance"}
+    errors = known.get("errors")
+    return ApiError(
+        code if isinstance(code, str) and code else f"http_{response.status_code}",
+        detail if isinstance(detail, str) and detail else "The response has no explanation.",
+        status=response.status_code,
+        trace_id=trace_id if isinstance(trace_id, str) else None,
+        errors=[one for one in errors if isinstance(one, dict)] if isinstance(errors, list) else (),
+        retry_after_s=_retry_after_s(response.headers.get("Retry-After"), now_s),
+        members={name: value for name, value in known.items() if name not in shown},
+    )
+
+
+def _graphql_refusal(errors: list[Any]) -> tuple[Any, Any]:
+    """Return code and message of a refused GraphQL request (the transport's own form of an error)."""
+    first = errors[0] if errors and isinstance(errors[0], dict) else {}
+    extensions = first.get("extensions")
+    return (extensions.get("code") if isinstance(extensions, dict) else None), first.get("message")
+
+
+def _retry_after_s(text: str | None, now_s: float) -> float | None:
+    """Return the pause of a Retry-After header: a number of seconds or a date (RFC 9110 section 10.2.3)."""
+    if text is None:
+        return None
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        moment: datetime = email.utils.parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return max(0.0, moment.timestamp() - now_s)
+
+
+def _text(value: object) -> str:
+    """Return a query parameter as the API reads it: lower-case booleans, lists with commas."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple | set | frozenset):
+        return ",".join(_text(one) for one in value)
+    return str(value)

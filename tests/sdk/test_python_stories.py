@@ -1,0 +1,96 @@
+"""The SDK for Python passes the table of stories that all SDKs share."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.builders.provenance_vectors import FOLDER
+from tests.harness.scripted_api import CLIENT_ID, CLIENT_SECRET, ScriptedServer, scripted_server
+from tests.sdk.python_runner import perform
+
+STORIES: dict[str, Any] = json.loads((Path(__file__).parent / "stories.json").read_text())
+WHOSE = {"evidence_id": "evd_test", "tenant_id": "tnt_test"}
+PERIODS: dict[str, Any] = json.loads((FOLDER / "expected-periods.json").read_text())
+EXPECTED: dict[str, Any] = json.loads((FOLDER / "expected.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ScriptedServer]:
+    with scripted_server() as running:
+        yield running
+
+
+def of_name(story: dict[str, Any]) -> str:
+    return str(story["name"])
+
+
+@pytest.mark.contract("C-062", "C-108", "C-158", "C-160", "A-001", "A-082")
+@pytest.mark.parametrize("story", STORIES["http"], ids=of_name)
+def test_http_story_is_as_expected(story: dict[str, Any], server: ScriptedServer, tmp_path: Path) -> None:
+    played = server.play(story["responses"])
+    facts = {
+        "auth_url": server.url,
+        "api_url": server.url,
+        "client_id": CLIENT_ID,
+        "client_secret": CLIENT_SECRET,
+        "folder": str(tmp_path),
+    }
+    check(story, perform(story["call"], facts))
+    expected = story["expect"]
+    if "requests" in expected:
+        named = [
+            {name: found[name] for name in wanted if name in found}
+            for found, wanted in zip(played.requests, expected["requests"], strict=False)
+        ]
+        assert named == expected["requests"]
+        assert len(played.requests) == len(expected["requests"])
+    assert played.token_requests == expected.get("token_requests", played.token_requests)
+    if "files" in expected:
+        assert [path.name for path in tmp_path.iterdir()] == expected["files"]
+
+
+@pytest.mark.contract("C-080", "C-085", "A-055", "A-058")
+@pytest.mark.parametrize("story", STORIES["webhooks"], ids=of_name)
+def test_webhook_story_is_as_expected(story: dict[str, Any]) -> None:
+    check(story, perform(story["call"], {}))
+
+
+@pytest.mark.contract("C-233", "C-234", "C-235")
+@pytest.mark.parametrize("name", EXPECTED)
+def test_published_transcript_is_verified_as_expected(name: str) -> None:
+    paths = {"transcript": str(FOLDER / "transcripts" / name), "keys": str(FOLDER / "keys.json"), **WHOSE}
+    found = perform({"do": "verify_provenance", **paths}, {})["result"]
+    if "hmac" in name:
+        assert found["outcome"] == "unverifiable"
+        return
+    assert found["outcome"] == ("intact" if EXPECTED[name]["valid"] else "broken")
+    assert found["broken_links"] == EXPECTED[name]["broken_links"]
+
+
+@pytest.mark.contract("C-235", "A-127")
+@pytest.mark.parametrize("keys", PERIODS)
+def test_key_that_was_withdrawn_or_did_not_sign_then_is_reported_as_expected(keys: str) -> None:
+    expected = PERIODS[keys]
+    paths = {"transcript": str(FOLDER / "transcripts" / expected["transcript"]), "keys": str(FOLDER / keys)}
+    found = perform({"do": "verify_provenance", **paths, **WHOSE}, {})["result"]
+    assert found == {name: expected[name] for name in ("outcome", "broken_links")}
+
+
+def check(story: dict[str, Any], found: dict[str, Any]) -> None:
+    """Compare what a runner returned with what a story expects."""
+    expected = story["expect"]
+    if "result" in expected:
+        assert "result" in found, found
+        if story["call"]["do"] == "wait_for_job":
+            assert found["result"] | expected["result"] == found["result"]
+        else:
+            assert found["result"] == expected["result"]
+    else:
+        assert "error" in found, found
+        assert found["error"] | expected["error"] == found["error"]
+        assert not any(word in text for text in found["texts"] for word in (CLIENT_SECRET, "token-", "Bearer", "Basic"))
+    if "slept_s" in expected:
+        assert found["slept_s"] == expected["slept_s"]

@@ -1,0 +1,103 @@
+"""The SDK for Python has a method for each operation of the API, and generated types; its checks use no network."""
+
+import inspect
+import re
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import grimp
+import httpx
+import pytest
+
+from argus_sdk.client import AccessToken, Argus
+from argus_sdk.errors import AddressRefused
+from argus_sdk.operations.group import Group
+from tests.builders.published_contract import published_contract
+from tests.sdk.python_types import TYPES, generated_types
+
+NOT_CALLED = {
+    "authorize": "a browser opens it",
+    "issueToken": "ClientCredentials requests it, as the stories show",
+    "readJwks": "keys of access tokens are for servers that verify them",
+    "readVersionedJwks": "the same keys",
+    "getOpenApiYaml": "the same document as that of Discovery.openapi",
+    "readEncounterBundle": "Encounters.download_fhir requests it, as the stories show",
+}
+"""Operations without a method that only returns their response, and why."""
+NOT_PARAMETERS = {"cursor", "format"}
+"""Parameters that belong to a method: the iterators send cursors, and a method reads one format."""
+NETWORK = {"asyncio", "http", "httpx", "socket", "ssl", "aiohttp"}
+
+
+@pytest.fixture(scope="module")
+def called() -> dict[tuple[str, str], set[str]]:
+    """Call each method of each group with a value for each parameter; return the queries by method and path."""
+    found: dict[tuple[str, str], set[str]] = {}
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        path = request.url.path.replace("VALUE", "{}")
+        found.setdefault((request.method.lower(), path), set()).update(request.url.params.keys())
+        return httpx.Response(200, json={"status": "succeeded", "items": []})
+
+    hosts = {"auth_url": "https://auth.example.org", "api_url": "https://api.example.org"}
+    http = httpx.Client(transport=httpx.MockTransport(respond))
+    with Argus(**hosts, tokens=AccessToken("t"), http=http) as argus:
+        for group in vars(argus).values():
+            if isinstance(group, Group):
+                _call_all(group)
+    return found
+
+
+def _call_all(group: Group) -> None:
+    for name, method in inspect.getmembers(group, inspect.ismethod):
+        if name.startswith(("_", "download")):
+            continue
+        parameters = inspect.signature(method, eval_str=True).parameters.values()
+        result = method(**{one.name: _value_for(one.annotation) for one in parameters})
+        if isinstance(result, Iterator):
+            assert list(result) == []
+
+
+def _value_for(kind: Any) -> Any:
+    """Return a value for a parameter: a mapping for a body, a number or a word for others."""
+    kinds = (kind, *typing.get_args(kind))
+    if any(typing.is_typeddict(one) or typing.get_origin(one) is Mapping for one in kinds):
+        return {}
+    return 1 if int in kinds or float in kinds else "VALUE"
+
+
+def test_client_has_a_method_for_each_operation_and_parameter_of_the_api(
+    called: dict[tuple[str, str], set[str]],
+) -> None:
+    contract = published_contract()
+    missing = []
+    for path, item in contract["paths"].items():
+        for method, operation in item.items():
+            if method == "parameters" or method == "servers" or operation["operationId"] in NOT_CALLED:
+                continue
+            sent = called.get((method, re.sub(r"\{[^}]+\}", "{}", path)))
+            names = {one["name"] for one in operation.get("parameters", []) if one.get("in") == "query"}
+            if sent is None or names - NOT_PARAMETERS - sent:
+                missing.append(f"{operation['operationId']}: {names - NOT_PARAMETERS - (sent or set())}")
+    assert missing == []
+
+
+def test_types_are_what_the_generator_writes_from_the_openapi_document() -> None:
+    assert TYPES.read_text() == generated_types(), "run make sdk-types"
+
+
+@pytest.mark.contract("C-234")
+@pytest.mark.parametrize("module", ["argus_sdk.evidence", "argus_sdk.verify.command", "argus_sdk.webhooks"])
+def test_offline_checks_import_no_network_and_of_ours_only_protocols(module: str) -> None:
+    graph = grimp.build_graph("argus_sdk", "protocols", include_external_packages=True, cache_dir=None)
+    reached = {one.partition(".")[0] for one in graph.find_upstream_modules(module)}
+    assert not reached & NETWORK
+    assert "httpx" in graph.find_upstream_modules("argus_sdk.client")
+    assert reached & {"argus_sdk", "protocols", "gateway", "cloud", "simulators"} <= {"argus_sdk", "protocols"}
+
+
+@pytest.mark.parametrize("url", ["http://api.example.org", "ftp://api.example.org"])
+def test_token_is_not_sent_without_tls_to_another_machine(url: str) -> None:
+    with Argus(auth_url=url, api_url=url, tokens=AccessToken("t")) as argus, pytest.raises(AddressRefused):
+        argus.jobs.read("01JTEST")
