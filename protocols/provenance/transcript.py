@@ -168,11 +168,15 @@ def sign_record(
     core: JsonObject, signers: Iterable[Signer], *, tenant_id: str, evidence_id: str
 ) -> tuple[Signature, ...]:
     """Return the signature of a record by each of `signers`, in their order."""
-    core_bytes = canonical_json(core)
+    return sign_core(canonical_json(core), signers, tenant_id=tenant_id, evidence_id=evidence_id)
+
+
+def sign_core(core: bytes, signers: Iterable[Signer], *, tenant_id: str, evidence_id: str) -> tuple[Signature, ...]:
+    """Return the signatures of a record whose core is canonical JSON already."""
     signatures = []
     for signer in signers:
         message = record_message(
-            core_bytes, tenant_id=tenant_id, evidence_id=evidence_id, algorithm=signer.algorithm, kid=signer.kid
+            core, tenant_id=tenant_id, evidence_id=evidence_id, algorithm=signer.algorithm, kid=signer.kid
         )
         signatures.append(
             Signature(algorithm=signer.algorithm, kid=signer.kid, value=signer.sign(RECORD_CONTEXT, message))

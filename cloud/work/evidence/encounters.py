@@ -50,8 +50,9 @@ class EncounterRecorder:
         else:
             content = Document()
         entry = entry_of(actor, operation, content, details=details, job_id=job_id)
-        first = None if operation is Operation.CREATE else _creation_of(encounter)
-        record = await self._recorder.append(tx, evidence, entry, first=first)
+        is_new = operation is Operation.CREATE
+        first = None if is_new else _creation_of(encounter)
+        record = await self._recorder.append(tx, evidence, entry, first=first, expect_new=is_new)
         if operation is Operation.DELETE:
             await self._store.follow_later(tx, evidence.tenant_id, evidence.id, None)
         elif record.position <= 2 or (operation is Operation.UPDATE and encounter.status.is_final):

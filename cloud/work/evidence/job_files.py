@@ -31,7 +31,7 @@ class JobEvidence:
         """Record that a job has made a file for export, in the transaction that ends the job."""
         signed = {**details, **owner_of(actor)}
         entry = entry_of(actor, Operation.EXPORT, File(file.sha256), details=signed, job_id=job_id)
-        await self._recorder.append(tx, self._evidence(actor, EvidenceKind.EXPORT, job_id), entry)
+        await self._recorder.append(tx, self._evidence(actor, EvidenceKind.EXPORT, job_id), entry, expect_new=True)
 
     async def imported(
         self, tx: Transaction, actor: Actor, job_id: str, pieces: Sequence[StoredObject], details: Mapping[str, Any]
@@ -44,7 +44,7 @@ class JobEvidence:
         }
         signed = {**details, **owner_of(actor)}
         entry = entry_of(actor, Operation.CREATE, Document(content), details=signed, job_id=job_id)
-        await self._recorder.append(tx, self._evidence(actor, EvidenceKind.IMPORT, job_id), entry)
+        await self._recorder.append(tx, self._evidence(actor, EvidenceKind.IMPORT, job_id), entry, expect_new=True)
 
     def _evidence(self, actor: Actor, kind: EvidenceKind, job_id: str) -> Evidence:
         return Evidence(

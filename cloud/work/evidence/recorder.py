@@ -26,8 +26,9 @@ from cloud.foundation.viewer import Actor
 from cloud.work.evidence.model import Evidence, EvidenceEnd, EvidenceKind, StoredRecord
 from cloud.work.evidence.store import EvidenceStore
 from protocols.provenance.canonical_json import canonical_json
+from protocols.provenance.merkle import leaf_hash
 from protocols.provenance.signatures import Signer
-from protocols.provenance.transcript import ActorKind, Operation, Record, hash_text, record_leaf, sign_record
+from protocols.provenance.transcript import ActorKind, Operation, Record, hash_text, sign_core
 
 log = structlog.get_logger()
 
@@ -78,13 +79,19 @@ class EvidenceRecorder:
         self._store = EvidenceStore()
 
     async def append(
-        self, tx: Transaction, evidence: Evidence, entry: Entry, *, first: Entry | None = None
+        self,
+        tx: Transaction,
+        evidence: Evidence,
+        entry: Entry,
+        *,
+        first: Entry | None = None,
+        expect_new: bool = False,
     ) -> StoredRecord:
         """Append the record of an operation on evidence, and return it. Evidence that is new is added, and begins with
-        the record of `first`, if there is one. If the transaction appends to several pieces of evidence, the caller
-        appends in the order of their ids, so that two transactions never wait for each other. Raises the errors of the
-        master key."""
-        kept, end, last = await self._open(tx, evidence)
+        the record of `first`, if there is one. `expect_new` saves statements for evidence that is new. If the
+        transaction appends to several pieces of evidence, the caller appends in the order of their ids, so that two
+        transactions never wait for each other. Raises the errors of the master key."""
+        kept, end, last = await self._open(tx, evidence, expect_new=expect_new)
         if end.record_count == 0 and first is not None:
             last = await self._append(tx, kept, first, end, None)
             end = last.as_end
@@ -95,8 +102,11 @@ class EvidenceRecorder:
         kept, _, last = await self._open(tx, evidence)
         return None if last is None else await self._content_of(tx, kept, last)
 
-    async def _open(self, tx: Transaction, wanted: Evidence) -> tuple[Evidence, EvidenceEnd, StoredRecord | None]:
-        return await self._store.open(tx, replace(wanted, created_at_us=self._clock.now_us()))
+    async def _open(
+        self, tx: Transaction, wanted: Evidence, *, expect_new: bool = False
+    ) -> tuple[Evidence, EvidenceEnd, StoredRecord | None]:
+        wanted = replace(wanted, created_at_us=self._clock.now_us())
+        return await self._store.open(tx, wanted, expect_new=expect_new)
 
     async def _content_of(self, tx: Transaction, evidence: Evidence, last: StoredRecord) -> Mapping[str, Any]:
         """Return the content after the last record. If that was changed or removed in the database, continue from the
@@ -141,9 +151,9 @@ class EvidenceRecorder:
             job_id=entry.job_id,
             details=dict(entry.details),
         )
-        core = record.core()
+        core = canonical_json(record.core())
         signers = await self._signers.of_tenant(tx, evidence.tenant_id)
-        hmac, mldsa = sign_record(core, signers, tenant_id=evidence.tenant_id, evidence_id=evidence.id)
+        hmac, mldsa = sign_core(core, signers, tenant_id=evidence.tenant_id, evidence_id=evidence.id)
         stored = StoredRecord(
             tenant_id=evidence.tenant_id,
             evidence_id=evidence.id,
@@ -151,8 +161,8 @@ class EvidenceRecorder:
             record_id=record.id,
             operation=entry.operation.value,
             signed_at_us=signed_at_us,
-            core=canonical_json(core).decode(),
-            leaf_hash=record_leaf(core),
+            core=core.decode(),
+            leaf_hash=leaf_hash(core),
             content=content,
             hmac_kid=hmac.kid,
             hmac_signature=hmac.value,

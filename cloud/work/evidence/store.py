@@ -32,7 +32,12 @@ _OPEN = Prepared(
     .where(evidence.c.tenant_id == bindparam("tenant"), evidence.c.id == bindparam("evidence"))
     .with_for_update()
 )
-_ADD = Prepared(insert(evidence).values({name: bindparam(name) for name in _EVIDENCE.names}).on_conflict_do_nothing())
+_ADD = Prepared(
+    insert(evidence)
+    .values({name: bindparam(name) for name in _EVIDENCE.names})
+    .on_conflict_do_nothing()
+    .returning(evidence.c.id)
+)
 _LAST = Prepared(
     _RECORDS.select()
     .where(evidence_records.c.tenant_id == bindparam("tenant"), evidence_records.c.evidence_id == bindparam("evidence"))
@@ -54,6 +59,9 @@ _EXTEND = Prepared(
     )
 )
 
+_NEW_ROW = insert(followed_evidence).values({name: bindparam(name) for name in (*_KEY, "encounter_id", "due_at_us")})
+_FOLLOW = Prepared(_NEW_ROW.on_conflict_do_update(index_elements=_KEY, set_={"due_at_us": _NEW_ROW.excluded.due_at_us}))
+
 
 def _readable(viewer: Viewer) -> Sequence[ColumnElement[bool]]:
     """Return the conditions under which `viewer` may see evidence. The row of evidence never changes, so the level that
@@ -69,15 +77,20 @@ def _readable(viewer: Viewer) -> Sequence[ColumnElement[bool]]:
 class EvidenceStore:
     """SQL statements on evidence."""
 
-    async def open(self, tx: Transaction, wanted: Evidence) -> tuple[Evidence, EvidenceEnd, StoredRecord | None]:
+    async def open(
+        self, tx: Transaction, wanted: Evidence, *, expect_new: bool = False
+    ) -> tuple[Evidence, EvidenceEnd, StoredRecord | None]:
         """Return the evidence with this id, which is added if it is new, its end, and the last record that the database
         has (None: none). They are not the same if records were removed.
         Its row is locked until the transaction ends, so that two appends never follow the same record. (SQLite has one
-        writer, and needs no lock.)"""
+        writer, and needs no lock.) With `expect_new` it is added before it is looked for: one statement in place of
+        five if it is new."""
         key = {"tenant": wanted.tenant_id, "evidence": wanted.id}
+        if expect_new and await tx.driver.rows(_ADD, _EVIDENCE.values(wanted)):
+            return wanted, EvidenceEnd(), None
         rows = await tx.driver.rows(_OPEN, key)
         if not rows:
-            await tx.driver.run(_ADD, _EVIDENCE.values(wanted))
+            await tx.driver.rows(_ADD, _EVIDENCE.values(wanted))
             rows = await tx.driver.rows(_OPEN, key)
         end, last = await self._end_and_last(tx, key)
         return _EVIDENCE.read(rows[0]), end, last
@@ -97,9 +110,9 @@ class EvidenceStore:
         """Add a record behind the last one of its evidence, which the caller has locked with `open`, and state it as
         the end of the chain."""
         values = _RECORDS.values(record)
-        await tx.driver.run(_APPEND, {name: values[name] for name in _FIELDS})
+        await tx.driver.run_later(_APPEND, {name: values[name] for name in _FIELDS})
         key = {"tenant_id": record.tenant_id, "evidence_id": record.evidence_id}
-        await tx.driver.run(_EXTEND, {**key, **_ENDS.values(record.as_end)})
+        await tx.driver.run_later(_EXTEND, {**key, **_ENDS.values(record.as_end)})
 
     async def find(self, tx: Transaction, viewer: Viewer, evidence_id: str) -> Evidence | None:
         """Return the evidence that the viewer may see by its tenant, organisation and secrecy level (contract A-121),
@@ -153,9 +166,7 @@ class EvidenceStore:
     async def follow(self, tx: Transaction, tenant_id: str, evidence_id: str, encounter_id: str, due_us: int) -> None:
         """Let the batches of the encounter's vehicle be referenced from `due_us` on."""
         row = {"tenant_id": tenant_id, "evidence_id": evidence_id, "encounter_id": encounter_id, "due_at_us": due_us}
-        key = (followed_evidence.c.tenant_id, followed_evidence.c.evidence_id)
-        statement = insert(followed_evidence).values(row)
-        await tx.execute(statement.on_conflict_do_update(index_elements=key, set_={"due_at_us": due_us}))
+        await tx.driver.run_later(_FOLLOW, row)
 
     async def due(self, tx: Transaction, now_us: int, count: int) -> Sequence[tuple[str, str, str]]:
         """Return tenant, id and encounter of followed evidence that is due, at most `count`, the longest due first."""
