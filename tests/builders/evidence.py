@@ -6,7 +6,7 @@ from functools import cache
 
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 
-from cloud.clinical.epcr import Encounter
+from cloud.clinical.epcr import Encounter, evidence_id_of
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.ids import Ids
@@ -17,6 +17,7 @@ from cloud.work.evidence.following import Following
 from cloud.work.evidence.model import Evidence, EvidenceKind, StoredRecord
 from cloud.work.evidence.recorder import EvidenceRecorder
 from cloud.work.evidence.store import EvidenceStore
+from protocols.provenance.canonical_json import JsonValue
 from protocols.provenance.signatures import Algorithm, HmacKey, MlDsaPublicKey, Signer, VerifyKey
 
 HMAC_KID, MLDSA_KID = "mk-test", "prov-2027-01-mldsa"
@@ -83,6 +84,14 @@ class EvidenceRoom:
         """Return what the check of all evidence of a tenant finds."""
         check = EvidenceCheck(self.database, tenant_id, SyntheticKeys(tenant_id))
         return [finding async for report in check.reports() for finding in report.findings]
+
+
+async def operations_on(database: Database, tenant_id: str, encounter_id: str) -> list[tuple[str, JsonValue]]:
+    """Return the operations on an encounter in its evidence, each with its details."""
+    evidence_id = evidence_id_of(tenant_id, EvidenceKind.ENCOUNTER.value, encounter_id)
+    async with database.read() as tx:
+        found = await EvidenceStore().transcript_of(tx, tenant_id, evidence_id)
+    return [(one.operation, one.core_members.get("details")) for one in (found.records if found else ())]
 
 
 def piece(

@@ -145,7 +145,7 @@ async def test_list_leaves_out_operations_that_do_not_exist_for_the_caller(datab
     ]
 
 
-@pytest.mark.contract("C-266", "C-268", "A-141")
+@pytest.mark.contract("C-266", "C-268", "A-141", "S-069")
 @pytest.mark.parametrize(
     ("who", "query", "expected"),
     [

@@ -67,7 +67,7 @@ def test_evidence_id_depends_on_tenant_kind_and_subject_alone() -> None:
     assert all(len(id) == 30 and id.startswith("evd_") for id in ids)
 
 
-@pytest.mark.contract("A-123", "A-130")
+@pytest.mark.contract("C-212", "A-123", "A-130")
 async def test_mission_of_an_encounter_is_recorded_from_its_begin_to_its_end(world: World) -> None:
     encounter = await world.begin()
     change = MissionChange(care_model=CareModel.INTERFACILITY_TRANSFER)
@@ -94,7 +94,7 @@ async def test_repeated_dispatch_adds_no_record(world: World) -> None:
     assert await world.operations(begun.encounter) == ["evidence.create"]
 
 
-@pytest.mark.contract("A-123")
+@pytest.mark.contract("C-212", "A-123")
 async def test_moved_observations_are_recorded_in_the_evidence_of_both_encounters(world: World) -> None:
     first, second = await world.begin("enc_1"), await world.begin("enc_2")
     device_id = (await world.cloud.device_ids())[OXIMETER.system_id]
@@ -113,7 +113,7 @@ async def test_moved_observations_are_recorded_in_the_evidence_of_both_encounter
         }
 
 
-@pytest.mark.contract("A-123", "A-130")
+@pytest.mark.contract("C-212", "A-123", "A-130")
 async def test_erased_encounter_leaves_its_chain_with_a_tombstone(world: World) -> None:
     encounter = await world.begin()
     await world.missions.change(OPERATOR, encounter.id, MissionChange(status=EncounterStatus.COMPLETED))
@@ -126,7 +126,7 @@ async def test_erased_encounter_leaves_its_chain_with_a_tombstone(world: World) 
     assert await world.room.findings(TENANT) == []
 
 
-@pytest.mark.contract("A-123")
+@pytest.mark.contract("C-212", "A-123")
 async def test_only_a_reading_above_standard_is_recorded(world: World) -> None:
     encounter = await world.begin()
     reading = CareRecords(world.database, world.cloud.clock, evidence=world.room.of_encounters)

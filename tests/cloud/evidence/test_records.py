@@ -249,7 +249,7 @@ async def test_check_names_the_place_of_a_deleted_record(room: EvidenceRoom) -> 
     assert (finding.record_id, finding.reason) == (last.record_id, "record 2 is missing")
 
 
-@pytest.mark.contract("A-123", "A-129")
+@pytest.mark.contract("C-212", "A-123", "A-129")
 async def test_files_of_jobs_have_evidence_of_their_own_with_the_rights_that_their_actor_had(
     cloud: CloudUnderTest, room: EvidenceRoom
 ) -> None:

@@ -14,6 +14,7 @@ from cloud.foundation.ids import UlidIds
 from tests.builders.api_surface import CALLERS, Api, alike, api
 from tests.builders.care_changes import change
 from tests.builders.contract_canaries import CANARIES, found_in
+from tests.builders.evidence import operations_on
 from tests.builders.http_surface import caller
 
 PATH = "/api/v1/identified/encounters/enc_north/fhir-bundle"
@@ -78,7 +79,7 @@ async def test_entitled_app_reads_the_identity_that_the_partner_bundle_lacks(her
     assert patient(partner.json())["identifier"] == patient(identified)["identifier"]
 
 
-@pytest.mark.contract("A-097", "C-017")
+@pytest.mark.contract("A-097", "C-017", "C-212", "A-123")
 async def test_each_reading_is_audited_with_its_purpose_and_a_refused_one_is_not(here: Api) -> None:
     for path in (PATH, f"{PATH}?purpose_of_use=HMARKT", f"{PATH}?purpose_of_use=PUBHLTH", f"{PATH}?purpose_of_use="):
         assert (await here.get(path, who="hospital")).status_code == 400
@@ -87,6 +88,8 @@ async def test_each_reading_is_audited_with_its_purpose_and_a_refused_one_is_not
         await here.get(TREAT, who="hospital")
     entry = ("app_hospital", "app_hospital", "enc_north", {"purpose_of_use": "TREAT", "form": "fhir"})
     assert await audited(here) == [entry] * 2
+    exported = ("evidence.export", {"purpose_of_use": "TREAT", "form": "fhir"})
+    assert (await operations_on(here.database, "tnt_north", "enc_north"))[1:] == [exported] * 2
 
 
 @pytest.mark.contract("A-097")

@@ -17,6 +17,7 @@ from cloud.foundation.ids import UlidIds
 from cloud.foundation.viewer import Actor
 from tests.builders.api_surface import alike
 from tests.builders.cloud_people import HandClock, household
+from tests.builders.evidence import operations_on
 from tests.builders.http_surface import BASES, KnownTokens, caller, surface
 from tests.builders.nemsis_reports import NAME, UUID_TEXT, WITH_VEHICLE, document
 from tests.builders.parts import make_parts
@@ -69,7 +70,7 @@ async def registry(database: Database) -> AsyncIterator[Registry]:
         yield Registry(client, database, clock)
 
 
-@pytest.mark.contract("A-097")
+@pytest.mark.contract("A-097", "C-212", "A-123")
 async def test_app_of_an_entitled_tenant_reads_the_report_and_each_reading_is_audited(registry: Registry) -> None:
     await registry.set_agency()
     await registry.take(*WITH_VEHICLE, NAME.format("Nowak"))
@@ -81,7 +82,9 @@ async def test_app_of_an_entitled_tenant_reads_the_report_and_each_reading_is_au
     assert b"<ePatient.02>Nowak</ePatient.02>" in response.content
     async with registry.database.read() as tx:
         (entry,) = await Audit(registry.clock).list(tx, OPERATOR, action="epcr.identified_read")
-    assert (entry.object, entry.metadata) == (ENCOUNTER, {"purpose_of_use": "PUBHLTH", "form": "nemsis"})
+    purpose = {"purpose_of_use": "PUBHLTH", "form": "nemsis"}
+    assert (entry.object, entry.metadata) == (ENCOUNTER, purpose)
+    assert (await operations_on(registry.database, "tnt_north", ENCOUNTER))[-1] == ("evidence.export", purpose)
 
 
 @pytest.mark.contract("A-097", "A-006")

@@ -143,7 +143,7 @@ async def test_scope_is_required(desk: EvidenceDesk) -> None:
     assert (await desk.post({"transcript": {}}, who="narrow")).status_code == 403
 
 
-@pytest.mark.contract("C-224", "C-225", "C-239", "A-121", "A-132")
+@pytest.mark.contract("C-224", "C-225", "C-239", "A-121", "A-132", "S-069")
 async def test_foreign_and_secret_evidence_is_not_found(desk: EvidenceDesk) -> None:
     await desk.append()
     await desk.append(id="evd_secret", level=SecrecyLevel.SECRET)

@@ -10,6 +10,7 @@ from cloud.foundation.http import Host
 from cloud.foundation.master_key import MasterKey, SealBroken
 from cloud.work.provenance_keys import ProvenanceKeys, RecordSigner
 from cloud.work.provenance_keys.errors import ProvenanceKeyTooFresh, ProvenanceKeyUnknown
+from cloud.work.provenance_keys.pqc_adapter import MlDsaSigner
 from cloud.work.provenance_keys.provenance_key import SECOND_US, generate
 from cloud.work.provenance_keys.routes import routes
 from cloud.work.provenance_keys.signer import KEPT_S, SURE_US
@@ -92,6 +93,7 @@ async def test_record_signers_sign_under_both_algorithms_and_stay_verifiable_aft
     before = await signers()
     signed = [(one.algorithm, one.kid, one.sign(RECORD_CONTEXT, b"record")) for one in before]
     assert [one[0] for one in signed] == [Algorithm.HMAC_SHA256, Algorithm.ML_DSA_65]
+    assert isinstance(before[1], MlDsaSigner), "the key of `pqc_adapter`"
     # The master key is rotated, and then the key of the platform.
     master[0] = MasterKey(bytes(32), former=[bytes(range(32))])
     clock.advance(us=DAY_US)

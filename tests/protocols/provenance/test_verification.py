@@ -1,5 +1,7 @@
 """A transcript is verified record by record, and every change of it is reported where it was made."""
 
+import hmac
+import json
 from typing import Any
 
 import pytest
@@ -14,6 +16,8 @@ from protocols.provenance.transcript import hash_text, record_message, sign_reco
 from protocols.provenance.verification import Verdict, verify
 from tests.builders.provenance_transcripts import (
     EVIDENCE,
+    HMAC_KID,
+    MASTER_KEY,
     TAMPERINGS,
     TENANT,
     Keys,
@@ -241,6 +245,27 @@ def test_signed_bytes_are_the_canonical_json_of_the_record_in_its_transcript() -
     message = record_message(canonical_json(core), tenant_id='t"é', evidence_id="e", algorithm="a", kid="k")
     fields = {"core": core, "tenant_id": 't"é', "evidence_id": "e", "signature_alg": "a", "signature_kid": "k"}
     assert message == canonical_json(fields)
+
+
+def _canonical(value: dict[str, Any]) -> bytes:
+    """Canonical JSON of values that are ASCII text, integers, lists and objects, without the product's code."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+@pytest.mark.contract("A-114", "A-116", "C-217", "C-219", "C-221")
+def test_hmac_signatures_are_those_of_the_key_and_the_bytes_that_the_contract_prescribes() -> None:
+    extracted = hmac.digest(b"argus-provenance", MASTER_KEY, "sha256")
+    info = f"tenant:{TENANT}|alg:hmac-sha256|kid:{HMAC_KID}".encode()
+    key = hmac.digest(extracted, info + b"\x01", "sha256")
+    whole = transcript(3)
+    names = {"tenant_id": TENANT, "evidence_id": EVIDENCE}
+    for record in whole["records"]:
+        core = {name: value for name, value in record.items() if not name.startswith("signature")}
+        signed = {"core": core, **names, "signature_alg": "hmac-sha256", "signature_kid": HMAC_KID}
+        assert record["signature"] == hmac.digest(key, b"argus.prov.record.v1" + _canonical(signed), "sha256").hex()
+    stated = {name: whole[name] for name in ("record_count", "merkle_root", "version")}
+    root = {**names, **stated, "root_signature_alg": "hmac-sha256", "root_signature_kid": HMAC_KID}
+    assert whole["root_signature"] == hmac.digest(key, b"argus.prov.root.v1" + _canonical(root), "sha256").hex()
 
 
 def test_each_key_signs_a_record_once() -> None:
