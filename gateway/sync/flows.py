@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from gateway.sync.batch_source import BatchSource
-from gateway.sync.lane_window import AckOutcome, LaneWindow, Sent, Verdict
+from gateway.sync.in_flight import Sent
+from gateway.sync.lane_window import AckOutcome, LaneWindow, Verdict
 from gateway.sync.pacing import Pacing
 from gateway.sync.settings import UplinkSettings
 from gateway.sync.sharing import Flow, Sharing

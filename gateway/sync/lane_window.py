@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from gateway.sync.in_flight import InFlight, Sent
 from gateway.sync.published import PublishedBatches
 from protocols.uplink.acks import Ack
 from protocols.uplink.lanes import Lane
@@ -43,18 +44,6 @@ class WindowSettings:
     """Maximum of queued live batches before they count as backlog: twenty seconds of a lane that is cut once a second.
     """
     in_flight_batches_max: int = 256
-
-
-@dataclass(slots=True)
-class Sent:
-    """One batch in flight. It covers `sequence` to `through`, which differ only for a gap record."""
-
-    sequence: int
-    through: int
-    octets: int
-    live: bool
-    sent_at_s: float
-    sendings: int
 
 
 class Verdict(Enum):
@@ -84,7 +73,7 @@ class LaneWindow:
         self._lane = lane
         self._epoch = epoch
         self._settings = settings
-        self._in_flight: dict[int, Sent] = {}
+        self._in_flight = InFlight()
         self._repeated: dict[int, int] = {}
         self._sent_here: list[tuple[int, int]] = []
         self._held: tuple[tuple[int, int], ...] = ()
@@ -156,9 +145,9 @@ class LaneWindow:
         return AckOutcome(verdict, self._find_acknowledged(), self._find_missed(ack))
 
     def _find_acknowledged(self) -> list[Sent]:
-        done = [sent for sent in self._in_flight.values() if self._is_held(sent)]
+        done = [sent for sent in self._in_flight.sents if self._is_held(sent)]
         for sent in done:
-            del self._in_flight[sent.sequence]
+            self._in_flight.remove(sent.sequence)
             # Of two copies it is unknown which one arrived.
             if sent.sendings == 1:
                 self._newest_arrived_s = max(self._newest_arrived_s, sent.sent_at_s)
@@ -176,7 +165,7 @@ class LaneWindow:
     def _take_back(self, sents: list[Sent]) -> list[Sent]:
         """Remove `sents` from the batches in flight, so that they are sent again. Return `sents`."""
         for sent in sents:
-            del self._in_flight[sent.sequence]
+            self._in_flight.remove(sent.sequence)
             self._repeated[sent.sequence] = sent.sendings
         return sents
 
@@ -188,7 +177,7 @@ class LaneWindow:
         return self._take_back(
             [
                 sent
-                for sent in self._in_flight.values()
+                for sent in self._in_flight.sents
                 if sent.sent_at_s <= lost_before_s
                 and any(first <= sent.through and sent.sequence <= last for first, last in ack.missing)
             ]
@@ -209,23 +198,21 @@ class LaneWindow:
     @property
     def deadline_s(self) -> float | None:
         """Monotonic time at which to call `expire`; None while no batch is in flight."""
-        if not self._in_flight:
-            return None
-        return min([sent.sent_at_s for sent in self._in_flight.values()]) + self._timeout_s
+        oldest = self._in_flight.oldest
+        return None if oldest is None else oldest.sent_at_s + self._timeout_s
 
     def expire(self, *, now_s: float) -> list[Sent]:
         """Remove overdue batches from those in flight and return them; they are sent again. At first these are all
         overdue batches; while the cloud stays silent, only the oldest one."""
-        if not self._in_flight:
+        oldest, timeout_s = self._in_flight.oldest, self._timeout_s
+        if oldest is None or oldest.sent_at_s + timeout_s > now_s:
             return []
-        timeout_s = self._timeout_s
-        overdue = [sent for sent in self._in_flight.values() if sent.sent_at_s + timeout_s <= now_s]
-        if not overdue:
-            return []
+        overdue = [sent for sent in self._in_flight.sents if sent.sent_at_s + timeout_s <= now_s]
         overdue.sort(key=lambda sent: sent.sequence)
         if self._silent:
             for sent in overdue[1:]:
                 sent.sent_at_s = now_s
+                self._in_flight.add(sent)
             overdue = overdue[:1]
         self._silent += 1
         return self._take_back(overdue)
@@ -258,7 +245,7 @@ class LaneWindow:
             if first <= sequence <= last:
                 return last
         # A gap record in flight covers sequences beside its own.
-        for sent in self._in_flight.values():
+        for sent in self._in_flight.sents:
             if sent.sequence <= sequence <= sent.through:
                 return sent.through
         return None
@@ -267,7 +254,7 @@ class LaneWindow:
         """Count all queued live batches as backlog from now on, if they are too many."""
         if self.last - self.through <= self._settings.live_lag_batches_max:
             return  # nearly always
-        newest_sent = max((sent.through for sent in self._in_flight.values()), default=0)
+        newest_sent = max((sent.through for sent in self._in_flight.sents), default=0)
         newest_held = self._held[-1][1] if self._held else 0
         waiting = self.last - max(self.through, self.live_from - 1, newest_sent, newest_held)
         if waiting > self._settings.live_lag_batches_max:
@@ -275,7 +262,7 @@ class LaneWindow:
 
     def note_sending(self, *, sequence: int, through: int, octets: int, live: bool, now_s: float) -> None:
         sendings = self._repeated.pop(sequence, 0) + 1
-        self._in_flight[sequence] = Sent(sequence, through, octets, live, now_s, sendings)
+        self._in_flight.add(Sent(sequence, through, octets, live, now_s, sendings))
         for place, (first, last) in enumerate(self._sent_here):
             if first <= sequence <= last + 1:
                 self._sent_here[place] = first, max(last, through)
@@ -285,7 +272,7 @@ class LaneWindow:
     # ---- in flight
 
     def under_way_bytes(self, *, live: bool) -> int:
-        return sum([sent.octets for sent in self._in_flight.values() if sent.live is live])
+        return self._in_flight.bytes(live=live)
 
     @property
     def under_way_batches(self) -> int:

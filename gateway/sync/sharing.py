@@ -51,7 +51,8 @@ class Sharing:
 
     def forget(self) -> None:
         """Owe no flow anything, since none has a batch queued."""
-        self._owed = dict.fromkeys(self._shares, 0.0)
+        if any(self._owed.values()):
+            self._owed = dict.fromkeys(self._shares, 0.0)
 
     def choose(self, offers: Mapping[Flow, int], under_way: Mapping[Flow, int], *, window_bytes: int) -> Flow | None:
         """Return the flow whose next batch is sent now, or None where too many bytes are in flight. `offers`: size of

@@ -14,6 +14,7 @@ ends, and the next one begins with the marks of the new epoch.
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 import structlog
@@ -318,11 +319,13 @@ class Uplink:
             if recovered is not None:
                 self._publish(session, *recovered)
                 continue
-            try:
-                async with self._clock.timeout_at(self._deadline_s):
-                    await self._wake.wait()
-            except TimeoutError:
+            deadline_s = self._deadline_s
+            if deadline_s is None:  # most of the time; a timeout is not free
+                await self._wake.wait()
                 continue
+            with suppress(TimeoutError):
+                async with self._clock.timeout_at(deadline_s):
+                    await self._wake.wait()
 
     @property
     def _deadline_s(self) -> float | None:

@@ -54,7 +54,7 @@ class LoopWorkers:
         self.inbox = LoopInbox(self._turn_soon)
         self._writer: Turning | None = None
         self._due: asyncio.Handle | None = None
-        self._is_timed = False
+        self._timer: asyncio.TimerHandle | None = None
         self._ended = asyncio.Event()
 
     def notify(self, function: Callable[[Any], None], argument: object) -> None:
@@ -71,17 +71,14 @@ class LoopWorkers:
         await self._ended.wait()
 
     async def close(self, close_files: Callable[[], None]) -> None:
-        if self._due is not None:
-            self._due.cancel()
+        for handle in (self._due, self._timer):
+            if handle is not None:
+                handle.cancel()
         close_files()
 
     def _turn_soon(self) -> None:
-        if self._due is not None:
-            if not self._is_timed:
-                return
-            self._due.cancel()
-        self._is_timed = False
-        self._due = self._loop.call_soon(self._turn)
+        if self._due is None:
+            self._due = self._loop.call_soon(self._turn)
 
     def _turn(self) -> None:
         """Take turns until nothing is queued, then wait for the next item, or until a turn is due."""
@@ -92,9 +89,18 @@ class LoopWorkers:
             is_going_on = self._writer.turn()
         if not is_going_on:
             self._ended.set()
-        elif self._due is None:
-            self._is_timed = True
-            self._due = self._loop.call_later(self._writer.patience_s, self._turn)
+            return
+        due_s = self._loop.time() + self._writer.patience_s
+        if self._timer is None or due_s < self._timer.when():
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_at(due_s, self._turn_by_time)
+
+    def _turn_by_time(self) -> None:
+        """Take a turn. It may be early, since a timer is not moved for each turn; the writer then finds nothing to
+        do."""
+        self._timer = None
+        self._turn_soon()
 
 
 def is_in_memory(folder: Path) -> bool:

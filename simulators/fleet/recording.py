@@ -11,6 +11,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Final, cast
 
+from gateway.transports.clock import Clock
 from protocols.device_time import DeviceTime, absolute_time_at
 from protocols.ieee11073.dim.channels import METRICS, ValueMeaning, channel_of
 from protocols.ieee11073.dim.configuration import Configuration, attributes_of
@@ -26,6 +27,9 @@ from simulators.scenarios import scenario_of
 
 RECORDING_S: Final = 60.0
 """Length of a recording: it has the report of a cuff, which measures every 45 s, and takes 0.2 s to make."""
+RECEIVED_MAX: Final = 32
+"""Limit of the received seconds that are kept: those of the vehicles that report at ten moments of a second, with room
+for late ones. Each takes some 10 kB."""
 WARM_UP_S: Final = 15.0
 """Time before the recording begins. Monitors count beats and breaths for some seconds before they have a number."""
 
@@ -49,14 +53,22 @@ class RecordedReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """The reports of all devices of a vehicle at one time. The values of `streamed` are waveforms, which no device
-    keeps; `confirmed` reports have other values. `lanes` counts all of them."""
+class Second:
+    """The reports of all devices of a vehicle in one second, in the order of their times. `end_s` is the time of the
+    last one in the recording. `lanes` counts the values by lane."""
 
-    at_s: float
-    streamed: Sequence[RecordedReport]
-    confirmed: Sequence[RecordedReport]
+    end_s: float
+    reports: Sequence[RecordedReport]
     lanes: Mapping[Lane, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedSecond:
+    """The reports of a second as a gateway receives them: the place of the device, and the values. Wall time in µs is
+    `wall_offset_us` + `received_s` of a value × 10⁶."""
+
+    wall_offset_us: int
+    reports: Sequence[tuple[int, Sequence[Observation]]]
 
 
 class Recording:
@@ -77,25 +89,43 @@ class Recording:
                         lanes = Counter(map(lane_of, values))
                         reports.append(RecordedReport(now_s - BLOCK_S - WARM_UP_S, place, values, lanes))
         self.reports = tuple(reports)
-        self.steps = tuple(_step(at_s, list(found)) for at_s, found in groupby(reports, attrgetter("at_s")))
+        self.seconds = tuple(_second(list(found)) for _, found in groupby(reports, lambda report: int(report.at_s)))
+        self._received: dict[tuple[float, float], ReceivedSecond] = {}
 
-    def play(self, start_s: float) -> Iterator[tuple[float, Step]]:
-        """Yield the steps without end, beginning at the time `start_s` of the recording. Each comes with its time in
-        seconds after the beginning."""
-        first = next((n for n, step in enumerate(self.steps) if step.at_s >= start_s), len(self.steps))
+    def play(self, start_s: float) -> Iterator[tuple[float, Second]]:
+        """Yield the seconds without end, beginning at the whole second `start_s` of the recording. Each comes with the
+        time that is added to those of its reports, which then are seconds after the beginning."""
+        first = next((n for n, second in enumerate(self.seconds) if second.end_s >= start_s), len(self.seconds))
         loop_s = -start_s
-        while self.steps:
-            for step in self.steps[first:]:
-                yield loop_s + step.at_s, step
+        while self.seconds:
+            for second in self.seconds[first:]:
+                yield loop_s, second
             first, loop_s = 0, loop_s + RECORDING_S
 
+    def receive(self, second: Second, begin_s: float, clock: Clock) -> ReceivedSecond:
+        """Return the values of a second as they are received, where the recording began at `begin_s` of the monotonic
+        clock. Vehicles with the same beginning share them."""
+        key = second.end_s, begin_s
+        known = self._received.get(key)
+        if known is not None:
+            return known
+        wall_offset_us = clock.wall_us() - round(clock.monotonic_s() * 1_000_000)
+        reports: list[tuple[int, Sequence[Observation]]] = []
+        for at_s, found in groupby(second.reports, attrgetter("at_s")):
+            received_s = begin_s + at_s
+            time = absolute_time_at(wall_offset_us + round(received_s * 1_000_000))
+            reports += [(report.device, report.observations(time, received_s)) for report in found]
+        if len(self._received) >= RECEIVED_MAX:
+            del self._received[next(iter(self._received))]
+        self._received[key] = made = ReceivedSecond(wall_offset_us, reports)
+        return made
 
-def _step(at_s: float, reports: Sequence[RecordedReport]) -> Step:
+
+def _second(reports: Sequence[RecordedReport]) -> Second:
     lanes: Counter[Lane] = Counter()
     for report in reports:
         lanes.update(report.lanes)
-    streamed = [report for report in reports if report.lanes.keys() == {Lane.WAVEFORM}]
-    return Step(at_s, streamed, [report for report in reports if report not in streamed], lanes)
+    return Second(reports[-1].at_s, reports, lanes)
 
 
 def _without_time(_patient_s: float) -> DeviceTime:

@@ -8,8 +8,8 @@ from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 
-ALLOCATIONS_MIN: Final = 20_000
-"""Objects that a fleet allocates before young objects are collected: those of some hundred batches. The collection
+ALLOCATIONS_MIN: Final = 200_000
+"""Objects that a fleet allocates before young objects are collected: those of some thousand batches. The collection
 reads all of them that still live, which are those of the batches in flight."""
 
 

@@ -1,9 +1,8 @@
 """One simulated vehicle: its buffer, its uplink, and the reports of its devices.
 
-Waveforms are streamed, and their batches share a commit a second; numerics are reported with confirmation, and are
-durable before the next report. The reports of all devices are appended in two calls a second: the first one begins a
-batch, and the second one has the further waveforms with their times and the numerics, whose commit cuts the batch. A
-gateway appends each report when it comes, and its batches are the same.
+The reports of a second are appended together, and their commit cuts a batch of each lane. A gateway appends each report
+when it comes, holds waveforms that no device keeps, and cuts with the commit of the numerics that follow them, so its
+batches are the same. What it does beside, for each report, the cloud does not notice, and the fleet leaves it out.
 
 A vehicle that cannot keep up with its devices is late. Its lateness is measured, because a fleet that slows down with
 the cloud would hide that the cloud is slow.
@@ -12,7 +11,6 @@ the cloud would hide that the cloud is slow.
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Self
 
@@ -21,7 +19,6 @@ from gateway.buffer.workers import StoreThreads
 from gateway.security.identity import Identity, IdentityUnusable
 from gateway.sessions.clocks.trusted_clock import UNSTATED_ERROR_US, TrustedClock
 from gateway.sync.uplink import Uplink, UplinkSettings
-from protocols.device_time import absolute_time_at
 from protocols.uplink.events import GatewayEvent
 from protocols.uplink.lanes import Lane
 from protocols.uplink.observations import DeviceObservations, DeviceRef
@@ -29,7 +26,7 @@ from simulators.agents.kinds import description_of
 from simulators.fleet.loop_workers import LoopWorkers, is_in_memory
 from simulators.fleet.measured_source import Acknowledged, MeasuredSource
 from simulators.fleet.profiles import Profile
-from simulators.fleet.recording import Recording, Step
+from simulators.fleet.recording import ReceivedSecond, Recording, Second
 
 STORE_FILE: Final = "buffer.sqlite"
 IDENTITY_FOLDER: Final = "identity"
@@ -39,8 +36,9 @@ STORE_SETTINGS: Final = BufferSettings(
     retention_s=300.0,
     reserve_bytes=256 << 10,
     disk_budget_bytes=256 << 20,
-    # All reports that may share a commit are appended together.
+    # All reports that share a commit and a batch are appended together.
     commit_interval_s=0.0,
+    batch_s=0.0,
     tidy_interval_s=30.0,
 )
 EVENT_EVERY_S: Final = 30.0
@@ -135,22 +133,16 @@ class Vehicle:
             self.connections += 1
 
     async def play(self, recording: Recording, *, from_s: float, begin_s: float, ending: asyncio.Event) -> None:
-        """Append the reports of `recording` from `from_s` on, beginning at `begin_s` of the monotonic clock, until
-        `ending` is set. Return when the last report is durable."""
+        """Append the reports of `recording` from the whole second `from_s` on, beginning at `begin_s` of the monotonic
+        clock, until `ending` is set. Return when the last report is durable."""
         await self.append_event("device.connected")
         event_s, is_connected = EVENT_EVERY_S, True
-        steps: list[tuple[float, Step]] = []
-        begins_batch = True
-        for at_s, step in recording.play(from_s):
-            steps.append((begin_s + at_s, step))
-            if not (begins_batch or step.confirmed):
-                continue
-            begins_batch = bool(step.confirmed)
+        for added_s, second in recording.play(from_s):
+            at_s = added_s + second.end_s
             if not await self._wait(begin_s + at_s, ending):
                 break
             self.late_s_max = max(self.late_s_max, self.clock.monotonic_s() - (begin_s + at_s))
-            await self._append(steps)
-            steps.clear()
+            await self._append(second, recording.receive(second, begin_s + added_s, self.clock))
             if at_s >= event_s:
                 event_s, is_connected = event_s + EVENT_EVERY_S, not is_connected
                 await self.append_event("device.connected" if is_connected else "device.disconnected")
@@ -163,35 +155,24 @@ class Vehicle:
             await self.clock.sleep_until(min(until_s, now_s + SLEEP_S_MAX))
         return not ending.is_set()
 
-    async def _append(self, steps: Sequence[tuple[float, Step]]) -> None:
-        """Append the reports of `steps`, each with the monotonic time at which it was received."""
-        streamed: list[DeviceObservations] = []
-        confirmed: list[DeviceObservations] = []
-        wall_offset_us = self.clock.wall_us() - round(self.clock.monotonic_s() * 1_000_000)
+    async def _append(self, second: Second, received: ReceivedSecond) -> None:
         boot_id = self.clock.boot_id
-        for received_s, step in steps:
-            time = absolute_time_at(wall_offset_us + round(received_s * 1_000_000))
-            for reports, sections in ((step.streamed, streamed), (step.confirmed, confirmed)):
-                sections += [
-                    DeviceObservations(
-                        device=self._devices[report.device],
-                        boot_id=boot_id,
-                        wall_offset_us=wall_offset_us,
-                        wall_synchronised=True,
-                        device_offset_us=0,
-                        uncertainty_us=UNSTATED_ERROR_US,
-                        stored=False,
-                        observations=report.observations(time, received_s),
-                    )
-                    for report in reports
-                ]
-        if streamed:
-            await self.buffer.append_live(streamed)
-        if confirmed:
-            await self.buffer.append_sections(confirmed)
-        for _, step in steps:
-            for lane, count in step.lanes.items():
-                self.recorded[lane] += count
+        await self.buffer.append_sections(
+            [
+                DeviceObservations(
+                    device=self._devices[device],
+                    boot_id=boot_id,
+                    wall_offset_us=received.wall_offset_us,
+                    wall_synchronised=True,
+                    device_offset_us=0,
+                    uncertainty_us=UNSTATED_ERROR_US,
+                    stored=False,
+                    observations=observations,
+                )
+                for device, observations in received.reports
+            ]
+        )
+        self.recorded.update(second.lanes)
 
     async def append_event(self, name: str) -> None:
         await self.buffer.append_event(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from itertools import pairwise, takewhile
+from itertools import islice, pairwise
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from protocols.uplink.lanes import Lane
 from simulators.fleet.latency import Latencies
 from simulators.fleet.measured_source import Acknowledged, MeasuredSource
 from simulators.fleet.profiles import PROFILES, ProfileName
-from simulators.fleet.recording import RECORDING_S, Recording
+from simulators.fleet.recording import RECEIVED_MAX, RECORDING_S, Recording
 from simulators.fleet.vehicle import make_vehicle, system_id_of
 from tests.builders.fleet import vehicle_open
 from tests.harness.eventually import eventually
@@ -42,21 +42,31 @@ def test_vitals_profile_has_no_waveforms() -> None:
     assert {report.device for report in reports} == {0, 1, 2}
 
 
-def test_recording_is_repeated_without_a_gap_from_any_place(full: Recording) -> None:
-    played = list(takewhile(lambda each: each[0] < 2 * RECORDING_S, full.play(59.9)))
-    waveforms = [at_s for at_s, step in played if Lane.WAVEFORM in step.lanes]
-    assert waveforms[0] == pytest.approx(0.1)
+def test_recording_is_repeated_without_a_gap_from_any_second(full: Recording) -> None:
+    played = list(islice(full.play(59.0), 61))
+    times = [added_s + report.at_s for added_s, second in played for report in second.reports if report.device == 1]
+    waveforms = sorted(set(times))
+    assert waveforms[0] == 0.0
     assert {round(after - before, 6) for before, after in pairwise(waveforms)} == {0.25}
 
 
-def test_step_has_the_reports_of_all_devices_at_one_time(full: Recording) -> None:
-    steps = [step for step in full.steps if step.at_s < 1.0]
-    assert [step.at_s for step in steps] == sorted({report.at_s for report in full.reports if report.at_s < 1.0})
-    assert all({report.device for report in step.streamed} == {0, 1} for step in steps)
-    assert all(set(report.lanes) == {Lane.WAVEFORM} for step in steps for report in step.streamed)
-    confirmed = [report for step in full.steps for report in step.confirmed]
-    assert len(confirmed) + sum(len(step.streamed) for step in full.steps) == len(full.reports)
-    assert {lane for report in confirmed for lane in report.lanes} == {Lane.NUMERIC}
+def test_second_has_all_reports_of_all_devices_in_it(full: Recording) -> None:
+    assert [report for second in full.seconds for report in second.reports] == list(full.reports)
+    assert [second.end_s for second in full.seconds] == [number + 0.75 for number in range(int(RECORDING_S))]
+    assert full.seconds[0].lanes[Lane.WAVEFORM] == 4 * 16
+    assert Lane.NUMERIC in full.seconds[0].lanes
+
+
+def test_vehicles_with_the_same_beginning_share_the_received_values(full: Recording) -> None:
+    clock, second = MovedClock(), full.seconds[0]
+    received = full.receive(second, 5.0, clock)
+    assert full.receive(second, 5.0, clock) is received
+    assert [value.received_s for _, values in full.receive(second, 6.0, clock).reports for value in values] == [
+        6.0 + report.at_s for report in second.reports for _ in report.values
+    ]
+    for number in range(RECEIVED_MAX):
+        full.receive(second, 10.0 + number, clock)
+    assert full.receive(second, 5.0, clock) is not received
 
 
 async def test_vehicle_records_each_report_with_the_time_at_which_it_is_played(tmp_path: Path, full: Recording) -> None:
