@@ -23,6 +23,7 @@ FULL_COUNTS = {
     "ARGUS_SOAK": "1",
     "ARGUS_BUFFER_KILLS": "40",
     "ARGUS_BUFFER_COURSES": "60",
+    "ARGUS_STAGED_COURSES": "150",
     "ARGUS_FHIR_ENCOUNTERS": "50",
 }
 ATTACKS = "tests/soak/test_attacks_at_once.py"
@@ -86,6 +87,7 @@ GROUPS = {
     "jobs": Group((stories("tests/soak/test_jobs.py", "tests/soak/test_schedules.py"),)),
     "imports": Group((stories("tests/soak/test_imports.py"),), alone=True),
     "fleet": Group((stories("tests/soak/test_simulated_fleet.py", "tests/soak/test_ingest_processes.py"),)),
+    "staged": Group((stories("tests/cloud/ingest/test_staged_any_course.py"),)),
     "upgrade": Group((stories("tests/soak/test_upgrade.py"),)),
     "objects": Group((stories("tests/soak/test_waveforms_killed.py", "-n", "2"),)),
     "retention": Group((stories("tests/cloud/expiry/test_a_hundred_days.py"),)),
