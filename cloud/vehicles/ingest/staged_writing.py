@@ -13,6 +13,7 @@ from cloud.foundation.objects import ObjectStoreUnavailable
 from cloud.foundation.retention import DAY_US
 from cloud.vehicles.custody import LaneKey, LaneStore
 from cloud.vehicles.ingest.delivery_group import Group
+from cloud.vehicles.ingest.delivery_opening import OPENING_S_MAX
 from cloud.vehicles.ingest.limits import IngestSettings
 from cloud.vehicles.ingest.shared_runs import SharedRuns
 from cloud.vehicles.ingest.source import DueAck
@@ -30,8 +31,6 @@ GROUP_BATCHES_MAX = 256
 in which no other task of the event loop runs."""
 GROUP_MEMORY_MAX = 32 << 20
 """Bytes of the envelopes of one group and of what they unpack to, except for one batch more."""
-OPENING_S_MAX = 0.003
-"""Time for which batches are unpacked before other tasks of the event loop run."""
 REMOVED_AT_ONCE = 16
 """Objects that are removed at the same time: a request to a bucket takes some hundredths of a second, and there are
 some hundred objects."""
