@@ -18,6 +18,7 @@ import pytest
 from cloud.foundation.clock import SystemClock
 from cloud.foundation.command import Workplace
 from cloud.foundation.db import open_database
+from cloud.foundation.ids import UlidIds
 from cloud.foundation.objects import object_store_of
 from cloud.foundation.supplies import Supplies
 from cloud.settings import read_settings
@@ -70,12 +71,12 @@ async def assert_held_once(config: Path, through: int, *, nothing_else: bool = F
     """
     settings = read_settings(config)
     database = await open_database(settings.database_url)
-    cloud = CloudUnderTest(database)
+    clock = SystemClock()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(staged_elsewhere, "ANSWER_S", 0.0)
-        await settle_of(Workplace(settings, database, cloud.clock, cloud.ids, Supplies))()
+        await settle_of(Workplace(settings, database, clock, UlidIds(clock), Supplies))()
     objects = object_store_of(settings)
-    check = CustodyCheck(database, SystemClock(), OPERATOR, objects=objects, with_rows=True)
+    check = CustodyCheck(database, clock, OPERATOR, objects=objects, with_rows=True)
     (report,) = [report async for report in check.reports()]
     assert report.findings == []
     assert report.through >= through
