@@ -37,8 +37,7 @@ class IngestSection(Section):
     """New epochs. A store is created a few times in the life of a gateway."""
     parked_bytes_max: int = Field(default=256 << 20, ge=0)
     """Bytes of the batches that are parked for one gateway. Beyond this limit the gateway keeps further batches."""
-    stage_s: float = Field(default=0.0, ge=0.0, le=600.0)
+    stage_s: float = Field(default=120.0, ge=0.0, le=600.0)
     """Seconds after which the rows of acknowledged live batches are written, if no reader needs them before. Until then
     the batches are in the object store. 0: the rows are written before the acknowledgement. The last page of each table
-    and index is then written again for each commit: four times as many bytes as with two minutes (measured). 0 is the
-    default, since an export once lacked acknowledged values while batches were staged."""
+    and index is then written again for each commit: four times as many bytes as with two minutes (measured)."""
