@@ -7,7 +7,8 @@ migration changes nothing. The upgrade has its own thread, because Alembic is sy
 
 Other processes may use the database meanwhile, also those of the release before. On PostgreSQL a statement that waits
 for a table's lock makes all later statements on this table wait too, so it waits for a short time only, and the whole
-upgrade is tried again.
+upgrade is tried again. It is also tried again if PostgreSQL ended it because of a deadlock: another process may use
+tables in another order.
 """
 
 import asyncio
@@ -132,7 +133,7 @@ def _check_references(raw: sqlite3.Connection) -> None:
 
 
 async def _migrate_postgresql(address: PostgresqlAddress, revision: str, create: bool) -> Migrated:
-    from cloud.foundation.db.postgresql_failures import DRIVER_ERRORS, connect_failure, is_lock_timeout, translated
+    from cloud.foundation.db.postgresql_failures import DRIVER_ERRORS, connect_failure, is_lock_refused, translated
 
     engine = make_engine(address)
     try:
@@ -141,7 +142,7 @@ async def _migrate_postgresql(address: PostgresqlAddress, revision: str, create:
                 async with engine.connect() as connection:
                     return await _upgrade_postgresql(connection, revision, create)
             except DRIVER_ERRORS as error:
-                if not is_lock_timeout(error):
+                if not is_lock_refused(error):
                     raise
                 log.warning("database.tables_in_use", waited_s=TABLE_WAIT_S, again_in_s=TABLE_PAUSE_S)
             await asyncio.sleep(TABLE_PAUSE_S)

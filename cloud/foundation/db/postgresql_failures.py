@@ -86,9 +86,10 @@ def translated(error: BaseException) -> DomainError | None:
     return None
 
 
-def is_lock_timeout(error: BaseException) -> bool:
-    """Return whether a statement ended because it waited for a lock longer than `lock_timeout`."""
-    return isinstance(_driver_error(error), asyncpg.LockNotAvailableError)
+def is_lock_refused(error: BaseException) -> bool:
+    """Return whether a statement did not get a lock: it waited longer than `lock_timeout`, or for a transaction that
+    waited for this one."""
+    return isinstance(_driver_error(error), asyncpg.LockNotAvailableError | asyncpg.DeadlockDetectedError)
 
 
 def connect_failure(error: BaseException) -> DomainError:

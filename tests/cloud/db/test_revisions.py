@@ -6,12 +6,12 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from cloud.foundation.db import known_revisions, migrate, migration, open_database, read_revision, schema_upgrade
 from cloud.foundation.db.errors import DatabaseNewer, DatabaseUnmigrated, StepsUnfinished, TablesInUse
 from cloud.foundation.db.revisions import RELEASE_BEFORE, SchemaRevision
-from cloud.foundation.db.schema_upgrade import migration_modules, oldest_program
+from cloud.foundation.db.schema_upgrade import Migrated, migration_modules, oldest_program
 from tests.cloud.db.test_migrations import run_sql
 from tests.harness.postgresql import PostgresqlCluster
 
@@ -135,3 +135,21 @@ async def test_migration_waits_for_a_used_table_only_for_a_short_time_and_tries_
                     await migrate(url)
         assert (await migrate(url)).before == "0018"
         await database.close()
+
+
+@pytest.mark.pg
+async def test_upgrade_is_tried_again_after_a_deadlock_with_another_process(
+    postgresql: PostgresqlCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deadlocks = [text("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'deadlock_detected'; END $$")]
+
+    def upgrade(connection: Connection, revision: str, *, create: bool) -> Migrated:
+        while deadlocks:
+            connection.execute(deadlocks.pop())
+        return schema_upgrade.upgrade(connection, revision, create=create)
+
+    monkeypatch.setattr(migration, "upgrade", upgrade)
+    monkeypatch.setattr(migration, "TABLE_PAUSE_S", 0.01)
+    with postgresql.database() as url:
+        assert (await migrate(url)).after == NEWEST
+    assert not deadlocks
