@@ -6,12 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from argus_sdk import webhooks
+from cloud.partners.webhooks import new_secret, secret_key
+from cloud.partners.webhooks.signing import Signer
 from tests.builders.provenance_vectors import FOLDER
 from tests.harness.scripted_api import CLIENT_ID, CLIENT_SECRET, ScriptedServer, scripted_server
 from tests.sdk.python_runner import perform
 
 STORIES: dict[str, Any] = json.loads((Path(__file__).parent / "stories.json").read_text())
+NOW_S = 1_774_346_400
 WHOSE = {"evidence_id": "evd_test", "tenant_id": "tnt_test"}
 PERIODS: dict[str, Any] = json.loads((FOLDER / "expected-periods.json").read_text())
 EXPECTED: dict[str, Any] = json.loads((FOLDER / "expected.json").read_text())
@@ -56,6 +61,18 @@ def test_http_story_is_as_expected(story: dict[str, Any], server: ScriptedServer
 @pytest.mark.parametrize("story", STORIES["webhooks"], ids=of_name)
 def test_webhook_story_is_as_expected(story: dict[str, Any]) -> None:
     check(story, perform(story["call"], {}))
+
+
+@pytest.mark.contract("C-085", "A-058")
+@pytest.mark.parametrize("kept", [0, 1])
+def test_message_that_the_cloud_signs_during_a_rotation_is_accepted_with_either_secret(kept: int) -> None:
+    secrets, body = (
+        [new_secret(), new_secret()],
+        b'{"type":"webhook.test","timestamp":"2026-03-24T10:00:00Z","data":{}}',
+    )
+    signer = Signer("key-1", Ed25519PrivateKey.generate())
+    headers = signer.headers("msg_1", NOW_S, body, [secret_key(one) for one in secrets])
+    assert webhooks.verify(body, headers, [secrets[kept]], now_s=NOW_S)["type"] == "webhook.test"
 
 
 @pytest.mark.contract("C-233", "C-234", "C-235")
