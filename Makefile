@@ -34,7 +34,7 @@ lint:
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	@[ ! -x sdk/typescript/node_modules/.bin/tsc ] || sdk/typescript/node_modules/.bin/tsc -p sdk/typescript --noEmit
+	@[ ! -x sdk/typescript/node_modules/.bin/tsc ] || sdk/typescript/node_modules/.bin/tsc -p sdk/typescript/tsconfig.page.json
 
 # One group: make bench ONLY=buffer
 bench: setup
