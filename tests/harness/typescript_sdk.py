@@ -5,10 +5,16 @@ installed them with their hashes.
 """
 
 import json
+import os
 import shutil
 import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.harness.node import require
 
@@ -52,7 +58,7 @@ def pack(folder: Path) -> Path:
 
 
 def install(tarball: Path, folder: Path) -> Path:
-    """Install the tarball into a new project in a folder, and return the project."""
+    """Install the tarball into a new project in a folder, copy the scripts of the tests to it, and return it."""
     project = folder / "project"
     project.mkdir()
     nobles = {f"@noble/{path.name}": f"file:{path}" for path in sorted((_MODULES / "@noble").iterdir())}
@@ -66,11 +72,51 @@ def install(tarball: Path, folder: Path) -> Path:
     (project / "package.json").write_text(json.dumps(manifest))
     words = ("--offline", "--install-links", "--no-audit", "--no-fund", "--cache", str(folder / "cache"))
     run(project, "npm", "install", "--silent", *words)
+    for script in SCRIPTS.glob("*.mjs"):
+        shutil.copy(script, project)
     return project
+
+
+def shared_project(factory: pytest.TempPathFactory) -> Path:
+    """Return the project with the installed package, which the first worker of a run makes for all."""
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    folder = root / "typescript-sdk"
+    with (root / "typescript-sdk.lock").open("w") as lock:
+        flock(lock, LOCK_EX)
+        if not (folder / "ready").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            install(pack(folder), folder)
+            (folder / "ready").touch()
+    return folder / "project"
 
 
 def run_script(project: Path, name: str, facts: Any) -> Any:
     """Run `tests/sdk/typescript/{name}` in the project with `facts` as JSON on standard input; return the JSON that it
     prints."""
-    shutil.copy(SCRIPTS / name, project)
     return json.loads(run(project, "node", name, text=json.dumps(facts)))
+
+
+@contextmanager
+def running_script(project: Path, name: str) -> Iterator[Callable[[Any], Any]]:
+    """Run `tests/sdk/typescript/{name}` in the project, which responds to each line of JSON with one; yield a function
+    that sends a value and returns the response. The script ends with its standard input."""
+    with subprocess.Popen(
+        ["node", name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=project
+    ) as script:
+
+        def send(value: Any) -> Any:
+            assert script.stdin is not None
+            assert script.stdout is not None
+            script.stdin.write(json.dumps(value) + "\n")
+            script.stdin.flush()
+            line = script.stdout.readline()
+            assert line, f"{name} has ended"
+            return json.loads(line)
+
+        try:
+            yield send
+        finally:
+            script.communicate(timeout=PATIENCE_S)

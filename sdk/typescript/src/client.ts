@@ -13,6 +13,7 @@ import type { Given, Item, Method, Operation, PathOf, Result, Sending } from "./
 import { cursorOf, itemsOf, nextLink } from "./paging.js";
 import { isRepeatable } from "./retry.js";
 import { type ClientCredentials, TokenSource } from "./tokens.js";
+import { Transcripts } from "./transcripts.js";
 import { type Clock, type Reply, SYSTEM_CLOCK, Transport } from "./transport.js";
 
 export interface ArgusOptions {
@@ -43,6 +44,7 @@ const PAGES_MAX = 100_000;
 export class Argus {
   readonly jobs: Jobs;
   readonly fhir: Fhir;
+  readonly transcripts: Transcripts;
   readonly #urls: { readonly api: URL; readonly auth: URL };
   readonly #transport: Transport;
   readonly #tokens: TokenSource | null;
@@ -56,8 +58,9 @@ export class Argus {
     this.#transport = new Transport({ fetch: send, clock, timeoutS });
     this.#token = "token" in credentials ? credentials.token : null;
     this.#tokens = "token" in credentials ? null : new TokenSource(credentials, this.#transport, this.#urls.auth);
-    this.jobs = new Jobs(this, clock);
+    this.jobs = new Jobs(this, this.#transport);
     this.fhir = new Fhir(this);
+    this.transcripts = new Transcripts(this);
   }
 
   /** Send an operation of the document, and return the body of its response. Throws `ArgusError`. */

@@ -2,7 +2,7 @@
 import type { Argus } from "./client.js";
 import { ArgusError, JobFailed } from "./errors.js";
 import type { Schemas, Sending } from "./operations.js";
-import type { Clock } from "./transport.js";
+import type { Transport } from "./transport.js";
 
 export type Job = Schemas["JobShown"];
 export type JobResult = Schemas["JobResultShown"];
@@ -21,7 +21,7 @@ const POLL_S = 3;
 const LIMIT_S = 3600;
 
 export class Jobs {
-  constructor(private readonly argus: Argus, private readonly clock: Clock) {}
+  constructor(private readonly argus: Argus, private readonly transport: Transport) {}
 
   /** Start a job. With an `idempotencyKey` it may be repeated, and there is one job. */
   start(job: Schemas["JobWanted"], sending: Sending = {}): Promise<Schemas["JobQueued"]> {
@@ -31,18 +31,18 @@ export class Jobs {
   /** Poll a job until it has succeeded. Throws `JobFailed` if it failed or was cancelled, and `ArgusError` with
    * `job_wait_exceeded` after `limitS`. */
   async wait(id: string, { pollS = POLL_S, limitS = LIMIT_S, signal, onProgress }: Waiting = {}): Promise<Job> {
-    const endS = this.clock.monotonicS() + limitS;
+    const endS = this.transport.clock.monotonicS() + limitS;
     for (;;) {
       const job = await this.argus.request("GET", "/v1/jobs/{id}", { path: { id }, ...(signal && { signal }) });
       onProgress?.(job);
       if (job.status === "succeeded") return job;
       if (job.status === "failed" || job.status === "cancelled") throw failureOf(job);
-      const leftS = endS - this.clock.monotonicS();
+      const leftS = endS - this.transport.clock.monotonicS();
       if (leftS <= 0) {
         const detail = `The job has not ended after ${limitS} s. It goes on: wait again, or cancel it.`;
         throw new ArgusError({ code: "job_wait_exceeded", detail, traceId: job.trace_id });
       }
-      await this.clock.sleep(Math.min(pollS, leftS), signal);
+      await this.transport.clock.sleep(Math.min(pollS, leftS), signal);
     }
   }
 
@@ -52,6 +52,11 @@ export class Jobs {
     const result = await this.argus.request("GET", "/v1/jobs/{id}/result", { path: { id } });
     if ("signed_url" in result) return result;
     throw new ArgusError({ code: "job_not_ended", detail: `The job is ${result.status}.`, status: 202 });
+  }
+
+  /** Open the result of a job for reading, such as a file of an export. The caller reads the whole body or cancels it. */
+  async open(id: string, options: { signal?: AbortSignal } = {}): Promise<Response> {
+    return this.transport.open(new URL((await this.result(id)).signed_url), options.signal);
   }
 
   /** Cancel a job. Throws `ArgusError` with status 409 if it has ended by itself. */

@@ -3,6 +3,7 @@ import { mkdir, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import type { Argus } from "./client.js";
+import { failureOf } from "./transport.js";
 
 /**
  * Write the parts of an encounter's FHIR bundle to files of a folder, and return their paths in order.
@@ -18,7 +19,7 @@ export async function downloadFhir(argus: Argus, encounterId: string, folder: st
     for await (const bundle of argus.fhir.parts(encounterId)) {
       const path = join(folder, `${encounterId}-${String(written.length + 1).padStart(4, "0")}.json`);
       written.push({ part: `${path}.part`, path });
-      await writeDurably(`${path}.part`, bundle);
+      await writeDurably(`${path}.part`, [bundle]);
     }
     for (const { part, path } of written) await rename(part, path);
   } catch (error) {
@@ -28,10 +29,27 @@ export async function downloadFhir(argus: Argus, encounterId: string, folder: st
   return written.map(({ path }) => path);
 }
 
-async function writeDurably(path: string, content: Uint8Array): Promise<void> {
+/**
+ * Write the result of a job to a file, as it arrives. The file gets its name when it is whole, so a download that fails
+ * leaves none.
+ */
+export async function downloadJobResult(argus: Argus, jobId: string, path: string): Promise<void> {
+  const response = await argus.jobs.open(jobId);
+  const part = `${path}.part`;
+  try {
+    await writeDurably(part, response.body ?? []);
+    await rename(part, path);
+  } catch (error) {
+    await rm(part, { force: true });
+    const isOfFile = error instanceof Error && "syscall" in error;
+    throw isOfFile ? error : failureOf(new URL(response.url), error);
+  }
+}
+
+async function writeDurably(path: string, content: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void> {
   const file = await open(path, "w");
   try {
-    await file.writeFile(content);
+    for await (const chunk of content) await file.writeFile(chunk);
     await file.sync();
   } finally {
     await file.close();

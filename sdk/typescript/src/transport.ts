@@ -63,6 +63,19 @@ export class Transport {
     }
   }
 
+  /** Request an address that needs no token, and return the response with its body unread. Throws `ArgusError`. */
+  async open(url: URL, signal?: AbortSignal): Promise<Response> {
+    let response: Response;
+    try {
+      response = await this.options.fetch(url, { redirect: "manual", signal: signal ?? null });
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw failureOf(url, error);
+    }
+    if (response.ok) return response;
+    throw errorOf(response.status, response.headers, await readLimited(response), retryAfterS(response.headers, Date.now()));
+  }
+
   private async sendOnce({ method, url, headers, body, signal }: Outgoing): Promise<Reply> {
     const deadline = AbortSignal.timeout(this.options.timeoutS * 1000);
     let response: Response;
@@ -79,7 +92,7 @@ export class Transport {
     } catch (error) {
       if (error instanceof ArgusError) throw error;
       signal?.throwIfAborted();
-      throw new ArgusError({ code: CONNECTION_FAILED, detail: `No whole response from ${url.host}: ${reasonOf(error)}.` });
+      throw failureOf(url, error);
     }
     if (response.ok || response.status === NOT_MODIFIED) return { status: response.status, headers: response.headers, body: read };
     throw errorOf(response.status, response.headers, read, retryAfterS(response.headers, Date.now()));
@@ -123,6 +136,11 @@ async function readLimited(response: Response): Promise<Uint8Array> {
     at += part.length;
   }
   return whole;
+}
+
+/** Return the error for a response that did not arrive whole. */
+export function failureOf(url: URL, error: unknown): ArgusError {
+  return new ArgusError({ code: CONNECTION_FAILED, detail: `No whole response from ${url.host}: ${reasonOf(error)}.` });
 }
 
 /** Return the code of a system error, such as ECONNREFUSED, else the kind of error. Messages may name addresses. */

@@ -31,9 +31,10 @@ export interface ReceivedWebhook {
   readonly secrets: readonly string[];
   /** Time in s since 1970; absent: now. */
   readonly nowS?: number;
+  /** Age and lead of a message that are accepted, in s; absent: five minutes. */
+  readonly toleranceS?: number;
 }
 
-/** Age and lead of a message that are accepted. */
 const TOLERANCE_S = 300;
 const SECRET_BYTES_MIN = 24;
 const SIGNATURES_MAX = 10;
@@ -42,14 +43,15 @@ const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
 const encoder = new TextEncoder();
 
 /** Verify a message and return it. Throws `WebhookRefused`. */
-export async function verifyWebhook({ headers, body, secrets, nowS = Date.now() / 1000 }: ReceivedWebhook): Promise<WebhookEvent> {
+export async function verifyWebhook(received: ReceivedWebhook): Promise<WebhookEvent> {
+  const { headers, body, secrets, nowS = Date.now() / 1000, toleranceS = TOLERANCE_S } = received;
   if (secrets.length === 0) throw new WebhookRefused("secret_malformed");
   const keys = secrets.map(secretKey);
   const id = header(headers, "webhook-id");
   const timestamp = header(headers, "webhook-timestamp");
   const signatures = header(headers, "webhook-signature").split(" ", SIGNATURES_MAX);
   if (!/^[0-9]{1,12}$/.test(timestamp)) throw new WebhookRefused("timestamp_malformed");
-  if (Math.abs(nowS - Number(timestamp)) > TOLERANCE_S) throw new WebhookRefused("timestamp_out_of_range");
+  if (Math.abs(nowS - Number(timestamp)) > toleranceS) throw new WebhookRefused("timestamp_out_of_range");
   const bytes = typeof body === "string" ? encoder.encode(body) : body;
   const content = joined(encoder.encode(`${id}.${timestamp}.`), bytes);
   const given = signatures.filter((one) => one.startsWith("v1,")).map((one) => fromBase64(one.slice(3)));

@@ -1,7 +1,7 @@
-"""The SDK for Python passes the table of stories that all SDKs share."""
+"""The SDKs for Python and TypeScript pass the same table of stories."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,28 @@ from cloud.partners.webhooks import new_secret, secret_key
 from cloud.partners.webhooks.signing import Signer
 from tests.builders.provenance_vectors import FOLDER
 from tests.harness.scripted_api import CLIENT_ID, CLIENT_SECRET, ScriptedServer, scripted_server
-from tests.sdk.python_runner import perform
+from tests.harness.typescript_sdk import running_script, shared_project
+from tests.sdk import python_runner
 
 STORIES: dict[str, Any] = json.loads((Path(__file__).parent / "stories.json").read_text())
 NOW_S = 1_774_346_400
 WHOSE = {"evidence_id": "evd_test", "tenant_id": "tnt_test"}
 PERIODS: dict[str, Any] = json.loads((FOLDER / "expected-periods.json").read_text())
 EXPECTED: dict[str, Any] = json.loads((FOLDER / "expected.json").read_text())
+
+
+Perform = Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]
+"""Performs a call with an SDK (`call`, `facts`); returns what the table of stories describes."""
+
+
+@pytest.fixture(scope="module", params=["python", "typescript"])
+def perform(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Perform]:
+    """Return the runner of each SDK; that of TypeScript has the package that is installed from its tarball."""
+    if request.param == "python":
+        yield python_runner.perform
+        return
+    with running_script(shared_project(tmp_path_factory), "runner.mjs") as send:
+        yield lambda call, facts: send({"call": call, "facts": facts})
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +49,9 @@ def of_name(story: dict[str, Any]) -> str:
 
 @pytest.mark.contract("C-062", "C-108", "C-158", "C-160", "A-001", "A-082")
 @pytest.mark.parametrize("story", STORIES["http"], ids=of_name)
-def test_http_story_is_as_expected(story: dict[str, Any], server: ScriptedServer, tmp_path: Path) -> None:
+def test_http_story_is_as_expected(
+    story: dict[str, Any], perform: Perform, server: ScriptedServer, tmp_path: Path
+) -> None:
     played = server.play(story["responses"])
     facts = {
         "auth_url": server.url,
@@ -59,7 +76,7 @@ def test_http_story_is_as_expected(story: dict[str, Any], server: ScriptedServer
 
 @pytest.mark.contract("C-080", "C-085", "A-055", "A-058")
 @pytest.mark.parametrize("story", STORIES["webhooks"], ids=of_name)
-def test_webhook_story_is_as_expected(story: dict[str, Any]) -> None:
+def test_webhook_story_is_as_expected(story: dict[str, Any], perform: Perform) -> None:
     check(story, perform(story["call"], {}))
 
 
@@ -77,7 +94,7 @@ def test_message_that_the_cloud_signs_during_a_rotation_is_accepted_with_either_
 
 @pytest.mark.contract("C-233", "C-234", "C-235")
 @pytest.mark.parametrize("name", EXPECTED)
-def test_published_transcript_is_verified_as_expected(name: str) -> None:
+def test_published_transcript_is_verified_as_expected(name: str, perform: Perform) -> None:
     paths = {"transcript": str(FOLDER / "transcripts" / name), "keys": str(FOLDER / "keys.json"), **WHOSE}
     found = perform({"do": "verify_provenance", **paths}, {})["result"]
     if "hmac" in name:
@@ -89,7 +106,7 @@ def test_published_transcript_is_verified_as_expected(name: str) -> None:
 
 @pytest.mark.contract("C-235", "A-127")
 @pytest.mark.parametrize("keys", PERIODS)
-def test_key_that_was_withdrawn_or_did_not_sign_then_is_reported_as_expected(keys: str) -> None:
+def test_key_that_was_withdrawn_or_did_not_sign_then_is_reported_as_expected(keys: str, perform: Perform) -> None:
     expected = PERIODS[keys]
     paths = {"transcript": str(FOLDER / "transcripts" / expected["transcript"]), "keys": str(FOLDER / keys)}
     found = perform({"do": "verify_provenance", **paths, **WHOSE}, {})["result"]
