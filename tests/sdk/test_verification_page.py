@@ -1,4 +1,4 @@
-"""The verification page in Chromium, opened from a file without a network, says what the published vectors list."""
+"""The verification page in Chromium, opened from a file without a network, reports what the published vectors list."""
 
 import asyncio
 import hashlib
