@@ -145,10 +145,14 @@ class MasterKey:
         """The first bytes of every value that the current key seals."""
         return VERSION_UNNAMED if len(self._ids) == 1 else VERSION + self._current
 
-    def derive(self, purpose: str) -> bytes:
+    def derive(self, purpose: str, kid: str | None = None) -> bytes:
         """Derive a key of 32 bytes for one purpose, from the first key that this installation had. The result is the
-        same each time, also after a rotation: what depends on it, such as a pseudonym, must not change."""
-        return _derive(self._first, purpose)
+        same each time, also after a rotation: what depends on it, such as a pseudonym, must not change. With `kid`,
+        derive it from the key with this id; raises `SealBroken` if the file does not hold that key."""
+        octets = self._first if kid is None else self.bytes_of(kid)
+        if octets is None:
+            raise SealBroken(f"(It derives from the key {kid}, and the key file does not hold that key.)")
+        return _derive(octets, purpose)
 
     def bytes_of(self, kid: str) -> bytes | None:
         """Return the bytes of the master key with this id, for a derivation whose parameters a standard or a contract

@@ -62,7 +62,7 @@ class AppHandlers:
             organization_id=body.organization_id,
             confidential=body.token_endpoint_auth_method != PUBLIC_CLIENT,
         )
-        made = await self._apps.register(request.actor, wanted)
+        made = await self._apps.register(request.actor, wanted, callback_kid=master.kid)
         app, live = await self._apps.inspect(request.viewer, made.app.client_id)
         document = {**shown(app, live), "callback_signing_secret": callback_secret(master, app)}
         if made.secret is not None:
@@ -99,7 +99,9 @@ class AppHandlers:
         master = self._parts.master()
         grace_hours = 0 if wanted.revoke_previous else wanted.grace_hours
         client_id = request.path["client_id"]
-        rotated = await self._apps.rotate_secret(request.actor, client_id, grace_hours=grace_hours)
+        rotated = await self._apps.rotate_secret(
+            request.actor, client_id, grace_hours=grace_hours, callback_kid=master.kid
+        )
         document = {
             "client_id": rotated.app.client_id,
             "client_secret": rotated.secret,

@@ -68,8 +68,12 @@ class App:
     clearance: SecrecyLevel = SecrecyLevel.STANDARD
     callback_generation: int = 1
     """The generation of the secret that signs call-backs; each rotation increments it."""
+    callback_kid: str | None = None
+    """The id of the master key that this secret derives from. None: the first one of the installation."""
     callback_previous_until_us: int | None = None
     """The time until which the previous call-back secret signs too."""
+    callback_previous_kid: str | None = None
+    """The id of the master key that the previous secret derives from."""
     confidential: bool = True
     created_at_us: int
 

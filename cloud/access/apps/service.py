@@ -92,10 +92,12 @@ class Apps:
         self._audit = Audit(clock)
         self._tenancy = TenancyStore()
 
-    async def register(self, actor: Actor, wanted: Wanted, *, by_operator: bool = False) -> Registered:
+    async def register(
+        self, actor: Actor, wanted: Wanted, *, by_operator: bool = False, callback_kid: str | None = None
+    ) -> Registered:
         """Add an app and approve the scopes that it requests; only an operator may approve `argus:platform:admin`
         (contract A-022) and entitled scopes. An actor who is bound to one organisation registers apps of that
-        organisation.
+        organisation. The call-back secret derives from the master key `callback_kid` (None: the first one).
 
         Raises `ScopeUnknown`, `ClearanceExceeded` (above the actor's clearance), `GrantTypeUnknown`,
         `RedirectUriRefused`, `TenantUnknown`, `OrganizationUnknown`, `IdentifierTaken`, and the errors for a malformed
@@ -121,6 +123,7 @@ class Apps:
             approved_scopes=scopes,
             governance=wanted.governance,
             clearance=wanted.clearance,
+            callback_kid=callback_kid,
             confidential=wanted.confidential,
             created_at_us=now_us,
         )
@@ -225,11 +228,18 @@ class Apps:
             return await self._store.find(tx, client_id)
 
     async def rotate_secret(
-        self, actor: Actor, client_id: str, *, grace_hours: int = GRACE_HOURS, precondition: Precondition | None = None
+        self,
+        actor: Actor,
+        client_id: str,
+        *,
+        grace_hours: int = GRACE_HOURS,
+        precondition: Precondition | None = None,
+        callback_kid: str | None = None,
     ) -> Rotated:
         """Make a new client secret and call-back secret of an app. The previous client secret and call-back secret work
-        for `grace_hours` more hours; older client secrets stop at once (contract A-031). Raises `AppUnknown`,
-        `AppPublic`, `GraceTooLong`."""
+        for `grace_hours` more hours; older client secrets stop at once (contract A-031). The new call-back secret
+        derives from the master key `callback_kid`; None, for a caller without the master key: from that of the previous
+        one. Raises `AppUnknown`, `AppPublic`, `GraceTooLong`."""
         if not 0 <= grace_hours <= GRACE_HOURS_MAX:
             raise GraceTooLong
         now_us = self._clock.now_us()
@@ -244,7 +254,13 @@ class Apps:
             kept = [one.id for one in live[:1]] if grace_hours else []
             await self._store.keep_secrets(tx, client_id, kept, ends_us)
             await self._store.add_secret(tx, client_id, self._kept(client_id, secret, now_us))
-            app = replace(app, callback_generation=app.callback_generation + 1, callback_previous_until_us=ends_us)
+            app = replace(
+                app,
+                callback_generation=app.callback_generation + 1,
+                callback_kid=callback_kid or app.callback_kid,
+                callback_previous_until_us=ends_us,
+                callback_previous_kid=app.callback_kid,
+            )
             await self._store.replace(tx, actor, app)
             metadata = {"grace_hours": grace_hours}
             await self._audit.record(tx, actor, "app.rotate_secret", client_id, metadata=metadata)

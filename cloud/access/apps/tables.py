@@ -35,6 +35,8 @@ apps = Table(
     Column("deleted_at_us", BigInteger),
     Column("callback_generation", Integer, nullable=False, server_default="1"),
     Column("callback_previous_until_us", BigInteger),
+    Column("callback_kid", Text),  # null: the first master key of the installation, as for the next one
+    Column("callback_previous_kid", Text),
     ForeignKeyConstraint(["tenant_id", "organization_id"], ["organizations.tenant_id", "organizations.id"]),
     Index(None, "tenant_id", "client_id"),
 )

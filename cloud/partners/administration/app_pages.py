@@ -74,7 +74,7 @@ class AppPages:
                 client_id=form.client_id,
                 confidential=not form.public,
             )
-            made = await self._apps.register(visit.actor, wanted)
+            made = await self._apps.register(visit.actor, wanted, callback_kid=master.kid)
         except DomainError as error:
             return await self._form(visit, form, error)
         shown = [("app.client_id", made.app.client_id), ("app.callback_secret", callback_secret(master, made.app))]
@@ -115,6 +115,7 @@ class AppPages:
                 _client_id(visit),
                 grace_hours=form.grace_hours,
                 precondition=_as_shown(visit),
+                callback_kid=master.kid,
             )
         except DomainError as error:
             return await self._one(visit, error)

@@ -122,6 +122,7 @@ async def test_migration_waits_for_a_used_table_only_for_a_short_time_and_tries_
             "DROP TABLE screening_entries, screening_names, screening_words, screening_wallets, screening_lists",
             "DROP TABLE entitled_scopes, jobs, result_objects, result_references",
             "ALTER TABLE webhook_subscriptions DROP COLUMN is_callback",
+            "ALTER TABLE apps DROP COLUMN callback_kid, DROP COLUMN callback_previous_kid",
             "ALTER TABLE encounters DROP COLUMN version, DROP COLUMN ended_at_us",
             "UPDATE schema_revision SET version_num = '0018'",
         )
