@@ -1,9 +1,10 @@
 """Addresses at which a result can be downloaded without other credentials, for a short time.
 
 An S3 service has such addresses of its own (presigned, SigV4). For a local folder the address is on our API host:
-`/v1/downloads/ID?expires=SECONDS&signature=…`, with an HMAC-SHA-256 over method, id and end. Its key is derived from
-the master key for this purpose alone. The address suffices to read the result, so it is never logged, stored or sent
-in a notification.
+`/v1/downloads/ID?expires=SECONDS&signature=…`, with an HMAC-SHA-256 over method, id and end. Its key is derived for
+this purpose alone from the master key that is current, so a former one that was stolen makes no address. An address
+from the minutes before a rotation is refused, and the client requests another. The address suffices to read the
+result, so it is never logged, stored or sent in a notification.
 """
 
 import base64
@@ -35,15 +36,14 @@ class Link:
 
 
 class ResultLinks:
-    """Makes and checks the addresses of results. `base` is the public address of the API host, and `master` loads the
-    master key, at the first use."""
+    """Makes and checks the addresses of results. `base` is the public address of the API host, and `master` returns the
+    master key."""
 
     def __init__(self, objects: ObjectStore | None, master: Callable[[], MasterKey], base: str, clock: Clock) -> None:
         self._objects = objects
         self._master = master
         self._base = base
         self._clock = clock
-        self._key: bytes | None = None
 
     async def link_to(self, result: Result) -> Link:
         """Return a new address of a result. The caller must have checked that the result may be read. Raises
@@ -52,7 +52,9 @@ class ResultLinks:
         expires_s = self._clock.now_us() // 1_000_000 + LIFETIME_S
         url = await self._objects.link(result.stored.name, LIFETIME_S)
         if url is None:
-            signature = base64.urlsafe_b64encode(self._sign(result.id, str(expires_s))).rstrip(b"=").decode()
+            master = self._master()
+            signed = _sign(master, master.kid, result.id, str(expires_s))
+            signature = base64.urlsafe_b64encode(signed).rstrip(b"=").decode()
             url = f"{self._base}{DOWNLOADS}/{result.id}?expires={expires_s}&signature={signature}"
         return Link(url, expires_s * 1_000_000)
 
@@ -62,12 +64,14 @@ class ResultLinks:
             given = base64.b64decode(f"{signature}=", altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
             raise LinkRefused from None
-        if not hmac.compare_digest(given, self._sign(id_, expires)):
+        master = self._master()
+        # Another process may have read the rotated key file before this one.
+        kids = [kid for kid in (master.kid, master.successor) if kid is not None]
+        if not any(hmac.compare_digest(given, _sign(master, kid, id_, expires)) for kid in kids):
             raise LinkRefused
         if int(expires) * 1_000_000 <= self._clock.now_us():  # signed by us, so it is a number
             raise LinkRefused
 
-    def _sign(self, id_: str, expires: str) -> bytes:
-        if self._key is None:
-            self._key = self._master().derive(_PURPOSE)
-        return hmac.digest(self._key, f"GET\n{id_}\n{expires}".encode(), hashlib.sha256)
+
+def _sign(master: MasterKey, kid: str, id_: str, expires: str) -> bytes:
+    return hmac.digest(master.derive(_PURPOSE, kid), f"GET\n{id_}\n{expires}".encode(), hashlib.sha256)

@@ -5,13 +5,16 @@ import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
 from cloud.foundation.db import Database
 from cloud.foundation.http import Host
+from cloud.foundation.master_key import MasterKey
 from cloud.foundation.objects import Download, LocalObjects, Result, ResultLinks, Results
+from cloud.foundation.objects.errors import LinkRefused
 from cloud.foundation.objects.handlers import BLOCK_BYTES
 from cloud.foundation.objects.links import LIFETIME_S
 from cloud.foundation.objects.ranges import range_of
@@ -174,6 +177,24 @@ async def test_key_of_addresses_is_not_that_of_another_purpose(served: Served) -
     assert master.derive("addresses of results") != master.derive("pseudonyms tnt_north")
     again = ResultLinks(served.objects, served.parts.master, served.parts.bases[Host.API], served.clock)
     assert {(await again.link_to(result)).url} == made  # another process of the same installation
+
+
+async def test_address_that_a_former_master_key_signed_is_refused(served: Served) -> None:
+    first, second = bytes(range(32)), bytes(32)
+
+    def links(master: MasterKey) -> ResultLinks:
+        return ResultLinks(served.objects, lambda: master, served.parts.bases[Host.API], served.clock)
+
+    async def parts(made: ResultLinks) -> tuple[str, str, str]:
+        expires, signature = parse_qs(urlsplit((await made.link_to(result)).url).query).values()
+        return ID, expires[0], signature[0]
+
+    result = await served.store()
+    prepared, rotated = links(MasterKey(first, successor=second)), links(MasterKey(second, former=[first]))
+    with pytest.raises(LinkRefused):
+        rotated.check(*await parts(prepared))
+    # The rotated process signs, and the other one has not read the key file again yet.
+    prepared.check(*await parts(rotated))
 
 
 @pytest.mark.contract("A-079")
