@@ -4,7 +4,6 @@ workers.
 
 import asyncio
 import signal
-import sys
 from collections import Counter
 from collections.abc import Sequence
 
@@ -20,6 +19,7 @@ from cloud.vehicles.ingest.tables import gateway_events, gateway_quotas, parked_
 from tests.builders.ingest_cloud import CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle, readings, section
 from tests.builders.statement_count import EndingDatabase
+from tests.harness.take_up_victim import take_up_victim
 
 pytestmark = pytest.mark.finding("security-2")
 
@@ -90,25 +90,16 @@ async def test_parked_batch_stays_parked_when_its_processing_is_rolled_back_at_a
     await assert_taken_up_once(cloud)
 
 
-async def killed(database_url: str, at_us: int, killed_at: int) -> int:
-    """Run a process that stores the rows of parked batches and is killed at statement number `killed_at` (0: never).
-
-    Return its exit status.
-    """
-    words = ("-m", "tests.harness.take_up_victim", database_url, str(at_us), str(killed_at))
-    process = await asyncio.create_subprocess_exec(sys.executable, *words, stdout=asyncio.subprocess.DEVNULL)
-    return await process.wait()
-
-
 async def test_process_killed_while_storing_parked_batches_neither_loses_nor_duplicates_rows(
     database_url: str, cloud: CloudUnderTest
 ):
-    for killed_at in (3, 7, 14):  # early and late in the first batch, and after it
-        assert await killed(database_url, cloud.clock.at_us, killed_at) == -signal.SIGKILL
-        rows, contents, parked = await in_numbers(cloud)
-        assert set(rows.values()) == {ROWS}
-        assert parked == contents.count("parked") == len(await cloud.rows(parked_batches))
-    assert await killed(database_url, cloud.clock.at_us, 0) == 0
+    async with take_up_victim(database_url, cloud.clock.at_us) as run_until:
+        for killed_at in (3, 7, 14):  # early and late in the first batch, and after it
+            assert await run_until(killed_at) == -signal.SIGKILL
+            rows, contents, parked = await in_numbers(cloud)
+            assert set(rows.values()) == {ROWS}
+            assert parked == contents.count("parked") == len(await cloud.rows(parked_batches))
+        assert await run_until(0) == 0
     await assert_taken_up_once(cloud)
 
 
