@@ -27,7 +27,7 @@ test: setup
 	@$(MAKE) --no-print-directory -j 2 lint every-test
 
 every-test:
-	$(BIN)/python $(PYTEST) tests
+	.ci/in-memory $(BIN)/python $(PYTEST) tests
 
 lint:
 	$(BIN)/ruff check .
