@@ -10,8 +10,9 @@ import grimp
 import httpx
 import pytest
 
+from argus_sdk import webhooks
 from argus_sdk.client import AccessToken, Argus
-from argus_sdk.errors import AddressRefused
+from argus_sdk.errors import AddressRefused, ResponseUnusable, WebhookRefused
 from argus_sdk.operations.group import Group
 from tests.builders.published_contract import published_contract
 from tests.sdk.python_types import TYPES, generated_types
@@ -101,3 +102,24 @@ def test_offline_checks_import_no_network_and_of_ours_only_protocols(module: str
 def test_token_is_not_sent_without_tls_to_another_machine(url: str) -> None:
     with Argus(auth_url=url, api_url=url, tokens=AccessToken("t")) as argus, pytest.raises(AddressRefused):
         argus.jobs.read("01JTEST")
+
+
+@pytest.mark.parametrize("secrets", ["whsec_" + "A" * 44, ["short"], ["whsec_AAAA"]])
+def test_short_secret_and_a_text_in_place_of_a_list_of_secrets_are_refused(secrets: Any) -> None:
+    with pytest.raises(WebhookRefused) as refused:
+        webhooks.verify(b"{}", {}, secrets)
+    assert refused.value.code == "secret_malformed"
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"), [([], {"Link": '</v1/jobs>; rel="next"'}), ({"jobs": [], "next_cursor": "c"}, {})]
+)
+def test_list_whose_next_page_is_the_same_page_ends_with_an_error(body: Any, headers: dict[str, str]) -> None:
+    def respond(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json=body, headers=headers)
+
+    http = httpx.Client(transport=httpx.MockTransport(respond))
+    base = "https://api.example.org"
+    argus = Argus(auth_url=base, api_url=base, tokens=AccessToken("t"), http=http)
+    with argus, pytest.raises(ResponseUnusable, match="same page"):
+        list(argus.jobs.list())

@@ -16,6 +16,8 @@ from argus_sdk.errors import AddressRefused, ApiError, ResponseUnusable
 from argus_sdk.transport import Connection, RequestToSend, read_document, write_to
 
 UNAUTHORIZED = 401
+PARTS_MAX = 1_000
+"""Parts of a downloaded document: 5 million entries of a FHIR bundle."""
 Result = TypeVar("Result")
 Query = Mapping[str, object]
 
@@ -67,11 +69,15 @@ class Api:
                 following = self._next_address(response)
                 if following is None:
                     return
+                if following == url:
+                    raise ResponseUnusable("response_malformed", "The next page of the list is the same page.")
                 url, parameters = following, {}
             else:
                 cursor = document.get("next_cursor")
                 if cursor is None:
                     return
+                if cursor == parameters.get("cursor"):
+                    raise ResponseUnusable("response_malformed", "The next page of the list is the same page.")
                 parameters["cursor"] = cursor
 
     def download_parts(self, path: str, folder: Path, name: str, accept: str) -> list[Path]:
@@ -83,6 +89,8 @@ class Api:
             url: str | None = self._base_url + path
             names: list[str] = []
             while url is not None:
+                if len(names) == PARTS_MAX:
+                    raise ResponseUnusable("response_too_large", f"The document has more than {PARTS_MAX} parts.")
                 names.append(f"{name}-{len(names) + 1}.json")
                 part = RequestToSend("GET", url, headers={"Accept": accept}, is_repeatable=True)
                 url = self._next_address(self._send(part, write_to(unfinished / names[-1]))[1])

@@ -19,6 +19,9 @@ TOLERANCE_S = 300
 a new time."""
 SIGNATURES_MAX = 16
 """Signatures of a message that are compared; Argus sends at most three."""
+SECRET_BYTES_MIN = 24
+"""Size of the shortest secret that Argus accepts. So a text that is given in place of a list of secrets is refused, and
+its letters are not used as keys."""
 _TIMESTAMP_LENGTH_MAX = 12
 _PREFIX = "whsec_"
 _HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
@@ -88,6 +91,8 @@ def _key(secret: str) -> bytes:
         key = base64.b64decode(text.encode(), validate=True) if text != secret else secret.encode()
     except (binascii.Error, UnicodeEncodeError):
         key = b""
-    if not key:
-        raise WebhookRefused("secret_malformed", "The secret is not whsec_ and base64, nor a text.")
+    if len(key) < SECRET_BYTES_MIN:
+        raise WebhookRefused(
+            "secret_malformed", f"A secret is whsec_ and base64, or a text; of at least {SECRET_BYTES_MIN} bytes."
+        )
     return key
