@@ -14,7 +14,7 @@ import pytest
 
 from tests.builders.provenance_vectors import FOLDER
 from tests.harness.scripted_api import CLIENT_ID, CLIENT_SECRET, scripted_server
-from tests.sdk.test_python_stories import EXPECTED, STORIES, WHOSE, check
+from tests.sdk.test_stories import EXPECTED, STORIES, WHOSE, check
 from tests.tidy.sources import ROOT
 
 PROJECT = ROOT / "sdk" / "python"
