@@ -1,4 +1,4 @@
-"""The example in the integrators' guide runs as printed, and what the guide says about the result is true."""
+"""The examples in the published guides run as printed, and what the guides say about the result is true."""
 
 import re
 from pathlib import Path
@@ -10,24 +10,25 @@ import pytest
 from tests.harness.node import running_script
 from tests.harness.running_cloud import RunningCloud
 
-GUIDE = Path(__file__).parents[2] / "docs" / "integrator.md"
+GUIDES = Path(__file__).parents[2] / "cloud" / "partners" / "docs" / "guides"
+
+
+def example(guide: str, kind: str, cloud: RunningCloud) -> str:
+    """Return the only example of a guide in a code block of this kind, with the addresses of the running cloud. The
+    guides of both languages have the same one."""
+    texts = [(GUIDES / language / f"{guide}.md").read_text() for language in ("en", "pl")]
+    code: str
+    (code,) = {found for text in texts for found in re.findall(rf"(?ms)^```{kind}\n(.*?)^```", text)}
+    for host, url in cloud.urls.items():
+        code = code.replace(f"https://{host}.example.org", url)
+    return code
 
 
 @pytest.mark.contract("C-063", "C-103", "C-111", "C-115", "C-120", "C-124", "C-127")
-def test_examples_in_the_integrator_guide_run_as_printed(
-    cloud: RunningCloud, capsys: pytest.CaptureFixture[str]
+def test_example_in_the_guide_to_observations_runs_as_printed(
+    cloud: RunningCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app = cloud.apps["north"]
-    found: dict[str, Any] = {
-        "CLIENT_ID": app.client_id,
-        "CLIENT_SECRET": app.client_secret,
-        "AUTH": cloud.urls["auth"],
-        "API": cloud.urls["api"],
-    }
-    example, of_sdk, _ = re.findall(r"^```python\n(.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
-    exec(example, found)  # noqa: S102  the guide's own lines, which is the point
-    exec(of_sdk, found)  # noqa: S102
-    assert found["device"]["id"] in capsys.readouterr().out.split()
+    found = run_first(cloud, monkeypatch)
     assert found["device"]["id"] in {device["id"] for device in found["devices"]}
     assert found["encounter"]["status"] == "in_progress"
     assert found["observation"]["device_id"] == found["device"]["id"]
@@ -39,21 +40,22 @@ def test_examples_in_the_integrator_guide_run_as_printed(
     assert '"origin":"api"' in posted
 
 
+def run_first(cloud: RunningCloud, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Run the example of the guide to observations; return its variables."""
+    monkeypatch.setenv("CLIENT_ID", cloud.apps["north"].client_id)
+    monkeypatch.setenv("CLIENT_SECRET", cloud.apps["north"].client_secret)
+    found: dict[str, Any] = {}
+    exec(example("observations", "python", cloud), found)  # noqa: S102  the guide's own lines, which is the point
+    return found
+
+
 @pytest.mark.contract("C-108")
 def test_example_of_the_guide_posts_a_bundle_to_a_fhir_server_and_repeats_it_without_effect(
-    cloud: RunningCloud,
+    cloud: RunningCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app = cloud.apps["north"]
-    first, _, second = re.findall(r"^```python\n(.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
+    second = example("fhir", "python fhir-server", cloud)
     with running_script("fhir_server.mjs") as port, httpx.Client(base_url=f"http://127.0.0.1:{port}") as server:
-        found: dict[str, Any] = {
-            "CLIENT_ID": app.client_id,
-            "CLIENT_SECRET": app.client_secret,
-            "AUTH": cloud.urls["auth"],
-            "API": cloud.urls["api"],
-            "FHIR": f"http://127.0.0.1:{port}",
-        }
-        exec(first, found)  # noqa: S102  the guide's own lines, which is the point
+        found = {**run_first(cloud, monkeypatch), "FHIR": f"http://127.0.0.1:{port}"}
         exec(second, found)  # noqa: S102
         created = server.get("/created").json()
         assert created["Observation"] >= 1  # each run of the example posts one to the same encounter

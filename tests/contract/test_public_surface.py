@@ -32,10 +32,21 @@ def observations(cloud: RunningCloud) -> str:
 
 
 @pytest.mark.parametrize("host", ["auth", "api", "sandbox", "docs"])
-def test_root_of_each_host_links_to_the_docs(cloud: RunningCloud, host: str) -> None:
+@pytest.mark.parametrize(
+    ("accept", "language", "path"),
+    [
+        ("*/*", "pl", "/api/docs"),
+        ("text/html,application/xhtml+xml,*/*;q=0.8", "pl-PL,pl;q=0.9,en;q=0.8", "/pl/docs"),
+        ("text/html,application/xhtml+xml,*/*;q=0.8", "de", "/en/docs"),
+    ],
+)
+def test_root_of_each_host_leads_a_browser_to_the_docs_in_its_language_and_a_program_to_the_index(
+    cloud: RunningCloud, host: str, accept: str, language: str, path: str
+) -> None:
     with cloud.client(host=host) as client:
-        root = client.get("/")
-    assert (root.status_code, root.headers["Location"]) == (302, f"{cloud.urls['docs']}/api/docs")
+        root = client.get("/", headers={"Accept": accept, "Accept-Language": language})
+    assert (root.status_code, root.headers["Location"]) == (302, cloud.urls["docs"] + path)
+    assert root.headers["Vary"] == "Accept, Accept-Language"
     assert httpx.get(root.headers["Location"], trust_env=False, verify=PLAIN).status_code == 200
 
 

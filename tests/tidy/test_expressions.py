@@ -23,6 +23,9 @@ OWN_TEXT = {
     "cloud/foundation/http/route.py:_PATH": "our route templates",
     "cloud/foundation/http/table.py:_PARAMETER": "our route templates",
     "cloud/partners/administration/admin_pages.py:_PARAMETER": "our route templates",
+    "cloud/partners/docs/guides.py:re.fullmatch": "our guides",
+    "cloud/partners/docs/guides.py:re.sub": "our guides and the OpenAPI document",
+    "cloud/partners/docs/samples.py:_PATH_PARAMETER": "our route templates",
     "gateway/buffer/statements.py:_NAME": "the package's own SQL file",
     "gateway/buffer/statements.py:re.sub": "the package's own SQL file",
     "sdk/python/build_backend/argus_sdk_build.py:_IMPORT": "our own modules",
@@ -46,6 +49,8 @@ OPERATORS_TEXT = {
 }
 
 UNTRUSTED = {
+    "cloud/partners/docs/search.py:_CAMEL_CASE": "queries of the search",
+    "cloud/partners/docs/search.py:_WORD": "queries of the search",
     "cloud/partners/telephony/carriers.py:_ACCOUNT_NUMBER": "GraphQL arguments",
     "cloud/partners/telephony/carriers.py:_ACCOUNT_SID": "GraphQL arguments",
     "cloud/partners/telephony/carriers.py:_ADDRESS": "GraphQL arguments",

@@ -34,12 +34,16 @@ from tests.tidy.plain_english import (
 )
 from tests.tidy.sources import ROOT
 
-GUIDES = sorted(path for path in (ROOT / "docs").glob("*.md") if path.name != "deviations.md")
+GUIDES = [
+    *sorted(path for path in (ROOT / "docs").glob("*.md") if path.name != "deviations.md"),
+    *sorted((ROOT / "cloud/partners/docs/guides/en").glob("*.md")),
+]
 WORD_FILES = (
     "cloud.foundation.pages.words",
     "cloud.access.identity.words",
     "cloud.access.oauth.words",
     "cloud.partners.administration.words",
+    "cloud.partners.docs.words",
 )
 TEMPLATES = sorted((ROOT / "cloud").rglob("templates/*.html"))
 

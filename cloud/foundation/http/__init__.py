@@ -64,6 +64,7 @@ if TYPE_CHECKING:
         RateClass,
         Route,
         Scopes,
+        Stability,
     )
     from cloud.foundation.http.server import ACCEPTED_S, SHUTDOWN_S, EdgeServer, connections_allowed
     from cloud.foundation.http.settings import HostSection, HostsSection, HttpSection, bases_of

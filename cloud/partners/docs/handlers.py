@@ -1,25 +1,25 @@
-"""The documentation index and the pages at the `type` URIs of problem documents, as HTML and JSON.
+"""The documentation's pages in two languages, the index for programs, and the pages at the `type` URIs of problem
+documents.
 
-The Accept header selects the form; the default is JSON (contract matrix A-009). The pages explain problem types and not
-single errors, so they are public and cacheable.
+Where an address has two forms, HTML and JSON, the Accept header selects one; the default is JSON (contract matrix
+A-009). All of them explain the interface and nothing of a caller, so they are public and cacheable.
 """
 
-import base64
-import hashlib
 from collections.abc import Mapping
+from dataclasses import asdict
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import orjson
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from cloud.foundation.events import EventType
 from cloud.foundation.http import (
     Bases,
+    Handler,
     Host,
     Json,
     NotFound,
+    Parts,
     Request,
     Response,
     catalogue,
@@ -27,23 +27,14 @@ from cloud.foundation.http import (
     strong_etag,
     title,
 )
-from cloud.partners.discovery import DENYLIST
+from cloud.foundation.pages import Language, language_of
+from cloud.partners.discovery import DENYLIST, DiscoveryHandlers
+from cloud.partners.docs.schemas import SearchQuery
+from cloud.partners.docs.site import POLICY, STYLE, TEMPLATES, DocsSite
 from cloud.partners.webhooks import EVENTS, message_sample
 
-_PAGES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=select_autoescape(default=True),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_PAGES.filters["pretty"] = lambda document: orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
 CACHE_CONTROL = "public, max-age=300"
-_STYLE = (Path(__file__).parent / "templates" / "docs.css").read_text()
-_POLICY = (
-    "default-src 'none'; frame-ancestors 'none'; style-src 'sha256-"
-    f"{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'"
-)
+_HTML = "text/html; charset=utf-8"
 
 
 def wants_html(accept: str | None) -> bool:
@@ -52,19 +43,52 @@ def wants_html(accept: str | None) -> bool:
     return any(one in {"text/html", "application/xhtml+xml"} for one in ranges)
 
 
+class SiteHandlers:
+    """Handlers of the pages for people."""
+
+    def __init__(self, site: DocsSite, bases: Bases) -> None:
+        self._site, self._bases = site, bases
+
+    async def root(self, request: Request) -> Response:
+        """Redirect from `/` of any host: a browser to the documentation in its language, a program to the index."""
+        path = f"/{language_of(request.headers).value}/docs" if _is_for_people(request) else "/api/docs"
+        headers = {"Cache-Control": CACHE_CONTROL, "Vary": "Accept, Accept-Language"}
+        return Response(302, headers={"Location": self._bases[Host.DOCS] + path, **headers})
+
+    def page(self, language: Language, kind: str) -> Handler:
+        """Return the handler of one kind of page in one language. The handler raises `NotFound`."""
+
+        async def respond(request: Request) -> Response:
+            found = await self._site.page(language, kind, request.path.get("name", ""))
+            return Response(200, found.html, _HTML, headers=_headers(language), etag=found.etag)
+
+        return respond
+
+    def search(self, language: Language) -> Handler:
+        """Return the handler of the search in one language, which returns a page or, for the script, JSON."""
+
+        async def respond(request: Request) -> Response:
+            query = request.query
+            assert isinstance(query, SearchQuery)
+            if not _is_for_people(request):
+                found = await self._site.find(language, query.q)
+                return Json({"results": [asdict(entry) for entry in found]}, headers=_VARIES)
+            html = await self._site.results_page(language, query.q)
+            return Response(200, html, _HTML, headers={**_headers(language), **_VARIES})
+
+        return respond
+
+
 class DocsHandlers:
     """Handlers of the documentation index, the event catalogue and the problem pages."""
 
-    def __init__(self, bases: Bases) -> None:
-        self._bases = bases
-
-    async def root(self, _request: Request) -> Response:
-        """Redirect from `/` to the documentation index."""
-        return Response(302, headers={"Location": f"{self._bases[Host.DOCS]}/api/docs", "Cache-Control": CACHE_CONTROL})
+    def __init__(self, site: DocsSite, bases: Bases) -> None:
+        self._site, self._bases = site, bases
 
     async def index(self, request: Request) -> Response:
-        """Return the documentation index: the hosts, the OpenAPI documents, keys, problems, events and the denylist."""
-        api = self._bases[Host.API]
+        """Return the documentation index: the hosts, the machine-readable documents, the operations with their samples,
+        the guides, the on-request areas and the denylist."""
+        api, docs = self._bases[Host.API], self._bases[Host.DOCS]
         document = {
             "title": "Argus External API",
             "version": "2026.4.0",
@@ -77,8 +101,10 @@ class DocsHandlers:
             "deprecations": f"{api}/.well-known/deprecations.json",
             "keys": f"{self._bases[Host.AUTH]}/.well-known/jwks.json",
             "problems": f"{api}/problems",
-            "events": f"{self._bases[Host.DOCS]}/api/docs/events",
+            "events": f"{docs}/api/docs/events",
+            "reference": {one.value: f"{docs}/{one.value}/docs/api-reference" for one in Language},
             "denylist": list(DENYLIST),
+            **await self._site.index(),
         }
         return _respond(request, "index.html", document)
 
@@ -114,6 +140,28 @@ class DocsHandlers:
         }
 
 
+def site_of(parts: Parts) -> DocsSite:
+    """Return the pages. The OpenAPI document exists when the first of them is requested."""
+    documents = parts.shared(DiscoveryHandlers.of)
+    return DocsSite(lambda: documents.documents.json.body, parts.bases)
+
+
+_VARIES = {"Cache-Control": "no-store", "Vary": "Accept"}
+
+
+def _headers(language: Language) -> dict[str, str]:
+    return {
+        "Cache-Control": CACHE_CONTROL,
+        "Content-Language": language.value,
+        "Content-Security-Policy": POLICY,
+        "Referrer-Policy": "same-origin",
+    }
+
+
+def _is_for_people(request: Request) -> bool:
+    return wants_html(request.headers.get("Accept"))
+
+
 def _shown_event(one: EventType) -> dict[str, Any]:
     """Return an event type as JSON, with its schema and a sample message as a receiver gets it."""
     return {
@@ -129,10 +177,10 @@ def _shown_event(one: EventType) -> dict[str, Any]:
 
 def _respond(request: Request, page: str, document: Mapping[str, Any]) -> Response:
     headers = {"Cache-Control": CACHE_CONTROL, "Vary": "Accept"}
-    if not wants_html(request.headers.get("Accept")):
+    if not _is_for_people(request):
         response = Json(document, headers=headers)
         response.etag = strong_etag(response.body)
         return response
-    html = _PAGES.get_template(page).render(document, style=_STYLE).encode()
-    headers["Content-Security-Policy"] = _POLICY
-    return Response(200, html, "text/html; charset=utf-8", headers=headers, etag=strong_etag(html))
+    html = TEMPLATES.get_template(page).render(document, style=STYLE).encode()
+    headers["Content-Security-Policy"] = POLICY
+    return Response(200, html, _HTML, headers=headers, etag=strong_etag(html))

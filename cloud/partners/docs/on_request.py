@@ -1,0 +1,45 @@
+"""Areas that need an approval, at the level that the contract allows: what they are and for whom (contract C-276,
+C-283). Their paths, operations and schemas are on no public page."""
+
+from typing import NamedTuple
+
+from cloud.foundation.http import Audience, Stability
+
+
+class OnRequest(NamedTuple):
+    """An area, its readers, and a sentence about it in English and Polish."""
+
+    title: tuple[str, str]
+    audience: Audience
+    about: tuple[str, str]
+    stability: Stability = Stability.ON_REQUEST
+
+
+AREAS = (
+    OnRequest(
+        ("Platform control-plane APIs", "API sterowania platformą"),
+        Audience.PARTNERS,
+        (
+            "Workflows that control the platform, such as the delivery of releases and automations. Available in "
+            "approved partner and customer programmes.",
+            "Procesy sterujące platformą, na przykład wdrażanie wydań i automatyzacje. Dostępne w zatwierdzonych "
+            "programach partnerskich i programach dla klientów.",
+        ),
+    ),
+    OnRequest(
+        ("Curated GraphQL operation bundles", "Wybrane zestawy operacji GraphQL"),
+        Audience.PARTNERS,
+        (
+            "A few GraphQL operations for one approved workflow, instead of the whole schema.",
+            "Kilka operacji GraphQL przygotowanych dla jednego zatwierdzonego procesu, zamiast całego schematu.",
+        ),
+    ),
+    OnRequest(
+        ("Enterprise federation and SAML", "Federacja tożsamości i SAML"),
+        Audience.ADMINISTRATORS,
+        (
+            "Sign-in with your organisation's identity provider, set up together with us.",
+            "Logowanie przez dostawcę tożsamości Twojej organizacji, konfigurowane wspólnie z nami.",
+        ),
+    ),
+)

@@ -1,0 +1,129 @@
+// The documentation without this script has the same content. It adds three things: samples with the reader's values,
+// copy buttons, and results while the reader types a search. Values stay in this page: nothing is stored or sent.
+"use strict";
+
+for (const button of document.querySelectorAll("button.copy")) {
+  const label = button.textContent;
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(button.parentElement.querySelector("code").textContent);
+    button.textContent = button.dataset.done;
+    setTimeout(() => { button.textContent = label; }, 2000);
+  });
+}
+
+// Encoded as in a URL; also what encodeURIComponent leaves and a shell would read inside double quotes.
+const encoded = (text) => encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+
+// A JSON value as Python writes it; the server writes the sample in the same form.
+function python(value, margin) {
+  const inner = `${margin}    `;
+  if (Array.isArray(value)) return `[${value.map((each) => python(each, inner)).join(", ")}]`;
+  if (value === null) return "None";
+  if (value === true) return "True";
+  if (value === false) return "False";
+  if (typeof value !== "object") return JSON.stringify(value);
+  const rows = Object.entries(value).map(([key, each]) => `${inner}${JSON.stringify(key)}: ${python(each, inner)},\n`);
+  return rows.length ? `{\n${rows.join("")}${margin}}` : "{}";
+}
+
+const written = {
+  curl: (value) => JSON.stringify(value, null, 2).replaceAll("'", "'\\''"),
+  python: (value) => python(value, "    "),
+  typescript: (value) => JSON.stringify(value, null, 2).replaceAll("\n", "\n  "),
+};
+
+const form = document.querySelector("form.compose");
+if (form) {
+  form.hidden = false;
+  form.addEventListener("submit", (event) => event.preventDefault());
+  const inputs = [...form.querySelectorAll("[data-value]")];
+  const of = (kind) => inputs.filter((input) => input.dataset.value === kind);
+
+  const wrong = (input, isWrong) => {
+    input.setAttribute("aria-invalid", String(isWrong));
+    form.querySelector(`#${input.getAttribute("aria-describedby")}`).hidden = !isWrong;
+  };
+  const fill = (slot, text) => {
+    for (const place of document.querySelectorAll(`[data-slot="${slot}"]`)) {
+      place.textContent = typeof text === "string" ? text : text(place.closest("code").dataset.language);
+    }
+  };
+  const base = () => {
+    const [input] = of("base");
+    let origin = form.dataset.base;
+    let isWrong = false;
+    try {
+      const url = new URL(input.value || origin);
+      isWrong = !/^https?:$/.test(url.protocol);
+      if (!isWrong) origin = url.origin;
+    } catch {
+      isWrong = true;
+    }
+    wrong(input, isWrong);
+    return origin;
+  };
+  const url = () => {
+    let path = form.dataset.path;
+    for (const input of of("path")) {
+      path = path.replace(`{${input.dataset.name}}`, input.value ? encoded(input.value) : `<${input.dataset.name}>`);
+    }
+    const given = of("query").filter((input) => input.value || "required" in input.dataset);
+    const query = given.map(({ dataset, value }) => `${dataset.name}=${value ? encoded(value) : `<${dataset.name}>`}`);
+    return base() + path + (query.length ? `?${query.join("&")}` : "");
+  };
+  const changed = ({ target }) => {
+    if (target.dataset.value === "token") {
+      const isGood = /^[A-Za-z0-9._~+/=-]*$/.test(target.value);
+      wrong(target, !isGood);
+      if (isGood) fill("token", target.value || "<access-token>");
+    } else if (target.dataset.value === "body") {
+      try {
+        const value = JSON.parse(target.value);
+        fill("body", (language) => written[language](value));
+        wrong(target, false);
+      } catch {
+        wrong(target, true);
+      }
+    } else {
+      fill("url", url());
+    }
+  };
+  form.addEventListener("input", changed);
+}
+
+const search = document.querySelector("form.search");
+const field = search.querySelector("input");
+const found = search.querySelector(".found");
+let latest = 0;
+let timer;
+field.addEventListener("input", () => {
+  clearTimeout(timer);
+  timer = setTimeout(show, 150);
+});
+search.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") found.hidden = true;
+});
+document.addEventListener("click", (event) => {
+  if (!search.contains(event.target)) found.hidden = true;
+});
+async function show() {
+  const number = ++latest;
+  if (!field.value.trim()) {
+    found.hidden = true;
+    return;
+  }
+  const address = `${search.getAttribute("action")}?q=${encodeURIComponent(field.value)}`;
+  const response = await fetch(address, { headers: { Accept: "application/json" } });
+  if (!response.ok || number !== latest) return;
+  const { results } = await response.json();
+  found.replaceChildren(...results.slice(0, 8).map((entry) => {
+    const link = document.createElement("a");
+    link.href = entry.url;
+    link.textContent = entry.kind === "guide" ? entry.title : `${entry.title} (${entry.about})`;
+    const item = document.createElement("li");
+    item.append(link);
+    return item;
+  }));
+  found.hidden = results.length === 0;
+}

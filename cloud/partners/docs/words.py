@@ -1,0 +1,122 @@
+"""Texts of the documentation's pages, in English and Polish. The texts of operations are those of the OpenAPI document,
+in English on both pages (contract matrix C-006)."""
+
+from collections.abc import Mapping
+from typing import Final
+
+WORDS: Final[Mapping[str, tuple[str, str]]] = {
+    "site.name": ("Argus for developers", "Argus dla programistów"),
+    "site.skip": ("Skip to the content", "Przejdź do treści"),
+    "site.menu": ("Contents", "Spis treści"),
+    "site.language.en": ("English", "English"),
+    "site.language.pl": ("Polski", "Polski"),
+    "nav.guides": ("Guides", "Przewodniki"),
+    "nav.reference": ("API reference", "Dokumentacja API"),
+    "nav.machine": ("Machine-readable documents", "Dokumenty dla programów"),
+    "nav.events": ("Webhook events", "Zdarzenia webhooków"),
+    "nav.problems": ("Errors", "Błędy"),
+    "home.title": ("Documentation of the Argus API", "Dokumentacja API Argus"),
+    "home.lead": (
+        "Argus brings the measurements of the devices in an ambulance to a cloud, each with its origin and a signed "
+        "chain of custody. Your program reads encounters and measurements, receives events, and hands a care record to "
+        "a hospital's system.",
+        "Argus przesyła do chmury pomiary z urządzeń w karetce, każdy z informacją o pochodzeniu i z podpisanym "
+        "łańcuchem dowodowym. Twój program może odczytywać interwencje i pomiary, odbierać powiadomienia "
+        "o zdarzeniach i przekazywać dokumentację do systemu szpitala.",
+    ),
+    "home.start": ("Start with the first call", "Zacznij od pierwszego wywołania"),
+    "home.hosts": ("Hosts", "Hosty"),
+    "host.auth": ("Sign-in, tokens, apps and webhooks", "Logowanie, tokeny, aplikacje i webhooki"),
+    "host.api": ("Devices, encounters, jobs, evidence", "Urządzenia, interwencje, zadania, materiał dowodowy"),
+    "host.sandbox": ("Sandbox", "Środowisko testowe (sandbox)"),
+    "reference.lead": (
+        "Every operation of the stable contract, version {version}. This page is made from the same rows as the "
+        "OpenAPI document.",
+        "Wszystkie operacje stabilnego kontraktu w wersji {version}. Strona powstaje z tych samych danych co dokument "
+        "OpenAPI.",
+    ),
+    "reference.english": (
+        "",
+        "Nazwy i opisy operacji pozostają po angielsku, dokładnie tak jak w kontrakcie i w dokumencie OpenAPI.",
+    ),
+    "reference.operation": ("Operation", "Operacja"),
+    "reference.summary": ("What it does", "Opis"),
+    "reference.on_request": ("On request", "Na życzenie"),
+    "reference.on_request.lead": (
+        "These areas need an approval. Their documentation is part of the integration process.",
+        "Te obszary wymagają osobnej zgody, a ich dokumentację otrzymasz w trakcie procesu integracji.",
+    ),
+    "fact.host": ("Host", "Host"),
+    "fact.auth": ("Authentication", "Uwierzytelnianie"),
+    "fact.audience": ("Audience", "Odbiorcy"),
+    "fact.stability": ("Stability", "Stabilność"),
+    "fact.scopes": ("Scopes (one of these)", "Zakresy (wystarczy jeden)"),
+    "fact.scopes.none": ("None", "Brak"),
+    "fact.added": ("Since", "Od wersji"),
+    "fact.deprecated": ("Deprecated since", "Przestarzała od"),
+    "fact.sunset": ("Ends on", "Wygasa"),
+    "fact.openapi": ("In the OpenAPI document", "W dokumencie OpenAPI"),
+    "audience.external-integrators": ("External integrators", "Zewnętrzni integratorzy"),
+    "audience.customer-administrators": ("Customer administrators", "Administratorzy klienta"),
+    "audience.strategic-partners": ("Strategic partners", "Partnerzy strategiczni"),
+    "stability.stable": ("Stable", "Stabilne"),
+    "stability.approved-on-request": ("Approved on request", "Zatwierdzone na żądanie"),
+    "auth.Public": ("Public", "Publiczny dostęp"),
+    "auth.Bearer token": ("Bearer token", "Token Bearer"),
+    "auth.OAuth auth code or client credentials": (
+        "OAuth authorization code or client credentials",
+        "OAuth: authorization code lub client credentials",
+    ),
+    "operation.parameters": ("Parameters", "Parametry"),
+    "operation.body": ("Request body", "Treść żądania"),
+    "operation.body.optional": ("The body is optional.", "Treść jest opcjonalna."),
+    "operation.responses": ("Responses", "Odpowiedzi"),
+    "operation.errors": ("Errors", "Błędy"),
+    "operation.errors.about": (
+        "Errors are problem documents with a stable code.",
+        "Błędy to dokumenty „problem” ze stałym kodem.",
+    ),
+    "operation.samples": ("Request", "Żądanie"),
+    "operation.example": ("Example", "Przykład"),
+    "operation.bytes": ("The body has no members to list.", "Treść nie ma pól do wymienienia."),
+    "field.name": ("Name", "Nazwa"),
+    "field.place": ("In", "Gdzie"),
+    "field.type": ("Type", "Typ"),
+    "field.about": ("Meaning", "Znaczenie"),
+    "field.required": ("required", "wymagane"),
+    "field.status": ("Status", "Status"),
+    "place.path": ("path", "ścieżka"),
+    "place.query": ("query", "zapytanie"),
+    "place.header": ("header", "nagłówek"),
+    "compose.title": ("Your values", "Twoje wartości"),
+    "compose.about": (
+        "The samples below use these values. They stay on this page: nothing is sent or stored.",
+        "Przykłady poniżej korzystają z tych wartości. Pozostają one na tej stronie: nic nie jest wysyłane ani "
+        "zapisywane.",
+    ),
+    "compose.base": ("Base URL", "Bazowy URL"),
+    "compose.token": ("Access token", "Token dostępu"),
+    "compose.body": ("Body (JSON)", "Treść (JSON)"),
+    "compose.bad.base": (
+        "Not an address such as https://api.example.org.",
+        "To nie jest adres w rodzaju https://api.example.org.",
+    ),
+    "compose.bad.token": ("A token has no spaces or quotation marks.", "Token nie zawiera spacji ani cudzysłowów."),
+    "compose.bad.body": (
+        "Not valid JSON. The samples keep the last valid body.",
+        "Niepoprawny JSON. W przykładach pozostaje ostatnia poprawna treść.",
+    ),
+    "copy.button": ("Copy", "Kopiuj"),
+    "copy.done": ("Copied", "Skopiowano"),
+    "search.title": ("Search", "Szukaj"),
+    "search.label": ("Search the documentation", "Szukaj w dokumentacji"),
+    "search.button": ("Search", "Szukaj"),
+    "search.none": ("Nothing found for “{query}”.", "Brak wyników dla „{query}”."),
+    "search.some": ("Results for “{query}”", "Wyniki dla „{query}”"),
+    "search.hint": (
+        "Search guides, operations, fields and errors.",
+        "Szukaj w przewodnikach, operacjach, polach i błędach.",
+    ),
+    "search.guide": ("Guide", "Przewodnik"),
+    "search.operation": ("Operation", "Operacja"),
+}

@@ -1,0 +1,102 @@
+"""The guides exist in both languages with the same structure, and lead only to pages and routes that exist."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from cloud.foundation.pages import Language, translate
+from cloud.partners.docs import guides
+from cloud.partners.docs.guides import GUIDES, anchor_of
+from cloud.partners.docs.site import DocsSite
+from cloud.partners.docs.words import WORDS
+from cloud.partners.webhooks.signing import Signer, secret_key
+from tests.harness.shared import shared_path
+
+FOLDER = Path(guides.__file__).parent / "guides"
+SOURCES = sorted(FOLDER.rglob("*.md"))
+
+
+def source(language: str, name: str) -> str:
+    return (FOLDER / language / f"{name}.md").read_text()
+
+
+def test_each_language_has_exactly_the_listed_guides() -> None:
+    assert {(path.parent.name, path.stem) for path in SOURCES} == {
+        (language.value, name) for language in Language for name in GUIDES
+    }
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_guide_has_the_same_parts_codes_and_links_in_both_languages(name: str) -> None:
+    english, polish = source("en", name), source("pl", name)
+    for pattern in (r"(?m)^```.*$", r"(?m)^#+ ", r"(?m)^\| `[^|]*", r"\]\((?:operation:)?[A-Za-z-]+(?:\.md)?[)#]"):
+        assert sorted(set(re.findall(pattern, english))) == sorted(set(re.findall(pattern, polish))), pattern
+    assert set(re.findall(r"(?s)^```.*?^```", english)) == set(re.findall(r"(?s)^```.*?^```", polish))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_anchor_in_a_link_between_guides_is_a_heading_there(path: Path) -> None:
+    for name, anchor in re.findall(r"\]\(([a-z-]+)\.md#([^)]+)\)", path.read_text()):
+        headings = re.findall(r"(?m)^#+ (.+)$", source(path.parent.name, name))
+        assert anchor in {anchor_of(heading) for heading in headings}, (name, anchor)
+
+
+@pytest.mark.contract("C-005", "C-276")
+def test_guides_name_only_paths_of_the_public_contract(document: dict[str, Any]) -> None:
+    public = document["paths"].keys() | {"/api/docs/events", "/problems", "/.well-known/deprecations.json"}
+    documented = {re.sub(r"\{[^}]+\}", "{}", path) for path in public}
+    examples = {"/api/v1/devices/enrol", "/v1/oauth/token"}
+    for path in SOURCES:
+        text = re.sub(r"\{[^}\n]*\}", "{}", path.read_text())
+        named = set(
+            re.findall(r"(?<![\w.])(?:https://\w+\.example\.org)?(/(?:api/|v1/|\.well-known/)[\w./{}-]+)", text)
+        )
+        unknown = {one.rstrip(".") for one in named} - documented - examples
+        assert {one for one in unknown if not one.endswith("ml-dsa-65")} == set(), path
+
+
+async def test_guide_page_has_addresses_of_this_installation_and_no_markdown_left(site: DocsSite) -> None:
+    for language in Language:
+        for name in GUIDES:
+            page = (await site.page(language, "guide", name)).html.decode().partition("<script>")[0]
+            assert "operation:" not in page
+            assert not re.search(r'href="[a-z-]+\.md', page)
+            assert "](" not in page
+            for target in re.findall(r'href="(/[^"#]*)', page):
+                assert re.fullmatch(
+                    rf"/(?:{language.value}/docs.*|(?:en|pl)/docs/guides/{name}|api/docs(?:/events)?)", target
+                )
+
+
+@pytest.mark.contract("C-080")
+def test_code_of_the_webhooks_guide_accepts_signatures_of_both_secrets_and_refuses_others() -> None:
+    (code,) = re.findall(r"(?ms)^```python\n(.*?)^```", source("en", "webhooks"))
+    found: dict[str, Any] = {"__name__": "guide"}
+    exec(code, found)  # noqa: S102  the guide's own lines
+    at_s = int(found["time"].time())
+    new, old, other = "whsec_" + "QUJD" * 8, "an older secret of 24 bytes", "another secret of 24 bytes"
+    body = b'{"type":"webhook.test"}'
+    signer = Signer("whk_1", Ed25519PrivateKey.generate())
+    headers = signer.headers("evt_1", at_s, body, [secret_key(new), secret_key(old)])
+    assert [found["is_genuine"](secret, headers, body) for secret in (new, old, other)] == [True, True, False]
+    assert not found["is_genuine"](new, headers, body + b" ")
+    assert not found["is_genuine"](new, {**headers, "webhook-timestamp": str(at_s - 301)}, body)
+
+
+def test_texts_of_the_pages_exist_in_both_languages_and_have_the_same_facts() -> None:
+    for key, (english, polish) in WORDS.items():
+        assert polish, key
+        assert english or key == "reference.english"
+        assert re.findall(r"\{\w+\}", english) == re.findall(r"\{\w+\}", polish), key
+    assert translate(WORDS, Language.PL, "search.title") == "Szukaj"
+
+
+@pytest.mark.contract("C-276", "C-283")
+def test_guide_to_on_request_areas_names_the_areas_of_the_contract() -> None:
+    contract = shared_path("contract/seed.txt").read_text()
+    for title in ("Platform control-plane APIs", "Enterprise federation and SAML"):
+        assert title in contract
+        assert title in source("en", "on-request")

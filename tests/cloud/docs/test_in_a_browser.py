@@ -1,0 +1,167 @@
+"""The documentation in Chromium: each kind of page without overflow, violations of WCAG and foreign requests, and the
+script that composes samples and shows search results."""
+
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
+
+from cloud.foundation.http import Host, Route
+from tests.builders.http_surface import surface
+from tests.harness.axe import violations
+from tests.harness.browser import PHONE, TABLET, chromium
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+
+PAGES = (
+    "/en/docs",
+    "/pl/docs/api-reference",
+    "/en/docs/api-reference/enqueueJob",
+    "/pl/docs/guides/jobs",
+    "/pl/docs/search?q=webhook",
+)
+WIDER_THAN_THE_PAGE = """() => [...document.querySelectorAll("body *")]
+  .filter((e) => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest(".wide, pre, .skip"))
+  .map((e) => e.outerHTML.slice(0, 120))"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def docs(published: tuple[Sequence[Route], bytes]) -> AsyncIterator[str]:
+    """Serve the routes of the docs host; return its address."""
+    rows = [row for row in published[0] if Host.DOCS in row.hosts]
+    async with surface(*rows) as served:
+        yield served.url("", Host.DOCS)
+
+
+async def open_page(browser: Browser, url: str, **context: object) -> Page:
+    page = await browser.new_page(**context)  # type: ignore[arg-type]
+    await page.goto(url)
+    return page
+
+
+@pytest.mark.parametrize("viewport", [TABLET, PHONE], ids=["tablet", "phone"])
+async def test_pages_have_no_overflow_no_wcag_violation_and_no_request_to_another_host(
+    browser: Browser, docs: str, viewport: dict[str, int]
+) -> None:
+    page = await browser.new_page(viewport=viewport)  # type: ignore[arg-type]
+    requested: list[str] = []
+    said: list[str] = []
+    page.on("request", lambda request: requested.append(request.url))
+    page.on("console", lambda message: said.append(message.text))
+    faults: dict[str, list[str]] = {}
+    for path in PAGES:
+        await page.goto(docs + path)
+        found = await page.evaluate(WIDER_THAN_THE_PAGE)
+        # The size of the screen changes no colour, and the colours no size.
+        for scheme in ("light", "dark") if viewport is TABLET else ("light",):
+            await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            found += await violations(page)
+        if found:
+            faults[path] = found
+    await page.close()
+    assert faults == {}
+    assert [url for url in requested if not url.startswith(docs)] == []
+    assert [text for text in said if "favicon" not in text and "404" not in text] == []
+
+
+async def test_page_without_javascript_has_the_samples_and_the_search_works(browser: Browser, docs: str) -> None:
+    context = await browser.new_context(java_script_enabled=False, viewport=PHONE)  # type: ignore[arg-type]
+    page = await context.new_page()
+    await page.goto(docs + "/en/docs/api-reference/listDevices")
+    await expect(page.locator('code[data-language="curl"]')).to_contain_text("<access-token>")
+    await expect(page.locator("form.compose")).to_be_hidden()
+    await expect(page.locator("button.copy").first).to_be_hidden()
+    await page.get_by_role("searchbox").fill("webhook")
+    await page.get_by_role("button", name="Search").click()
+    await expect(page.get_by_role("link", name="Webhooks", exact=True).first).to_be_visible()
+    await context.close()
+
+
+async def test_keyboard_alone_reaches_the_content_the_composer_and_the_samples(browser: Browser, docs: str) -> None:
+    page = await open_page(browser, docs + "/en/docs/api-reference/inspectJob", viewport=TABLET)
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    await page.keyboard.press("Enter")
+    for _ in range(3):
+        await page.keyboard.press("Tab")
+    await expect(page.get_by_label("id path, required")).to_be_focused()
+    await page.keyboard.type("job 1")
+    await expect(page.locator('code[data-language="curl"]')).to_contain_text("/v1/jobs/job%201")
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("details.sample").first).not_to_have_attribute("open", "")
+    await page.close()
+
+
+async def test_values_of_the_reader_appear_in_each_sample_and_are_neither_sent_nor_stored(
+    browser: Browser, docs: str
+) -> None:
+    page = await open_page(browser, docs + "/en/docs/api-reference/enqueueJob", viewport=TABLET)
+    requested: list[str] = []
+    page.on("request", lambda request: requested.append(request.url))
+    await page.get_by_label("Base URL").fill("https://argus.example.net/ignored")
+    await page.get_by_label("Access token").fill("synthetic.token")
+    await page.get_by_label("Body (JSON)").fill('{"kind": "it\'s", "payload": {"deep": [true, null, 1.5]}}')
+    samples = {
+        name: await page.locator(f'code[data-language="{name}"]').inner_text()
+        if name == "curl"
+        else await page.locator(f'code[data-language="{name}"]').text_content() or ""
+        for name in ("curl", "python", "typescript")
+    }
+    for text in samples.values():
+        assert "https://argus.example.net/v1/jobs" in text
+        assert "Bearer synthetic.token" in text
+        assert "<access-token>" not in text
+    assert """-d '{\n  "kind": "it'\\''s",""" in samples["curl"]
+    assert '"deep": [True, None, 1.5]' in samples["python"]
+    compile(samples["python"], "sample", "exec")
+    assert '"kind": "it\'s"' in samples["typescript"]
+    assert requested == []
+    assert await page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]") == [0, 0, ""]
+    await page.reload()
+    await expect(page.locator('code[data-language="curl"]')).to_contain_text("<access-token>")
+    await page.close()
+
+
+async def test_invalid_values_are_reported_and_leave_the_samples_as_they_were(browser: Browser, docs: str) -> None:
+    page = await open_page(browser, docs + "/en/docs/api-reference/enqueueJob", viewport=TABLET)
+    before = await page.locator('code[data-language="curl"]').inner_text()
+    for label, value, message in (
+        ("Base URL", "javascript:alert(1)", "Not an address"),
+        ("Access token", 'x" --evil "', "A token has no spaces"),
+        ("Body (JSON)", "{", "Not valid JSON"),
+    ):
+        await page.get_by_label(label).fill(value)
+        await expect(page.get_by_text(message)).to_be_visible()
+        assert await page.locator('code[data-language="curl"]').inner_text() == before
+    await page.close()
+
+
+async def test_body_that_was_not_changed_is_composed_as_the_server_wrote_it(browser: Browser, docs: str) -> None:
+    page = await open_page(browser, docs + "/en/docs/api-reference/createApp", viewport=TABLET)
+    read = "() => [...document.querySelectorAll('code[data-language]')].map((e) => e.textContent)"
+    before = await page.evaluate(read)
+    body = page.get_by_label("Body (JSON)")
+    await body.fill("{}")
+    assert await page.evaluate(read) != before
+    await body.fill(await body.evaluate("(e) => e.defaultValue"))
+    assert await page.evaluate(read) == before
+    await page.close()
+
+
+async def test_search_shows_results_while_typing_and_escape_closes_them(browser: Browser, docs: str) -> None:
+    page = await open_page(browser, docs + "/pl/docs", viewport=PHONE)
+    field = page.get_by_role("searchbox")
+    await field.press_sequentially("zadani")
+    results = page.locator(".found a")
+    await expect(results.first).to_have_attribute("href", "/pl/docs/guides/jobs")
+    await field.press("Escape")
+    await expect(page.locator(".found")).to_be_hidden()
+    await page.close()

@@ -1,0 +1,139 @@
+"""The pages of the reference have what the OpenAPI document has, and no on-request area has a path on them."""
+
+import html
+import re
+from typing import Any
+
+import orjson
+import pytest
+
+from cloud.foundation.http import NotFound
+from cloud.foundation.pages import Language
+from cloud.partners.docs.reference import Reference, read_reference
+from cloud.partners.docs.site import DocsSite
+
+LANGUAGES = list(Language)
+
+
+def text_of(page: bytes) -> str:
+    """Return the text of a page, without its style, script and tags."""
+    without = re.sub(r"<(style|script)>.*?</\1>", "", page.decode(), flags=re.DOTALL)
+    return html.unescape(re.sub(r"<[^>]+>", "", without))
+
+
+@pytest.mark.contract("C-001", "C-008", "C-009", "C-010")
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_operation_page_has_host_scopes_parameters_fields_responses_and_errors(
+    site: DocsSite, reference: Reference, language: Language
+) -> None:
+    missing: dict[str, list[str]] = {}
+    for one in reference.operations.values():
+        shown = text_of((await site.page(language, "operation", one.id)).html)
+        replies = [*one.replies, *one.errors]
+        expected = [one.method, one.path, one.summary, *one.bases, *one.scopes, one.pointer]
+        expected += [parameter.name for parameter in one.parameters]
+        expected += [field.name for field in (one.body.fields if one.body else ())]
+        expected += [field.name for reply in replies if reply.status < "4" for field in reply.fields]
+        expected += [reply.status for reply in replies]
+        absent = [word for word in expected if word not in shown]
+        if absent:
+            missing[one.id] = absent
+    assert missing == {}
+
+
+@pytest.mark.contract("C-009", "C-010", "C-261")
+async def test_reference_lists_every_operation_with_audience_and_stability_in_the_words_of_the_language(
+    site: DocsSite, document: dict[str, Any], reference: Reference
+) -> None:
+    described = {
+        one["operationId"] for item in document["paths"].values() for one in item.values() if "operationId" in one
+    }
+    assert reference.operations.keys() == described
+    words = {
+        Language.EN: ("External integrators", "Customer administrators", "Stable"),
+        Language.PL: ("Zewnętrzni integratorzy", "Administratorzy klienta", "Stabilne"),
+    }
+    for language in LANGUAGES:
+        page = (await site.page(language, "reference")).html.decode()
+        for id in described:
+            assert f'href="/{language.value}/docs/api-reference/{id}"' in page
+        assert all(word in page for word in words[language])
+
+
+@pytest.mark.contract("C-276", "C-283")
+async def test_on_request_areas_are_described_without_paths_operations_and_schemas(site: DocsSite) -> None:
+    pages = [
+        (await site.page(language, kind, name)).html
+        for language in LANGUAGES
+        for kind, name in (("reference", ""), ("guide", "on-request"), ("guide", "graphql"))
+    ]
+    shown = [text_of(page) for page in pages] + [orjson.dumps((await site.index())["on_request"]).decode()]
+    for text in shown:
+        assert not re.search(r"/api/v1/platform|/v1/saml|/api/v1/identified|__schema|__type\b", text)
+    assert "Platform control-plane APIs" in shown[0]
+    assert "Federacja tożsamości i SAML" in shown[3]
+    assert {one["stability"] for one in (await site.index())["on_request"]} == {"approved-on-request"}
+
+
+@pytest.mark.contract("C-099")
+async def test_graphql_pages_describe_the_transport_and_no_operation_of_the_schema(site: DocsSite) -> None:
+    for language in LANGUAGES:
+        for kind, name in (("guide", "graphql"), ("operation", "executeGraphql")):
+            shown = text_of((await site.page(language, kind, name)).html)
+            assert not re.search(r"acqiMetrics|telephony\w+|type Query|mutation", shown)
+            assert "approved GraphQL document" in shown
+
+
+async def test_index_for_programs_points_to_each_operation_in_the_openapi_document(
+    site: DocsSite, document: dict[str, Any]
+) -> None:
+    for one in (await site.index())["operations"]:
+        address, _, pointer = one["openapi"].partition("#")
+        assert address == "https://api.example.org/.well-known/openapi.json"
+        found: Any = document
+        for step in pointer.split("/")[1:]:
+            found = found[step.replace("~1", "/").replace("~0", "~")]
+        assert found["operationId"] == one["operation_id"]
+        assert (found["x-audience"], found["x-stability"]) == (one["audience"], one["stability"])
+
+
+@pytest.mark.parametrize(("kind", "name"), [("operation", "absent"), ("guide", "absent"), ("guide", "../words")])
+async def test_unknown_page_is_not_found(site: DocsSite, kind: str, name: str) -> None:
+    with pytest.raises(NotFound):
+        await site.page(Language.EN, kind, name)
+
+
+async def test_page_is_rendered_once(site: DocsSite) -> None:
+    first = await site.page(Language.EN, "operation", "listDevices")
+    assert await site.page(Language.EN, "operation", "listDevices") is first
+
+
+def test_schema_that_contains_itself_is_listed_to_a_limited_depth() -> None:
+    node = {"type": "object", "properties": {"next": {"$ref": "#/components/schemas/Node"}}}
+    operation = {
+        "operationId": "readNode",
+        "tags": ["Nodes"],
+        "summary": "Read a node",
+        "x-audience": "external-integrators",
+        "x-stability": "stable",
+        "x-auth": "Public",
+        "x-added-in": "v1",
+        "security": [],
+        "responses": {
+            "200": {
+                "description": "The node.",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Node"}}},
+            }
+        },
+    }
+    reference = read_reference(
+        {
+            "info": {"title": "Nodes", "version": "1", "description": ""},
+            "servers": [{"url": "https://api.example.org"}],
+            "tags": [{"name": "Nodes", "description": ""}],
+            "paths": {"/node": {"get": operation}},
+            "components": {"schemas": {"Node": node}},
+        }
+    )
+    names = [field.name for field in reference.operations["readNode"].replies[0].fields]
+    assert names == ["next", "next.next", "next.next.next", "next.next.next.next"]
