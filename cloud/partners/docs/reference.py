@@ -7,6 +7,7 @@ once. On-request areas are not in the document, and so on no page.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 _METHODS = ("get", "post", "put", "patch", "delete")
 DEPTH_MAX = 4
@@ -57,12 +58,15 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """An operation of the public contract. `bases` are the addresses of its hosts; `scopes` are alternatives."""
+    """An operation of the public contract. `bases` are the addresses of its hosts, `api_url` and `auth_url` those of
+    the two hosts of a client; `scopes` are alternatives."""
 
     id: str
     method: str
     path: str
     bases: Sequence[str]
+    api_url: str
+    auth_url: str
     tag: str
     summary: str
     description: str
@@ -130,6 +134,8 @@ class _Reader:
             id=one["operationId"],
             method=method.upper(),
             path=path,
+            api_url=self._document["servers"][0]["url"],
+            auth_url=self._auth_url(),
             bases=[server["url"] for server in item.get("servers", self._document["servers"])],
             tag=one["tags"][0],
             summary=one["summary"],
@@ -146,6 +152,12 @@ class _Reader:
             replies=[each for each in replies if each.status < "4"],
             errors=[each for each in replies if each.status >= "4"],
         )
+
+    def _auth_url(self) -> str:
+        """Return the address of the auth host, which issues the tokens."""
+        flows = self._document["components"]["securitySchemes"]["oauth2"]["flows"]
+        parts = urlsplit(flows["clientCredentials"]["tokenUrl"])
+        return f"{parts.scheme}://{parts.netloc}"
 
     def _resolved(self, part: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the part itself, or the component to which it refers."""

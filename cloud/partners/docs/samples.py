@@ -15,13 +15,15 @@ from urllib.parse import urlencode
 from cloud.partners.docs.reference import Body, Operation
 
 FORM = "application/x-www-form-urlencoded"
+TOKEN = "<access-token>"  # noqa: S105  a placeholder
 _PATH_PARAMETER = re.compile(r"\{([A-Za-z_]+)\}")
 _INDENT = "    "
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A part of a sample that the reader's value replaces: `url`, `token` or `body`."""
+    """A part of a sample that the reader's values replace: `base` (the address of the host), `target` (path and query),
+    `path`, `query` and `options` (members of an object), `token` or `body`."""
 
     name: str
     text: str
@@ -39,11 +41,15 @@ class Language:
     write: Callable[[Operation], Sample]
 
 
-def url_of(operation: Operation) -> str:
-    """Return the address, with a name in angle brackets for each path parameter and each required query parameter."""
+def target_of(operation: Operation) -> str:
+    """Return path and query, with a name in angle brackets for each path parameter and required query parameter."""
     path = _PATH_PARAMETER.sub(r"<\1>", operation.path)
     query = "&".join(f"{one.name}=<{one.name}>" for one in operation.parameters if _is_needed_in_query(one))
-    return f"{operation.bases[0]}{path}{'?' if query else ''}{query}"
+    return f"{path}{'?' if query else ''}{query}"
+
+
+def _address(operation: Operation) -> Sample:
+    return (Slot("base", operation.bases[0]), Slot("target", target_of(operation)))
 
 
 def text_of(sample: Sample) -> str:
@@ -57,7 +63,7 @@ def curl_sample(operation: Operation) -> Sample:
     # curl's own choice is a GET, or a POST with a body.
     if operation.method != ("GET" if body is None else "POST"):
         parts.append(f"-X {operation.method} ")
-    parts += ['"', Slot("url", url_of(operation)), '"']
+    parts += ['"', *_address(operation), '"']
     for name, value in _headers(operation):
         parts += [f' \\\n  -H "{name}: ', *value, '"']
     if body is not None and body.media_type == FORM:
@@ -68,50 +74,74 @@ def curl_sample(operation: Operation) -> Sample:
 
 
 def python_sample(operation: Operation) -> Sample:
+    """Return a sample with our SDK, or with httpx where no token is needed."""
+    if not operation.needs_token:
+        return _python_without_token(operation)
+    host = "auth_host" if _is_on_auth(operation) else "api_host"
+    parts: list[str | Slot] = ["from argus_sdk.client import AccessToken, Argus\n\nargus = Argus(\n"]
+    for name, url in (("auth_url", operation.auth_url), ("api_url", operation.api_url)):
+        parts += [f'{_INDENT}{name}="', _url(operation, url), '",\n']
+    parts += [f'{_INDENT}tokens=AccessToken("', Slot("token", TOKEN), '"),\n)\n']
+    body, target = _shown_body(operation), Slot("target", target_of(operation))
+    if body is None and not _takes_key(operation):
+        return [*parts, f'result = argus.{host}.request("{operation.method}", "', target, '")\nprint(result)\n']
+    parts += [f'result = argus.{host}.request(\n{_INDENT}"{operation.method}",\n{_INDENT}"', target, '",\n']
+    if _takes_key(operation):
+        parts.append(f'{_INDENT}idempotency_key="<idempotency-key>",\n')
+    if body is not None:
+        parts += [f"{_INDENT}body=", Slot("body", python_literal(body.example, _INDENT)), ",\n"]
+    return [*parts, ")\nprint(result)\n"]
+
+
+def _python_without_token(operation: Operation) -> Sample:
     parts: list[str | Slot] = ["import httpx\n\nresponse = httpx.request(\n"]
-    parts += [f'{_INDENT}"{operation.method}",\n{_INDENT}"', Slot("url", url_of(operation)), '",\n']
-    headers = [header for header in _headers(operation) if header[0] != "Content-Type"]
-    if headers:
-        parts.append(f"{_INDENT}headers={{\n")
-        for name, value in headers:
-            parts += [f'{_INDENT * 2}"{name}": "', *value, '",\n']
-        parts.append(f"{_INDENT}}},\n")
+    parts += [f'{_INDENT}"{operation.method}",\n{_INDENT}"', *_address(operation), '",\n']
     body = _shown_body(operation)
-    if body is not None and body.media_type == FORM:
+    if body is not None:
         parts.append(f"{_INDENT}data={python_literal(body.example, _INDENT)},\n")
-    elif body is not None:
-        parts += [f"{_INDENT}json=", Slot("body", python_literal(body.example, _INDENT)), ",\n"]
     parts.append(")\n")
     if _redirects(operation):
         return [*parts, 'print(response.status_code, response.headers.get("Location"))\n']
     parts.append("response.raise_for_status()\n")
-    return [*parts, f"print({_python_result(operation)})\n"]
+    return [*parts, f"print({'response.json()' if _is_json(operation) else 'response.text'})\n"]
 
 
 def typescript_sample(operation: Operation) -> Sample:
-    parts: list[str | Slot] = ['const response = await fetch("', Slot("url", url_of(operation)), '"']
-    options: list[str | Slot] = []
-    if operation.method != "GET":
-        options.append(f'  method: "{operation.method}",\n')
-    if _redirects(operation):
-        options.append('  redirect: "manual",\n')
+    """Return a sample with our SDK, or with `fetch` where no token is needed."""
+    if not operation.needs_token:
+        return _typescript_without_token(operation)
+    parts: list[str | Slot] = ['import { Argus } from "argus-sdk";\n\nconst argus = new Argus({\n']
+    for name, url in (("authUrl", operation.auth_url), ("apiUrl", operation.api_url)):
+        parts += [f'  {name}: "', _url(operation, url), '",\n']
+    parts += ['  credentials: { token: "', Slot("token", TOKEN), '" },\n});\n']
+    parts.append(f'const result = await argus.request("{operation.method}", "{operation.path}"')
+    names, body = _PATH_PARAMETER.findall(operation.path), _shown_body(operation)
+    if not names and body is None and not _takes_key(operation):
+        return [*parts, Slot("options", ""), ");\nconsole.log(result);\n"]
+    parts.append(", {")
+    if names:
+        values = ", ".join(f'{name}: "<{name}>"' for name in names)
+        parts += ["\n  path: { ", Slot("path", values), " },"]
+    parts.append(Slot("query", ""))
+    if _takes_key(operation):
+        parts.append('\n  idempotencyKey: "<idempotency-key>",')
+    if body is not None:
+        parts += ["\n  body: ", Slot("body", _json(body.example, "  ")), ","]
+    return [*parts, "\n});\nconsole.log(result);\n"]
+
+
+def _typescript_without_token(operation: Operation) -> Sample:
+    parts: list[str | Slot] = ['const response = await fetch("', *_address(operation), '"']
     body = _shown_body(operation)
-    headers = [header for header in _headers(operation) if body is None or body.media_type != FORM]
-    if headers:
-        options.append("  headers: {\n")
-        for name, value in headers:
-            options += [f'    "{name}": "', *value, '",\n']
-        options.append("  },\n")
-    if body is not None and body.media_type == FORM:
-        options.append(f"  body: new URLSearchParams({_json(body.example, '  ')}),\n")
-    elif body is not None:
-        options += ["  body: JSON.stringify(", Slot("body", _json(body.example, "  ")), "),\n"]
-    parts += [", {\n", *options, "}"] if options else []
+    if body is not None:
+        parts.append(f', {{\n  method: "POST",\n  body: new URLSearchParams({_json(body.example, "  ")}),\n}}')
+    elif _redirects(operation):
+        parts.append(', { redirect: "manual" }')
     parts.append(");\n")
     if _redirects(operation):
         return [*parts, 'console.log(response.status, response.headers.get("Location"));\n']
     parts.append("if (!response.ok) throw new Error(`${response.status}: ${await response.text()}`);\n")
-    return [*parts, f"console.log({_typescript_result(operation)});\n"]
+    return [*parts, f"console.log(await response.{'json' if _is_json(operation) else 'text'}());\n"]
 
 
 LANGUAGES = (
@@ -151,11 +181,24 @@ def _shown_body(operation: Operation) -> Body | None:
     return operation.body if operation.body is not None and operation.body.example is not None else None
 
 
+def _takes_key(operation: Operation) -> bool:
+    return any(one.name == "Idempotency-Key" for one in operation.parameters)
+
+
+def _is_on_auth(operation: Operation) -> bool:
+    return operation.bases[0] == operation.auth_url
+
+
+def _url(operation: Operation, url: str) -> str | Slot:
+    """Return the address of a host; the reader may replace that of the operation."""
+    return Slot("base", url) if url == operation.bases[0] else url
+
+
 def _headers(operation: Operation) -> list[tuple[str, Sample]]:
     headers: list[tuple[str, Sample]] = []
     if operation.needs_token:
-        headers.append(("Authorization", ("Bearer ", Slot("token", "<access-token>"))))
-    if any(one.name == "Idempotency-Key" for one in operation.parameters):
+        headers.append(("Authorization", ("Bearer ", Slot("token", TOKEN))))
+    if _takes_key(operation):
         headers.append(("Idempotency-Key", ("<idempotency-key>",)))
     body = _shown_body(operation)
     if body is not None:
@@ -172,23 +215,3 @@ def _is_json(operation: Operation) -> bool:
     """Return whether each success has a body of JSON."""
     found = [reply for reply in operation.replies if reply.status.startswith("2")]
     return all(reply.media_types and "json" in reply.media_types[0] for reply in found)
-
-
-def _has_body(operation: Operation) -> bool:
-    return any(reply.media_types for reply in operation.replies)
-
-
-def _python_result(operation: Operation) -> str:
-    return (
-        "response.json()"
-        if _is_json(operation)
-        else "response.text"
-        if _has_body(operation)
-        else "response.status_code"
-    )
-
-
-def _typescript_result(operation: Operation) -> str:
-    if _is_json(operation):
-        return "await response.json()"
-    return "await response.text()" if _has_body(operation) else "response.status"

@@ -86,6 +86,16 @@ def test_code_of_the_webhooks_guide_accepts_signatures_of_both_secrets_and_refus
     assert not found["is_genuine"](new, {**headers, "webhook-timestamp": str(at_s - 301)}, body)
 
 
+@pytest.mark.contract("C-233", "C-234", "C-235")
+@pytest.mark.parametrize("language", ["en", "pl"])
+def test_provenance_guide_names_the_offline_helpers_and_what_only_the_server_verifies(language: str) -> None:
+    text = source(language, "provenance")
+    for name in ("evidence.verify_provenance_local(transcript", "evidence.verifyProvenanceLocal(transcript"):
+        assert name in text
+    assert "hmac-sha256" in text
+    assert {"en": "authoritative", "pl": "Rozstrzyga sprawdzenie po stronie serwera"}[language] in text
+
+
 def test_texts_of_the_pages_exist_in_both_languages_and_have_the_same_facts() -> None:
     for key, (english, polish) in WORDS.items():
         assert polish, key

@@ -132,7 +132,12 @@ def test_schema_that_contains_itself_is_listed_to_a_limited_depth() -> None:
             "servers": [{"url": "https://api.example.org"}],
             "tags": [{"name": "Nodes", "description": ""}],
             "paths": {"/node": {"get": operation}},
-            "components": {"schemas": {"Node": node}},
+            "components": {
+                "schemas": {"Node": node},
+                "securitySchemes": {
+                    "oauth2": {"flows": {"clientCredentials": {"tokenUrl": "https://auth.example.org/v1/oauth/token"}}}
+                },
+            },
         }
     )
     names = [field.name for field in reference.operations["readNode"].replies[0].fields]

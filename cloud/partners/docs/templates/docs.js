@@ -63,14 +63,18 @@ if (form) {
     wrong(input, isWrong);
     return origin;
   };
-  const url = () => {
+  const pathAndQuery = () => {
     let path = form.dataset.path;
-    for (const input of of("path")) {
-      path = path.replace(`{${input.dataset.name}}`, input.value ? encoded(input.value) : `<${input.dataset.name}>`);
+    for (const { dataset, value } of of("path")) {
+      path = path.replace(`{${dataset.name}}`, value ? encoded(value) : `<${dataset.name}>`);
     }
-    const given = of("query").filter((input) => input.value || "required" in input.dataset);
-    const query = given.map(({ dataset, value }) => `${dataset.name}=${value ? encoded(value) : `<${dataset.name}>`}`);
-    return base() + path + (query.length ? `?${query.join("&")}` : "");
+    const query = given().map(({ dataset, value }) => `${dataset.name}=${value ? encoded(value) : `<${dataset.name}>`}`);
+    return path + (query.length ? `?${query.join("&")}` : "");
+  };
+  const given = () => of("query").filter((input) => input.value || "required" in input.dataset);
+  const member = ({ dataset, value }) => {
+    const isPlain = dataset.type === "integer" ? /^\d{1,15}$/.test(value) : dataset.type === "boolean" && /^(true|false)$/.test(value);
+    return `${dataset.name}: ${isPlain ? value : JSON.stringify(value || `<${dataset.name}>`)}`;
   };
   const changed = ({ target }) => {
     if (target.dataset.value === "token") {
@@ -86,7 +90,12 @@ if (form) {
         wrong(target, true);
       }
     } else {
-      fill("url", url());
+      fill("base", base());
+      fill("target", pathAndQuery());
+      fill("path", of("path").map(member).join(", "));
+      const query = given().length ? `\n  query: { ${given().map(member).join(", ")} },` : "";
+      fill("query", query);
+      fill("options", query && `, {${query}\n}`);
     }
   };
   form.addEventListener("input", changed);
