@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -44,7 +45,8 @@ Address = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class Guide:
-    """A guide. `about` is its first paragraph as plain text, `html` everything after the title."""
+    """A guide. `about` is its first paragraph as plain text without a colon at the end, `html` everything after the
+    title."""
 
     name: str
     title: str
@@ -67,9 +69,10 @@ def read_guide(name: str, language: Language, bases: Bases, address: Address) ->
         for child in token.children or ():
             if child.type == "link_open":
                 child.attrSet("href", _target(str(child.attrGet("href")), address))
-    about = next(token.content for token in rest if token.type == "inline")
+    paragraphs = (inline.content for opened, inline in pairwise(rest) if opened.type == "paragraph_open")
+    about = plain(next(paragraphs)).removesuffix(":")
     text = " ".join(token.content for token in rest if token.type in ("inline", "fence", "code_block"))
-    return Guide(name, title, plain(about), renderer.renderer.render(rest, renderer.options, {}), text)
+    return Guide(name, title, about, renderer.renderer.render(rest, renderer.options, {}), text)
 
 
 def markdown() -> MarkdownIt:
