@@ -20,6 +20,7 @@ from markdown_it.token import Token
 
 from cloud.foundation.http import Bases, Host
 from cloud.foundation.pages import Language
+from cloud.partners.docs import verification_page
 
 _FOLDER = Path(__file__).parent / "guides"
 GUIDES = (
@@ -60,6 +61,7 @@ def read_guide(name: str, language: Language, bases: Bases, address: Address) ->
     source = (_FOLDER / language.value / f"{name}.md").read_text()
     for host in Host:
         source = source.replace(f"https://{host.value}.example.org", bases[host])
+    source = source.replace("SHA256_OF_THE_VERIFICATION_PAGE", verification_page.SHA256)
     renderer = markdown()
     tokens = renderer.parse(source)
     title, rest = tokens[1].content, tokens[3:]

@@ -4,10 +4,12 @@ from collections.abc import Iterator, Mapping
 
 from cloud.foundation.http import EVERY_HOST, PUBLIC, Handler, Host, Parts, RateClass, Route
 from cloud.foundation.pages import Language
+from cloud.partners.docs import verification_page
 from cloud.partners.docs.handlers import DocsHandlers, SiteHandlers, site_of
 from cloud.partners.docs.schemas import SearchQuery
 
 _BOTH = {200: "The page, as HTML or JSON.", 304: "Not modified."}
+_FILE = {200: "The file.", 304: "Not modified."}
 _PAGE = {200: "The page.", 304: "Not modified."}
 
 
@@ -20,6 +22,7 @@ def routes(parts: Parts) -> tuple[Route, ...]:
         _row("/", people.root, "Lead to the documentation", EVERY_HOST, {302: "The documentation."}),
         _row("/api/docs", programs.index, "Read the index of machine-readable documents"),
         _row("/api/docs/events", programs.events, "List the events for webhooks"),
+        _row(verification_page.PATH, verification_page.download, "Download the verification page", responses=_FILE),
         _row("/problems", programs.problems, "List the kinds of problems", Host.API),
         _row("/problems/{slug}", programs.problem, "Explain a kind of problem", Host.API),
         *(row for language in Language for row in _pages(people, language)),
