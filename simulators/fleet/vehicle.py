@@ -172,7 +172,8 @@ class Vehicle:
                 for device, observations in received.reports
             ]
         )
-        self.recorded.update(second.lanes)
+        for lane, count in second.lanes.items():
+            self.recorded[lane] += count
 
     async def append_event(self, name: str) -> None:
         await self.buffer.append_event(

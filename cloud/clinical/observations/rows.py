@@ -175,7 +175,7 @@ def columns_of(block: BlockColumns) -> ObservationColumns:
         }
         channel_numbers.extend(map(of_source.__getitem__, in_table))
         offset_us = facts.wall_offset_us
-        received_here = [offset_us + round(received_s * 1_000_000) for received_s in block.received_s[here]]
+        received_here = _received_at_us(offset_us, block.received_s[here])
         received.extend(received_here)
         observed_here = _observed_at_us(facts.device_offset_us, block.device_times[here], received_here)
         observed.extend(observed_here)
@@ -246,6 +246,12 @@ def _storable(channel: Channel) -> Channel:
     if channel.handle not in _BIGINT or (channel.person or 0) not in _BIGINT:
         raise Unstorable("a handle or person does not fit 64 bits")
     return channel
+
+
+def _received_at_us(offset_us: int, received_s: Sequence[float]) -> list[int]:
+    """Return the wall-clock time of each reception. The values of a report share one time, which is rounded once."""
+    at_us = {each: offset_us + round(each * 1_000_000) for each in set(received_s)}
+    return list(map(at_us.__getitem__, received_s))
 
 
 def _observed_at_us(offset_us: int | None, times: Sequence[DeviceTime | None], received_at_us: list[int]) -> list[int]:
