@@ -3,9 +3,10 @@ and the service goes back by one release.
 
 The code of the release before makes a store of five million observations and serves it. Simulated vehicles, of the
 release before too, send all their lanes all the time. The database is migrated beside the running service, the services
-are replaced one after the other, the background steps run, then this service is stopped, the release before serves the
-upgraded database, and this one again. No batch may wait for its acknowledgement for more than five seconds, and at the end every observation
-is in the cloud once. `make test` does the same with a small database (tests/journeys/test_one_release_back.py).
+are replaced one after the other, and the background steps run. Then this service is stopped, the release before serves
+the upgraded database, and this one again. No batch may wait for its acknowledgement for more than five seconds, and at
+the end every observation is in the cloud once. `make test` does the same with a small database
+(tests/journeys/test_one_release_back.py).
 """
 
 import asyncio
