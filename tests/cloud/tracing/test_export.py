@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 from cloud.foundation.clock import SystemClock
 from cloud.foundation.db import Database
 from cloud.foundation.settings import SettingsUnusable
-from cloud.foundation.trace import CURRENT, SpanTimer
+from cloud.foundation.trace import CURRENT, SpanTimer, begin_trace
 from cloud.foundation.tracing import Spans, traced
 from cloud.foundation.tracing import export as exporting
 from cloud.foundation.tracing.export import BATCH_MAX, SpanExport
@@ -105,7 +105,7 @@ async def test_receiver_gets_the_spans_with_their_parents_kinds_and_statuses(dat
             "tnt_north",
             "job.run",
             "consumer",
-            traceparent=f"00-{TRACE}-{PARENT}-00",
+            begin_trace(f"00-{TRACE}-{PARENT}-00"),
             attributes={"argus.job.id": "job_1", "url.full": "canary"},
         )
         with suppress(ValueError), failing:

@@ -96,7 +96,7 @@ async def test_requests_that_are_queued_are_confirmed_together_after_one_flush(
         monkeypatch.setattr(spans, "flush", flush)
         heard: list[str] = []
         listener = asyncio.create_task(database.listen(CHANNEL, heard.append))
-        await listening(database, 2)
+        await eventually(lambda: "" in heard, what="the connection listens; it is counted before")
         for number in ("1", "2", "3"):
             flushes._take(f"flush {number}")
         await eventually(lambda: any(heard))

@@ -1,8 +1,8 @@
 """Bluetooth in the demo: its devices are on air, and the paths of the radio's sockets are short enough."""
 
 import os
-import tempfile
 from pathlib import Path
+from tempfile import TemporaryDirectory, gettempdir
 
 import pytest
 
@@ -38,18 +38,19 @@ def test_demo_gateway_settings_select_the_virtual_radio(tmp_path: Path):
 
 
 @pytest.mark.parametrize("depth", [1, 40])
-def test_radio_socket_paths_fit_the_unix_socket_limit_for_a_deep_state_directory(tmp_path: Path, depth: int):
-    state = tmp_path.joinpath(*["deep"] * depth)
-    state.mkdir(parents=True)
-    plan = load_or_mint(state, seed=1, ports_given={})
-    make_radio_folder(plan)
-    folder = radio_socket(plan).parent
-    try:
-        assert all(len(os.fsencode(each(plan))) < SOCKET_NAME_OCTETS_MAX for each in (radio_socket, radio_control))
-        assert folder.stat().st_mode & 0o077 == 0
-        assert folder.is_relative_to(state if depth == 1 else Path(tempfile.gettempdir()))
-    finally:
-        folder.rmdir()
+def test_radio_socket_paths_fit_the_unix_socket_limit_for_a_deep_state_directory(depth: int):
+    with TemporaryDirectory(dir="/tmp") as top:  # a short path, wherever the tests have their files
+        state = Path(top).joinpath(*["deep"] * depth)
+        state.mkdir(parents=True)
+        plan = load_or_mint(state, seed=1, ports_given={})
+        make_radio_folder(plan)
+        folder = radio_socket(plan).parent
+        try:
+            assert all(len(os.fsencode(each(plan))) < SOCKET_NAME_OCTETS_MAX for each in (radio_socket, radio_control))
+            assert folder.stat().st_mode & 0o077 == 0
+            assert folder.is_relative_to(state if depth == 1 else Path(gettempdir()))
+        finally:
+            folder.rmdir()
 
 
 def test_radio_socket_folder_of_another_user_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

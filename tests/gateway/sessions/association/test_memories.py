@@ -169,7 +169,8 @@ async def test_date_and_time_adjustment_of_a_segment_corrects_the_observation_ti
             moved, plain = await fetched(gateway, 2)
     assert moved.device_time == plain.device_time
     assert content_key(moved) == content_key(plain)
-    assert abs(plain.observed_at_us - moved.observed_at_us - 3_600_000_000) < 10  # each delivery is rounded separately
+    # Each delivery compares the machine's two clocks again, and these readings differ by some microseconds.
+    assert abs(plain.observed_at_us - moved.observed_at_us - 3_600_000_000) < 1_000
 
 
 async def test_segment_fetch_progress_is_stored_with_the_entries_and_survives_a_restart(tmp_path: Path) -> None:
