@@ -20,7 +20,7 @@ AREAS = (
         ("Platform control-plane APIs", "API sterowania platformą"),
         Audience.PARTNERS,
         (
-            "Workflows that control the platform, such as the delivery of releases and automations. Available in "
+            "Workflows that control the platform, such as delivering releases and running automations. Available in "
             "approved partner and customer programmes.",
             "Procesy sterujące platformą, na przykład wdrażanie wydań i automatyzacje. Dostępne w zatwierdzonych "
             "programach partnerskich i programach dla klientów.",

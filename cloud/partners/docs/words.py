@@ -14,23 +14,23 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "nav.reference": ("API reference", "Dokumentacja API"),
     "nav.machine": ("Machine-readable documents", "Dokumenty dla programów"),
     "nav.events": ("Webhook events", "Zdarzenia webhooków"),
-    "nav.problems": ("Errors", "Błędy"),
-    "home.title": ("Documentation of the Argus API", "Dokumentacja API Argus"),
+    "nav.problems": ("Problem types", "Błędy"),
+    "home.title": ("Argus API documentation", "Dokumentacja API Argus"),
     "home.lead": (
-        "Argus brings the measurements of the devices in an ambulance to a cloud, each with its origin and a signed "
-        "chain of custody. Your program reads encounters and measurements, receives events, and hands a care record to "
-        "a hospital's system.",
+        "Argus sends the measurements of the devices in an ambulance to the cloud, each with its origin and a signed "
+        "chain of custody. Your program can read encounters and measurements, receive events, and hand a care record "
+        "over to a hospital system.",
         "Argus przesyła do chmury pomiary z urządzeń w karetce, każdy z informacją o pochodzeniu i z podpisanym "
         "łańcuchem dowodowym. Twój program może odczytywać interwencje i pomiary, odbierać powiadomienia "
         "o zdarzeniach i przekazywać dokumentację do systemu szpitala.",
     ),
-    "home.start": ("Start with the first call", "Zacznij od pierwszego wywołania"),
+    "home.start": ("Start with your first call", "Zacznij od pierwszego wywołania"),
     "home.hosts": ("Hosts", "Hosty"),
     "host.auth": ("Sign-in, tokens, apps and webhooks", "Logowanie, tokeny, aplikacje i webhooki"),
     "host.api": ("Devices, encounters, jobs, evidence", "Urządzenia, interwencje, zadania, materiał dowodowy"),
     "host.sandbox": ("Sandbox", "Środowisko testowe (sandbox)"),
     "reference.lead": (
-        "Every operation of the stable contract, version {version}. This page is made from the same rows as the "
+        "All operations of the stable contract, version {version}. This page is generated from the same source as the "
         "OpenAPI document.",
         "Wszystkie operacje stabilnego kontraktu w wersji {version}. Strona powstaje z tych samych danych co dokument "
         "OpenAPI.",
@@ -39,11 +39,9 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "",
         "Nazwy i opisy operacji pozostają po angielsku, dokładnie tak jak w kontrakcie i w dokumencie OpenAPI.",
     ),
-    "reference.operation": ("Operation", "Operacja"),
-    "reference.summary": ("What it does", "Opis"),
     "reference.on_request": ("On request", "Na życzenie"),
     "reference.on_request.lead": (
-        "These areas need an approval. Their documentation is part of the integration process.",
+        "These areas need an approval. You get their documentation during the integration process.",
         "Te obszary wymagają osobnej zgody, a ich dokumentację otrzymasz w trakcie procesu integracji.",
     ),
     "fact.host": ("Host", "Host"),
@@ -78,7 +76,6 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "operation.samples": ("Request", "Żądanie"),
     "operation.example": ("Example", "Przykład"),
-    "operation.bytes": ("The body has no members to list.", "Treść nie ma pól do wymienienia."),
     "field.name": ("Name", "Nazwa"),
     "field.place": ("In", "Gdzie"),
     "field.type": ("Type", "Typ"),
@@ -98,7 +95,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "compose.token": ("Access token", "Token dostępu"),
     "compose.body": ("Body (JSON)", "Treść (JSON)"),
     "compose.bad.base": (
-        "Not an address such as https://api.example.org.",
+        "Not an address. Enter one such as https://api.example.org.",
         "To nie jest adres w rodzaju https://api.example.org.",
     ),
     "compose.bad.token": ("A token has no spaces or quotation marks.", "Token nie zawiera spacji ani cudzysłowów."),
