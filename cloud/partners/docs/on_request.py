@@ -22,8 +22,8 @@ AREAS = (
         (
             "Workflows that control the platform, such as delivering releases and running automations. Available in "
             "approved partner and customer programmes.",
-            "Procesy sterujące platformą, na przykład wdrażanie wydań i automatyzacje. Dostępne w zatwierdzonych "
-            "programach partnerskich i programach dla klientów.",
+            "Procesy sterujące platformą, na przykład wdrażanie wydań i automatyzacje. Dostępne w ramach "
+            "zatwierdzonych programów partnerskich i programów dla klientów.",
         ),
     ),
     OnRequest(
@@ -31,7 +31,7 @@ AREAS = (
         Audience.PARTNERS,
         (
             "A few GraphQL operations for one approved workflow, instead of the whole schema.",
-            "Kilka operacji GraphQL przygotowanych dla jednego zatwierdzonego procesu, zamiast całego schematu.",
+            "Kilka operacji GraphQL przygotowanych dla jednego zatwierdzonego procesu zamiast całego schematu.",
         ),
     ),
     OnRequest(
