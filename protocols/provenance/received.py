@@ -62,7 +62,7 @@ def read_transcript(value: JsonValue) -> ReceivedTranscript:
     if len(records) > RECORDS_MAX:
         raise RemoteProtocolError(f"records has more than {RECORDS_MAX} records", clause=_CLAUSE)
     count = value.get("record_count")
-    if count is not None and (not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= 2**53):
+    if count is not None and (not isinstance(count, int) or isinstance(count, bool) or not 0 <= count < 2**53):
         raise RemoteProtocolError("record_count is not a number of records", clause=_CLAUSE)
     _text(value, "format")
     return ReceivedTranscript(

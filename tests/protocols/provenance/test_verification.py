@@ -204,6 +204,7 @@ def test_older_transcript_is_the_beginning_of_the_newer_one() -> None:
         lambda whole: whole.update(records={}),
         lambda whole: whole.update(records=[1]),
         lambda whole: whole.update(record_count=True),
+        lambda whole: whole.update(record_count=2**53),
         lambda whole: whole.update(format=None),
         lambda whole: whole.update(tenant_id="\ud800"),
         lambda whole: whole["records"][0].pop("parent_hash"),
