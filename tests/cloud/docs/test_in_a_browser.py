@@ -149,6 +149,7 @@ async def test_invalid_values_are_reported_and_leave_the_samples_as_they_were(br
     before = await page.locator('code[data-language="curl"]').inner_text()
     for label, value, message in (
         ("Base URL", "javascript:alert(1)", "Not an address"),
+        ("Base URL", "https://a$(id).example", "Not an address"),
         ("Access token", 'x" --evil "', "A token has no spaces"),
         ("Body (JSON)", "{", "Not valid JSON"),
     ):

@@ -55,7 +55,8 @@ if (form) {
     let isWrong = false;
     try {
       const url = new URL(input.value || origin);
-      isWrong = !/^https?:$/.test(url.protocol);
+      // A host may contain what a shell reads inside double quotes, such as $(id).
+      isWrong = !/^https?:\/\/[A-Za-z0-9._:[\]-]+$/.test(url.origin);
       if (!isWrong) origin = url.origin;
     } catch {
       isWrong = true;
