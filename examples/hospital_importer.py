@@ -84,7 +84,7 @@ class Importer:
         try:
             with tempfile.TemporaryDirectory() as folder:
                 parts = self._argus.encounters.download_fhir(encounter_id, Path(folder))
-                self._store.add(message_id, encounter_id, [json.loads(part.read_text()) for part in parts])
+                self._store.add(message_id, encounter_id, [json.loads(part.read_bytes()) for part in parts])
         except (ArgusError, sqlite3.Error) as error:
             print(f"{encounter_id}: {error}", file=sys.stderr)  # noqa: T201  the log of the example
             return 503
