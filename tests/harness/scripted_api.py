@@ -20,11 +20,12 @@ CLIENT_ID, CLIENT_SECRET = "app_story", "story-secret"
 class ScriptedApi:
     """The script of one story, and the requests that arrived. `token_requests` is the number of those for a token."""
 
-    def __init__(self, responses: Sequence[dict[str, Any]], url: str) -> None:
+    def __init__(self, responses: Sequence[dict[str, Any]], url: str, token_lifetime_s: int) -> None:
         self.url = url
         self.requests: list[dict[str, Any]] = []
         self.token_requests = 0
         self._left = list(responses)
+        self._token_lifetime_s = token_lifetime_s
 
     def next_response(self) -> dict[str, Any]:
         """Return the next response of the script; a request after its end gets 599."""
@@ -36,7 +37,8 @@ class ScriptedApi:
         if authorization != expected:
             return {"status": 401, "body": {"error": "invalid_client", "error_description": "No such app."}}
         token = f"token-{self.token_requests}"
-        return {"status": 200, "body": {"access_token": token, "token_type": "Bearer", "expires_in": 3600, "scope": ""}}
+        granted = {"access_token": token, "token_type": "Bearer", "expires_in": self._token_lifetime_s, "scope": ""}
+        return {"status": 200, "body": granted}
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -92,9 +94,9 @@ class ScriptedServer:
         self._server = server
         self.url = f"http://127.0.0.1:{server.server_address[1]}"
 
-    def play(self, responses: Sequence[dict[str, Any]]) -> ScriptedApi:
+    def play(self, responses: Sequence[dict[str, Any]], *, token_lifetime_s: int = 3600) -> ScriptedApi:
         """Begin a story with these responses; return its script and record."""
-        self._server.api = ScriptedApi(responses, self.url)
+        self._server.api = ScriptedApi(responses, self.url, token_lifetime_s)
         return self._server.api
 
 

@@ -1,9 +1,11 @@
 """The SDK for Python has a method for each operation of the API, and generated types; its checks use no network."""
 
 import inspect
+import logging
 import re
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import grimp
@@ -11,7 +13,8 @@ import httpx
 import pytest
 
 from argus_sdk import webhooks
-from argus_sdk.client import AccessToken, Argus
+from argus_sdk.client import AccessToken, Argus, ClientCredentials, Timing
+from argus_sdk.credentials import TokenSource
 from argus_sdk.errors import AddressRefused, ResponseUnusable, WebhookRefused
 from argus_sdk.operations.group import Group
 from tests.builders.published_contract import published_contract
@@ -123,3 +126,40 @@ def test_list_whose_next_page_is_the_same_page_ends_with_an_error(body: Any, hea
     argus = Argus(auth_url=base, api_url=base, tokens=AccessToken("t"), http=http)
     with argus, pytest.raises(ResponseUnusable, match="same page"):
         list(argus.jobs.list())
+
+
+BASE = "https://api.example.org"
+
+
+def client(respond: Callable[[httpx.Request], httpx.Response], tokens: TokenSource | None = None) -> Argus:
+    """Return a client whose requests get the responses of `respond`, and which does not pause."""
+    http, timing = httpx.Client(transport=httpx.MockTransport(respond)), Timing(pause=lambda _seconds: None)
+    return Argus(auth_url=BASE, api_url=BASE, tokens=tokens or AccessToken("t"), http=http, timing=timing)
+
+
+def test_signed_address_is_not_logged_by_the_http_library(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def respond(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/result"):
+            return httpx.Response(200, json={"signed_url": f"{BASE}/v1/downloads/1?signature=a-credential"})
+        return httpx.Response(200, content=b"rows")
+
+    caplog.set_level(logging.INFO, logger="httpx")
+    with client(respond) as argus:
+        argus.jobs.download_result("01JTEST", tmp_path / "result")
+    assert (tmp_path / "result").read_bytes() == b"rows"
+    assert "a-credential" not in caplog.text
+
+
+@pytest.mark.parametrize("body", [None, [], {}, {"access_token": "t"}, {"access_token": 1, "expires_in": 60}])
+def test_response_without_a_token_is_an_error_of_the_sdk(body: Any) -> None:
+    tokens = ClientCredentials(BASE, "app_1", "secret")
+    with client(lambda _: httpx.Response(200, json=body), tokens) as argus, pytest.raises(ResponseUnusable) as found:
+        argus.jobs.read("01JTEST")
+    assert found.value.code == "token_response_malformed"
+
+
+def test_rotation_of_a_webhook_secret_is_retried_since_the_same_secret_does_not_rotate_twice() -> None:
+    statuses = [503, 200]
+    with client(lambda _: httpx.Response(statuses.pop(0), json={})) as argus:
+        argus.webhooks.update("wh_1", {"secret": "a secret of a webhook, long"})
+    assert statuses == []

@@ -52,7 +52,7 @@ def of_name(story: dict[str, Any]) -> str:
 def test_http_story_is_as_expected(
     story: dict[str, Any], perform: Perform, server: ScriptedServer, tmp_path: Path
 ) -> None:
-    played = server.play(story["responses"])
+    played = server.play(story["responses"], token_lifetime_s=story.get("token_lifetime_s", 3600))
     facts = {
         "auth_url": server.url,
         "api_url": server.url,

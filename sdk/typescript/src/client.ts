@@ -83,7 +83,9 @@ export class Argus {
       for await (const reply of this.linked(first, started)) {
         const page = jsonOf(reply);
         yield* itemsOf(page) as Item<Result<Operation<"GET", P>>>[];
-        cursor = cursorOf(page);
+        const following = cursorOf(page);
+        if (following !== null && following === cursor) throw samePage();
+        cursor = following;
       }
     } while (cursor !== null);
   }
@@ -96,7 +98,9 @@ export class Argus {
       if (page === PAGES_MAX) throw new ArgusError({ code: "too_many_pages", detail: `The list has ${page} pages.` });
       const reply: Reply = await this.exchange("GET", next, page === 0 ? request : sending);
       yield reply;
-      next = nextLink(reply.headers, this.#url(path, request));
+      const following: string | null = nextLink(reply.headers, this.#url(path, request));
+      if (following !== null && following === next) throw samePage();
+      next = following;
     }
   }
 
@@ -163,7 +167,19 @@ export function jsonOf({ status, body }: Reply): unknown {
 /** Return a path with its parameters, each of which stays one segment. */
 function filled(path: string, parameters: unknown): string {
   const values = (parameters ?? {}) as Readonly<Record<string, unknown>>;
-  return path.replace(/\{([^}]+)\}/g, (_whole, name: string) => encodeURIComponent(String(values[name])));
+  return path.replace(/\{([^}]+)\}/g, (_whole, name: string) => segment(String(values[name])));
+}
+
+/** Return text as one segment of a path. Throws `ArgusError` for one that would lead to another path. */
+export function segment(text: string): string {
+  if (text === "" || text === "." || text === "..") {
+    throw new ArgusError({ code: "unusable_id", detail: "An id that is empty, `.` or `..` would lead to another path." });
+  }
+  return encodeURIComponent(text);
+}
+
+function samePage(): ArgusError {
+  return new ArgusError({ code: "response_malformed", detail: "The next page of the list is the same page." });
 }
 
 function hostOf(path: string): "api" | "auth" {

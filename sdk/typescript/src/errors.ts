@@ -71,10 +71,11 @@ export class GraphqlFailed extends ArgusError {
  * something else, such as a page of a proxy, of which nothing is repeated. */
 export function errorOf(status: number, headers: Headers, body: Uint8Array, retryAfterS: number | null): ArgusError {
   const found = parsedObject(body);
+  const refusal = graphqlRefusal(found.errors);
   const traceId = textOf(found.trace_id) ?? headers.get("X-Argus-Trace-ID");
   return new ArgusError({
-    code: textOf(found.code) ?? textOf(found.error) ?? `http_${status}`,
-    detail: textOf(found.detail) ?? textOf(found.error_description) ?? "The response has no description.",
+    code: textOf(found.code) ?? textOf(found.error) ?? refusal.code ?? `http_${status}`,
+    detail: textOf(found.detail) ?? textOf(found.error_description) ?? refusal.detail ?? "The response has no description.",
     status,
     traceId,
     retryAfterS,
@@ -89,6 +90,13 @@ function parsedObject(body: Uint8Array): Record<string, unknown> {
   } catch {
     return {};
   }
+}
+
+/** Return code and message of a refused GraphQL request, whose errors have a form of their own. */
+function graphqlRefusal(errors: unknown): { code: string | null; detail: string | null } {
+  const first: unknown = Array.isArray(errors) ? errors[0] : null;
+  const { message, extensions } = (first ?? {}) as { message?: unknown; extensions?: { code?: unknown } | null };
+  return { code: textOf(extensions?.code), detail: textOf(message) };
 }
 
 function textOf(value: unknown): string | null {

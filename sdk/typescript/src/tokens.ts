@@ -9,7 +9,8 @@ export interface ClientCredentials {
   readonly scope?: string;
 }
 
-/** A token is replaced so many seconds before it expires, so that no request is on its way with an expired one. */
+/** A token is replaced so many seconds before it expires, so that no request is on its way with an expired one; a short
+ * one at half of its life. */
 const MARGIN_S = 60;
 
 export class TokenSource {
@@ -43,6 +44,7 @@ export class TokenSource {
 
   async #request(): Promise<string> {
     const { clientId, clientSecret, scope } = this.#credentials;
+    const sentAtS = this.#transport.clock.monotonicS();
     const form = new URLSearchParams({ grant_type: "client_credentials", ...(scope === undefined ? {} : { scope }) });
     const reply = await this.#transport.send({
       method: "POST",
@@ -55,13 +57,21 @@ export class TokenSource {
       body: form.toString(),
       isRepeatable: true, // a second token does no harm
     });
-    const answer = JSON.parse(new TextDecoder().decode(reply.body)) as { access_token?: unknown; expires_in?: unknown };
-    const { access_token: text, expires_in: lifetimeS } = answer;
+    const { access_token: text, expires_in: lifetimeS } = membersOf(reply.body);
     if (typeof text !== "string" || typeof lifetimeS !== "number") {
       throw new ArgusError({ code: "token_response_malformed", detail: "The auth host returned no token.", status: 200 });
     }
-    this.#token = { text, untilS: this.#transport.clock.monotonicS() + lifetimeS - MARGIN_S };
+    this.#token = { text, untilS: sentAtS + Math.max(lifetimeS - MARGIN_S, lifetimeS / 2) };
     return text;
+  }
+}
+
+/** Return the members of the response. The error of the parser is dropped, since it quotes the text. */
+function membersOf(body: Uint8Array): { access_token?: unknown; expires_in?: unknown } {
+  try {
+    return (JSON.parse(new TextDecoder().decode(body)) ?? {}) as { access_token?: unknown; expires_in?: unknown };
+  } catch {
+    return {};
   }
 }
 

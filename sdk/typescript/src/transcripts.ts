@@ -1,7 +1,7 @@
 /** Transcripts of evidence from the cloud, as bytes: `argus-sdk/evidence` verifies what was signed, not what was parsed. */
 import { concatBytes } from "@noble/hashes/utils.js";
 
-import { type Argus, jsonOf } from "./client.js";
+import { type Argus, jsonOf, segment } from "./client.js";
 import type { Schemas } from "./operations.js";
 
 export interface Wanted {
@@ -35,5 +35,5 @@ export class Transcripts {
 }
 
 function pathOf(evidenceId: string): string {
-  return `/v1/evidence/${encodeURIComponent(evidenceId)}/provenance`;
+  return `/v1/evidence/${segment(evidenceId)}/provenance`;
 }

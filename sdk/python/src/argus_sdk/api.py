@@ -136,7 +136,9 @@ class Api:
 
 
 def segment(text: str) -> str:
-    """Return text as one segment of a path."""
+    """Return text as one segment of a path. Raises `AddressRefused` for one that would lead to another path."""
+    if text in ("", ".", ".."):
+        raise AddressRefused("unusable_id", "An id that is empty, `.` or `..` would lead to another path.")
     return quote(text, safe="")
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 from urllib.parse import quote_plus
 
+from argus_sdk.errors import ResponseUnusable
 from argus_sdk.transport import Connection, RequestToSend
 
 TOKEN_PATH = "/v1/oauth/token"  # noqa: S105  a path
@@ -84,7 +85,7 @@ class ClientCredentials:
 
     def _request(self, connection: Connection) -> None:
         sent_at_s = self._clock()
-        answer: dict[str, Any] = connection.read_json(
+        document: Any = connection.read_json(
             RequestToSend(
                 "POST",
                 self._address,
@@ -94,8 +95,11 @@ class ClientCredentials:
                 is_repeatable=True,
             )
         )
-        self._token = str(answer["access_token"])
-        lifetime_s = float(answer["expires_in"])
+        known: dict[str, Any] = document if isinstance(document, dict) else {}
+        token, lifetime_s = known.get("access_token"), known.get("expires_in")
+        if not isinstance(token, str) or not isinstance(lifetime_s, int | float):
+            raise ResponseUnusable("token_response_malformed", "The auth host returned no token.")
+        self._token = token
         self._valid_until_s = sent_at_s + max(lifetime_s - EXPIRY_MARGIN_S, lifetime_s / 2)
 
 

@@ -52,12 +52,12 @@ class ConnectionFailed(ArgusError):
 
 
 class AddressRefused(ArgusError):
-    """The SDK does not send a request to this address: `insecure_address` or `foreign_link`."""
+    """The SDK does not send a request to this address: `insecure_address`, `foreign_link` or `unusable_id`."""
 
 
 class ResponseUnusable(ArgusError):
-    """The response is complete and not what the API promises: `response_malformed`, `response_too_large`, or
-    `result_pending` where a result was requested too early."""
+    """The response is complete and not what the API promises: `response_malformed`, `response_too_large`,
+    `token_response_malformed`, or `result_pending` where a result was requested too early."""
 
 
 class JobFailed(ArgusError):

@@ -7,9 +7,11 @@ an `Idempotency-Key`. Redirects are not followed, since they could lead a token 
 
 import email.utils
 import json
+import logging
 import random
 import time
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +34,9 @@ READ_TIMEOUT_S = 60.0
 """Longest pause within a response. The service cancels slow requests itself before."""
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _CHUNK_BYTES = 2**16
+_is_sending: ContextVar[bool] = ContextVar("argus_sdk_is_sending", default=False)
+# httpx logs each address whole, and a signed address is a credential.
+logging.getLogger("httpx").addFilter(lambda _record: not _is_sending.get())
 
 Result = TypeVar("Result")
 
@@ -88,7 +93,7 @@ class Connection:
             attempt += 1
             error: ApiError | ConnectionFailed
             try:
-                response = self._http.send(built, stream=True, follow_redirects=False)
+                response = self._transmit(built)
                 try:
                     if response.is_success:
                         return read(response), response
@@ -102,6 +107,14 @@ class Connection:
             if pause_s is None or attempt >= ATTEMPTS_MAX:
                 raise error
             self.timing.pause(pause_s)
+
+    def _transmit(self, built: httpx.Request) -> httpx.Response:
+        """Send a request once, without a line in the log of httpx."""
+        mark = _is_sending.set(True)
+        try:
+            return self._http.send(built, stream=True, follow_redirects=False)
+        finally:
+            _is_sending.reset(mark)
 
     def _build(self, request: RequestToSend) -> httpx.Request:
         url = httpx.URL(request.url)

@@ -64,13 +64,9 @@ class Webhooks(Group):
 
     def update(self, webhook_id: str, changes: types.WebhookChange) -> types.WebhookShown:
         """Change the given members and keep the others. A new `secret` rotates: both sign for 24 hours."""
-        # A repetition would rotate again, and end the previous secret.
-        return cast(
-            types.WebhookShown,
-            self._api.request(
-                "PUT", f"/v1/webhooks/{segment(webhook_id)}", body=changes, is_repeatable="secret" not in changes
-            ),
-        )
+        # A repetition with the same secret does not rotate again.
+        found = self._api.request("PUT", f"/v1/webhooks/{segment(webhook_id)}", body=changes)
+        return cast(types.WebhookShown, found)
 
     def delete(self, webhook_id: str) -> None:
         """Unsubscribe. Pending deliveries are discarded."""
