@@ -15,7 +15,7 @@ import pytest
 from argus_sdk import webhooks
 from argus_sdk.client import AccessToken, Argus, ClientCredentials, Timing
 from argus_sdk.credentials import TokenSource
-from argus_sdk.errors import AddressRefused, ResponseUnusable, WebhookRefused
+from argus_sdk.errors import AddressRefused, ApiError, ResponseUnusable, WebhookRefused
 from argus_sdk.operations.group import Group
 from tests.builders.published_contract import published_contract
 from tests.sdk.python_types import TYPES, generated_types
@@ -163,3 +163,11 @@ def test_rotation_of_a_webhook_secret_is_retried_since_the_same_secret_does_not_
     with client(lambda _: httpx.Response(statuses.pop(0), json={})) as argus:
         argus.webhooks.update("wh_1", {"secret": "a secret of a webhook, long"})
     assert statuses == []
+
+
+@pytest.mark.parametrize("text", ["-1", "1.5", "Mon, 01 Jan 2024 00:00:00 +99999999999999999999"])
+def test_retry_after_that_is_no_number_and_no_date_states_no_pause(text: str) -> None:
+    headers = {"Retry-After": text}
+    with client(lambda _: httpx.Response(429, headers=headers)) as argus, pytest.raises(ApiError) as found:
+        argus.jobs.read("01JTEST")
+    assert found.value.retry_after_s is None

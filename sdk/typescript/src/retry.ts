@@ -36,7 +36,8 @@ export function pauseBeforeNext(error: ArgusError, sends: number, random: number
 export function retryAfterS(headers: Headers, nowMs: number): number | null {
   const text = headers.get("Retry-After");
   if (text === null) return null;
-  if (/^[0-9]{1,9}$/.test(text)) return Number(text);
-  const atMs = Date.parse(text);
+  if (/^[0-9]+$/.test(text)) return Number(text);
+  // `Date.parse` reads much that is no date of HTTP: of "-1" and "1.5" it makes dates in the past.
+  const atMs = text.endsWith(" GMT") ? Date.parse(text) : Number.NaN;
   return Number.isNaN(atMs) ? null : Math.max(0, Math.ceil((atMs - nowMs) / 1000));
 }

@@ -216,7 +216,7 @@ def _retry_after_s(text: str | None, now_s: float) -> float | None:
         return float(text)
     try:
         moment: datetime = email.utils.parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     return max(0.0, moment.timestamp() - now_s)
