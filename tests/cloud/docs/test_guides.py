@@ -13,6 +13,7 @@ from cloud.partners.docs.guides import GUIDES, anchor_of
 from cloud.partners.docs.site import DocsSite
 from cloud.partners.docs.words import WORDS
 from cloud.partners.webhooks.signing import Signer, secret_key
+from protocols.provenance.reasons import Reason
 from tests.harness.shared import shared_path
 
 FOLDER = Path(guides.__file__).parent / "guides"
@@ -94,6 +95,12 @@ def test_provenance_guide_names_the_offline_helpers_and_what_only_the_server_ver
         assert name in text
     assert "hmac-sha256" in text
     assert {"en": "authoritative", "pl": "Rozstrzyga sprawdzenie po stronie serwera"}[language] in text
+
+
+@pytest.mark.parametrize("language", ["en", "pl"])
+def test_provenance_guide_explains_each_reason_of_the_verification(language: str) -> None:
+    text = source(language, "provenance")
+    assert [reason.value for reason in Reason if f"`{reason.value}`" not in text] == []
 
 
 def test_texts_of_the_pages_exist_in_both_languages_and_have_the_same_facts() -> None:
