@@ -15,7 +15,7 @@ from protocols.uplink.status import StoreState
 from simulators.demo import broker, configuration, demo_file
 from simulators.demo.bootstrap import set_up
 from simulators.demo.care import write_care
-from simulators.demo.children import Child, Children, Recipe, remove_links
+from simulators.demo.children import Child, Children, Recipe
 from simulators.demo.commands import program
 from simulators.demo.configuration import Choices
 from simulators.demo.export import Exhibits, make_exhibits
@@ -108,7 +108,6 @@ class Demo:
             plan.file(folder).mkdir(exist_ok=True, mode=0o700)
         configuration.make_radio_folder(plan)
         plan.file(demo_file.DEMO_FILE).unlink(missing_ok=True)
-        remove_links(plan.file("ports"))  # of a demo that was killed
         gateway_config = configuration.write_gateway_settings(plan, choices)
         chosen = broker.prepare(plan, choices.broker)
         cloud_config = configuration.write_cloud_settings(plan, choices, chosen)
@@ -138,9 +137,7 @@ class Demo:
 
     def _start(self, name: str, argv: tuple[str, ...], tasks: asyncio.TaskGroup) -> Child:
         self._said(f"starting the {name}")
-        terminals = self.plan.file("ports") if name == "devices" else None
-        recipe = Recipe(name, argv, self.plan.file("log", f"{name}.log"), self._inherited, terminals)
-        return self._children.add(recipe, tasks)
+        return self._children.add(Recipe(name, argv, self.plan.file("log", f"{name}.log"), self._inherited), tasks)
 
     def _radio_argv(self) -> tuple[str, ...]:
         return (

@@ -30,9 +30,6 @@ class Recipe:
     argv: tuple[str, ...]
     log_file: Path
     inherits: tuple[int, ...] = ()
-    terminals: Path | None = None
-    """Folder of the links to its pseudo-terminals. They are removed when the process has ended, since the kernel gives
-    the number of a terminal to the next one, maybe of another demo, whose device our gateway would then open."""
 
 
 class Child:
@@ -53,8 +50,6 @@ class Child:
             assert self._process is not None
             await self._process.wait()
             self.pid = 0
-            if self.recipe.terminals is not None:
-                remove_links(self.recipe.terminals)
             if not self._stopping:
                 await asyncio.sleep(RESTART_PAUSE_S)
 
@@ -103,11 +98,6 @@ def _ending_with_us() -> tuple[str, ...]:
     is not installed."""
     setpriv = shutil.which("setpriv")
     return (setpriv, "--pdeathsig", "TERM", "--") if setpriv else ()
-
-
-def remove_links(folder: Path) -> None:
-    for path in folder.iterdir():
-        path.unlink(missing_ok=True)
 
 
 def bound_log(log: Path, limit_bytes: int = LOG_BYTES_MAX) -> None:

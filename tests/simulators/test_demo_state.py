@@ -121,15 +121,3 @@ async def test_demo_log_file_of_a_child_process_is_limited_in_size(
         assert log.with_suffix(".log.1").stat().st_size == 8 << 20
         assert child.starts == 1
         await children.stop()
-
-
-async def test_links_to_terminals_of_a_process_are_removed_when_it_has_ended(tmp_path: Path) -> None:
-    (ports := tmp_path / "ports").mkdir()
-    code = f"import os; os.symlink('/dev/pts/0', {str(ports / 'monitor')!r}); print('made', flush=True); input()"
-    child = Child(Recipe("devices", (sys.executable, "-c", code), tmp_path / "log", terminals=ports), lambda: None)
-    running = asyncio.create_task(child.run())
-    await eventually(lambda: child.starts and child.pid == 0, what="it has ended, since its input is empty")
-    assert (tmp_path / "log").read_text().startswith("made")
-    assert list(ports.iterdir()) == []
-    await child.stop()
-    running.cancel()
