@@ -11,9 +11,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import jinja2
+import orjson
 from aiohttp import web
 
 from gateway.crew.connections import IDLE_S_MAX, CrewConnections
+from gateway.crew.languages import COOKIE as LANGUAGE_COOKIE
+from gateway.crew.languages import LANGUAGES, Language, choose_language, language
 from gateway.crew.request_checks import cookie, form_field, own_names, require_own_host, require_own_origin
 from gateway.crew.session import COOKIE, SESSION_S, TABLET_COOKIE, TABLET_S, issue, issue_mark, tablet_of, valid
 from gateway.crew.stream import live_events
@@ -119,6 +122,7 @@ class CrewApp:
                 web.post("/sign-in", self._sign_in),
                 web.post("/sign-out", self._sign_out),
                 web.get("/live", self._stream, allow_head=False),
+                web.get("/texts/{language}/{part}.js", self._texts),
                 web.static("/static", _HERE / "static"),
             ]
         )
@@ -155,7 +159,7 @@ class CrewApp:
             require_own_host(request, self._host_names)
             if request.method == "POST":
                 require_own_origin(request)
-            open_to_all = request.path == "/sign-in" or request.path.startswith("/static/")
+            open_to_all = request.path == "/sign-in" or request.path.startswith(("/static/", "/texts/"))
             if not open_to_all and not signed_in:
                 if request.path == "/":
                     raise web.HTTPSeeOther("/sign-in")
@@ -165,29 +169,42 @@ class CrewApp:
     def _signed_in(self, request: web.Request) -> bool:
         return valid(self._key, cookie(request, COOKIE), self._boots)
 
-    def _render(self, template: str, status: int = 200, **values: object) -> web.Response:
-        text = self._templates.get_template(template).render(vehicle=self._vehicle, **values)
+    def _render(self, request: web.Request, template: str, status: int = 200, **values: object) -> web.Response:
+        """Render a page in the language of the request. Templates have `text(key)` and `language`, the code."""
+        words = language_of(request)
+        text = self._templates.get_template(template).render(
+            vehicle=self._vehicle, text=words.text, language=words.code, languages=LANGUAGES, **values
+        )
         return web.Response(text=text, status=status, content_type="text/html")
 
+    async def _texts(self, request: web.Request) -> web.StreamResponse:
+        """Return the texts of one part as a module for the page's scripts (static/texts.js)."""
+        code, part = request.match_info["language"], request.match_info["part"]
+        texts = language(code).part(part) if code in LANGUAGES else {}
+        if not texts:
+            raise web.HTTPNotFound(text="No such texts. Reload the page.\n")
+        return web.Response(body=b"export default " + orjson.dumps(texts) + b";\n", content_type="text/javascript")
+
     async def _page(self, request: web.Request) -> web.StreamResponse:
-        return self._render("live.html")
+        return self._render(request, "live.html")
 
     async def _sign_in_page(self, request: web.Request) -> web.StreamResponse:
         if self._signed_in(request):
             raise web.HTTPSeeOther("/")
-        return self._render("sign_in.html", message="")
+        return self._render(request, "sign_in.html", message="")
 
     async def _sign_in(self, request: web.Request) -> web.StreamResponse:
+        words = language_of(request)
         guess = await form_field(request, "pin", self._clock)
         tablet = tablet_of(self._tablet_key, cookie(request, TABLET_COOKIE))
         verdict = self._pin.check(guess, request.remote or "", self._clock.monotonic_s(), tablet=tablet)
         if isinstance(verdict, Wait):
-            message = f"Too many wrong PINs. Wait {max(1, round(verdict.seconds))} s, then try again."
+            message = words.text("sign_in.wait", seconds=max(1, round(verdict.seconds)))
             if verdict.by_others:
-                message += " Tablets that signed in before are not affected."
-            return self._render("sign_in.html", 429, message=message)
+                message += " " + words.text("sign_in.others_blocked")
+            return self._render(request, "sign_in.html", 429, message=message)
         if verdict == "wrong":
-            return self._render("sign_in.html", 403, message="That is not this vehicle's PIN. Try again.")
+            return self._render(request, "sign_in.html", 403, message=words.text("sign_in.wrong"))
         response = web.HTTPSeeOther("/")
         session = issue(self._key, self._boots)
         response.set_cookie(COOKIE, session, max_age=SESSION_S, httponly=True, samesite="Strict", path="/")
@@ -200,12 +217,13 @@ class CrewApp:
         response.del_cookie(COOKIE, path="/")
         raise response
 
-    def events(self, wanted: Sequence[str]) -> AsyncIterator[bytes]:
+    def events(self, wanted: Sequence[str], words: Language) -> AsyncIterator[bytes]:
         """Yield the encoded events of one page without end. `wanted`: ids of the waveforms that the tablet showed last.
+        `words`: the language of the page.
 
         A test overrides it to count what a page has to receive.
         """
-        return live_events(self._live, lambda: asdict(self._status()), self._clock, wanted)
+        return live_events(self._live, lambda: asdict(self._status()), self._clock, wanted, words)
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         if self._open_pages >= PAGES_MAX:
@@ -215,7 +233,7 @@ class CrewApp:
         try:
             await response.prepare(request)
             wanted = request.query.getall("wave", [])[:STRIPS_MAX]
-            async for message in self.events(wanted):
+            async for message in self.events(wanted, language_of(request)):
                 async with asyncio.timeout(WRITE_S):
                     await response.write(message)
         except (ConnectionResetError, TimeoutError):
@@ -224,6 +242,11 @@ class CrewApp:
         finally:
             self._open_pages -= 1
         return response
+
+
+def language_of(request: web.Request) -> Language:
+    """Return the language of the page that a request asks for."""
+    return choose_language(cookie(request, LANGUAGE_COOKIE), request.headers.get("Accept-Language", ""))
 
 
 async def _secure(request: web.Request, response: web.StreamResponse) -> None:

@@ -8,8 +8,9 @@ passes. Each value is sent with its own age limits.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gateway.crew.vitals import VITALS, limits_s, place, state_words, unit_words
-from gateway.crew.waveforms import STRIPS, has_scale, look_of, newest_s, preference, samples
+from gateway.crew.languages import Language
+from gateway.crew.vitals import VITALS, label_words, limits_s, place, state_words, status_words, unit_words
+from gateway.crew.waveforms import STRIPS, has_scale, look_of, newest_s, preference, samples, wave_words
 from gateway.live import LiveDevice, LiveSnapshot, LiveWaveform
 from protocols.ieee11073.nomenclature import Code, name_of, term_of
 from protocols.observation import Channel, Observation, Scalar, Special, status_names
@@ -22,14 +23,11 @@ _UNVERIFIED = "unverified-link"
 """Flag of a value whose device is identified only by its own claim; the crew must not take it for the vehicle's
 monitor."""
 
-_LINK_WORDS = {"serial": "cable", "ble": "Bluetooth", "tcp": "network"}
-"""Words by the scheme of a link's name. The rest of the name is a port or an address, which means nothing to a crew."""
-
-_SPECIAL_WORDS = {
-    Special.NAN: "—",
-    Special.NRES: "off scale",
-    Special.PLUS_INFINITY: "above range",
-    Special.MINUS_INFINITY: "below range",
+_SPECIAL_TEXTS = {
+    Special.NAN: "vitals.special.nan",
+    Special.NRES: "vitals.special.nres",
+    Special.PLUS_INFINITY: "vitals.special.plus_infinity",
+    Special.MINUS_INFINITY: "vitals.special.minus_infinity",
 }
 
 
@@ -38,14 +36,16 @@ def channel_id(device: LiveDevice, channel: Channel) -> str:
     return f"{device.ref.system_id}:{channel.handle}"
 
 
-def device_form(device: LiveDevice, now_s: float) -> dict[str, Any]:
+def device_form(device: LiveDevice, now_s: float, words: Language) -> dict[str, Any]:
     """Describe a device and its link. `age_ms`: time since the device's last report, None before the first. `since_ms`:
-    time since the device connected or disconnected."""
+    time since the device connected or disconnected. `link`: the kind of connection in words; the rest of a link's name
+    is a port or an address, which means nothing to a crew."""
     scheme = device.link.partition(":")[0]
+    unnamed = words.text("vitals.links.unnamed", id=device.ref.system_id[-4:])
     return {
         "id": device.ref.system_id,
-        "name": device.ref.model or device.manufacturer or f"Unnamed device {device.ref.system_id[-4:]}",
-        "link": _LINK_WORDS.get(scheme, scheme),
+        "name": device.ref.model or device.manufacturer or unnamed,
+        "link": words.text_or(f"vitals.links.{scheme}", scheme),
         "connected": device.connected,
         "unverified": device.ref.unverified_link,
         "age_ms": None if device.last_s is None else _age_ms(device.last_s, now_s),
@@ -53,7 +53,7 @@ def device_form(device: LiveDevice, now_s: float) -> dict[str, Any]:
     }
 
 
-def value_form(device: LiveDevice, observation: Observation, now_s: float) -> dict[str, Any]:
+def value_form(device: LiveDevice, observation: Observation, now_s: float, words: Language) -> dict[str, Any]:
     """Describe a value for the page.
 
     `tile`, `place`, `order` and `rank`: the value's position on the page. `more`: a second part of `text`, shown
@@ -63,7 +63,8 @@ def value_form(device: LiveDevice, observation: Observation, now_s: float) -> di
     channel = observation.channel
     tile, order, rank, vital = place(channel.type)
     ageing_s, stale_s = limits_s(channel, vital)
-    text, more = _text(channel, observation, vital.decimals)
+    text, more = _text(channel, observation, vital.decimals, words)
+    flags = status_names(observation.status & ~_VALIDATED) + ([_UNVERIFIED] if device.ref.unverified_link else [])
     return {
         "id": channel_id(device, channel),
         "tile": tile.name,
@@ -71,7 +72,7 @@ def value_form(device: LiveDevice, observation: Observation, now_s: float) -> di
         "order": order,
         "rank": rank,
         "listed": rank < len(VITALS),
-        "label": vital.label,
+        "label": label_words(channel.type, vital, words),
         "colour": vital.colour,
         "name": term_of(channel.type).display,
         "text": text,
@@ -79,22 +80,21 @@ def value_form(device: LiveDevice, observation: Observation, now_s: float) -> di
         "unit": unit_words(channel.unit),
         "device": device.ref.system_id,
         "unverified": device.ref.unverified_link,
-        "status": status_names(observation.status & ~_VALIDATED)
-        + ([_UNVERIFIED] if device.ref.unverified_link else []),
+        "status": status_words(flags, words),
         "age_ms": _age_ms(observation.received_s, now_s),
         "ageing_ms": round(ageing_s * 1000),
         "stale_ms": round(stale_s * 1000),
     }
 
 
-def wave_form(device: LiveDevice, channel: Channel) -> dict[str, Any]:
+def wave_form(device: LiveDevice, channel: Channel, words: Language) -> dict[str, Any]:
     """Describe a waveform that the page can request: its strip, colour, scale and sample period."""
     array = channel.array
     assert array is not None
     look = look_of(channel.type)
     return {
         "id": channel_id(device, channel),
-        "name": term_of(channel.type).display,
+        "name": wave_words(channel.type, words),
         "unit": unit_words(channel.unit),
         "device": device.ref.system_id,
         "strip": look.strip,
@@ -111,15 +111,19 @@ def trace_form(wave_id: str, arrays: Sequence[Observation], now_s: float) -> dic
     return {"id": wave_id, "samples": samples(arrays), "age_ms": _age_ms(newest_s(arrays), now_s)}
 
 
-def snapshot_form(devices: Sequence[LiveSnapshot], wanted: Sequence[str], now_s: float) -> dict[str, Any]:
+def snapshot_form(
+    devices: Sequence[LiveSnapshot], wanted: Sequence[str], now_s: float, words: Language
+) -> dict[str, Any]:
     """Describe everything that a page needs when it opens. `wanted`: ids of the waveforms that the tablet showed last.
     A strip whose wanted waveform is absent gets the preferred waveform."""
     vital_signs = {shown.device.ref.system_id: _vital_signs(shown) for shown in devices}
     waves = [(shown.device, each) for shown in devices for each in shown.waveforms if has_scale(each.channel)]
     return {
-        "devices": [device_form(shown.device, now_s) for shown in devices],
-        "values": [value_form(shown.device, each.observation, now_s) for shown in devices for each in shown.values],
-        "waves": [wave_form(device, each.channel) for device, each in waves],
+        "devices": [device_form(shown.device, now_s, words) for shown in devices],
+        "values": [
+            value_form(shown.device, each.observation, now_s, words) for shown in devices for each in shown.values
+        ],
+        "waves": [wave_form(device, each.channel, words) for device, each in waves],
         "traces": [
             trace_form(channel_id(device, each.channel), each.arrays, now_s)
             for strip in STRIPS
@@ -161,30 +165,31 @@ def _age_ms(at_s: float, now_s: float) -> int:
     return max(0, round((now_s - at_s) * 1000))
 
 
-def _text(channel: Channel, observation: Observation, decimals: int | None) -> tuple[str, str]:
+def _text(channel: Channel, observation: Observation, decimals: int | None, words: Language) -> tuple[str, str]:
     value = observation.value
     if isinstance(value, Code):
         return term_of(value).display, ""
     if isinstance(value, tuple):
-        return _compound(channel, value, decimals)
+        return _compound(channel, value, decimals, words)
     if isinstance(value, float | Special):
-        return _scalar(value, decimals), ""
+        return _scalar(value, decimals, words), ""
     if isinstance(value, int):
-        return state_words(channel.type, value), ""
+        return state_words(channel.type, value, words), ""
     return "" if value is None else str(value), ""
 
 
-def _compound(channel: Channel, value: tuple[Scalar, ...], decimals: int | None) -> tuple[str, str]:
+def _compound(channel: Channel, value: tuple[Scalar, ...], decimals: int | None, words: Language) -> tuple[str, str]:
     """Format a compound value as large and small text: blood pressure as 120/80 and (93), any other value as its
     components with their names."""
-    parts = {name_of(kind): _scalar(part, decimals) for kind, part in zip(channel.components, value, strict=False)}
+    named = zip(channel.components, value, strict=False)
+    parts = {name_of(kind): _scalar(part, decimals, words) for kind, part in named}
     by_ending = {name.rsplit("_", 1)[-1]: text for name, text in parts.items()}
     if {"SYS", "DIA"} <= by_ending.keys():
         return f"{by_ending['SYS']}/{by_ending['DIA']}", f"({by_ending['MEAN']})" if "MEAN" in by_ending else ""
     return " · ".join(f"{name} {text}" for name, text in parts.items()), ""
 
 
-def _scalar(value: Scalar, decimals: int | None) -> str:
+def _scalar(value: Scalar, decimals: int | None, words: Language) -> str:
     if isinstance(value, Special):
-        return _SPECIAL_WORDS[value]
-    return f"{value:g}" if decimals is None else f"{value:.{decimals}f}"
+        return words.text(_SPECIAL_TEXTS[value])
+    return words.number(value, decimals)

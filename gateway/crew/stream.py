@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from gateway.crew.languages import Language
 from gateway.crew.presentation import channel_id, device_form, snapshot_form, trace_form, value_form, wave_form
 from gateway.crew.waveforms import has_scale
 from gateway.live import LiveFeed, LiveUpdate
@@ -32,13 +33,13 @@ def event(name: str, data: Any) -> bytes:
 
 
 async def live_events(
-    live: LiveFeed, status: Callable[[], Any], clock: Clock, wanted: Sequence[str]
+    live: LiveFeed, status: Callable[[], Any], clock: Clock, wanted: Sequence[str], words: Language
 ) -> AsyncIterator[bytes]:
     """Yield the encoded events of one page without end. `wanted`: ids (`device:handle`) of the waveforms that the
-    tablet showed last. `status()` returns the state of store and uplink."""
+    tablet showed last. `status()` returns the state of store and uplink. `words`: the language of the page."""
     with live.subscribe() as updates:
         snapshot = live.snapshot()
-        picture = snapshot_form(snapshot, wanted, clock.monotonic_s())
+        picture = snapshot_form(snapshot, wanted, clock.monotonic_s(), words)
         chosen = frozenset(each["id"] for each in picture["traces"])
         yield event("picture", picture) + event("status", status())
         known_waves = {channel_id(of.device, each.channel): each.channel for of in snapshot for each in of.waveforms}
@@ -51,10 +52,10 @@ async def live_events(
                 count += 1
                 taken = collected.take()
                 if any(update.lost for update in taken):
-                    picture = snapshot_form(live.snapshot(), sorted(chosen), clock.monotonic_s())
+                    picture = snapshot_form(live.snapshot(), sorted(chosen), clock.monotonic_s(), words)
                     yield event("picture", picture)
                 elif taken:
-                    yield _changes(taken, chosen, known_waves, clock.monotonic_s())
+                    yield _changes(taken, chosen, known_waves, clock.monotonic_s(), words)
                 if count % STATUS_EVERY == 0:
                     yield event("status", status())
         finally:
@@ -83,10 +84,12 @@ class _Collected:
         return taken
 
 
-def _changes(taken: list[LiveUpdate], chosen: frozenset[str], known_waves: dict[str, Channel], now_s: float) -> bytes:
+def _changes(
+    taken: list[LiveUpdate], chosen: frozenset[str], known_waves: dict[str, Channel], now_s: float, words: Language
+) -> bytes:
     """Encode the changed devices, the newest value of each channel, and new samples of the waveforms in `chosen`.
     Waveforms that are new to this page, or whose configuration has changed, are described."""
-    devices = {update.device.ref.system_id: device_form(update.device, now_s) for update in taken}
+    devices = {update.device.ref.system_id: device_form(update.device, now_s, words) for update in taken}
     values: dict[str, dict[str, Any]] = {}
     new_waves: list[dict[str, Any]] = []
     arrays: dict[str, list[Observation]] = {}
@@ -94,11 +97,11 @@ def _changes(taken: list[LiveUpdate], chosen: frozenset[str], known_waves: dict[
         for observation in update.observations:
             key = channel_id(update.device, observation.channel)
             if observation.samples is None:
-                values[key] = value_form(update.device, observation, now_s)
+                values[key] = value_form(update.device, observation, now_s, words)
                 continue
             if known_waves.get(key) is not observation.channel and has_scale(observation.channel):
                 known_waves[key] = observation.channel
-                new_waves.append(wave_form(update.device, observation.channel))
+                new_waves.append(wave_form(update.device, observation.channel, words))
             if key in chosen:
                 arrays.setdefault(key, []).append(observation)
     changes = {

@@ -8,8 +8,10 @@ The ages are not alarm limits. A continuous value arrives every few seconds, so 
 30 s. A spot value (cuff, thermometer, glucose meter) is stale after 15 minutes.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from gateway.crew.languages import Language
 from protocols.ieee11073.nomenclature import Code, code_of, name_of, term_of
 from protocols.observation import Channel
 
@@ -54,7 +56,8 @@ monitors."""
 
 
 class Vital(NamedTuple):
-    """One type of measurement. `colour`: CSS class. `decimals` None: as many decimals as the device sent."""
+    """One type of measurement. `label`: key of its name in the files of languages (`vitals.labels`), "" for a type
+    without a row. `colour`: CSS class. `decimals` None: as many decimals as the device sent."""
 
     type: str
     tile: str
@@ -65,41 +68,41 @@ class Vital(NamedTuple):
 
 
 VITALS = (
-    Vital("X_PRIVATE_01",                    "compression-rate",  "CPR rate",      "plain", 0),
-    Vital("X_PRIVATE_02",                    "compression-depth", "CPR depth",     "plain", 0),
-    Vital("X_PRIVATE_06",                    "shock-energy",      "Shock",         "plain", 0, spot=True),
-    Vital("X_PRIVATE_05",                    "shock-count",       "Shocks",        "plain", 0, spot=True),
-    Vital("X_PRIVATE_10",                    "pacer-rate",        "Pacer",         "plain", 0),
-    Vital("X_PRIVATE_11",                    "pacer-current",     "Pacer mA",      "plain", 0),
-    Vital("X_PRIVATE_12",                    "pacer-mode",        "Pacer mode",    "plain", 0),
-    Vital("MDC_ECG_HEART_RATE",              "heart-rate",        "HR",            "ecg",   0),
-    Vital("MDC_PULS_OXIM_PULS_RATE",         "heart-rate",        "Pulse",         "spo2",  0),
-    Vital("MDC_PLETH_PULS_RATE",             "heart-rate",        "Pulse",         "spo2",  0),
-    Vital("MDC_PULS_RATE",                   "heart-rate",        "Pulse",         "plain", 0),
-    Vital("MDC_PULS_RATE_NON_INV",           "heart-rate",        "Pulse cuff",    "plain", 0, spot=True),
-    Vital("MDC_PULS_OXIM_SAT_O2",            "spo2",              "SpO₂",          "spo2",  0),
-    Vital("MDC_PRESS_BLD_NONINV",            "nibp",              "NIBP",          "plain", 0, spot=True),
-    Vital("MDC_AWAY_CO2_ET",                 "etco2",             "EtCO₂",         "co2",   0),
-    Vital("MDC_CONC_AWAY_CO2_ET",            "etco2",             "EtCO₂",         "co2",   1),
-    Vital("MDC_CO2_RESP_RATE",               "respiration",       "Resp",          "resp",  0),
-    Vital("MDC_RESP_RATE",                   "respiration",       "Resp",          "resp",  0),
-    Vital("MDC_TTHOR_RESP_RATE",             "respiration",       "Resp",          "resp",  0),
-    Vital("MDC_TEMP_CORE",                   "temperature",       "Temp core",     "plain", 1, spot=True),
-    Vital("MDC_TEMP_BODY",                   "temperature",       "Temp",          "plain", 1, spot=True),
-    Vital("MDC_TEMP_TYMP",                   "temperature",       "Temp ear",      "plain", 1, spot=True),
-    Vital("MDC_TEMP_EAR",                    "temperature",       "Temp ear",      "plain", 1, spot=True),
-    Vital("MDC_TEMP_ORAL",                   "temperature",       "Temp oral",     "plain", 1, spot=True),
-    Vital("MDC_TEMP_RECT",                   "temperature",       "Temp rectal",   "plain", 1, spot=True),
-    Vital("MDC_TEMP_AXILLA",                 "temperature",       "Temp axilla",   "plain", 1, spot=True),
-    Vital("MDC_CONC_GLU_CAPILLARY_WHOLEBLOOD", "glucose",         "Glucose",       "plain", None, spot=True),
-    Vital("MDC_CONC_GLU_CAPILLARY_PLASMA",   "glucose",           "Glucose",       "plain", None, spot=True),
-    Vital("MDC_CONC_GLU_UNDETERMINED_WHOLEBLOOD", "glucose",      "Glucose",       "plain", None, spot=True),
-    Vital("MDC_CONC_GLU_UNDETERMINED_PLASMA", "glucose",          "Glucose",       "plain", None, spot=True),
-    Vital("X_PRIVATE_08",                    "pads",              "Pads",          "plain", 0),
-    Vital("X_PRIVATE_09",                    "impedance",         "Impedance",     "plain", 0),
-    Vital("MDC_PULS_OXIM_PERF_REL",          "perfusion",         "Perfusion",     "spo2",  1),
-    Vital("MDC_AWAY_CO2_INSP_MIN",           "inspired-co2",      "FiCO₂",         "co2",   0),
-    Vital("MDC_AWAY_CO2_INSP",               "inspired-co2",      "FiCO₂",         "co2",   0),
+    Vital("X_PRIVATE_01",                    "compression-rate",  "cpr_rate",          "plain", 0),
+    Vital("X_PRIVATE_02",                    "compression-depth", "cpr_depth",         "plain", 0),
+    Vital("X_PRIVATE_06",                    "shock-energy",      "shock",             "plain", 0, spot=True),
+    Vital("X_PRIVATE_05",                    "shock-count",       "shocks",            "plain", 0, spot=True),
+    Vital("X_PRIVATE_10",                    "pacer-rate",        "pacer",             "plain", 0),
+    Vital("X_PRIVATE_11",                    "pacer-current",     "pacer_current",     "plain", 0),
+    Vital("X_PRIVATE_12",                    "pacer-mode",        "pacer_mode",        "plain", 0),
+    Vital("MDC_ECG_HEART_RATE",              "heart-rate",        "heart_rate",        "ecg",   0),
+    Vital("MDC_PULS_OXIM_PULS_RATE",         "heart-rate",        "pulse",             "spo2",  0),
+    Vital("MDC_PLETH_PULS_RATE",             "heart-rate",        "pulse",             "spo2",  0),
+    Vital("MDC_PULS_RATE",                   "heart-rate",        "pulse",             "plain", 0),
+    Vital("MDC_PULS_RATE_NON_INV",           "heart-rate",        "pulse_cuff",        "plain", 0, spot=True),
+    Vital("MDC_PULS_OXIM_SAT_O2",            "spo2",              "spo2",              "spo2",  0),
+    Vital("MDC_PRESS_BLD_NONINV",            "nibp",              "nibp",              "nibp",  0, spot=True),
+    Vital("MDC_AWAY_CO2_ET",                 "etco2",             "etco2",             "co2",   0),
+    Vital("MDC_CONC_AWAY_CO2_ET",            "etco2",             "etco2",             "co2",   1),
+    Vital("MDC_CO2_RESP_RATE",               "respiration",       "respiration",       "resp",  0),
+    Vital("MDC_RESP_RATE",                   "respiration",       "respiration",       "resp",  0),
+    Vital("MDC_TTHOR_RESP_RATE",             "respiration",       "respiration",       "resp",  0),
+    Vital("MDC_TEMP_CORE",                   "temperature",       "temperature_core",  "temp",  1, spot=True),
+    Vital("MDC_TEMP_BODY",                   "temperature",       "temperature",       "temp",  1, spot=True),
+    Vital("MDC_TEMP_TYMP",                   "temperature",       "temperature_ear",   "temp",  1, spot=True),
+    Vital("MDC_TEMP_EAR",                    "temperature",       "temperature_ear",   "temp",  1, spot=True),
+    Vital("MDC_TEMP_ORAL",                   "temperature",       "temperature_oral",  "temp",  1, spot=True),
+    Vital("MDC_TEMP_RECT",                   "temperature",       "temperature_rectal", "temp",  1, spot=True),
+    Vital("MDC_TEMP_AXILLA",                 "temperature",       "temperature_axilla", "temp",  1, spot=True),
+    Vital("MDC_CONC_GLU_CAPILLARY_WHOLEBLOOD", "glucose",         "glucose",           "plain", None, spot=True),
+    Vital("MDC_CONC_GLU_CAPILLARY_PLASMA",   "glucose",           "glucose",           "plain", None, spot=True),
+    Vital("MDC_CONC_GLU_UNDETERMINED_WHOLEBLOOD", "glucose",      "glucose",           "plain", None, spot=True),
+    Vital("MDC_CONC_GLU_UNDETERMINED_PLASMA", "glucose",          "glucose",           "plain", None, spot=True),
+    Vital("X_PRIVATE_08",                    "pads",              "pads",              "plain", 0),
+    Vital("X_PRIVATE_09",                    "impedance",         "impedance",         "plain", 0),
+    Vital("MDC_PULS_OXIM_PERF_REL",          "perfusion",         "perfusion",         "spo2",  1),
+    Vital("MDC_AWAY_CO2_INSP_MIN",           "inspired-co2",      "inspired_co2",      "co2",   0),
+    Vital("MDC_AWAY_CO2_INSP",               "inspired-co2",      "inspired_co2",      "co2",   0),
 )  # fmt: skip
 """Types of measurements. Within a tile, the preferred type comes first: an electrical heart rate before a pulse
 rate."""
@@ -118,8 +121,8 @@ _SPOT_MODALITY = code_of("MDC_MODALITY_SPOT")
 
 # Our private codes' bits; bit 0 of a BITS-16 is its most significant one. Other states are shown as numbers.
 _STATE_WORDS = {
-    "X_PRIVATE_08": {0x8000: "attached", 0: "not attached"},
-    "X_PRIVATE_12": {0x8000: "fixed rate", 0x4000: "demand"},
+    "X_PRIVATE_08": {0x8000: "attached", 0: "not_attached"},
+    "X_PRIVATE_12": {0x8000: "fixed_rate", 0x4000: "demand"},
 }
 
 # Units as monitors print them; UCUM's own spelling is for machines.
@@ -140,7 +143,7 @@ def place(code: Code) -> Placed:
     known = _BY_CODE.get(code)
     if known is None:
         name = name_of(code)
-        vital = Vital(name, name, term_of(code).display, "plain", None, spot=name.startswith(_SPOT_PREFIXES))
+        vital = Vital(name, name, "", "plain", None, spot=name.startswith(_SPOT_PREFIXES))
         return Placed(Tile(name, "secondary"), len(TILES), len(VITALS), vital)
     rank, vital = known
     order = _TILE_RANKS[vital.tile]
@@ -154,9 +157,20 @@ def limits_s(channel: Channel, vital: Vital) -> tuple[float, float]:
     return AGEING_S, STALE_S
 
 
-def state_words(code: Code, bits: int) -> str:
+def label_words(code: Code, vital: Vital, words: Language) -> str:
+    """Return the name of a type of measurement; the nomenclature's English name for a type without a row."""
+    return words.text(f"vitals.labels.{vital.label}") if vital.label else term_of(code).display
+
+
+def state_words(code: Code, bits: int, words: Language) -> str:
     """Return the words for a state that is sent as bits; the bits in hexadecimal where no words are known."""
-    return _STATE_WORDS.get(name_of(code), {}).get(bits, f"0x{bits:X}")
+    state = _STATE_WORDS.get(name_of(code), {}).get(bits)
+    return f"0x{bits:X}" if state is None else words.text(f"vitals.states.{state}")
+
+
+def status_words(names: Sequence[str], words: Language) -> list[str]:
+    """Return the words for the flags of a measurement; the standard's own name where no words are known."""
+    return [words.text_or(f"vitals.status.{name}", name.replace("-", " ")) for name in names]
 
 
 def unit_words(unit: Code | None) -> str:

@@ -9,30 +9,34 @@ import struct
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from protocols.ieee11073.nomenclature import Code, name_of
+from gateway.crew.languages import Language
+from protocols.ieee11073.nomenclature import Code, name_of, term_of
 from protocols.observation import Channel, Observation
 
 STRIPS = ("ecg", "other")
-_LEAD_II = "MDC_ECG_ELEC_POTL_II"
+_LEAD_PREFIX = "MDC_ECG_ELEC_POTL_"
+_LEAD_II = f"{_LEAD_PREFIX}II"
 
 
 class Look(NamedTuple):
-    """The appearance of one waveform. `strip`: one of `STRIPS`. `scale`: ecg, co2 or fit (sweep.js)."""
+    """The appearance of one waveform. `strip`: one of `STRIPS`. `scale`: ecg, co2 or fit (sweep.js). `name`: key of its
+    name in the files of languages (`vitals.waves`), "" where the nomenclature's English name is shown."""
 
     prefix: str
     strip: str
     colour: str
     scale: str
+    name: str
 
 
 LOOKS = (
-    Look("MDC_ECG_",              "ecg",   "ecg",   "ecg"),
-    Look("MDC_PULS_OXIM_PLETH",   "other", "spo2",  "fit"),
-    Look("MDC_AWAY_CO2",          "other", "co2",   "co2"),
-    Look("MDC_CONC_AWAY_CO2",     "other", "co2",   "fit"),
-    Look("MDC_IMPED_TTHOR",       "other", "resp",  "fit"),
-    Look("MDC_RESP",              "other", "resp",  "fit"),
-    Look("",                      "other", "plain", "fit"),
+    Look("MDC_ECG_",              "ecg",   "ecg",   "ecg", "ecg"),
+    Look("MDC_PULS_OXIM_PLETH",   "other", "spo2",  "fit", "pleth"),
+    Look("MDC_AWAY_CO2",          "other", "co2",   "co2", "co2"),
+    Look("MDC_CONC_AWAY_CO2",     "other", "co2",   "fit", "co2"),
+    Look("MDC_IMPED_TTHOR",       "other", "resp",  "fit", "respiration"),
+    Look("MDC_RESP",              "other", "resp",  "fit", "respiration"),
+    Look("",                      "other", "plain", "fit", ""),
 )  # fmt: skip
 """Drawings by the beginning of the type's name, the first that matches; in the order in which a strip prefers them."""
 
@@ -40,6 +44,22 @@ LOOKS = (
 def look_of(code: Code) -> Look:
     name = name_of(code)
     return next(look for look in LOOKS if name.startswith(look.prefix))
+
+
+def lead_of(code: Code) -> str:
+    """Return the name of an ECG lead as it is printed (I, II, aVR, V1); "" for another waveform."""
+    name = name_of(code)
+    if not name.startswith(_LEAD_PREFIX):
+        return ""
+    lead = name.removeprefix(_LEAD_PREFIX)
+    return f"aV{lead[2:]}" if lead in ("AVR", "AVL", "AVF") else lead
+
+
+def wave_words(code: Code, words: Language) -> str:
+    """Return the name of a waveform."""
+    look = look_of(code)
+    name = words.text(f"vitals.waves.{look.name}") if look.name else term_of(code).display
+    return f"{name} {lead_of(code)}".rstrip()
 
 
 def preference(code: Code) -> tuple[int, bool]:

@@ -8,6 +8,7 @@ from typing import Any
 from playwright.async_api import Page
 
 from gateway.crew import CrewApp, CrewStatus
+from gateway.crew.languages import Language
 from gateway.crew.session import session_key, tablet_key
 from gateway.live import LiveFeed
 from gateway.security.crew_pin import CrewPin
@@ -44,8 +45,8 @@ class CountedCrewApp(CrewApp):
         super().__init__(**options)
         self._sent = sent
 
-    def events(self, wanted: Sequence[str]) -> AsyncIterator[bytes]:
-        return self._sent.counted(super().events(wanted))
+    def events(self, wanted: Sequence[str], words: Language) -> AsyncIterator[bytes]:
+        return self._sent.counted(super().events(wanted, words))
 
 
 async def enter_pin(page: Page, url: str) -> None:

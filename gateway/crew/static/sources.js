@@ -1,4 +1,7 @@
 // Which source of a tile is shown and why, and how fresh a value is. Pure: no document, no clock of its own.
+import { texts } from "./texts.js";
+
+const text = await texts("live");
 
 const DISCONNECTED_MS = 3000; // a continuous value of a disconnected device: no successor can come
 const SAME_MOMENT_MS = 10_000; // readings closer together than this are of one moment; the better source is shown
@@ -57,12 +60,12 @@ export class Sources {
   reason(shown, others) {
     if (!others.length) return "";
     const next = this.choose(others);
-    if (this.isLive(shown) && !this.isLive(next)) return "only live source";
-    if (!shown.unverified && next.unverified) return "verified link";
-    if (shown.at > next.at + SAME_MOMENT_MS) return "newest";
-    if (shown.label !== next.label) return `${shown.label} before ${next.label}`;
-    if (shown.device === next.device) return "first of this device";
-    return (this.counts.get(shown.device) ?? 0) > (this.counts.get(next.device) ?? 0) ? "most vital signs" : "connected first";
+    if (this.isLive(shown) && !this.isLive(next)) return text("why.only_live");
+    if (!shown.unverified && next.unverified) return text("why.verified");
+    if (shown.at > next.at + SAME_MOMENT_MS) return text("why.newest");
+    if (shown.label !== next.label) return text("why.before", { shown: shown.label, other: next.label });
+    if (shown.device === next.device) return text("why.first_of_device");
+    return (this.counts.get(shown.device) ?? 0) > (this.counts.get(next.device) ?? 0) ? text("why.most") : text("why.first");
   }
 
   // The tiles, each with its shown source, the others in the order in which they would follow, and its state.

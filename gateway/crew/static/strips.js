@@ -1,6 +1,9 @@
 // A strip with one waveform of its kind, the choice of which, its scale, and whether it stands still.
 import { Sweep } from "./sweep.js";
+import { texts } from "./texts.js";
 import { age, deviceName } from "./words.js";
+
+const text = await texts("live");
 
 export class Strip {
   constructor(kind, section, clock, requestWave) {
@@ -20,8 +23,7 @@ export class Strip {
       sessionStorage.setItem(`wave-${kind}`, this.chosen);
       requestWave();
     });
-    this.look = matchMedia("(prefers-color-scheme: dark)");
-    this.look.addEventListener("change", () => this.sweep.readColours());
+    addEventListener("lookchange", () => this.sweep.readColours());
   }
 
   get wave() { return this.waves.find((each) => each.id === this.chosen) ?? null; }
@@ -63,12 +65,12 @@ export class Strip {
     this.sweep.readColours();
   }
 
-  name() { return this.wave ? this.wave.name.replace(" waveform", "") : ""; }
+  name() { return this.wave?.name ?? ""; }
 
   draw(devices, silent) {
     this.section.hidden = this.waves.length === 0;
     if (this.section.hidden) return;
-    const options = this.waves.map((wave) => [wave.id, `${wave.name.replace(" waveform", "")} · ${deviceName(wave.device, devices)}`]);
+    const options = this.waves.map((wave) => [wave.id, `${wave.name} · ${deviceName(wave.device, devices)}`]);
     const listed = JSON.stringify(options);
     if (listed !== this.listed) {
       this.listed = listed;
@@ -77,7 +79,7 @@ export class Strip {
     if (this.wave && this.choice.value !== this.chosen) this.choice.value = this.chosen;
     const stale = silent || this.sweep.stale;
     this.section.classList.toggle("stale", stale);
-    this.state.textContent = stale ? `old: no new samples for ${age(this.sweep.silentMs)}` : "";
+    this.state.textContent = stale ? text("strip.stale", { age: age(this.sweep.silentMs) }) : "";
     this.scale.textContent = this.sweep.idle ? "" : this.sweep.scaleWords;
   }
 }

@@ -3,6 +3,9 @@
 // something: noise of 0.1 mV stays 1 mm high. Only a waveform without a unit is fitted to the strip, and is labelled so.
 // Samples arrive four times a second and are played out evenly, a little later, so that the trace runs smoothly.
 
+import { texts } from "./texts.js";
+
+const text = await texts("live");
 const PX_PER_MM = 96 / 25.4;
 const DELAY_S = 0.7;
 const AHEAD_S = 4; // arrived and not yet played
@@ -190,10 +193,10 @@ export class Sweep {
 
   // The scale in words, for beside the choice of waveform.
   get scaleWords() {
-    const speed = `${this.speed} mm/s`;
-    const cutOff = this.cutOff ? " · higher than the strip" : "";
+    const speed = text("strip.speed", { speed: this.speed });
+    const cutOff = this.cutOff ? ` · ${text("strip.cut_off")}` : "";
     if (this.wave.scale === "ecg") return `${speed} · ${MM_PER_MV} mm/mV${cutOff}`;
     const range = this.wave.scale === "co2" ? CO2[this.wave.unit] : undefined;
-    return range ? `${speed} · 0–${range.high} ${this.wave.unit}${cutOff}` : `${speed} · height not to scale`;
+    return range ? `${speed} · 0–${range.high} ${this.wave.unit}${cutOff}` : `${speed} · ${text("strip.not_to_scale")}`;
   }
 }

@@ -1,5 +1,8 @@
 // One tile per parameter: the shown source's value, its device and age, and the other sources folded in below.
-import { age, deviceName, status } from "./words.js";
+import { texts } from "./texts.js";
+import { age, deviceName } from "./words.js";
+
+const text = await texts("live");
 
 const AGE_SHOWN_FROM_MS = 3000;
 const FOLDED_MAX = 3; // values of other sources in the closed line; all of them are in the list that it opens
@@ -10,20 +13,29 @@ function element(tag, className) {
   return made;
 }
 
-function setText(node, text) { if (node.textContent !== text) node.textContent = text; }
+function setText(node, words) { if (node.textContent !== words) node.textContent = words; }
 
 function ageWords(ms, stale) {
-  if (stale) return `old: ${age(ms)} ago`;
-  return ms < AGE_SHOWN_FROM_MS ? "now" : `${age(ms)} ago`;
+  if (stale) return text("age.old", { age: age(ms) });
+  return ms < AGE_SHOWN_FROM_MS ? text("age.now") : text("age.ago", { age: age(ms) });
 }
 
-function isNumber(text) { return /^[-+0-9—]/.test(text); }
+function isNumber(shown) { return /^[-+0-9—]/.test(shown); }
 
 // "HR 81" among pulses, "81" among heart rates; with its unit where that differs.
 function shortText(value, shown) {
   const label = value.label === shown.label ? "" : `${value.label} `;
   const unit = value.unit === shown.unit ? "" : ` ${value.unit}`;
   return `${label}${value.text}${unit}`;
+}
+
+// The closed line: the values that others measure now, with the device where it is one.
+function foldedWords(live, others, shown, devices) {
+  const values = live.slice(0, FOLDED_MAX).map((each) => shortText(each, shown)).join(" · ");
+  if (!live.length) return text("tile.also_old", { count: others.length });
+  if (live.length === 1) return text("tile.also_from", { values, name: deviceName(live[0].device, devices) });
+  if (live.length > FOLDED_MAX) return text("tile.also_more", { values, count: live.length - FOLDED_MAX });
+  return text("tile.also", { values });
 }
 
 class Tile {
@@ -64,7 +76,7 @@ class Tile {
     setText(this.unit, shown.unit);
     setText(this.main, shown.text);
     setText(this.more, shown.more);
-    setText(this.flags, [empty && "no reading", status(shown.status)].filter(Boolean).join(", "));
+    setText(this.flags, [empty && text("tile.no_reading"), ...shown.status].filter(Boolean).join(", "));
     setText(this.from, deviceName(shown.device, sources.devices) + (tile.why ? ` (${tile.why})` : ""));
     setText(this.age, ageWords(sources.now - shown.at, stale));
     this.drawOthers(tile, sources, silent);
@@ -73,17 +85,14 @@ class Tile {
   drawOthers({ shown, others }, sources, silent) {
     this.others.hidden = others.length === 0;
     const live = others.filter((each) => !silent && sources.freshness(each) !== "stale");
-    const beyond = live.length > FOLDED_MAX ? ` · +${live.length - FOLDED_MAX}` : "";
-    const values = live.slice(0, FOLDED_MAX).map((each) => shortText(each, shown)).join(" · ");
-    const name = live.length === 1 ? ` (${deviceName(live[0].device, sources.devices)})` : beyond;
-    setText(this.summary, values ? `Also ${values}${name}` : `Also ${others.length} old`);
+    setText(this.summary, foldedWords(live, others, shown, sources.devices));
     if (!this.others.open) return;
     const lines = others.map((each) => {
       const stale = silent || sources.freshness(each) === "stale";
       const line = element("li", stale ? "stale" : "");
       const value = element("span", "value-text");
       value.textContent = `${shortText(each, { label: "", unit: "" })}${each.more ? ` ${each.more}` : ""}`;
-      const details = [deviceName(each.device, sources.devices), ageWords(sources.now - each.at, stale), status(each.status)];
+      const details = [deviceName(each.device, sources.devices), ageWords(sources.now - each.at, stale), ...each.status];
       line.append(value, ` · ${details.filter(Boolean).join(" · ")}`);
       return line;
     });

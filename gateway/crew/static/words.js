@@ -1,14 +1,13 @@
-// The page's words for ages, names and states.
+// The page's words for ages and names.
+import { texts } from "./texts.js";
+
+const text = await texts("page");
 
 export function age(ms) {
-  if (ms < 60_000) return `${Math.round(ms / 1000)} s`;
-  if (ms < 3_600_000) return `${Math.round(ms / 60_000)} min`;
-  return `${Math.floor(ms / 3_600_000)} h ${Math.floor((ms % 3_600_000) / 60_000)} min`;
+  if (ms < 60_000) return text("age.seconds", { count: Math.round(ms / 1000) });
+  if (ms < 3_600_000) return text("age.minutes", { count: Math.round(ms / 60_000) });
+  return text("age.hours", { hours: Math.floor(ms / 3_600_000), minutes: Math.floor((ms % 3_600_000) / 60_000) });
 }
-
-export function status(names) { return names.join(", ").replaceAll("-", " "); }
-
-export function readings(count) { return `${count.toLocaleString("en")} ${count === 1 ? "reading" : "readings"}`; }
 
 // Two devices of one model must not look like one: the end of the id tells them apart.
 export function deviceName(id, devices) {

@@ -166,6 +166,42 @@ async def test_crew_page_shows_every_value_as_stale_when_it_loses_the_connection
 
 
 @pytest.mark.browser
+async def test_language_of_the_browser_is_used_until_the_tablet_chooses_another(browser: Browser):
+    async with crew_app(filled_feed(now_s=0.0)) as url:
+        context = await browser.new_context(viewport=TABLET, locale="pl-PL")  # type: ignore[arg-type]  # as above
+        try:
+            page = await context.new_page()
+            await page.goto(url)
+            await expect(page.get_by_label("PIN pojazdu")).to_be_visible()
+            await page.get_by_text("Ustawienia").click()
+            await page.locator("#language-choice").select_option("de")
+            await expect(page.get_by_label("PIN des Fahrzeugs")).to_be_visible()
+            await context.request.post(f"{url}/sign-in", form={"pin": PIN}, max_redirects=0)
+            await page.goto(url)
+            await expect(page.locator("#cloud")).to_have_text("Netz: alles gesendet")
+            await expect(page.locator("article", has_text="HF")).to_contain_text("72")
+        finally:
+            await context.close()
+
+
+@pytest.mark.browser
+async def test_look_is_that_of_the_tablet_until_another_is_chosen_and_then_kept(new_page: NewPage):
+    async with crew_app() as url:
+        page = await new_page(PHONE)
+        look = page.locator("html")
+        await page.emulate_media(color_scheme="dark")
+        await page.goto(url)
+        await expect(look).to_have_attribute("data-look", "night")
+        await page.emulate_media(color_scheme="light")
+        await expect(look).to_have_attribute("data-look", "day")
+        await page.get_by_text("Settings").click()
+        await page.locator("#look-choice").select_option("contrast")
+        await expect(look).to_have_attribute("data-look", "contrast")
+        await page.reload()
+        await expect(look).to_have_attribute("data-look", "contrast")
+
+
+@pytest.mark.browser
 async def test_crew_page_without_a_network_shows_the_number_of_readings_stored_in_the_vehicle(new_page: NewPage):
     status = replace(ALL_SENT, online=False, backlog=12_345, store_ok=False, gaps=2)
     async with crew_app(status=status) as url:
