@@ -125,7 +125,7 @@ async def test_spot_check_value_of_a_disconnected_device_is_stale_after_fifteen_
 
     async with open_page(browser, fill) as opened:
         await expect(opened.page.locator("#values [data-tile=temperature]")).to_contain_text("14 min ago")
-        await expect(opened.tile("temperature")).to_have_class("value primary plain fresh")
+        await expect(opened.tile("temperature")).to_have_class("value primary temp fresh")
         await opened.sleep_tablet(90)
         send_monitor(opened.feed, opened.now_s)
         await opened.pass_time(0.5)
