@@ -245,7 +245,7 @@ class CrewApp:
 
 
 def language_of(request: web.Request) -> Language:
-    """Return the language of the page that a request asks for."""
+    """Return the language of the response to a request: the choice of its tablet, or of its browser."""
     return choose_language(cookie(request, LANGUAGE_COOKIE), request.headers.get("Accept-Language", ""))
 
 
