@@ -7,15 +7,21 @@ ARGUS_WEBHOOK_SECRETS (the secrets of the webhook, separated by spaces: two duri
 
 The webhook needs the event `epcr.encounter.finished`, and the app the scope `argus:epcr:read`. A message is
 acknowledged when its resources are stored, so a crash loses nothing: Argus delivers it again. A message that arrives
-twice, and a bundle that is downloaded twice, change nothing. A download of more than 15 s is stored too, and the next
-delivery of the message is acknowledged.
+twice, and a bundle that is downloaded twice, change nothing.
+
+Limits. Messages are handled one after another, so while a bundle is downloaded, others wait; Argus gives up a delivery
+after 15 s and sends it again later, when its bundle is stored already. Retries end after three days, so a hospital that
+was away longer lists the encounters that it lacks (`argus.encounters.list`). An import needs disk for the bundle twice:
+as files for the time of the download, and as rows. With less than 2 GiB free, messages get 503, and a person must act.
 """
 
 import json
 import os
+import shutil
 import sqlite3
 import sys
 import tempfile
+from collections.abc import Iterable
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -26,7 +32,10 @@ from argus_sdk.client import Argus, ClientCredentials
 from argus_sdk.errors import ArgusError, WebhookRefused
 
 FINISHED = "epcr.encounter.finished"
-BODY_BYTES_MAX = 2**20
+BODY_DIGITS_MAX = 6
+"""Digits of the length of a message: less than a megabyte. Those of Argus have some hundred bytes."""
+SEND_TIMEOUT_S = 10.0
+FREE_BYTES_MIN = 2 * 2**30
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS messages (id TEXT PRIMARY KEY, encounter_id TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS resources (
@@ -39,25 +48,25 @@ class Store:
     """The hospital's store: one row for each resource, by the condition under which a FHIR server would create it."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         with closing(self._open()) as database:
             database.executescript(SCHEMA)
 
     def _open(self) -> sqlite3.Connection:
-        return sqlite3.connect(self._path)
+        return sqlite3.connect(self.path)
 
     def has_message(self, message_id: str) -> bool:
         """Return whether a message was imported before."""
         with closing(self._open()) as database:
             return database.execute("SELECT 1 FROM messages WHERE id = ?", (message_id,)).fetchone() is not None
 
-    def add(self, message_id: str, encounter_id: str, bundles: list[dict[str, Any]]) -> None:
+    def add(self, message_id: str, encounter_id: str, bundles: Iterable[dict[str, Any]]) -> None:
         """Store the resources of all parts of a bundle and the message that announced it, in one transaction."""
-        rows = [
+        rows = (
             (entry["request"]["ifNoneExist"], encounter_id, entry["resource"]["resourceType"], json.dumps(entry))
             for bundle in bundles
             for entry in bundle["entry"]
-        ]
+        )
         with closing(self._open()) as database, database:
             database.executemany("INSERT OR IGNORE INTO resources VALUES (?, ?, ?, ?)", rows)
             database.execute("INSERT OR IGNORE INTO messages VALUES (?, ?)", (message_id, encounter_id))
@@ -82,10 +91,15 @@ class Importer:
             return 204
         encounter_id = event["data"]["encounter_id"]
         try:
-            with tempfile.TemporaryDirectory() as folder:
+            # Beside the store, so that the disk whose space is examined is the one that is filled.
+            folder_of_store = self._store.path.parent
+            if shutil.disk_usage(folder_of_store).free < FREE_BYTES_MIN:
+                raise OSError(f"less than {FREE_BYTES_MIN} bytes are free")
+            with tempfile.TemporaryDirectory(dir=folder_of_store) as folder:
                 parts = self._argus.encounters.download_fhir(encounter_id, Path(folder))
-                self._store.add(message_id, encounter_id, [json.loads(part.read_bytes()) for part in parts])
-        except (ArgusError, sqlite3.Error) as error:
+                # One part is in memory at a time: at most 5,000 resources.
+                self._store.add(message_id, encounter_id, (json.loads(part.read_bytes()) for part in parts))
+        except (ArgusError, OSError, sqlite3.Error) as error:
             print(f"{encounter_id}: {error}", file=sys.stderr)  # noqa: T201  the log of the example
             return 503
         return 204
@@ -95,12 +109,14 @@ def make_server(address: str, importer: Importer) -> HTTPServer:
     """Return the server that receives the webhook at HOST:PORT."""
 
     class Receiver(BaseHTTPRequestHandler):
+        timeout = SEND_TIMEOUT_S  # of a sender that stops in the middle of a message
+
         def do_POST(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            if length > BODY_BYTES_MAX:
+            length = self.headers.get("Content-Length", "")
+            if not (length.isascii() and length.isdigit() and len(length) <= BODY_DIGITS_MAX):
                 self.send_error(413)
                 return
-            body = self.rfile.read(length)
+            body = self.rfile.read(int(length))
             status = importer.handle({name.lower(): text for name, text in self.headers.items()}, body)
             self.send_response(status)
             self.end_headers()
