@@ -2,7 +2,8 @@
 documents.
 
 Where an address has two forms, HTML and JSON, the Accept header selects one; the default is JSON (contract matrix
-A-009). All of them explain the interface and nothing of a caller, so they are public and cacheable.
+A-009). The language of such a page is that of the parameter `language`, or the browser's. All of them explain the
+interface and nothing of a caller, so they are public and cacheable.
 """
 
 from collections.abc import Mapping
@@ -29,8 +30,8 @@ from cloud.foundation.http import (
 )
 from cloud.foundation.pages import Language, language_of
 from cloud.partners.discovery import DENYLIST, DiscoveryHandlers
-from cloud.partners.docs.schemas import SearchQuery
-from cloud.partners.docs.site import POLICY, STYLE, TEMPLATES, DocsSite
+from cloud.partners.docs.schemas import LanguageQuery, SearchQuery
+from cloud.partners.docs.site import POLICY, DocsSite, render_document
 from cloud.partners.webhooks import EVENTS, message_sample
 
 CACHE_CONTROL = "public, max-age=300"
@@ -106,22 +107,35 @@ class DocsHandlers:
             "denylist": list(DENYLIST),
             **await self._site.index(),
         }
-        return _respond(request, "index.html", document)
+        return self._respond(request, "index.html", document)
 
     async def events(self, request: Request) -> Response:
         """Return the event catalogue, with the schema and a sample of each event."""
-        return _respond(request, "events.html", {"events": [_shown_event(one) for one in EVENTS]})
+        return self._respond(request, "events.html", {"events": [_shown_event(one) for one in EVENTS]})
 
     async def problems(self, request: Request) -> Response:
         kinds = [self._kinds[name] for name in sorted(self._kinds)]
-        return _respond(request, "problems.html", {"problems": kinds})
+        return self._respond(request, "problems.html", {"problems": kinds})
 
     async def problem(self, request: Request) -> Response:
         """Return the page of one problem type. Raises `NotFound`."""
         found = self._kinds.get(request.path["slug"])
         if found is None:
             raise NotFound
-        return _respond(request, "problem.html", found)
+        return self._respond(request, "problem.html", found)
+
+    def _respond(self, request: Request, template: str, document: Mapping[str, Any]) -> Response:
+        """Return a document as JSON, or as a page in the language of the reader."""
+        varies = {"Vary": "Accept, Accept-Language"}
+        if not _is_for_people(request):
+            response = Json(document, headers={"Cache-Control": CACHE_CONTROL, **varies})
+            response.etag = strong_etag(response.body)
+            return response
+        query = request.query
+        assert isinstance(query, LanguageQuery)
+        language = query.language or language_of(request.headers)
+        html = render_document(template, language, document, self._bases[Host.DOCS])
+        return Response(200, html, _HTML, headers={**_headers(language), **varies}, etag=strong_etag(html))
 
     @cached_property
     def _kinds(self) -> Mapping[str, Mapping[str, Any]]:
@@ -173,14 +187,3 @@ def _shown_event(one: EventType) -> dict[str, Any]:
         "schema": one.schema(),
         "sample": orjson.loads(message_sample(one)),
     }
-
-
-def _respond(request: Request, page: str, document: Mapping[str, Any]) -> Response:
-    headers = {"Cache-Control": CACHE_CONTROL, "Vary": "Accept"}
-    if not _is_for_people(request):
-        response = Json(document, headers=headers)
-        response.etag = strong_etag(response.body)
-        return response
-    html = TEMPLATES.get_template(page).render(document, style=STYLE).encode()
-    headers["Content-Security-Policy"] = POLICY
-    return Response(200, html, _HTML, headers=headers, etag=strong_etag(html))

@@ -42,4 +42,13 @@ AREAS = (
             "Logowanie przez dostawcę tożsamości Twojej organizacji, konfigurowane wspólnie z nami.",
         ),
     ),
+    OnRequest(
+        ("Telephony provider configuration", "Konfiguracja telefonii"),
+        Audience.PARTNERS,
+        (
+            "The telephone carriers of a tenant, and the subsystem that receives the calls to each of its numbers.",
+            "Operatorzy telefoniczni tenanta i podsystem, który odbiera połączenia na dany numer.",
+        ),
+        Stability.STABLE,  # on request and stable: the contract is stable, and the access is granted
+    ),
 )

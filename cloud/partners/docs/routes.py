@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 
-from cloud.foundation.http import EVERY_HOST, PUBLIC, Handler, Host, Parts, RateClass, Route
+from cloud.foundation.http import EVERY_HOST, PUBLIC, Handler, Host, Parts, Query, RateClass, Route
 from cloud.foundation.pages import Language
 from cloud.partners.docs import verification_page
 from cloud.partners.docs.handlers import DocsHandlers, SiteHandlers, site_of
-from cloud.partners.docs.schemas import SearchQuery
+from cloud.partners.docs.schemas import LanguageQuery, SearchQuery
 
 _BOTH = {200: "The page, as HTML or JSON.", 304: "Not modified."}
 _FILE = {200: "The file.", 304: "Not modified."}
@@ -20,11 +20,11 @@ def routes(parts: Parts) -> tuple[Route, ...]:
     people, programs = SiteHandlers(site, parts.bases), DocsHandlers(site, parts.bases)
     return (
         _row("/", people.root, "Lead to the documentation", EVERY_HOST, {302: "The documentation."}),
-        _row("/api/docs", programs.index, "Read the index of machine-readable documents"),
-        _row("/api/docs/events", programs.events, "List the events for webhooks"),
+        _row("/api/docs", programs.index, "Read the index of machine-readable documents", query=LanguageQuery),
+        _row("/api/docs/events", programs.events, "List the events for webhooks", query=LanguageQuery),
         _row(verification_page.PATH, verification_page.download, "Download the verification page", responses=_FILE),
-        _row("/problems", programs.problems, "List the kinds of problems", Host.API),
-        _row("/problems/{slug}", programs.problem, "Explain a kind of problem", Host.API),
+        _row("/problems", programs.problems, "List the kinds of problems", Host.API, query=LanguageQuery),
+        _row("/problems/{slug}", programs.problem, "Explain a kind of problem", Host.API, query=LanguageQuery),
         *(row for language in Language for row in _pages(people, language)),
     )
 
@@ -51,7 +51,7 @@ def _row(
     summary: str,
     host: Host | tuple[Host, ...] = Host.DOCS,
     responses: Mapping[int, str] = _BOTH,
-    query: type[SearchQuery] | None = None,
+    query: type[Query] | None = None,
 ) -> Route:
     return Route(
         method="GET",

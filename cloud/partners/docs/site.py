@@ -69,6 +69,16 @@ def environment() -> Environment:
 
 
 TEMPLATES = environment()
+_OTHER = {Language.EN: Language.PL, Language.PL: Language.EN}
+
+
+def render_document(template: str, language: Language, document: Mapping[str, Any], docs: str) -> bytes:
+    """Return a document for programs as a page. `docs` is the address of the docs host, since some of these pages are
+    on another host."""
+    other = _OTHER[language]
+    say = partial(translate, WORDS, language)
+    page = TEMPLATES.get_template(template)
+    return page.render(document, say=say, language=language.value, other=other.value, docs=docs, style=STYLE).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +182,7 @@ class DocsSite:
         return self._html(content, language, "guide.html", f"/docs/guides/{name}", guide=guide)
 
     def _html(self, content: _Content, language: Language, template: str, path: str, **facts: object) -> bytes:
-        other = Language.PL if language is Language.EN else Language.EN
+        other = _OTHER[language]
         page = TEMPLATES.get_template(template)
         return page.render(
             facts,

@@ -103,6 +103,44 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "Not valid JSON. The samples keep the last valid body.",
         "Niepoprawny JSON. W przykładach pozostaje ostatnia poprawna treść.",
     ),
+    "english.names": (
+        "",
+        "Nazwy i opisy pozostają po angielsku, dokładnie tak jak w odpowiedziach API.",
+    ),
+    "index.lead": (
+        "The stable contract for external integrations, version {version}, as documents for programs.",
+        "Stabilny kontrakt dla integracji zewnętrznych w wersji {version} jako dokumenty dla programów.",
+    ),
+    "index.catalogue": ("API catalogue, as a link set", "Katalog API (zbiór odnośników)"),
+    "index.deprecations": ("Deprecated operations", "Operacje przestarzałe"),
+    "index.keys": ("Keys that verify access tokens", "Klucze do weryfikacji tokenów dostępu"),
+    "index.json": (
+        "This address returns the index of all operations, guides and samples as JSON to a program that sends",
+        "Program, który wyśle poniższy nagłówek, otrzyma pod tym adresem spis wszystkich operacji, przewodników "
+        "i przykładów jako JSON:",
+    ),
+    "events.lead": (
+        "The events that Argus sends to webhooks. Each message is signed according to Standard Webhooks and delivered "
+        "at least once: use webhook-id to detect duplicates. Events about the same object (an incident, encounter, "
+        "device or gateway) are delivered in order. Fields may be added to an event. If a field is removed or its "
+        "meaning changes, the version of the event increases.",
+        "Zdarzenia, które Argus wysyła do webhooków. Każda wiadomość jest podpisana zgodnie ze Standard Webhooks "
+        "i dostarczana co najmniej raz: duplikaty rozpoznasz po webhook-id. Zdarzenia dotyczące tego samego obiektu "
+        "(zgłoszenia, interwencji, urządzenia lub bramki) przychodzą po kolei. Zdarzenie może zyskać nowe pola. Gdy "
+        "pole znika lub zmienia znaczenie, rośnie wersja zdarzenia.",
+    ),
+    "events.guide": ("How to receive webhooks", "Jak odbierać webhooki"),
+    "events.facts": ("Version {version}. Required scope:", "Wersja {version}. Wymagany zakres:"),
+    "events.to_all": ("No subscription is needed.", "Nie wymaga subskrypcji."),
+    "events.message": ("Message", "Wiadomość"),
+    "events.schema": ("Schema of", "Schemat pola"),
+    "problem.code": ("Code", "Kod"),
+    "problem.do": (
+        "A response with this problem has a trace_id, which support needs, and may name the wrong values in errors.",
+        "Odpowiedź z tym błędem ma trace_id, którego potrzebuje pomoc techniczna, a błędne wartości może wskazywać "
+        "w errors.",
+    ),
+    "problem.guide": ("What to do about errors", "Co robić w razie błędów"),
     "copy.button": ("Copy", "Kopiuj"),
     "copy.done": ("Copied", "Skopiowano"),
     "search.title": ("Search", "Szukaj"),

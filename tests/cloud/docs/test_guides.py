@@ -68,7 +68,8 @@ async def test_guide_page_has_addresses_of_this_installation_and_no_markdown_lef
             assert "](" not in page
             for target in re.findall(r'href="(/[^"#]*)', page):
                 assert re.fullmatch(
-                    rf"/(?:{language.value}/docs.*|(?:en|pl)/docs/guides/{name}|api/docs(?:/events)?)", target
+                    rf"/(?:{language.value}/docs.*|(?:en|pl)/docs/guides/{name}|api/docs(?:/events)?\?language={language.value})",
+                    target,
                 )
 
 
@@ -106,14 +107,40 @@ def test_provenance_guide_explains_each_reason_of_the_verification(language: str
 def test_texts_of_the_pages_exist_in_both_languages_and_have_the_same_facts() -> None:
     for key, (english, polish) in WORDS.items():
         assert polish, key
-        assert english or key == "reference.english"
+        assert english or key in ("reference.english", "english.names")
         assert re.findall(r"\{\w+\}", english) == re.findall(r"\{\w+\}", polish), key
     assert translate(WORDS, Language.PL, "search.title") == "Szukaj"
 
 
-@pytest.mark.contract("C-276", "C-283")
+@pytest.mark.contract("C-014", "C-141")
+@pytest.mark.parametrize("language", ["en", "pl"])
+def test_changelog_has_a_part_for_each_version_in_which_an_operation_was_added(
+    document: dict[str, Any], language: str
+) -> None:
+    added = {one["x-added-in"] for item in document["paths"].values() for one in item.values() if "x-added-in" in one}
+    headings = re.findall(r"(?m)^## (\d.*)$", source(language, "changelog"))
+    assert {f"v{heading}" for heading in headings} == added
+    assert headings == sorted(headings, reverse=True)
+
+
+@pytest.mark.contract("C-135", "C-276", "C-283")
 def test_guide_to_on_request_areas_names_the_areas_of_the_contract() -> None:
     contract = shared_path("contract/seed.txt").read_text()
-    for title in ("Platform control-plane APIs", "Enterprise federation and SAML"):
+    for title in (
+        "Platform control-plane APIs",
+        "Curated GraphQL operation bundles",
+        "Enterprise federation and SAML",
+        "Telephony provider configuration",
+    ):
         assert title in contract
         assert title in source("en", "on-request")
+
+
+@pytest.mark.contract("C-136", "C-137", "C-139", "C-140", "C-143")
+@pytest.mark.parametrize("language", ["en", "pl"])
+def test_guide_describes_telephony_as_the_contract_does_and_names_no_operation(language: str) -> None:
+    text = source(language, "on-request")
+    carriers = ("VoIP.ms", "Twilio", "Telnyx", "Plivo", "Bandwidth", "SIP", "IAX2")
+    scopes = ("argus:telephony:read", "argus:telephony:write")
+    assert [word for word in (*carriers, *scopes) if word not in text] == []
+    assert not re.search(r"telephony[A-Z]|mutation|query ", text)

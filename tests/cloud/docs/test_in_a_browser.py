@@ -8,7 +8,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from cloud.foundation.http import Host, Route
-from tests.builders.http_surface import surface
+from tests.builders.http_surface import Surface, surface
 from tests.harness.axe import violations
 from tests.harness.browser import PHONE, TABLET, chromium
 
@@ -20,7 +20,10 @@ PAGES = (
     "/en/docs/api-reference/enqueueJob",
     "/pl/docs/guides/jobs",
     "/pl/docs/search?q=webhook",
+    "/api/docs?language=pl",
+    "/api/docs/events",
 )
+PAGES_OF_API = ("/problems?language=pl", "/problems/insufficient-scope")
 WIDER_THAN_THE_PAGE = """() => [...document.querySelectorAll("body *")]
   .filter((e) => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest(".wide, pre, .skip"))
   .map((e) => e.outerHTML.slice(0, 120))"""
@@ -33,11 +36,17 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def docs(published: tuple[Sequence[Route], bytes]) -> AsyncIterator[str]:
-    """Serve the routes of the docs host; return its address."""
-    rows = [row for row in published[0] if Host.DOCS in row.hosts]
-    async with surface(*rows) as served:
-        yield served.url("", Host.DOCS)
+async def served(published: tuple[Sequence[Route], bytes]) -> AsyncIterator[Surface]:
+    """Serve the routes of the docs host, and the pages of problem types on the api host."""
+    rows = [row for row in published[0] if Host.DOCS in row.hosts or row.path.startswith("/problems")]
+    async with surface(*rows) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def docs(served: Surface) -> str:
+    """Return the address of the docs host."""
+    return served.url("", Host.DOCS)
 
 
 async def open_page(browser: Browser, url: str, **context: object) -> Page:
@@ -48,26 +57,28 @@ async def open_page(browser: Browser, url: str, **context: object) -> Page:
 
 @pytest.mark.parametrize("viewport", [TABLET, PHONE], ids=["tablet", "phone"])
 async def test_pages_have_no_overflow_no_wcag_violation_and_no_request_to_another_host(
-    browser: Browser, docs: str, viewport: dict[str, int]
+    browser: Browser, served: Surface, viewport: dict[str, int]
 ) -> None:
+    pages = [served.url(path, Host.DOCS) for path in PAGES] + [served.url(path) for path in PAGES_OF_API]
     page = await browser.new_page(viewport=viewport)  # type: ignore[arg-type]
     requested: list[str] = []
     said: list[str] = []
     page.on("request", lambda request: requested.append(request.url))
     page.on("console", lambda message: said.append(message.text))
     faults: dict[str, list[str]] = {}
-    for path in PAGES:
-        await page.goto(docs + path)
+    for url in pages:
+        await page.goto(url)
         found = await page.evaluate(WIDER_THAN_THE_PAGE)
         # The size of the screen changes no colour, and the colours no size.
         for scheme in ("light", "dark") if viewport is TABLET else ("light",):
             await page.emulate_media(color_scheme=scheme)
             found += await violations(page)
         if found:
-            faults[path] = found
+            faults[url] = found
     await page.close()
     assert faults == {}
-    assert [url for url in requested if not url.startswith(docs)] == []
+    ours = (served.url("", Host.DOCS), served.url(""))
+    assert [url for url in requested if not url.startswith(ours)] == []
     assert [text for text in said if "favicon" not in text and "404" not in text] == []
 
 
@@ -97,6 +108,23 @@ async def test_keyboard_alone_reaches_the_content_the_composer_and_the_samples(b
     await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")
     await expect(page.locator("details.sample").first).not_to_have_attribute("open", "")
+    await page.close()
+
+
+async def test_keyboard_alone_changes_the_language_of_a_page_with_one_address_and_follows_its_links(
+    browser: Browser, served: Surface
+) -> None:
+    page = await open_page(browser, served.url("/problems/insufficient-scope"), viewport=PHONE, locale="en-GB")
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_role("link", name="Argus for developers")).to_be_focused()
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_text("Odpowiedź z tym błędem")).to_be_visible()
+    await expect(page.get_by_role("heading", level=1)).to_have_attribute("lang", "en")
+    for _ in range(4):
+        await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Rodzaje błędów")
     await page.close()
 
 
