@@ -16,6 +16,7 @@ from protocols.uplink.status import StoreState
 from simulators.demo.gateway_status import query_gateway
 from tests.harness.cloud_command import argus_cloud
 from tests.harness.eventually import eventually
+from tests.harness.running_cloud import HOSTS, SCOPES, App, RunningCloud
 
 READY_S = 120.0
 STOP_S = 90.0
@@ -132,6 +133,21 @@ class RunningDemo:
         """Return the rows of `argus-cloud observations export ARGUMENTS`."""
         text = await self._argus_cloud("observations", "export", *arguments)
         return [json.loads(line) for line in text.splitlines()]
+
+    def cloud_of_an_integrator(self) -> RunningCloud:
+        """Return the demo's cloud with an app and a crew member of their own, which the samples of the documentation
+        use."""
+        facts = self.facts
+        tenant, organization = facts["tenant_id"], facts["organization_id"]
+        ports = {host: int(facts[f"{host}_url"].rpartition(":")[2]) for host in HOSTS}
+        cloud = RunningCloud(self.state_dir, facts["cloud_db_url"], ports=ports)
+        whose = ["--tenant", tenant, "--organization", organization, "--id"]
+        *_, app = cloud.commands(
+            ["crew", "add", *whose, "usr_1", "--role", "paramedic", "--json"],
+            ["apps", "add", *whose, "app_north", "--name", "Integrator", *SCOPES, "--json"],
+        )
+        cloud.apps["north"] = App("north", tenant, organization, app["client_id"], app["client_secret"])
+        return cloud
 
     async def _argus_cloud(self, *words: str) -> str:
         try:

@@ -1,10 +1,11 @@
-"""Stories that share one running demo. Each story only reads from the demo, and the last one also ends it.
+"""Stories that share one running demo. Each one reads from the demo or adds its own objects, and the last one ends it.
 
 The demo replays a twelve-lead recording where the shared material is present.
 
 - The cloud exports exactly what a device measured, sample by sample.
 - The cloud knows how each device of the demo describes itself.
 - The encounter of the demo is a FHIR bundle with every kind of resource and value, at the address in `demo.json`.
+- Every sample of the documentation succeeds against the demo: of each operation and guide, in each language.
 - Each `sh` block of README runs as a reader types it, and the simulated fleet of the operator's guide.
 - The logs of every process of the whole run hold no value or time of a measurement, no password, key, token or PIN. A
   search cannot distinguish small whole numbers (a saturation of 98) from counts, so the fields are checked as well.
@@ -29,9 +30,18 @@ from simulators.agents.kinds import MONITOR, description_of
 from simulators.demo.fleet import DEMO_DEVICES
 from simulators.replay.wfdb import Record
 from tests.harness.demo import RunningDemo, program, run, samples_in_order, start_demo
+from tests.harness.docs_samples import (
+    DocumentedSamples,
+    curl_faults,
+    prepare_environment,
+    python_faults,
+    shell_faults,
+    typescript_faults,
+)
 from tests.harness.eventually import eventually
 from tests.harness.shared import shared_file, shared_path
 from tests.harness.shell import blocks_of, typed
+from tests.harness.typescript_sdk import shared_project
 
 pytestmark = [pytest.mark.broker, pytest.mark.demo, pytest.mark.asyncio(loop_scope="module")]
 
@@ -49,6 +59,11 @@ FULL = {
     *("MedicationAdministration", "valueQuantity", "valueSampledData", "valueCodeableConcept", "150020"),
 }
 """Resources and values of a full bundle; 150020 is the panel of a blood pressure."""
+GUIDES_WITH_CODE = {
+    "sh": {"first-call", "graphql"},
+    "python": {"first-call", "idempotency", "rate-limits", "observations", "webhooks", "jobs"},
+    "typescript": {"first-call"},
+}
 README = Path(__file__).parents[2] / "README.md"
 OPERATOR = README.with_name("docs") / "operator.md"
 VARIABLES = 'eval "$(argus-sim env demo-state)"'
@@ -232,6 +247,24 @@ async def test_care_that_the_crew_wrote_in_the_vehicle_is_the_record_of_the_enco
     assert not any(field["contradicting"] or field["void"] for field in record["fields"])
     assert {change["author"] for change in record["history"]} == {"crew_paramedic"}
     assert {change["state"] for change in record["history"]} == {"stands"}
+
+
+@pytest.mark.contract("C-010")
+async def test_every_sample_of_the_documentation_succeeds_against_the_demo(
+    demo: RunningDemo, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+):
+    project = shared_project(tmp_path_factory)
+    cloud = demo.cloud_of_an_integrator()
+    documented = DocumentedSamples.of(cloud)
+    prepare_environment(cloud, monkeypatch)
+    assert curl_faults(documented.of_operations("curl"), tmp_path) == {}
+    assert python_faults(documented.of_operations("python")) == {}
+    assert typescript_faults(project, documented.of_operations("typescript")) == {}
+    guides = {language: documented.of_guides(language) for language in ("sh", "python", "typescript")}
+    assert {language: set(blocks) for language, blocks in guides.items()} == GUIDES_WITH_CODE
+    assert shell_faults(guides["sh"], tmp_path) == {}
+    assert python_faults(guides["python"]) == {}
+    assert typescript_faults(project, guides["typescript"]) == {}  # there is a device to print
 
 
 async def test_logs_of_a_complete_demo_run_contain_no_measured_value_and_no_secret(demo: RunningDemo):

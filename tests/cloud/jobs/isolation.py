@@ -20,7 +20,8 @@ def start(cloud: RunningCloud, app: str) -> str:
             'queued', 0, :now, :now, :now, 0, 0 FROM apps WHERE client_id = :client
     """
     values = {"id": id, "now": now_us, "trace": "0af7651916cd43dd8448eb211c80319c", "client": f"app_{app}"}
-    with closing(sqlite3.connect(cloud.folder / "cloud.db", timeout=30)) as database, database:
+    file = cloud.database_url.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(file, timeout=30)) as database, database:
         assert database.execute(statement, values).rowcount == 1
     return id
 
