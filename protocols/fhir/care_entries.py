@@ -19,9 +19,8 @@ import orjson
 from protocols.epcr.catalogue import find_group
 from protocols.epcr.element import Audience, Element
 from protocols.epcr.projection import VisibleField, VisibleRecord, VisibleStatement
+from protocols.epcr.units import AGE_UNITS, canonical_number
 from protocols.fhir.care_values import (
-    AGE_UNITS,
-    canonical_number,
     coded,
     dose_quantity,
     missing_concept,

@@ -7,6 +7,7 @@ import orjson
 
 from protocols.epcr.element import NEMSIS_NEGATIVES, NEMSIS_NOT_RECORDED, Element, Negative, NotRecorded
 from protocols.epcr.projection import VisibleStatement
+from protocols.epcr.units import DOSE_UNITS, RATE_UNITS, canonical_number
 from protocols.epcr.value_sets import Decimal, Digits, EitherOf, Icd10, Letters, ListCode, OneOf, ValueSet, Whole
 from protocols.fhir.datatypes import Json, absent, coding, concept, quantity
 from protocols.fhir.systems import ABSENT_REASON, ICD10, ISO_639, NEMSIS, RXNORM, SNOMED
@@ -16,42 +17,6 @@ _RXNORM_DIGITS_MAX = 7
 """Codes of RxNorm have at most this many digits, and the concepts of SNOMED CT that NEMSIS permits as drugs have
 more."""
 
-AGE_UNITS: Final = MappingProxyType({"2516001": "d", "2516003": "h", "2516005": "min", "2516007": "mo", "2516009": "a"})
-DOSE_UNITS: Final = MappingProxyType(
-    {
-        "3706001": "g",
-        "3706003": "[in_i]",
-        "3706005": "[iU]",
-        "3706009": "L",
-        "3706013": "{dose}",
-        "3706015": "ug",
-        "3706019": "meq",
-        "3706021": "mg",
-        "3706025": "mL",
-        "3706031": "cm",
-        "3706033": "[drp]",
-        "3706039": "mg/kg",
-        "3706043": "{puff}",
-        "3706047": "ug/kg",
-        "3706049": "{unit}",
-        "3706053": "{unit}/kg",
-    }
-)
-"""UCUM units of doses, by the code of their NEMSIS list."""
-RATE_UNITS: Final = MappingProxyType(
-    {
-        "3706017": "ug/kg/min",
-        "3706023": "mg/kg/min",
-        "3706027": "mL/h",
-        "3706035": "L/min",
-        "3706037": "ug/min",
-        "3706041": "mg/min",
-        "3706045": "{unit}/h",
-        "3706051": "{unit}/kg/h",
-        "3706055": "mg/h",
-    }
-)
-"""UCUM units of rates, in the same list."""
 _REASONS: Final = MappingProxyType(
     {
         NotRecorded.NOT_APPLICABLE: "not-applicable",
@@ -125,12 +90,6 @@ def _value(element: Element, value: str, *, or_more: bool) -> Json:
 def _number(value: str, unit: str, *, or_more: bool) -> Json:
     found = quantity(canonical_number(value), unit or "1")
     return {"valueQuantity": {**found, "comparator": ">="} if or_more else found}
-
-
-def canonical_number(value: str) -> str:
-    """Return a number without leading zeros, with the digits after its point: "007.50" becomes "7.50"."""
-    whole, point, fraction = value.partition(".")
-    return f"{whole.lstrip('0') or '0'}{point}{fraction}"
 
 
 def dose_quantity(value: str, unit: str) -> tuple[str, Json]:

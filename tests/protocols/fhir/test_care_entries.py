@@ -7,7 +7,7 @@ import pytest
 
 from protocols.epcr.catalogue import ELEMENTS
 from protocols.epcr.change import Action, FieldChange
-from protocols.fhir.care_values import canonical_number
+from protocols.epcr.units import canonical_number
 from protocols.fhir.composition import _SECTIONS
 from protocols.fhir.systems import ELEMENT, ENTRY, LOINC, NEMSIS, RXNORM, SNOMED, UCUM
 from protocols.fhir.targets import OBSERVATION, TargetMalformed, _is_loinc, target_of

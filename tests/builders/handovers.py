@@ -1,0 +1,152 @@
+"""Care records of calls for tests of hand-overs, with Polish letters in the identity."""
+
+import struct
+from collections.abc import AsyncIterator, Sequence
+from zoneinfo import ZoneInfo
+
+from gateway.buffer.reading import CareRecordSpan
+from gateway.epcr.handover.handovers import Handovers
+from protocols.epcr.change import FieldChange
+from protocols.observation import SampleArray, SampleFormat
+from protocols.observation_record import ObservationRecord
+from protocols.uplink.lanes import Lane
+from tests.builders.care_changes import change
+from tests.builders.fhir_encounters import KEY, observed
+
+MINUTE_US = 60_000_000
+NOW_US = 1_799_975_400_000_000
+"""02:10 in Warsaw on 2027-01-15."""
+OPENED_US = NOW_US - 40 * MINUTE_US
+"""Time at which the records were opened, 01:30."""
+
+
+def at(time: str) -> str:
+    """Return a time of the night of the call, such as "01:43", with the offset of Warsaw."""
+    return f"2027-01-15T{time}:00+01:00"
+
+
+def chest_pain() -> list[FieldChange]:
+    """Return the record of a call to a woman with chest pain: two sets of vital signs, one drug, one procedure."""
+    rows = (
+        ("patient.first_name", "Łucja", None),
+        ("patient.last_name", "Żółć", None),
+        ("patient.age", "63", None),
+        ("patient.age_unit", "2516009", None),
+        ("patient.sex", "9919001", None),
+        ("patient.national_number", "64022900008", None),
+        ("situation.complaint", "Ucisk za mostkiem, promieniuje do lewej ręki", None),
+        ("situation.primary_symptom", "R07.4", None),
+        ("situation.onset", at("01:20"), None),
+        ("situation.acuity", "2813003", None),
+        ("times.at_patient", at("01:38"), None),
+        ("history.conditions", "I10", None),
+        ("vitals.time", at("01:41"), "v1"),
+        ("vitals.heart_rate", "118", "v1"),
+        ("vitals.spo2", "88", "v1"),
+        ("vitals.systolic", "165", "v1"),
+        ("vitals.diastolic", "95", "v1"),
+        ("vitals.breathing_rate", "24", "v1"),
+        ("vitals.avpu", "3326001", "v1"),
+        ("vitals.time", at("02:04"), "v2"),
+        ("vitals.heart_rate", "92", "v2"),
+        ("vitals.spo2", "96", "v2"),
+        ("vitals.systolic", "140", "v2"),
+        ("vitals.diastolic", "85", "v2"),
+        ("vitals.rhythm", "9901053", "v2"),
+        ("medications.time", at("01:45"), "m1"),
+        ("medications.drug", "1191", "m1"),
+        ("medications.dose", "300", "m1"),
+        ("medications.dose_unit", "3706021", "m1"),
+        ("medications.route", "9927035", "m1"),
+        ("procedures.time", at("01:43"), "p1"),
+        ("procedures.procedure", "268400002", "p1"),
+        ("disposition.destination", "Szpital św. Łukasza", None),
+    )
+    return [change(key, value, entry=entry, gateway_time_us=OPENED_US) for key, value, entry in rows]
+
+
+def trauma() -> list[FieldChange]:
+    """Return the record of a call to a man after a fall."""
+    rows = (
+        ("patient.age", "34", None),
+        ("patient.sex", "9919003", None),
+        ("situation.onset", at("01:20"), None),
+        ("times.at_patient", at("01:38"), None),
+        ("injury.cause", "W19", None),
+        ("injury.mechanism", "2902001", None),
+        ("injury.height_of_fall", "10", None),
+        ("vitals.time", at("01:41"), "v1"),
+        ("vitals.systolic", "85", "v1"),
+        ("procedures.procedure", "20655006", "p1"),
+    )
+    return [change(key, value, entry=entry, gateway_time_us=OPENED_US) for key, value, entry in rows]
+
+
+LEADS = ("I", "II", "III", "AVR", "AVL", "AVF", "V1", "V2", "V3", "V4", "V5", "V6")
+_RATE_HZ = 250
+
+
+class ListedSource:
+    """Source of hand-overs whose records are lists."""
+
+    def __init__(self, changes: Sequence[FieldChange], observations: Sequence[ObservationRecord] = ()) -> None:
+        self._changes = changes
+        self._observations = observations
+
+    async def care_changes(self, encounter: str) -> Sequence[FieldChange]:
+        return [each for each in self._changes if each.encounter == encounter]
+
+    async def care_records(self) -> Sequence[CareRecordSpan]:
+        spans: dict[str, CareRecordSpan] = {}
+        for each in self._changes:
+            first_us = spans[each.encounter].first_us if each.encounter in spans else each.gateway_time_us
+            spans[each.encounter] = CareRecordSpan(each.encounter, first_us, each.gateway_time_us, 1)
+        return list(spans.values())
+
+    async def records(self, lane: Lane, since_us: int, until_us: int) -> AsyncIterator[ObservationRecord]:
+        for each in self._observations:
+            if each.lane is lane and since_us <= each.observed_at_us <= until_us:
+                yield each
+
+
+def handovers_of(changes: Sequence[FieldChange], observations: Sequence[ObservationRecord] = ()) -> Handovers:
+    """Return the hand-overs of a vehicle with these records, at 02:10."""
+    source = ListedSource(changes, observations)
+    return Handovers(source, tenant="ten_test", key=KEY, now_us=lambda: NOW_US, zone=ZoneInfo("Europe/Warsaw"))
+
+
+def twelve_leads(leads: Sequence[str] = LEADS, *, seconds: int = 12, end_us: int = NOW_US) -> list[ObservationRecord]:
+    """Return the waveform of each lead up to `end_us`, in blocks of a second: a spike of 1 mV each second."""
+    scale = SampleArray(format=SampleFormat.I16, period_s=1 / _RATE_HZ, slope=0.005, offset=0.0)
+    beat = [200 if 60 <= place < 70 else 0 for place in range(_RATE_HZ)]
+    samples = struct.pack(f">{len(beat)}h", *beat)
+    return [
+        observed(
+            None,
+            type_=f"MDC_ECG_ELEC_POTL_{lead}",
+            unit="MDC_DIM_MILLI_VOLT",
+            samples=samples,
+            array=scale,
+            at_us=end_us - (seconds - second) * 1_000_000,
+            index=second * len(LEADS) + number,
+        )
+        for second in range(seconds)
+        for number, lead in enumerate(leads)
+    ]
+
+
+def numerics(minutes: int = 30, *, end_us: int = NOW_US) -> list[ObservationRecord]:
+    """Return SpO₂ and heart rate of a monitor, each second up to 5 s before `end_us`."""
+    found = []
+    for second in range(minutes * 60):
+        at_us = end_us - 5_000_000 - (minutes * 60 - 1 - second) * 1_000_000
+        found.append(observed(90.0 + second % 7, at_us=at_us, index=2 * second))
+        rate = observed(
+            80.0 + second % 40,
+            type_="MDC_ECG_HEART_RATE",
+            unit="MDC_DIM_BEAT_PER_MIN",
+            at_us=at_us,
+            index=2 * second + 1,
+        )
+        found.append(rate)
+    return found
