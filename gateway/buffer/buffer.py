@@ -26,7 +26,14 @@ from gateway.buffer.lanes import LaneMarks
 from gateway.buffer.losses import Loss
 from gateway.buffer.open_store import StorePlace
 from gateway.buffer.queued_items import Append, AppendBlock
-from gateway.buffer.reading import last_sections, records
+from gateway.buffer.reading import (
+    CareRecordSpan,
+    care_changes,
+    care_records,
+    last_sections,
+    records,
+    records_between,
+)
 from gateway.buffer.record_marks import FetchedRecords
 from gateway.buffer.room import Room
 from gateway.buffer.segments import FetchedSegment
@@ -37,6 +44,7 @@ from gateway.buffer.store_reader import LaneGap
 from gateway.buffer.workers import StoreThreads, StoreWorkers
 from gateway.buffer.writer import tidy_step
 from gateway.transports.clock import Clock
+from protocols.clock_anchor import NO_ANCHORS, Anchors
 from protocols.epcr.change import FieldChange
 from protocols.ieee11073.association.fetched_segments import SegmentKey
 from protocols.observation_record import ObservationRecord
@@ -292,6 +300,23 @@ class Buffer:
         reader = self._store.require_or_refuse().reader
         async for record in records(reader, self._store.read, lane=lane, device=device, since_us=since_us, limit=limit):
             yield record
+
+    async def records_between(
+        self, lane: Lane, since_us: int, until_us: int, anchors: Anchors = NO_ANCHORS
+    ) -> AsyncIterator[ObservationRecord]:
+        """Yield the observations of `lane` from `since_us` to `until_us` (wall time of the observation), in the order
+        of their sequence."""
+        reader = self._store.require_or_refuse().reader
+        async for record in records_between(reader, self._store.read, lane, since_us, until_us, anchors):
+            yield record
+
+    async def care_changes(self, encounter: str) -> list[FieldChange]:
+        """Return the field changes of an encounter's care record, in the order in which they were stored."""
+        return await care_changes(self._store.require_or_refuse().reader, self._store.read, encounter)
+
+    async def care_records(self) -> list[CareRecordSpan]:
+        """Return the encounters that have a care record here, the one that was changed last at the end."""
+        return await care_records(self._store.require_or_refuse().reader, self._store.read)
 
     async def last_sections(self, lane: Lane, blocks: int) -> list[DeviceObservations]:
         """Return the observations of the last `blocks` blocks of `lane`, in the order of their storage."""

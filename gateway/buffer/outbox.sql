@@ -22,6 +22,11 @@ SELECT position, through, kind, count, created_at_us, kept_us, observations_tota
        row_hash, nonce, sealed
 FROM batches WHERE position BETWEEN ? AND ? ORDER BY position DESC LIMIT 1;
 
+-- row_before_time --
+-- The last row that was committed before a time. It is searched from the end, so that a call of hours costs no more.
+SELECT position, through FROM batches WHERE position BETWEEN ? AND ? AND created_at_us < ?
+ORDER BY position DESC LIMIT 1;
+
 -- totals_at --
 -- The totals of the row that covers a position, for the backlog behind the cloud's mark.
 SELECT observations_total, bytes_total FROM batches WHERE position BETWEEN ? AND ? ORDER BY position DESC LIMIT 1;

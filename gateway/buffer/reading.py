@@ -1,20 +1,45 @@
 """Observations and events of the store for the command line and the crew page, read a few blocks at a time."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
+from gateway.buffer.rows import Row
 from gateway.buffer.store_reader import StoreReader
 from protocols.clock_anchor import NO_ANCHORS, Anchors
+from protocols.epcr.change import FieldChange
 from protocols.observation_record import ObservationRecord, records_of
 from protocols.uplink.envelope import BatchKind
+from protocols.uplink.epcr import decode_changes
 from protocols.uplink.events import GatewayEvent, decode_event
 from protocols.uplink.lanes import Lane
 from protocols.uplink.observations import DeviceObservations, decode_block
 
 PAGE_BLOCKS = 32
 
+CHANGES_READ_MAX = 50_000
+"""Field changes of one care record that are read: ten times those of a long call."""
+COMMIT_SLACK_US = 60_000_000
+"""Time between the observation of a value and its commit that is allowed for: a batch is open for a second, and the
+clock of a device may be corrected by some seconds."""
+
 Read = Callable[..., Awaitable[Any]]
 """Type of a function that runs another one with its arguments on the reader's thread."""
+
+
+class CareRecordTooLong(Exception):
+    """The care record has more changes than are read at once. Export it from the cloud."""
+
+
+@dataclass(frozen=True, slots=True)
+class CareRecordSpan:
+    """The care record of an encounter in the store: times of its first and its latest change by the gateway's wall
+    clock, and the number of its changes."""
+
+    encounter: str
+    first_us: int
+    last_us: int
+    changes: int
 
 
 async def records(
@@ -42,6 +67,60 @@ async def records(
                 left -= min(left, len(block))
             if not page:
                 break
+
+
+async def records_between(
+    reader: StoreReader, read: Read, lane: Lane, since_us: int, until_us: int, anchors: Anchors = NO_ANCHORS
+) -> AsyncIterator[ObservationRecord]:
+    """Yield the records of a lane that were observed from `since_us` to `until_us`, in the order of their sequence.
+    Only blocks of that time are read."""
+    after = await read(reader.through_before, lane, since_us - COMMIT_SLACK_US)
+    while True:
+        page: list[list[ObservationRecord]]
+        after, page = await read(_page, reader, lane, after, None, None, anchors)
+        for block in page:
+            for record in block:
+                if since_us <= record.observed_at_us <= until_us:
+                    yield record
+        if not page or page[-1][0].received_at_us > until_us + COMMIT_SLACK_US:
+            return
+
+
+async def care_changes(reader: StoreReader, read: Read, encounter: str) -> list[FieldChange]:
+    """Return the field changes of an encounter's care record, in the order in which they were stored. Raises
+    `CareRecordTooLong` above `CHANGES_READ_MAX`."""
+    found: list[FieldChange] = []
+    async for page in _change_pages(reader, read):
+        found += [change for change in page if change.encounter == encounter]
+        if len(found) > CHANGES_READ_MAX:
+            raise CareRecordTooLong
+    return found
+
+
+async def care_records(reader: StoreReader, read: Read) -> list[CareRecordSpan]:
+    """Return the encounters that have a care record in the store, the one that was changed last at the end."""
+    spans: dict[str, CareRecordSpan] = {}
+    async for page in _change_pages(reader, read):
+        for change in page:
+            known = spans.pop(change.encounter, None)
+            first_us = change.gateway_time_us if known is None else known.first_us
+            count = 1 if known is None else known.changes + 1
+            spans[change.encounter] = CareRecordSpan(change.encounter, first_us, change.gateway_time_us, count)
+    return list(spans.values())
+
+
+async def _change_pages(reader: StoreReader, read: Read) -> AsyncIterator[list[FieldChange]]:
+    after = 0
+    while True:
+        blocks: list[tuple[Row, bytes]] = await read(_change_blocks, reader, after)
+        if not blocks:
+            return
+        after = blocks[-1][0].through
+        yield [change for row, payload in blocks for change in decode_changes(payload, announced_count=row.count)]
+
+
+def _change_blocks(reader: StoreReader, after: int) -> list[tuple[Row, bytes]]:
+    return reader.blocks(Lane.EPCR, after=after, since_us=None, limit=PAGE_BLOCKS, kind=BatchKind.EPCR)
 
 
 def last_sections(reader: StoreReader, lane: Lane, last: int, blocks: int) -> list[DeviceObservations]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.buffer.database import check_structure, open_reader
+from gateway.buffer.device_reports import device_reports
 from gateway.buffer.high_water import HighWater, marks_path
 from gateway.buffer.refusals import check_marks, unusable
 from gateway.buffer.rows import KIND_NUMBERS, LANES, Misread, Row, batch_of, position_of, span_of
@@ -108,6 +109,11 @@ class StoreReader:
             raise unusable(self._path, error) from error
         return found
 
+    def through_before(self, lane: Lane, wall_us: int) -> int:
+        """Return the last sequence number of a lane that was committed before a wall time; 0 where all were later."""
+        rows = self._fetch(OUTBOX["row_before_time"], (*span_of(lane, 0), wall_us))
+        return max(rows[0][0] - position_of(lane, 0), rows[0][1]) if rows else 0
+
     def gaps(self) -> list[LaneGap]:
         """Return every readable gap record, including those of delivered batches (RETENTION), lane by lane, oldest
         first."""
@@ -123,6 +129,13 @@ class StoreReader:
         """Return the small value stored under `name`, or None."""
         rows = self._fetch(DEVICES["state_get"], (name,))
         return str(rows[0][0]) if rows else None
+
+    def device_reports(self) -> list[bytes]:
+        """Return the stored device histories; one that cannot be opened is left out."""
+        try:
+            return device_reports(self._connection, self._sealer)
+        except sqlite3.Error as error:
+            raise unusable(self._path, error) from error
 
     def check(self, check_s: float) -> None:
         """Check the file's structure for at most `check_s` seconds, and check that the store is not a restored older

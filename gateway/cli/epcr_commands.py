@@ -1,14 +1,17 @@
 """Command lines of `argus-gateway epcr`; `epcr` executes them."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gateway.cli.options import AsJson, config_of
 from gateway.cli.refusal import refusing
+from protocols.epcr.handover.language import Language
+from protocols.epcr.handover.order import Order
 
 epcr_app = typer.Typer(
-    help="Care records: the elements, and field changes.", no_args_is_help=True, add_completion=False
+    help="Care records: the elements, field changes, and the hand-over.", no_args_is_help=True, add_completion=False
 )
 
 Encounter = Annotated[str, typer.Argument(metavar="ENCOUNTER", help="Id of the encounter, enc_….")]
@@ -103,3 +106,25 @@ def epcr_void(
 
         change = {"action": "void", "key": group, "value": reason, "entry": entry}
         append(config_of(context), encounter, author, change, None, change_id, at, as_json=as_json)
+
+
+@epcr_app.command("handover")
+def epcr_handover(
+    context: typer.Context,
+    encounter: Encounter,
+    pdf: Annotated[
+        Path | None, typer.Option("--pdf", help="Write the hand-over as PDF (PDF/A-2U) to this file.")
+    ] = None,
+    bundle: Annotated[Path | None, typer.Option("--bundle", help="Write the FHIR R4 bundle to this file.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Write the accessible page to this file.")] = None,
+    language: Annotated[Language, typer.Option("--language", help="Language of the texts.")] = Language.ENGLISH,
+    order: Annotated[Order, typer.Option("--order", help="Order of the items.")] = Order.IMIST_AMBO,
+) -> None:
+    """Write the hand-over of a patient to files, also without tablet, network or running gateway.
+
+    The files have the patient's identity. Only their owner may read them.
+    """
+    with refusing():
+        from gateway.cli.handover import write_handover
+
+        write_handover(config_of(context), encounter, language=language, order=order, pdf=pdf, bundle=bundle, html=html)

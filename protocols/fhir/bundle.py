@@ -43,10 +43,12 @@ has 10 MB. A part in the making takes twice as much memory."""
 
 
 class EncounterBundle:
-    """The bundle of one encounter, for the audience of its record."""
+    """The bundle of one encounter, for the audience of its record. `narrative`: the text of the Composition, an XHTML
+    div with the content of the whole record; empty: the Composition has none."""
 
-    def __init__(self, facts: EncounterFacts, record: VisibleRecord) -> None:
+    def __init__(self, facts: EncounterFacts, record: VisibleRecord, *, narrative: str = "") -> None:
         self._facts = facts
+        self._narrative = narrative
         self._record = record
         self._ids = ResourceIds(facts.tenant)
         self._patient = PatientEntry(self._ids, record)
@@ -74,7 +76,15 @@ class EncounterBundle:
                 self._ids, record.audience, encounter_id=self._facts.id, patient=patient, encounter=encounter
             )
             resources = list(care.resources(record))
-            made = composition(self._ids, self._facts, record, resources, patient=patient, encounter=encounter)
+            made = composition(
+                self._ids,
+                self._facts,
+                record,
+                resources,
+                patient=patient,
+                encounter=encounter,
+                narrative=self._narrative,
+            )
             entries += [made, *(one.entry for one in resources)]
         return BundlePart(
             self._ids,

@@ -54,12 +54,14 @@ def composition(
     *,
     patient: str,
     encounter: str,
+    narrative: str = "",
 ) -> Json:
     """Return the entry of the Composition. Its id follows from its content, so each later state of the record is a
-    Composition of its own."""
+    Composition of its own. `narrative`: its text, an XHTML div; empty: it has none."""
     times = [statement.recorded_us for field in record.fields for statement in field.shown]
     body: Json = {
         "meta": meta(record.audience),
+        **({"text": {"status": "generated", "div": narrative}} if narrative else {}),
         "status": _STATUSES.get(facts.status, "final"),
         "type": concept(_REPORT),
         "subject": reference("Patient", patient),

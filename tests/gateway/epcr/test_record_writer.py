@@ -156,6 +156,30 @@ async def test_changes_from_the_command_line_survive_a_kill(tmp_path: Path):
         await eventually(lambda: _has_four_batches(gateway))
 
 
+async def test_hand_over_is_printed_from_the_box_beside_the_running_gateway(tmp_path: Path):
+    async with vehicle(tmp_path) as gateway:
+        await gateway.invoke("epcr", "set", "enc_1", "patient.last_name", "--author", "usr_anna", "Żółć")
+        folder = tmp_path / "printed"
+        folder.mkdir()
+        files = [folder / name for name in ("a.pdf", "a.json", "a.html")]
+        named = [
+            part
+            for option, file in zip(("--pdf", "--bundle", "--html"), files, strict=True)
+            for part in (option, str(file))
+        ]
+        printed = await gateway.invoke("epcr", "handover", "enc_1", "--language", "pl", *named)
+        assert printed.code == 0, printed.err
+        assert "Nie odnotowano uczuleń" in printed.out
+        assert files[0].read_bytes().startswith(b"%PDF-1.7")
+        assert "Żółć" in files[1].read_text()
+        assert "Żółć" in files[2].read_text()
+        assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+        unknown = await gateway.invoke("epcr", "handover", "enc_2", *named)
+        assert (unknown.code, "no care record of enc_2" in unknown.err) == (1, True)
+        nothing = await gateway.invoke("epcr", "handover", "enc_1")
+        assert (nothing.code, "name at least one file" in nothing.err) == (1, True)
+
+
 async def _has_four_batches(gateway: Any) -> bool:
     return bool((await gateway.status())["lanes"]["epcr"]["last"] == 4)
 

@@ -1,0 +1,205 @@
+"""Makes hand-overs: reads the care record and the device values of an encounter, and selects what is stated.
+
+Whose values (DESIGN D16): the values of a vehicle's devices belong to the encounter that was opened last. So those of
+an encounter begin with its record, or up to an hour before it with the times that it states, and end when the patient
+was handed over or when the next encounter was opened.
+
+Values are read in pages and thinned (`protocols.epcr.handover.readings`), so a call of many hours needs no more memory
+than a short one. Of the waveforms, only the seconds of the ECG strip are read.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+
+from gateway.buffer.reading import CareRecordSpan
+from gateway.epcr.handover.ecg import STRIP_S, Ecg, ecg_of
+from gateway.epcr.handover.source import HandoverSource
+from protocols.epcr.encounter import EncounterStatus, stated_status
+from protocols.epcr.handover.content import HandoverContent, handover_content
+from protocols.epcr.handover.language import Language
+from protocols.epcr.handover.order import Order
+from protocols.epcr.handover.readings import Reading, ThinnedObservations, readings_of_devices, readings_of_record
+from protocols.epcr.handover.wording import Wording, microseconds_of
+from protocols.epcr.projection import VisibleRecord, treatment_record
+from protocols.epcr.record import CareRecord, current_record
+from protocols.fhir.encounter import EncounterFacts
+from protocols.observation_record import ObservationRecord
+from protocols.uplink.lanes import Lane
+
+CALL_US_MAX = 24 * 3_600_000_000
+"""Longest call whose values are read."""
+EARLIER_US_MAX = 3_600_000_000
+"""Time before the record was opened from which values are read, if the record states an earlier time."""
+AFTER_TRANSFER_US = 300_000_000
+"""Time after the transfer of care in which values are still the patient's: the monitor is disconnected last."""
+ECG_SEARCH_US = 60_000_000
+"""Time before the end of the call in which the ECG strip is searched, beside the time of the last 12-lead ECG."""
+_BEGAN = ("times.unit_notified", "times.en_route", "times.on_scene", "times.at_patient")
+_TWELVE_LEAD, _EVENT = "4103001", "devices.event"
+_SERVICES = {"2205005": "interfacility_transfer", "2205013": "event_medical"}
+"""Care model by the code of `call.service_requested`; any other service is an emergency."""
+_SECOND_US = 1_000_000
+
+
+class EncounterUnknown(Exception):
+    """The gateway has no care record of this encounter."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handover:
+    """A hand-over as it was at `made_us`. `readings` are those of the crew and of the devices, oldest first.
+    `observations` are the device values that the bundle has, and `waveforms` the blocks of the ECG strip."""
+
+    encounter: str
+    made_us: int
+    signed: bool
+    wording: Wording
+    content: HandoverContent
+    readings: Sequence[Reading]
+    ecg: Ecg | None
+    record: VisibleRecord
+    facts: EncounterFacts
+    observations: Sequence[ObservationRecord]
+    waveforms: Sequence[ObservationRecord]
+    interval_s: int
+
+    @property
+    def transferred_at(self) -> str:
+        """The time at which the hospital received the patient, as text; empty while the record does not state it."""
+        fields = [field for field in self.record.fields if field.element.key == "times.transfer_of_care"]
+        return self.wording.field(fields[0]) if fields else ""
+
+
+class Handovers:
+    """Hand-overs of one vehicle. `key` is the secret key for pseudonyms, `now_us` the wall clock in µs since 1970, and
+    `zone` the time zone of the times that people read."""
+
+    def __init__(
+        self, source: HandoverSource, *, tenant: str, key: bytes, now_us: Callable[[], int], zone: tzinfo
+    ) -> None:
+        self._source = source
+        self._tenant = tenant
+        self._key = key
+        self._now_us = now_us
+        self._zone = zone
+
+    async def encounters(self) -> Sequence[CareRecordSpan]:
+        """Return the encounters that can be handed over, the one that was changed last first."""
+        return (await self._source.care_records())[::-1]
+
+    async def make(self, encounter: str, language: Language, order: Order) -> Handover:
+        """Make the hand-over of an encounter. Raises `EncounterUnknown`."""
+        changes = await self._source.care_changes(encounter)
+        if not changes:
+            raise EncounterUnknown
+        record, now_us = current_record(changes), self._now_us()
+        wording = Wording(language, self._zone, now_us)
+        began_us, until_us = await self._interval(encounter, record, changes[0].gateway_time_us, now_us)
+        visible = treatment_record(record, key=self._key, encounter=encounter)
+        thinned = ThinnedObservations()
+        async for each in self._source.records(Lane.NUMERIC, began_us, until_us):
+            thinned.add(each)
+        channels = thinned.channels()
+        readings = [*readings_of_record(visible, wording), *readings_of_devices(channels)]
+        readings.sort(key=lambda each: each.at_us)
+        waveforms = await self._waveforms(visible, began_us, until_us)
+        status = stated_status(record)
+        return Handover(
+            encounter=encounter,
+            made_us=now_us,
+            signed=False,
+            wording=wording,
+            content=handover_content(visible, readings, wording, order=order, signed=False),
+            readings=readings,
+            ecg=None if not waveforms else ecg_of(waveforms, until_us=until_us),
+            record=visible,
+            facts=EncounterFacts(
+                tenant=self._tenant,
+                id=encounter,
+                organization_id=_value(visible, "call.agency_number") or self._tenant,
+                care_model=_SERVICES.get(_value(visible, "call.service_requested"), "prehospital_emergency"),
+                status=EncounterStatus.IN_PROGRESS,
+                began_us=began_us,
+                ended_us=None if status is None else until_us,
+            ),
+            observations=sorted((each for records in channels for each in records), key=_order),
+            waveforms=waveforms,
+            interval_s=thinned.interval_us // _SECOND_US,
+        )
+
+    async def _interval(self, encounter: str, record: CareRecord, first_us: int, now_us: int) -> tuple[int, int]:
+        """Return the time in which the vehicle's devices measured this patient."""
+        stated = [at_us for key in _BEGAN if (at_us := _moment(record, key)) is not None]
+        earliest_us = first_us - EARLIER_US_MAX
+        began_us = min([first_us, *(at_us for at_us in stated if at_us >= earliest_us)])
+        ends_us = [now_us, began_us + CALL_US_MAX]
+        if (handed_over := _moment(record, "times.transfer_of_care")) is not None:
+            ends_us.append(handed_over + AFTER_TRANSFER_US)
+        later = (each.first_us for each in await self._source.care_records() if each.encounter != encounter)
+        ends_us += [at_us for at_us in later if at_us > first_us]
+        return began_us, max(began_us, min(ends_us))
+
+    async def _waveforms(self, record: VisibleRecord, began_us: int, until_us: int) -> list[ObservationRecord]:
+        """Return the waveform blocks of the last 12-lead ECG that the record states, otherwise of the last seconds."""
+        recorded_us = _last_twelve_lead(record)
+        length_us = round(STRIP_S * _SECOND_US)
+        if recorded_us is not None and began_us <= recorded_us <= until_us:
+            until_us = min(until_us, recorded_us + length_us)
+        since_us = max(began_us, until_us - ECG_SEARCH_US)
+        kept: list[ObservationRecord] = []
+        async for each in self._source.records(Lane.WAVEFORM, since_us, until_us):
+            kept.append(each)
+            if len(kept) % 1_024 == 0:
+                kept = _recent(kept, length_us)
+        return _recent(kept, length_us)
+
+
+def pseudonym_key(store_key: bytes) -> bytes:
+    """Derive the key for pseudonyms of hand-overs, 32 bytes, from the store's key. The tenant's own key stays in the
+    cloud: a stolen vehicle must not reveal the patients of a tenant."""
+    return hmac.digest(store_key, b"argus hand-over pseudonyms v1", hashlib.sha256)
+
+
+def _recent(records: list[ObservationRecord], length_us: int) -> list[ObservationRecord]:
+    """Return the records of the last seconds before the newest one."""
+    if not records:
+        return []
+    since_us = max(each.observed_at_us for each in records) - length_us - 2 * _SECOND_US
+    return [each for each in records if each.observed_at_us >= since_us]
+
+
+def _order(record: ObservationRecord) -> tuple[int, int, int]:
+    return record.observed_at_us, record.sequence, record.index
+
+
+def _value(record: VisibleRecord, key: str) -> str:
+    found = (field.shown[0].value for field in record.fields if field.element.key == key)
+    return next(found, None) or ""
+
+
+def _moment(record: CareRecord, key: str) -> int | None:
+    """Return a stated time in µs since 1970; None where there is none that can be read."""
+    for field in record.fields:
+        if field.name.key == key and (value := field.shown[0].value) is not None:
+            try:
+                return microseconds_of(value)
+            except (ValueError, OverflowError, TypeError):
+                return None
+    return None
+
+
+def _last_twelve_lead(record: VisibleRecord) -> int | None:
+    """Return the time of the last 12-lead ECG among the device events, in µs since 1970."""
+    times: dict[str, int] = {}
+    recorded: set[str] = set()
+    for field in record.fields:
+        if field.void:
+            continue
+        if field.element.key == "devices.time" and (value := field.shown[0].value) is not None:
+            times[field.entry] = microseconds_of(value)
+        if field.element.key == _EVENT and any(each.value == _TWELVE_LEAD for each in field.shown):
+            recorded.add(field.entry)
+    return max((times[entry] for entry in recorded if entry in times), default=None)

@@ -1,0 +1,201 @@
+"""Hand-overs of a vehicle: whose values they have, which ECG, and the same words in page, PDF and bundle."""
+
+import html
+import json
+import re
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from cloud.clinical.fhir.validation import find_faults
+from gateway.epcr.handover.bundle import handover_bundle
+from gateway.epcr.handover.ecg import ecg_drawing, ecg_of
+from gateway.epcr.handover.handovers import EncounterUnknown, Handover, Handovers
+from gateway.epcr.handover.page import handover_page
+from gateway.epcr.handover.pdf import document_of
+from gateway.epcr.handover.source import BufferSource
+from protocols.clock_anchor import NO_ANCHORS
+from protocols.device_description import DeviceDescription
+from protocols.epcr.change import FieldChange
+from protocols.epcr.handover.language import Language
+from protocols.epcr.handover.order import Order
+from protocols.epcr.handover.readings import READINGS_MAX
+from protocols.observation_record import ObservationRecord
+from tests.builders.buffer_observations import OXIMETER, numerics, section
+from tests.builders.buffer_store import new_store, opened
+from tests.builders.care_changes import ENCOUNTER, change
+from tests.builders.fhir_encounters import KEY, observed
+from tests.builders.handovers import MINUTE_US, NOW_US, OPENED_US, at, chest_pain, handovers_of, twelve_leads
+from tests.builders.handovers import numerics as monitored
+from tests.harness.fhir_receivers import schema_faults
+from tests.harness.moved_clock import MovedClock
+
+
+async def made(
+    changes: list[FieldChange],
+    observations: list[ObservationRecord],
+    *,
+    language: Language = Language.ENGLISH,
+    order: Order = Order.IMIST_AMBO,
+) -> Handover:
+    return await handovers_of(changes, observations).make(ENCOUNTER, language, order)
+
+
+def saturations(handover: Handover) -> list[str]:
+    return [each.numbers[0] for each in handover.readings if each.device is not None]
+
+
+def resources(bundle: bytes, kind: str) -> list[dict[str, Any]]:
+    entries = json.loads(bundle)["entry"]
+    return [one["resource"] for one in entries if one["resource"]["resourceType"] == kind]
+
+
+def plain(text: str) -> str:
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())
+
+
+@pytest.mark.parametrize("language", Language)
+async def test_check_23_page_pdf_and_bundle_have_the_same_words(language: Language):
+    handover = await made(chest_pain(), [*monitored(5), *twelve_leads()], language=language)
+    page, document = plain(handover_page(handover)), document_of(handover)
+    (composition,) = resources(handover_bundle(handover), "Composition")
+    narrative = plain(composition["text"]["div"])
+    printed = {fact for _, facts in document["sections"] for fact in facts}
+    facts = [fact for item in handover.content.items for fact in item.facts]
+    assert len(facts) >= 12
+    for fact in facts:
+        assert plain(fact) in page
+        assert plain(fact) in narrative
+        assert fact in printed
+    for sentence in handover.content.missing:
+        assert sentence in page
+        assert sentence in narrative
+        assert sentence in {text for _, text, _ in document["rows"]}
+
+
+async def test_bundle_has_no_fault_by_the_schema_and_the_resource_classes_and_its_references_resolve():
+    handover = await made(chest_pain(), [*monitored(5), *twelve_leads(seconds=2)])
+    described = DeviceDescription(manufacturer="Synthetic Medical", model="M1", firmware_revision="1.4")
+    bundle = handover_bundle(handover, lambda _: described)
+    assert schema_faults(bundle) == []
+    assert find_faults(bundle) == []
+    document = json.loads(bundle)
+    known = {entry["fullUrl"] for entry in document["entry"]}
+    assert set(re.findall(rb'"reference":"([^"]+)"', bundle)) <= {name.encode() for name in known}
+    (composition,) = resources(bundle, "Composition")
+    assert composition["status"] == "preliminary"
+    (patient,) = resources(bundle, "Patient")
+    assert patient["name"] == [{"family": "Żółć", "given": ["Łucja"]}]
+    (device,) = [one for one in resources(bundle, "Device") if one.get("manufacturer") == "Synthetic Medical"]
+    assert device["version"][0]["value"] == "1.4"
+
+
+async def test_bundle_of_a_call_of_hours_has_a_limited_number_of_values():
+    handover = await made(
+        chest_pain(), [observed(float(n % 101), at_us=OPENED_US + n * 700_000, index=n) for n in range(3_000)]
+    )
+    assert len(handover.observations) < 100
+    assert len(handover.observations) <= READINGS_MAX
+
+
+async def test_values_before_the_call_are_of_another_patient():
+    early = observed(61.0, at_us=OPENED_US - 30 * MINUTE_US)
+    own = observed(97.0, at_us=NOW_US - MINUTE_US, index=1)
+    assert saturations(await made([change("patient.age", "63", gateway_time_us=OPENED_US)], [early, own])) == ["97"]
+
+
+async def test_values_from_the_stated_begin_of_the_mission_are_of_the_patient():
+    stated = change("times.at_patient", at("01:20"), gateway_time_us=OPENED_US)
+    early = observed(93.0, at_us=OPENED_US - 5 * MINUTE_US)
+    assert saturations(await made([stated], [early])) == ["93"]
+
+
+async def test_values_after_the_next_encounter_was_opened_are_of_its_patient():
+    changes = [
+        change("patient.age", "63", gateway_time_us=OPENED_US),
+        change("patient.age", "20", encounter="enc_next", gateway_time_us=OPENED_US + 20 * MINUTE_US),
+    ]
+    values = [
+        observed(90.0, at_us=OPENED_US + 10 * MINUTE_US),
+        observed(99.0, at_us=OPENED_US + 30 * MINUTE_US, index=1),
+    ]
+    assert saturations(await made(changes, values)) == ["90"]
+
+
+async def test_values_long_after_the_transfer_of_care_are_not_the_patients():
+    changes = [
+        change("patient.age", "63", gateway_time_us=OPENED_US),
+        change("times.transfer_of_care", at("01:50"), gateway_time_us=OPENED_US),
+    ]
+    handover = await made(
+        changes, [observed(90.0, at_us=NOW_US - 19 * MINUTE_US), observed(50.0, at_us=NOW_US, index=1)]
+    )
+    assert saturations(handover) == ["90"]
+    assert handover.transferred_at == "01:50"
+
+
+async def test_unknown_encounter_has_no_hand_over():
+    with pytest.raises(EncounterUnknown):
+        await handovers_of(chest_pain()).make("enc_other", Language.ENGLISH, Order.IMIST_AMBO)
+
+
+async def test_ecg_is_that_of_the_recorded_twelve_lead_event():
+    recorded = [
+        change("devices.time", at("01:43"), entry="d1", gateway_time_us=OPENED_US),
+        change("devices.event", "4103001", entry="d1", gateway_time_us=OPENED_US),
+    ]
+    recorded_us = NOW_US - 27 * MINUTE_US
+    blocks = [*twelve_leads(end_us=recorded_us + 12_000_000), *twelve_leads(end_us=NOW_US)]
+    handover = await made(recorded, blocks)
+    assert handover.ecg is not None
+    assert handover.ecg.is_twelve_lead
+    assert abs(handover.ecg.began_us - recorded_us) <= 1_000_000
+
+
+def test_gap_in_the_ecg_is_a_gap_in_its_line():
+    blocks = [each for each in twelve_leads(["II"]) if each.index // 12 != 6]
+    ecg = ecg_of(blocks, until_us=NOW_US)
+    assert ecg is not None
+    drawing = ecg_drawing(ecg, "ECG", "", "")
+    traces = [line for line in drawing.lines if line.stroke == "ink" and len(line.points) > 10]
+    assert len(traces) == 2
+    assert traces[1].points[0][0] - traces[0].points[-1][0] == pytest.approx(25.0, abs=0.2)
+
+
+def test_ecg_with_few_leads_has_a_row_for_each():
+    ecg = ecg_of(twelve_leads(["II", "V1"]), until_us=NOW_US)
+    assert ecg is not None
+    assert not ecg.is_twelve_lead
+    labels = [label.text for label in ecg_drawing(ecg, "ECG", "", "").labels]
+    assert [text for text in labels if text in ("II", "V1")] == ["II", "V1"]
+    assert ecg_of([observed(97.0)], until_us=NOW_US) is None
+
+
+async def test_hand_over_is_read_from_the_store(tmp_path: Path):
+    clock = MovedClock()
+    async with opened(new_store(tmp_path), clock=clock) as buffer:
+        now_us = clock.wall_us()
+        await buffer.append_sections([section(numerics(4, first=93.0))])
+        await buffer.append_changes(
+            [
+                change("patient.age", "63", gateway_time_us=now_us - 1_000_000),
+                change("patient.age", "20", encounter="enc_next", gateway_time_us=now_us + 10_000_000),
+            ]
+        )
+        handovers = Handovers(
+            BufferSource(buffer, lambda: NO_ANCHORS),
+            tenant="ten_test",
+            key=KEY,
+            now_us=lambda: now_us + 2_000_000,
+            zone=ZoneInfo("UTC"),
+        )
+        spans = await handovers.encounters()
+        assert [(each.encounter, each.changes) for each in spans] == [("enc_next", 1), (ENCOUNTER, 1)]
+        handover = await handovers.make(ENCOUNTER, Language.ENGLISH, Order.IMIST_AMBO)
+    assert [(each.numbers, each.device) for each in handover.readings] == [
+        *[(("93",), OXIMETER.model), (("94",), OXIMETER.model)],
+        *[(("95",), OXIMETER.model), (("96",), OXIMETER.model)],
+    ]
+    assert [each.value for each in handover.observations] == [93.0, 94.0, 95.0, 96.0]
