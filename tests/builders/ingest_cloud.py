@@ -206,11 +206,11 @@ class CloudUnderTest:
         before = len(self.handover.acks)
         for group in await self.ingest.opener.open([self.handover.delivery(one) for one in arrivals]):
             self.stage.admit(group)
-            await self.stage.turn(self._send, self._write_at_once)
+            await self.stage.turn(self.send, self._write_at_once)
             await self._write_at_once(group)
         return [ack for _, ack in self.handover.acks[before:]]
 
-    async def _send(self, acks_due: Sequence[DueAck]) -> None:
+    async def send(self, acks_due: Sequence[DueAck]) -> None:
         await self.handover.acknowledge(acks_due)
 
     async def _write_at_once(self, group: Group) -> None:

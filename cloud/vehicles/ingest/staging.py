@@ -108,9 +108,10 @@ class Stage:
                 self._staging[key] += 1
         if staged:
             self._queued.deliveries += group.extract(staged).deliveries
-            self._work.set()
         if behind:
             self._behind = joined([self._behind, group.extract(behind)])
+        if staged or behind:
+            self._work.set()
         if behind or (staged and self._is_full()):
             self._full.set()
 

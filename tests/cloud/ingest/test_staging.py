@@ -1,5 +1,6 @@
 """Live batches are acknowledged from staged objects, and their rows are written later, before a reader needs them."""
 
+import asyncio
 import base64
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from cloud.vehicles.custody.tables import batches, lanes, quarantined_batches
 from cloud.vehicles.fleet.access import GatewayAccessDesk
 from cloud.vehicles.fleet.model import CLOCKS_US
 from cloud.vehicles.ingest import outage, staged_envelopes, staged_writing, staging
+from cloud.vehicles.ingest.delivery_group import Group
 from cloud.vehicles.ingest.settings import IngestSection
 from cloud.vehicles.ingest.staged_object import (
     STAGED,
@@ -45,9 +47,22 @@ class BreakableObjects(LocalObjects):
 
     is_broken = False
     puts = 0
+    _released: asyncio.Event | None = None
+
+    def hold_puts(self) -> asyncio.Event:
+        """Let puts wait until `release_puts`. Return an event that is set when one waits."""
+        self._waits, self._released = asyncio.Event(), asyncio.Event()
+        return self._waits
+
+    def release_puts(self) -> None:
+        assert self._released is not None
+        self._released.set()
 
     async def put(self, name: str, data: bytes) -> StoredObject:
         self.puts += 1
+        if self._released is not None:
+            self._waits.set()
+            await self._released.wait()
         if self.is_broken:
             raise ObjectStoreUnavailable
         return await super().put(name, data)
@@ -373,6 +388,24 @@ async def test_batch_that_may_not_be_staged_waits_for_the_object_of_those_before
     cloud.stage.admit(group)
     assert group.deliveries == []
     assert [sequence for sequence, _ in await numerics(cloud)] == [1]
+
+
+async def test_batch_that_waits_for_the_object_of_those_before_it_is_written_although_no_other_arrives(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, store: BreakableObjects
+) -> None:
+    again = cloud.handover.delivery(gateway.send(98.0))
+    (group,) = await cloud.ingest.opener.open([again])
+    (repeated,) = await cloud.ingest.opener.open([again])
+    cloud.stage.admit(group)
+    putting = store.hold_puts()
+    written: asyncio.Queue[Group] = asyncio.Queue()
+    async with asyncio.timeout(60):
+        run = asyncio.create_task(cloud.stage.run(cloud.send, written.put))
+        await putting.wait()
+        cloud.stage.admit(repeated)
+        store.release_puts()
+        assert [one.batch.sequence for one in (await written.get()).opened] == [2]
+    run.cancel()
 
 
 async def test_no_batch_is_staged_while_a_later_one_of_its_lane_waits_to_be_written(
