@@ -1,6 +1,5 @@
 """Live batches are acknowledged from staged objects, and their rows are written later, before a reader needs them."""
 
-import asyncio
 import base64
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,8 +17,7 @@ from cloud.foundation.viewer import Viewer
 from cloud.vehicles.custody.tables import batches, lanes, quarantined_batches
 from cloud.vehicles.fleet.access import GatewayAccessDesk
 from cloud.vehicles.fleet.model import CLOCKS_US
-from cloud.vehicles.ingest import outage, staged_envelopes, staged_writing, staging
-from cloud.vehicles.ingest.delivery_group import Group
+from cloud.vehicles.ingest import outage, staged_writing
 from cloud.vehicles.ingest.settings import IngestSection
 from cloud.vehicles.ingest.staged_object import (
     STAGED,
@@ -47,22 +45,9 @@ class BreakableObjects(LocalObjects):
 
     is_broken = False
     puts = 0
-    _released: asyncio.Event | None = None
-
-    def hold_puts(self) -> asyncio.Event:
-        """Let puts wait until `release_puts`. Return an event that is set when one waits."""
-        self._waits, self._released = asyncio.Event(), asyncio.Event()
-        return self._waits
-
-    def release_puts(self) -> None:
-        assert self._released is not None
-        self._released.set()
 
     async def put(self, name: str, data: bytes) -> StoredObject:
         self.puts += 1
-        if self._released is not None:
-            self._waits.set()
-            await self._released.wait()
         if self.is_broken:
             raise ObjectStoreUnavailable
         return await super().put(name, data)
@@ -361,15 +346,6 @@ async def test_conflict_that_is_found_when_rows_are_written_is_reported_to_the_g
     assert len(await staged_names(store)) == 1, "the next batch is not staged"
 
 
-async def test_batches_that_fill_no_object_together_are_acknowledged_in_their_order(
-    cloud: CloudUnderTest, gateway: GatewayInVehicle, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(staging, "QUEUED_BYTES_MAX", 1)
-    acks = await cloud.arrive(gateway.send(98.0), gateway.send(99.0), gateway.send(96.0))
-    assert [(ack.through_sequence, ack.missing) for ack in acks] == [(4, ())]
-    assert [sequence for sequence, _ in await numerics(cloud)] == [1, 2, 3, 4]
-
-
 async def test_rows_are_written_in_groups_that_unpack_to_limited_memory(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -377,58 +353,6 @@ async def test_rows_are_written_in_groups_that_unpack_to_limited_memory(
     monkeypatch.setattr(staged_writing, "GROUP_MEMORY_MAX", 1)
     await cloud.ingest.settle()
     assert [run.through_sequence for run in await cloud.rows(waveform_runs)] == [1, 2, 3, 4]
-
-
-async def test_batch_that_may_not_be_staged_waits_for_the_object_of_those_before_it(
-    cloud: CloudUnderTest, gateway: GatewayInVehicle
-) -> None:
-    other = DeviceRef("00000000000000aa", "Thermometer")
-    sent = [gateway.send(98.0), gateway.send_sections([section(readings(36.6), device=other)]), gateway.send(99.0)]
-    (group,) = await cloud.ingest.opener.open([cloud.handover.delivery(one) for one in sent])
-    cloud.stage.admit(group)
-    assert group.deliveries == []
-    assert [sequence for sequence, _ in await numerics(cloud)] == [1]
-
-
-async def test_batch_that_waits_for_the_object_of_those_before_it_is_written_although_no_other_arrives(
-    cloud: CloudUnderTest, gateway: GatewayInVehicle, store: BreakableObjects
-) -> None:
-    again = cloud.handover.delivery(gateway.send(98.0))
-    (group,) = await cloud.ingest.opener.open([again])
-    (repeated,) = await cloud.ingest.opener.open([again])
-    cloud.stage.admit(group)
-    putting = store.hold_puts()
-    written: asyncio.Queue[Group] = asyncio.Queue()
-    async with asyncio.timeout(60):
-        run = asyncio.create_task(cloud.stage.run(cloud.send, written.put))
-        await putting.wait()
-        cloud.stage.admit(repeated)
-        store.release_puts()
-        assert [one.batch.sequence for one in (await written.get()).opened] == [2]
-    run.cancel()
-
-
-async def test_no_batch_is_staged_while_a_later_one_of_its_lane_waits_to_be_written(
-    cloud: CloudUnderTest, gateway: GatewayInVehicle
-) -> None:
-    second, third = gateway.send(98.0), gateway.send(99.0)
-    (later,) = await cloud.ingest.opener.open([cloud.handover.delivery(third)])
-    cloud.stage.admit(later)
-    (again,) = await cloud.ingest.opener.open([cloud.handover.delivery(GatewayInVehicle().send(97.0))])
-    cloud.stage.admit(again)
-    await cloud.ingest.write(again, cloud.handover)  # a duplicate: its acknowledgement has the end of the lane
-    (missing,) = await cloud.ingest.opener.open([cloud.handover.delivery(second)])
-    cloud.stage.admit(missing)
-    assert [one.batch.sequence for one in missing.opened] == [2]
-
-
-async def test_high_load_is_written_at_once(
-    cloud: CloudUnderTest, gateway: GatewayInVehicle, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(staged_envelopes, "NUMERICS_MAX", 1)
-    await cloud.arrive(gateway.send(98.0, 99.0))
-    await cloud.arrive(gateway.send(96.0))
-    assert len(await numerics(cloud)) == 4
 
 
 async def test_staged_batch_that_the_cloud_cannot_unpack_is_stored_without_rows(

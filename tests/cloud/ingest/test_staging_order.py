@@ -1,0 +1,119 @@
+"""The batches of a lane keep their order, whether they are staged or written at once."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from cloud.clinical.observations.tables import observations
+from cloud.foundation.db import Database
+from cloud.foundation.objects import LocalObjects, StoredObject
+from cloud.vehicles.ingest import staged_envelopes, staging
+from cloud.vehicles.ingest.delivery_group import Group
+from protocols.uplink.channels import DeviceRef
+from tests.builders.ingest_cloud import CloudUnderTest
+from tests.builders.ingest_gateway import GatewayInVehicle, readings, section
+
+
+class HeldObjects(LocalObjects):
+    """A folder of objects whose puts can be held."""
+
+    _released: asyncio.Event | None = None
+
+    def hold_puts(self) -> asyncio.Event:
+        """Let puts wait until `release_puts`. Return an event that is set when one waits."""
+        self._waits, self._released = asyncio.Event(), asyncio.Event()
+        return self._waits
+
+    def release_puts(self) -> None:
+        assert self._released is not None
+        self._released.set()
+
+    async def put(self, name: str, data: bytes) -> StoredObject:
+        if self._released is not None:
+            self._waits.set()
+            await self._released.wait()
+        return await super().put(name, data)
+
+
+@pytest.fixture
+def gateway() -> GatewayInVehicle:
+    return GatewayInVehicle()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> HeldObjects:
+    return HeldObjects(tmp_path / "objects")
+
+
+@pytest.fixture
+async def cloud(database: Database, gateway: GatewayInVehicle, store: HeldObjects) -> CloudUnderTest:
+    """A cloud that has received the first batch of numerics."""
+    made = await CloudUnderTest(database, objects=store, staged=True).register(gateway)
+    await made.arrive(gateway.send(97.0))
+    return made
+
+
+async def sequences(cloud: CloudUnderTest) -> list[int]:
+    return [row.sequence for row in await cloud.rows(observations)]
+
+
+async def test_batches_that_fill_no_object_together_are_acknowledged_in_their_order(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staging, "QUEUED_BYTES_MAX", 1)
+    acks = await cloud.arrive(gateway.send(98.0), gateway.send(99.0), gateway.send(96.0))
+    assert [(ack.through_sequence, ack.missing) for ack in acks] == [(4, ())]
+    assert await sequences(cloud) == [1, 2, 3, 4]
+
+
+async def test_batch_that_may_not_be_staged_waits_for_the_object_of_those_before_it(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+) -> None:
+    other = DeviceRef("00000000000000aa", "Thermometer")
+    sent = [gateway.send(98.0), gateway.send_sections([section(readings(36.6), device=other)]), gateway.send(99.0)]
+    (group,) = await cloud.ingest.opener.open([cloud.handover.delivery(one) for one in sent])
+    cloud.stage.admit(group)
+    assert group.deliveries == []
+    assert await sequences(cloud) == [1]
+
+
+async def test_batch_that_waits_for_the_object_of_those_before_it_is_written_although_no_other_arrives(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, store: HeldObjects
+) -> None:
+    again = cloud.handover.delivery(gateway.send(98.0))
+    (group,) = await cloud.ingest.opener.open([again])
+    (repeated,) = await cloud.ingest.opener.open([again])
+    cloud.stage.admit(group)
+    putting = store.hold_puts()
+    written: asyncio.Queue[Group] = asyncio.Queue()
+    async with asyncio.timeout(60):
+        run = asyncio.create_task(cloud.stage.run(cloud.send, written.put))
+        await putting.wait()
+        cloud.stage.admit(repeated)
+        store.release_puts()
+        assert [one.batch.sequence for one in (await written.get()).opened] == [2]
+    run.cancel()
+
+
+async def test_no_batch_is_staged_while_a_later_one_of_its_lane_waits_to_be_written(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+) -> None:
+    second, third = gateway.send(98.0), gateway.send(99.0)
+    (later,) = await cloud.ingest.opener.open([cloud.handover.delivery(third)])
+    cloud.stage.admit(later)
+    (again,) = await cloud.ingest.opener.open([cloud.handover.delivery(GatewayInVehicle().send(97.0))])
+    cloud.stage.admit(again)
+    await cloud.ingest.write(again, cloud.handover)  # a duplicate: its acknowledgement has the end of the lane
+    (missing,) = await cloud.ingest.opener.open([cloud.handover.delivery(second)])
+    cloud.stage.admit(missing)
+    assert [one.batch.sequence for one in missing.opened] == [2]
+
+
+async def test_high_load_is_written_at_once(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staged_envelopes, "NUMERICS_MAX", 1)
+    await cloud.arrive(gateway.send(98.0, 99.0))
+    await cloud.arrive(gateway.send(96.0))
+    assert len(await sequences(cloud)) == 4
