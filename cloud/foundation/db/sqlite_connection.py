@@ -6,7 +6,7 @@ A job executes a statement and fetches all rows. It costs one switch to the thre
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -96,7 +96,10 @@ class SqliteThread:
     instead of an executor makes a switch of threads four times cheaper."""
 
     def __init__(self, path: Path, *, read_only: bool, name: str, cache_kb: int = CACHE_KB) -> None:
-        self._jobs: SimpleQueue[tuple[Job, asyncio.AbstractEventLoop | None, End | None] | None] = SimpleQueue()
+        self._jobs: SimpleQueue[tuple[Sequence[Job], Job, asyncio.AbstractEventLoop | None, End | None] | None] = (
+            SimpleQueue()
+        )
+        self._deferred: list[Job] = []
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._open = partial(connect, path, read_only=read_only, cache_kb=cache_kb)
         self.raw: sqlite3.Connection
@@ -119,18 +122,32 @@ class SqliteThread:
     def submit(self, job: Job, end: "End | None" = None) -> None:
         """Queue a job; jobs run in the order of the queue. `end` is called with the job's result or exception. If `end`
         is None, an exception is dropped, so the job must handle its own errors."""
-        self._jobs.put((job, end and asyncio.get_running_loop(), end))
+        self._jobs.put((self._take_deferred(), job, end and asyncio.get_running_loop(), end))
+
+    def defer(self, job: Job) -> None:
+        """Queue a job that runs before the next submitted one, which must follow soon. So the thread, which could not
+        run earlier than the event loop pauses, is woken once for several jobs. An exception of the job is dropped."""
+        self._deferred.append(job)
+
+    def _take_deferred(self) -> Sequence[Job]:
+        if not self._deferred:
+            return ()
+        deferred, self._deferred = self._deferred, []
+        return deferred
 
     async def run(self, job: Callable[[], Result]) -> Result:
         """Queue a job, wait for it, and return its result. If the caller is cancelled, the job still runs."""
         loop = asyncio.get_running_loop()
         outcome: asyncio.Future[Result] = loop.create_future()
-        self._jobs.put((job, loop, partial(settle, outcome)))
+        self._jobs.put((self._take_deferred(), job, loop, partial(settle, outcome)))
         return await outcome
 
     def _work(self) -> None:
         while (given := self._jobs.get()) is not None:
-            job, loop, end = given
+            earlier, job, loop, end = given
+            for each in earlier:
+                with suppress(BaseException):
+                    each()
             result, failure = None, None
             try:
                 result = job()

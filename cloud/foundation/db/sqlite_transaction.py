@@ -105,7 +105,12 @@ class SqliteTransaction:
         self._step = step
         self._later = later
         self._savepoints = 0
-        self.driver = SqliteDriver(self)
+
+    @property
+    def driver(self) -> SqliteDriver:
+        """The fast path of this transaction. Made at each use: an attribute that refers back to the transaction would
+        keep both until the garbage collector finds them."""
+        return SqliteDriver(self)
 
     async def on_connection(self, job: Callable[[sqlite3.Connection], Result]) -> Result:
         """Run a job on the thread of the sqlite3 connection, as part of this transaction, and return its result."""

@@ -56,7 +56,10 @@ class _Group:
 
     def give_results(self) -> None:
         """Give the results of queued jobs to the members. The writer's thread commits meanwhile."""
-        for give in self.results:
+        # Taken out, since they refer to the members, which refer to this group: what the members hold, such as the jobs
+        # of a claim, would otherwise stay until the garbage collector finds it.
+        results, self.results = self.results, []
+        for give in results:
             give()
 
     def end(self, result: None, failure: BaseException | None) -> None:
@@ -140,7 +143,7 @@ class SqliteWriter:
     def later(self, member: Member, job: Callable[[], Result], on_result: Callable[[Result], None] | None) -> None:
         """Queue a job of the transaction `member` and return. `on_result` is called with the job's result during the
         commit. If the job fails, the transaction fails at its end."""
-        self.thread.submit(partial(self._run_later, member, job, on_result))
+        self.thread.defer(partial(self._run_later, member, job, on_result))
 
     async def take_turn(self) -> _Group:
         """Wait for the turn of a new member, and return its group."""
@@ -164,7 +167,7 @@ class SqliteWriter:
 
     def end_turn(self, member: Member, *, failed: bool) -> None:
         """Keep or undo the changes of a member, and give the turn to the next one. Without one, commit the group."""
-        self.thread.submit(partial(self._undo if failed else self._keep, member))
+        self.thread.defer(partial(self._undo if failed else self._keep, member))
         self._holder = None
         self._turn.release()
         if self._is_full():

@@ -4,11 +4,14 @@ A transaction that fails or is cancelled does not affect the other transactions 
 """
 
 import asyncio
+import gc
 import signal
 import sqlite3
 import sys
-from collections.abc import AsyncIterator
+import weakref
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import bindparam, func, select
@@ -52,6 +55,27 @@ async def test_single_transaction_is_committed_without_waiting_for_other_transac
     await add(sqlite, "tnt_1")
     await add(sqlite, "tnt_2")
     assert sqlite.writer.commits == 2
+
+
+async def test_ended_transaction_is_freed_without_the_garbage_collector(sqlite: SqliteDatabase) -> None:
+    class Claim:
+        def take(self, rows: Sequence[Sequence[Any]]) -> None:
+            self.rows = rows
+
+    async def claim() -> "weakref.ref[Claim]":
+        claimed = Claim()
+        async with sqlite.transaction() as tx:
+            await tx.driver.run_later(ADD, {"id": "tnt_1"}, claimed.take)
+        assert claimed.rows == []
+        return weakref.ref(claimed)
+
+    gc.disable()
+    try:
+        claimed = await claim()
+        await add(sqlite, "tnt_2")  # the writer's thread has the last job until the next one
+        assert claimed() is None
+    finally:
+        gc.enable()
 
 
 async def test_nested_transaction_raises_an_error(sqlite: SqliteDatabase) -> None:
