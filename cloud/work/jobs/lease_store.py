@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import orjson
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -44,6 +45,11 @@ them with its others, which it has made itself."""
 
 _jobs = jobs.c
 _LEASED = Records(LeasedJob, jobs)
+_LEASED_COLUMNS: Mapping[DialectName, Sequence[ColumnElement[Any]]] = {
+    "postgresql": _LEASED.columns,
+    # As one text. A statement that returns each of these columns of a row takes a third longer: more than reading it.
+    "sqlite": [func.json_array(*_LEASED.columns, type_=Text())],
+}
 
 
 def _due_tenants() -> Prepared:
@@ -89,7 +95,7 @@ def _claimable(number: int, without: tuple[str, ...]) -> Select[Any]:
 
 
 @cache
-def _claim(tenants: int, without: tuple[str, ...]) -> Prepared:
+def _claim(tenants: int, without: tuple[str, ...], dialect: DialectName) -> Prepared:
     """Return the statement that claims due jobs of this number of tenants, without those of some kinds. Then it
     examines only the jobs that are due longest, so that a long queue of these kinds costs a millisecond."""
     each = [select(_claimable(number, without).subquery().c.id) for number in range(tenants)]
@@ -108,7 +114,7 @@ def _claim(tenants: int, without: tuple[str, ...]) -> Prepared:
             lease_token=_jobs.lease_token + 1,
             attempts=_jobs.attempts + 1,
         )
-        .returning(*_LEASED.columns)
+        .returning(*_LEASED_COLUMNS[dialect])
     )
 
 
@@ -275,9 +281,11 @@ class LeaseStore:
         kinds `without` are left. `take` is called with each job before the end of the transaction; the job is leased
         when the transaction has ended."""
 
+        is_text = tx.dialect == "sqlite"
+
         def read(rows: Sequence[Sequence[Any]]) -> None:
             for row in rows:
-                take(_LEASED.read(row))
+                take(_LEASED.read(orjson.loads(row[0]) if is_text else row))
 
         tenants = list(counts.items())
         for at in range(0, len(tenants), TENANTS_MAX):
@@ -285,7 +293,7 @@ class LeaseStore:
             values: dict[str, Any] = {"now": now_us, "lease_until": now_us + lease_us}
             for number, (tenant_id, count) in enumerate(part):
                 values |= {f"tenant_{number}": tenant_id, f"count_{number}": count}
-            await tx.driver.run_later(_claim(len(part), without), values, read)
+            await tx.driver.run_later(_claim(len(part), without, tx.dialect), values, read)
 
     async def sweep(self, tx: Transaction, now_us: int) -> int:
         """End the expired leases of workers that were killed, and make their jobs due as the first of their tenants.
