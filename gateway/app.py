@@ -20,9 +20,9 @@ from gateway.composition import Parts, buffer_settings, compose, compose_bluetoo
 from gateway.console.console import Console
 from gateway.console.control import ControlUnusable
 from gateway.crew import CrewApp
-from gateway.crew.session import session_key, tablet_key
 from gateway.health import Heartbeat, Notifier, StoreHealth
 from gateway.live import LiveFeed
+from gateway.security.crew_members import CrewMembers
 from gateway.security.crew_pin import CrewPin, CrewPinUnusable
 from gateway.security.identity import Identity, IdentityUnusable
 from gateway.sessions.association.supervisor import keep_running
@@ -189,14 +189,15 @@ class Gateway:
             live=self.live,
             status=self.console.crew_status,
             pin=pin,
-            key=session_key(identity.store_key, pin.text),
-            tablet_key=tablet_key(identity.store_key),
+            members=CrewMembers(identity.secrets),
+            store_key=identity.store_key,
             vehicle=self._settings.gateway.vehicle,
             host=section.listen.host,
             port=section.listen.port,
             clock=self._clock,
             boots=self._time.boots,
             host_names=frozenset(name.lower() for name in section.host_names),
+            lock_after_s=section.lock_after_s,
         )
         try:
             await page.start()

@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 
+from gateway.cli.crew_commands import crew_app
 from gateway.cli.epcr_commands import epcr_app
 from gateway.cli.options import AsJson, config_of
 from gateway.cli.refusal import refusing
@@ -37,6 +38,8 @@ ble_app = typer.Typer(
 app.add_typer(ble_app, name="ble")
 
 app.add_typer(epcr_app, name="epcr")
+
+app.add_typer(crew_app, name="crew")
 
 store_app = typer.Typer(help="Damaged or quarantined stores.", no_args_is_help=True, add_completion=False)
 app.add_typer(store_app, name="store")
@@ -92,12 +95,16 @@ def provision(
     new_key: Annotated[
         bool, typer.Option("--new-key", help="Create another signing key. Register it in the cloud afterwards.")
     ] = False,
+    crew: Annotated[
+        Path | None,
+        typer.Option("--crew", help="CSV file of crew members to add: id, name, role.", readable=False),
+    ] = None,
 ) -> None:
     """Create the keys, the store and the crew PIN of this gateway, once, and print its public key for the cloud."""
     with refusing():
         from gateway.cli.provision import provision
 
-        provision(config_of(context), as_json=as_json, new_store=new_store, new_key=new_key)
+        provision(config_of(context), as_json=as_json, new_store=new_store, new_key=new_key, crew=crew)
 
 
 @app.command()

@@ -15,6 +15,7 @@ from gateway.buffer import BufferSettings, create_store
 from gateway.buffer.open_store import StorePlace
 from gateway.buffer.spare_store import open_or_replace
 from gateway.buffer.store_reader import StoreReader
+from gateway.cli.crew import import_file, print_pins
 from gateway.cli.output import print_json
 from gateway.cli.refusal import Refusal
 from gateway.durable import make_folder
@@ -40,12 +41,17 @@ class Provisioned:
     created: tuple[str, ...]
 
 
-def provision(config: Path, *, as_json: bool, new_store: bool, new_key: bool = False) -> None:
+def provision(config: Path, *, as_json: bool, new_store: bool, new_key: bool = False, crew: Path | None = None) -> None:
+    """Make what is missing, and print it. `crew`: a CSV file of crew members to add."""
     settings = load(config)
     made = provisioned(settings, new_store=new_store, new_key=new_key)
+    added = [] if crew is None else import_file(settings, crew)
     if as_json:
-        print_json(asdict(made))
+        pins = {"crew_members": [{"id": each.id, "pin": each.pin} for each in added]}
+        print_json({**asdict(made), **({} if crew is None else pins)})
         return
+    if added:
+        print_pins(added, as_json=False)
     typer.echo(f"{made.gateway} is provisioned ({', '.join(made.created) or 'nothing was missing'}).")
     typer.echo(f"public key  {made.public_key}")
     typer.echo(f"epoch       {made.epoch}")

@@ -40,6 +40,7 @@ def _expected() -> tuple[type[Exception], ...]:
     """Return the product's own error classes, imported only after a failure, because most commands need few of them."""
     from gateway.buffer.errors import BufferError as StoreError
     from gateway.console.control import ControlUnavailable, GatewayRuns
+    from gateway.security.crew_members import CrewMembersUnusable
     from gateway.security.crew_pin import CrewPinUnusable
     from gateway.security.identity import IdentityUnusable
     from gateway.settings import SettingsError
@@ -51,6 +52,7 @@ def _expected() -> tuple[type[Exception], ...]:
         BleBackendUnusable,
         CaptureError,
         ControlUnavailable,
+        CrewMembersUnusable,
         CrewPinUnusable,
         GatewayRuns,
         IdentityUnusable,

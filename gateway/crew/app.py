@@ -1,27 +1,31 @@
-"""The crew page's web server: sign in with the PIN, and watch live values.
+"""The crew page's web server: sessions, and live values.
 
-It runs inside the gateway's process and only reads, so it can neither slow a device down nor change a record. A failure
+It runs inside the gateway's process. A failure
 to start (a port in use) is raised to the gateway, which continues without the page. The page is not an alarm system: it
 states that the monitor's own screen is primary.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import jinja2
 import orjson
 from aiohttp import web
 
+from gateway.crew.access import Access
 from gateway.crew.connections import IDLE_S_MAX, CrewConnections
-from gateway.crew.languages import COOKIE as LANGUAGE_COOKIE
-from gateway.crew.languages import LANGUAGES, Language, choose_language, language
-from gateway.crew.request_checks import cookie, form_field, own_names, require_own_host, require_own_origin
-from gateway.crew.session import COOKIE, SESSION_S, TABLET_COOKIE, TABLET_S, issue, issue_mark, tablet_of, valid
+from gateway.crew.cookies import SessionCookies
+from gateway.crew.languages import LANGUAGES, Language, language
+from gateway.crew.pages import Pages, language_of
+from gateway.crew.request_checks import own_names, require_own_host, require_own_origin
+from gateway.crew.routes import SESSION, STATIC, CrewRoute, Handler, RouteTable
+from gateway.crew.session import LiveSessions, Marks, MemberSessions
+from gateway.crew.sign_in import SignIn
 from gateway.crew.stream import live_events
 from gateway.live import LiveFeed
-from gateway.security.crew_pin import CrewPin, Wait
+from gateway.security.crew_members import CrewMembers
+from gateway.security.crew_pin import CrewPin
 from gateway.sessions.clocks.boots import Boots
 from gateway.transports.clock import Clock
 
@@ -65,13 +69,10 @@ class CrewStatus:
     set_aside: int
 
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
 class CrewApp:
-    """The crew page of one vehicle. `key` signs the session cookies, `tablet_key` the ids of known tablets. `boots`:
-    the machine's earlier boots that the gateway remembers, so that a session continues after a reboot. If `boots` is
-    None, a reboot ends all sessions."""
+    """The crew page of one vehicle. The keys of its cookies derive from `store_key`. `boots`: the machine's earlier
+    boots that the gateway remembers, so that a session continues after a reboot. If `boots` is None, a reboot ends all
+    sessions. `lock_after_s`: seconds without use after which a member's session is locked."""
 
     def __init__(
         self,
@@ -79,30 +80,39 @@ class CrewApp:
         live: LiveFeed,
         status: Callable[[], CrewStatus],
         pin: CrewPin,
-        key: bytes,
-        tablet_key: bytes,
+        members: CrewMembers,
+        store_key: bytes,
         vehicle: str,
         host: str,
         port: int,
         clock: Clock,
         boots: Boots | None = None,
         host_names: frozenset[str] = frozenset(),
+        lock_after_s: float = 300.0,
     ) -> None:
         self._live = live
         self._status = status
-        self._pin = pin
-        self._key = key
-        self._tablet_key = tablet_key
-        self._vehicle = vehicle
         self._host = host
         self._port = port
         self._clock = clock
-        self._boots = boots or Boots(clock)
+        boots = boots or Boots(clock)
+        self.member_sessions = MemberSessions(store_key, boots, lock_after_s)
+        self._cookies = SessionCookies(
+            Marks(store_key), LiveSessions(store_key, pin.text, boots), self.member_sessions, secure=False
+        )
+        self._pages = Pages(vehicle, lock_after_s)
+        self._sign_in = SignIn(pin=pin, members=members, cookies=self._cookies, pages=self._pages, clock=clock)
+        self.routes = (
+            CrewRoute("GET", "/", self._page, Access.LIVE, page=True),
+            CrewRoute("GET", "/live", self._stream, Access.LIVE),
+            CrewRoute("GET", "/texts/{language}/{part}.js", self._texts, Access.OPEN),
+            *self._sign_in.routes(),
+        )
+        self._table = RouteTable(self.routes)
         self._host_names = own_names() | host_names
         self._connections = CrewConnections(clock)
         self._server: asyncio.Server | None = None
         self._open_pages = 0
-        self._templates = jinja2.Environment(loader=jinja2.FileSystemLoader(_HERE / "templates"), autoescape=True)
         self._runner: web.AppRunner | None = None
 
     @property
@@ -115,17 +125,8 @@ class CrewApp:
         """Listen. Raises OSError when the address cannot be bound."""
         app = web.Application(client_max_size=BODY_BYTES_MAX, middlewares=[self._guard])
         app.on_response_prepare.append(_secure)
-        app.add_routes(
-            [
-                web.get("/", self._page),
-                web.get("/sign-in", self._sign_in_page),
-                web.post("/sign-in", self._sign_in),
-                web.post("/sign-out", self._sign_out),
-                web.get("/live", self._stream, allow_head=False),
-                web.get("/texts/{language}/{part}.js", self._texts),
-                web.static("/static", _HERE / "static"),
-            ]
-        )
+        self._table.register(app)
+        app.router.add_static(STATIC, _HERE / "static")
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         assert self._runner.server is not None
@@ -152,30 +153,21 @@ class CrewApp:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Require the gateway's own host name, this site's origin for forms, and the PIN for everything except the
-        sign-in page and static files."""
-        signed_in = self._signed_in(request)
-        with self._connections.serving(request, signed_in=signed_in):
+        """Require the gateway's own host name, this site's origin for requests that change something, and the access
+        of the route. A request that changes something is a use of the tablet."""
+        session = self._sign_in.identify(request)
+        if session is not None:
+            request[SESSION] = session
+        with self._connections.serving(request, signed_in=session is not None):
             require_own_host(request, self._host_names)
-            if request.method == "POST":
+            changes = request.method not in ("GET", "HEAD")
+            if changes:
                 require_own_origin(request)
-            open_to_all = request.path == "/sign-in" or request.path.startswith(("/static/", "/texts/"))
-            if not open_to_all and not signed_in:
-                if request.path == "/":
-                    raise web.HTTPSeeOther("/sign-in")
-                raise web.HTTPUnauthorized(text="Enter the PIN first.")
-            return await handler(request)
-
-    def _signed_in(self, request: web.Request) -> bool:
-        return valid(self._key, cookie(request, COOKIE), self._boots)
-
-    def _render(self, request: web.Request, template: str, status: int = 200, **values: object) -> web.Response:
-        """Render a page in the language of the request. Templates have `text(key)` and `language`, the code."""
-        words = language_of(request)
-        text = self._templates.get_template(template).render(
-            vehicle=self._vehicle, text=words.text, language=words.code, languages=LANGUAGES, **values
-        )
-        return web.Response(text=text, status=status, content_type="text/html")
+            self._table.require_access(request)
+            response = await handler(request)
+            if changes and session is not None and session.member is not None and not response.prepared:
+                self._cookies.renew(response, session.member)
+            return response
 
     async def _texts(self, request: web.Request) -> web.StreamResponse:
         """Return the texts of one part as a module for the page's scripts (static/texts.js)."""
@@ -186,36 +178,7 @@ class CrewApp:
         return web.Response(body=b"export default " + orjson.dumps(texts) + b";\n", content_type="text/javascript")
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
-        return self._render(request, "live.html")
-
-    async def _sign_in_page(self, request: web.Request) -> web.StreamResponse:
-        if self._signed_in(request):
-            raise web.HTTPSeeOther("/")
-        return self._render(request, "sign_in.html", message="")
-
-    async def _sign_in(self, request: web.Request) -> web.StreamResponse:
-        words = language_of(request)
-        guess = await form_field(request, "pin", self._clock)
-        tablet = tablet_of(self._tablet_key, cookie(request, TABLET_COOKIE))
-        verdict = self._pin.check(guess, request.remote or "", self._clock.monotonic_s(), tablet=tablet)
-        if isinstance(verdict, Wait):
-            message = words.text("sign_in.wait", seconds=max(1, round(verdict.seconds)))
-            if verdict.by_others:
-                message += " " + words.text("sign_in.others_blocked")
-            return self._render(request, "sign_in.html", 429, message=message)
-        if verdict == "wrong":
-            return self._render(request, "sign_in.html", 403, message=words.text("sign_in.wrong"))
-        response = web.HTTPSeeOther("/")
-        session = issue(self._key, self._boots)
-        response.set_cookie(COOKIE, session, max_age=SESSION_S, httponly=True, samesite="Strict", path="/")
-        mark = issue_mark(self._tablet_key) if tablet is None else cookie(request, TABLET_COOKIE)
-        response.set_cookie(TABLET_COOKIE, mark, max_age=TABLET_S, httponly=True, samesite="Strict", path="/sign-in")
-        raise response
-
-    async def _sign_out(self, request: web.Request) -> web.StreamResponse:
-        response = web.HTTPSeeOther("/sign-in")
-        response.del_cookie(COOKIE, path="/")
-        raise response
+        return self._pages.render(request, "live.html")
 
     def events(self, wanted: Sequence[str], words: Language) -> AsyncIterator[bytes]:
         """Yield the encoded events of one page without end. `wanted`: ids of the waveforms that the tablet showed last.
@@ -242,11 +205,6 @@ class CrewApp:
         finally:
             self._open_pages -= 1
         return response
-
-
-def language_of(request: web.Request) -> Language:
-    """Return the language of the response to a request: the choice of its tablet, or of its browser."""
-    return choose_language(cookie(request, LANGUAGE_COOKIE), request.headers.get("Accept-Language", ""))
 
 
 async def _secure(request: web.Request, response: web.StreamResponse) -> None:

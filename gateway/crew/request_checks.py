@@ -15,7 +15,7 @@ from gateway.transports.clock import Clock
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 FORM_FIELDS_MAX = 4
-"""Fields of a form. The only form has one."""
+"""Fields of a form; the largest has two."""
 BODY_S_MAX = 5.0
 """Seconds in which the body of a form, one packet, must be complete."""
 COOKIE_CHARACTERS_MAX = 256
@@ -56,8 +56,9 @@ def cookie(request: web.Request, name: str) -> str:
     return value if value.isascii() and len(value) <= COOKIE_CHARACTERS_MAX else ""
 
 
-async def form_field(request: web.Request, name: str, clock: Clock) -> str:
-    """Return one field of the form in the body, or "". Raises 400, 408, 413 or 415 with the reason as text."""
+async def form_fields(request: web.Request, clock: Clock) -> dict[str, str]:
+    """Return the fields of the form in the body, the first of each name. Raises 400, 408, 413 or 415 with the reason as
+    text."""
     if request.content_type != FORM_TYPE:
         raise web.HTTPUnsupportedMediaType(text=f"Send the form as {FORM_TYPE}.\n")
     if "Content-Encoding" in request.headers:
@@ -73,7 +74,7 @@ async def form_field(request: web.Request, name: str, clock: Clock) -> str:
         fields = parse_qs(body.decode("ascii"), max_num_fields=FORM_FIELDS_MAX, errors="strict")
     except ValueError:
         raise web.HTTPBadRequest(text="The form cannot be read. Open the page and try again.\n") from None
-    return fields.get(name, [""])[0]
+    return {name: values[0] for name, values in fields.items()}
 
 
 def _host_of(address: str) -> str:

@@ -1,76 +1,201 @@
-"""The session of a tablet that has entered the PIN: a signed cookie, which the gateway can verify after a restart.
+"""Sessions of a tablet: signed cookies, which the gateway can verify after a restart.
 
-The cookie is not stored in the gateway, which may restart during a drive. The key is derived from the store's key and
-the PIN, so that a changed PIN ends all sessions. The cookie has the time of the sign-in and no personal data. It is not
-`Secure`: in the vehicle's network the page has no name that a certificate could hold (docs/operator.md explains the
-consequences).
+Three cookies, none of which has personal data:
 
-The time is the machine's monotonic clock, with the id of the boot, because a vehicle's wall clock may jump by years
-when it is first set. A session continues after a reboot for the rest of `SESSION_S`, if the gateway remembers the boot
-(`clocks.boots`). The session's age is exact where the wall-clock times of both boots are known. Otherwise only the time
-during which the machine ran is counted.
+- The mark: a random id of the tablet, signed. It gives no access. Wrong guesses of a tablet with a mark are counted
+  separately, so that guesses of other clients cannot lock it out. It stays valid when a PIN changes or a session ends.
+  With it are kept the members who have signed in on this tablet.
+- The live session: the vehicle's PIN was entered, or a member has signed in. It lasts `SESSION_S`.
+- The member's session: who writes in the patient report. It is locked when the tablet was not touched for a while;
+  the live session continues.
 
-A tablet that has entered the PIN also gets a second cookie, its mark: a random id, signed with another key. Wrong
-guesses from such a tablet are counted separately, so that guesses of unknown clients cannot lock it out. The mark gives
-no access. It stays valid when the PIN changes or a session ends.
+A session is valid only together with the mark of the tablet on which it began. Its key derives from the store's key and
+the PIN, so that a changed PIN or a removed member ends it. A session that was locked cannot be used again while the
+gateway runs, also not with a copy of its cookie.
+
+The time in a cookie is the machine's monotonic clock, with the id of the boot, because a vehicle's wall clock may jump
+by years when it is first set. A session continues after a reboot for the rest of its time, if the gateway remembers the
+boot (`clocks.boots`). The session's age is exact where the wall-clock times of both boots are known. Otherwise only the
+time during which the machine ran is counted.
 """
 
 import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
 
+from gateway.security.crew_members import CrewMember
 from gateway.sessions.clocks.boots import Boots
+from protocols.bounded_map import BoundedMap
 
-COOKIE = "argus_crew"
-SESSION_S = 12 * 3600
-"""Seconds that a session lasts: a long shift."""
 TABLET_COOKIE = "argus_tablet"
+LIVE_COOKIE = "argus_crew"
+MEMBER_COOKIE = "argus_member"
+SESSION_S = 12 * 3600
+"""Seconds that a live session lasts: a long shift."""
 TABLET_S = 400 * 24 * 3600
 """Seconds that a browser keeps the mark: the longest that browsers allow (RFC 6265bis §5.5). Each sign-in renews it."""
-_TABLET_ID_BYTES = 12
-_FORM = re.compile(r"([A-Za-z0-9_-]{1,64})\.([0-9]{1,10})\.([0-9a-f]{64})")
+RENEW_EVERY_S = 10.0
+"""Seconds between two renewals of a member's cookie while the tablet is in use."""
+LOCK_GRACE_S = 30.0
+"""Seconds by which the gateway locks a session later than its page does: a page reports its use at intervals."""
+KNOWN_MEMBERS_MAX = 12
+"""Members whose sign-in a tablet remembers, the latest first; the crews of a week."""
+_SESSIONS_MAX = 256
+"""Members' sessions of which the gateway remembers the last use or the end."""
+_ID_BYTES = 12
+_SEAL = r"([0-9a-f]{64})"
+_MOMENT = r"([A-Za-z0-9_-]{1,64})\.([0-9]{1,10})"
+_MARK = re.compile(rf"([0-9a-f]{{24}}(?:\.[0-9a-f]{{8}}){{0,{KNOWN_MEMBERS_MAX}}})\.{_SEAL}")
+_LIVE = re.compile(rf"{_MOMENT}\.{_SEAL}")
+_MEMBER = re.compile(rf"([0-9a-f]{{24}})\.([A-Za-z0-9_-]{{1,64}})\.{_MOMENT}\.{_SEAL}")
 
 
-def session_key(store_key: bytes, pin: str) -> bytes:
-    """Derive the key that signs session cookies, 32 bytes, from the store's key and the PIN."""
-    return hmac.digest(store_key, b"argus crew session v2\0" + pin.encode(), hashlib.sha256)
+@dataclass(frozen=True, slots=True)
+class Tablet:
+    """A tablet that has signed in before. `members`: short hashes of the members who have signed in on it."""
+
+    id: str
+    members: tuple[str, ...] = ()
+
+    def rank(self, member: str) -> int | None:
+        """Return 0 for the member who signed in last on the tablet, 1 for the one before, None for one without."""
+        short = _short(self.id, member)
+        return self.members.index(short) if short in self.members else None
+
+    def with_member(self, member: str) -> "Tablet":
+        short = _short(self.id, member)
+        return Tablet(self.id, (short, *(each for each in self.members if each != short))[:KNOWN_MEMBERS_MAX])
 
 
-def issue(key: bytes, boots: Boots) -> str:
-    """Return a new session cookie, valid for `SESSION_S`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberSession:
+    """A session of a crew member on one tablet. `used_at_s`: its last use in monotonic seconds of the present boot; it
+    may be negative after a reboot."""
+
+    id: str
+    tablet: str
+    member: CrewMember
+    used_at_s: float
+
+
+class Marks:
+    """Issues and reads the marks of tablets."""
+
+    def __init__(self, store_key: bytes) -> None:
+        self._key = hmac.digest(store_key, b"argus crew tablet v1", hashlib.sha256)
+
+    def issue(self, tablet: Tablet | None) -> tuple[Tablet, str]:
+        """Return a tablet and its mark: `tablet`, or a new one where it is None."""
+        tablet = tablet or Tablet(secrets.token_hex(_ID_BYTES))
+        text = ".".join((tablet.id, *tablet.members))
+        return tablet, f"{text}.{_seal(self._key, text)}"
+
+    def read(self, mark: str) -> Tablet | None:
+        """Return the tablet of a mark, which must be ASCII; None where this gateway did not sign it."""
+        form = _MARK.fullmatch(mark)
+        if form is None or not hmac.compare_digest(form[2], _seal(self._key, form[1])):
+            return None
+        id, *members = form[1].split(".")
+        return Tablet(id, tuple(members))
+
+
+class LiveSessions:
+    """Issues and verifies live sessions."""
+
+    def __init__(self, store_key: bytes, pin: str, boots: Boots) -> None:
+        self._key = hmac.digest(store_key, b"argus crew session v3\0" + pin.encode(), hashlib.sha256)
+        self._boots = boots
+
+    def issue(self, tablet: Tablet) -> str:
+        """Return a cookie that is valid for `SESSION_S` on this tablet."""
+        moment = _moment(self._boots)
+        return f"{moment}.{_seal(self._key, f'{tablet.id}.{moment}')}"
+
+    def is_valid(self, cookie: str, tablet: Tablet) -> bool:
+        """Return whether this gateway issued the cookie to this tablet, less than `SESSION_S` ago."""
+        form = _LIVE.fullmatch(cookie)
+        if form is None:
+            return False
+        boot_id, second, seal = form.groups()
+        if not hmac.compare_digest(seal, _seal(self._key, f"{tablet.id}.{boot_id}.{second}")):
+            return False
+        age_s = self._boots.age_s(boot_id, float(second))
+        return age_s is not None and age_s < SESSION_S
+
+
+class MemberSessions:
+    """Issues and verifies members' sessions. `lock_after_s`: seconds without use after which a session is locked."""
+
+    def __init__(self, store_key: bytes, boots: Boots, lock_after_s: float) -> None:
+        self._key = hmac.digest(store_key, b"argus crew member v1", hashlib.sha256)
+        self._boots = boots
+        self._lock_after_s = lock_after_s
+        self._used_at_s: BoundedMap[str, float] = BoundedMap(_SESSIONS_MAX)
+        self._ended: BoundedMap[str, bool] = BoundedMap(_SESSIONS_MAX)
+
+    def begin(self, tablet: Tablet, member: CrewMember) -> str:
+        """Begin a session of a member on a tablet, and return its cookie."""
+        now_s = self._boots.present().seen_s
+        return self.renew(
+            MemberSession(id=secrets.token_hex(_ID_BYTES), tablet=tablet.id, member=member, used_at_s=now_s)
+        )
+
+    def renew(self, session: MemberSession) -> str:
+        """Record a use of the session now, and return its new cookie."""
+        self._used_at_s[session.id] = self._boots.present().seen_s
+        text = f"{session.id}.{session.member.id}.{_moment(self._boots)}"
+        return f"{text}.{self._seal(session.member, session.tablet, text)}"
+
+    def is_due(self, session: MemberSession) -> bool:
+        """Return whether the last use is long enough ago that a further one is recorded."""
+        return self._boots.present().seen_s - session.used_at_s >= RENEW_EVERY_S
+
+    def read(self, cookie: str, tablet: Tablet, members: Mapping[str, CrewMember]) -> MemberSession | None:
+        """Return the session of a cookie; None where this gateway did not issue it to this tablet, the member is
+        unknown or has another PIN now, or the session is locked."""
+        form = _MEMBER.fullmatch(cookie)
+        member = members.get(form[2]) if form is not None else None
+        if form is None or member is None:
+            return None
+        text, _, seal = cookie.rpartition(".")
+        if not hmac.compare_digest(seal, self._seal(member, tablet.id, text)):
+            return None
+        age_s = self._boots.age_s(form[3], float(form[4]))
+        if age_s is None:
+            return None
+        used_at_s = self._boots.present().seen_s - age_s
+        used_at_s = max(used_at_s, self._used_at_s.get(form[1], used_at_s))
+        session = MemberSession(id=form[1], tablet=tablet.id, member=member, used_at_s=used_at_s)
+        return session if self.is_open(session) else None
+
+    def is_open(self, session: MemberSession) -> bool:
+        """Return whether the session is still neither locked nor ended. A stream checks it before it sends."""
+        if session.id in self._ended:
+            return False
+        used_at_s = self._used_at_s.get(session.id, session.used_at_s)
+        return self._boots.present().seen_s - used_at_s < self._lock_after_s + LOCK_GRACE_S
+
+    def end(self, session: MemberSession) -> None:
+        """Lock the session for ever: a copy of its cookie is refused from now on."""
+        self._ended[session.id] = True
+        self._used_at_s.pop(session.id, None)
+
+    def _seal(self, member: CrewMember, tablet: str, text: str) -> str:
+        key = hmac.digest(self._key, f"{member.id}\0{member.pin}".encode(), hashlib.sha256)
+        return _seal(key, f"{tablet}.{text}")
+
+
+def _moment(boots: Boots) -> str:
     boot = boots.present()
-    moment = f"{boot.boot_id}.{int(boot.seen_s)}"
-    return f"{moment}.{_seal(key, moment)}"
+    return f"{boot.boot_id}.{int(boot.seen_s)}"
 
 
-def valid(key: bytes, cookie: str, boots: Boots) -> bool:
-    """Return whether this gateway issued the session cookie, less than `SESSION_S` ago."""
-    form = _FORM.fullmatch(cookie)
-    if form is None:
-        return False
-    boot_id, second, seal = form.groups()
-    if not hmac.compare_digest(seal, _seal(key, f"{boot_id}.{second}")):
-        return False
-    age_s = boots.age_s(boot_id, float(second))
-    return age_s is not None and age_s < SESSION_S
-
-
-def tablet_key(store_key: bytes) -> bytes:
-    """Derive the key that signs the ids of known tablets, 32 bytes, from the store's key."""
-    return hmac.digest(store_key, b"argus crew tablet v1", hashlib.sha256)
-
-
-def issue_mark(key: bytes) -> str:
-    """Return a random, signed id for a new tablet. The tablet keeps it in a cookie, its mark."""
-    tablet = secrets.token_hex(_TABLET_ID_BYTES)
-    return f"{tablet}.{_seal(key, tablet)}"
-
-
-def tablet_of(key: bytes, mark: str) -> str | None:
-    """Return the tablet's id in `mark`, which must be ASCII; None where this gateway did not sign the mark."""
-    tablet, _, seal = mark.partition(".")
-    return tablet if hmac.compare_digest(seal, _seal(key, tablet)) else None
+def _short(tablet: str, member: str) -> str:
+    """Return a short hash of a member's id, so that a tablet's cookie does not name people."""
+    return hashlib.sha256(f"argus crew known member\0{tablet}\0{member}".encode()).hexdigest()[:8]
 
 
 def _seal(key: bytes, text: str) -> str:

@@ -1,10 +1,11 @@
 """Synthetic crew members of an organisation: an id and a role."""
 
-from cloud.clinical.epcr import CrewMember, CrewRegister, CrewRole
+from cloud.clinical.epcr import CrewMember, CrewRegister
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database
 from cloud.foundation.ids import UlidIds
 from cloud.foundation.viewer import Actor
+from protocols.epcr.crew_role import CrewRole
 
 
 async def crew_member(

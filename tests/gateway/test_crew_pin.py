@@ -4,14 +4,8 @@ import stat
 
 import pytest
 
-from gateway.security.crew_pin import (
-    FREE_GUESSES,
-    UNKNOWN_GUESSES_MAX,
-    UNKNOWN_REFILL_S,
-    CrewPin,
-    CrewPinUnusable,
-    Wait,
-)
+from gateway.security.crew_pin import CrewPin, CrewPinUnusable
+from gateway.security.guess_limit import FREE_GUESSES, UNKNOWN_GUESSES_MAX, UNKNOWN_REFILL_S, Wait
 
 
 def test_new_crew_pin_has_six_digits_in_a_file_readable_only_by_its_owner(tmp_path):

@@ -1,22 +1,26 @@
 """The crew page's server on a free port, without the rest of the gateway."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Page
 
 from gateway.crew import CrewApp, CrewStatus
 from gateway.crew.languages import Language
-from gateway.crew.session import session_key, tablet_key
 from gateway.live import LiveFeed
+from gateway.security.crew_members import CrewMember, CrewMembers
 from gateway.security.crew_pin import CrewPin
+from gateway.security.secret_store import SecretStore
 from gateway.transports.clock import SystemClock
+from protocols.epcr.crew_role import CrewRole
 from tests.harness.moved_clock import MovedClock
 
 PIN = "204060"
 STORE_KEY = b"k" * 32
+PARAMEDIC = CrewMember(id="usr_17", name="Anna Nowak", role=CrewRole.PARAMEDIC, pin="170017")
 ALL_SENT = CrewStatus(online=True, backlog=0, acknowledged=7, store_ok=True, recording=True, gaps=0, set_aside=0)
 
 
@@ -36,6 +40,17 @@ class SentEvents:
             if number == self._streams:
                 self.count += message.count(b"\n\n")
             yield message
+
+
+class FixedMembers(CrewMembers):
+    """Crew members that a test chose, without a file."""
+
+    def __init__(self, members: Sequence[CrewMember]) -> None:
+        super().__init__(SecretStore(Path("/nonexistent"), STORE_KEY, gateway="gw_test"))
+        self.chosen = {each.id: each for each in members}
+
+    def all(self) -> Mapping[str, CrewMember]:
+        return self.chosen
 
 
 class CountedCrewApp(CrewApp):
@@ -58,33 +73,41 @@ async def enter_pin(page: Page, url: str) -> None:
     await page.wait_for_url(f"{url}/")
 
 
-@asynccontextmanager
-async def crew_app(
+def new_crew_app(
     feed: LiveFeed | None = None,
     *,
     status: CrewStatus | Callable[[], CrewStatus] = ALL_SENT,
     clock: SystemClock | MovedClock | None = None,
     host_names: frozenset[str] = frozenset(),
     sent: SentEvents | None = None,
-) -> AsyncIterator[str]:
-    """Serve the crew page; yield its address.
+    members: Sequence[CrewMember] | CrewMembers = (),
+    lock_after_s: float = 300.0,
+) -> CountedCrewApp:
+    """Make the crew page's server on a free port.
 
     Without `feed` the page has no values; `status` is the gateway state that it shows. `host_names` are the accepted
-    values of the Host header besides the machine's own names. `sent` counts the events of the live stream.
+    values of the Host header besides the machine's own names. `sent` counts the events of the live stream. `members`
+    are the crew members, whose sessions are locked `lock_after_s` after their last use.
     """
-    app = CountedCrewApp(
+    return CountedCrewApp(
         sent or SentEvents(),
         live=feed or LiveFeed(),
         status=status if callable(status) else lambda: status,
         pin=CrewPin(PIN),
-        key=session_key(STORE_KEY, PIN),
-        tablet_key=tablet_key(STORE_KEY),
+        members=members if isinstance(members, CrewMembers) else FixedMembers(members),
+        store_key=STORE_KEY,
         vehicle="AMB-42",
         host="127.0.0.1",
         port=0,
         clock=clock or SystemClock(),
         host_names=host_names,
+        lock_after_s=lock_after_s,
     )
+
+
+@asynccontextmanager
+async def serving(app: CrewApp) -> AsyncIterator[str]:
+    """Serve the crew page; yield its address."""
     await app.start()
     sweeping = asyncio.create_task(app.close_overdue_connections())
     try:
@@ -92,3 +115,10 @@ async def crew_app(
     finally:
         sweeping.cancel()
         await app.stop()
+
+
+@asynccontextmanager
+async def crew_app(feed: LiveFeed | None = None, **options: Any) -> AsyncIterator[str]:
+    """Serve the crew page of `new_crew_app` with these options; yield its address."""
+    async with serving(new_crew_app(feed, **options)) as url:
+        yield url

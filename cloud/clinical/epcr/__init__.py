@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from cloud.clinical.epcr.model import (
         CareModel,
         CrewMember,
-        CrewRole,
         Dispatch,
         Encounter,
         MissionChange,

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from cloud.access.audit import Audit
 from cloud.access.tenancy import IdentifierTaken, OrganizationUnknown, TenancyStore
 from cloud.clinical.epcr.errors import CrewMemberUnknown
-from cloud.clinical.epcr.model import CrewMember, CrewRole
+from cloud.clinical.epcr.model import CrewMember
 from cloud.clinical.epcr.store import Crew
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.errors import Mistake
 from cloud.foundation.ids import Ids, checked_id
 from cloud.foundation.viewer import Actor, Viewer
+from protocols.epcr.crew_role import CrewRole
 
 
 async def checked_crew(

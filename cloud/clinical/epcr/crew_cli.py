@@ -5,9 +5,10 @@ from typing import Annotated, Any
 import typer
 
 from cloud.clinical.epcr.crew import CrewRegister
-from cloud.clinical.epcr.model import CrewMember, CrewRole
+from cloud.clinical.epcr.model import CrewMember
 from cloud.foundation.command import AsJson, TenantOption, Workplace, print_one, print_rows, run
 from cloud.foundation.moments import write_moment
+from protocols.epcr.crew_role import CrewRole
 
 crew = typer.Typer(help="Crew registers: the ids that a dispatch system sends in crew_ids.", no_args_is_help=True)
 

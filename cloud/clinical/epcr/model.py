@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cloud.foundation.viewer import SecrecyLevel
+from protocols.epcr.crew_role import CrewRole
 from protocols.epcr.encounter import EncounterStatus
 
 
@@ -97,17 +98,6 @@ class MovedInterval:
     to_encounter_id: str
     moved_by: str
     moved_at_us: int
-
-
-class CrewRole(StrEnum):
-    """The role of a crew member on board."""
-
-    PHYSICIAN = "physician"
-    PARAMEDIC = "paramedic"
-    TECHNICIAN = "technician"
-    NURSE = "nurse"
-    DRIVER = "driver"
-    OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

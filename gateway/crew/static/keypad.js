@@ -1,5 +1,6 @@
 // Keys large enough for gloves. Without this script the field works with the tablet's own keyboard.
 "use strict";
+const MEMBER_DIGITS = 6; // every member's PIN has them; the vehicle's PIN may be longer
 const field = document.getElementById("pin");
 const pad = document.getElementById("keypad");
 pad.hidden = false;
@@ -10,4 +11,13 @@ pad.addEventListener("click", (press) => {
   if (!key || key.type === "submit") return;
   if (key.dataset.digit !== undefined && field.value.length < field.maxLength) field.value += key.dataset.digit;
   if (key.dataset.erase !== undefined) field.value = field.value.slice(0, -1);
+  submitWhenComplete();
 });
+field.addEventListener("input", submitWhenComplete);
+// Digits that were entered for one person must not be sent as another's.
+field.form.addEventListener("change", (change) => { if (change.target.name === "member") field.value = ""; });
+
+function submitWhenComplete() {
+  const member = field.form.querySelector("[name=member]:checked")?.value;
+  if (member && field.value.length === MEMBER_DIGITS) field.form.requestSubmit();
+}
