@@ -98,7 +98,7 @@ def panel(title: str, values: list[Any], top: int) -> str:
         ]
         line = [f"{x(row):.1f},{y(row['mean']):.1f}" for row in run]
         parts.append(f'<polygon points="{" ".join(band)}"/><polyline points="{" ".join(line)}"/>')
-        parts.append(f'<circle cx="{x(run[0]):.1f}" cy="{y(run[0]["mean"]):.1f}" r="1.5"/>')  # of a run of one interval
+        parts.append(f'<circle cx="{x(run[0]):.1f}" cy="{y(run[0]["mean"]):.1f}" r="2"/>')  # of a run of one interval
     return f'<g class="panel">{"".join(parts)}</g>'
 
 

@@ -126,7 +126,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "meaning changes, the version of the event increases.",
         "Zdarzenia, które Argus wysyła do webhooków. Każda wiadomość jest podpisana zgodnie ze Standard Webhooks "
         "i dostarczana co najmniej raz: duplikaty rozpoznasz po webhook-id. Zdarzenia dotyczące tego samego obiektu "
-        "(zgłoszenia, interwencji, urządzenia lub bramki) przychodzą po kolei. Zdarzenie może zyskać nowe pola. Gdy "
+        "(incydentu, interwencji, urządzenia lub bramki) przychodzą po kolei. Zdarzenie może zyskać nowe pola. Gdy "
         "pole znika lub zmienia znaczenie, rośnie wersja zdarzenia.",
     ),
     "events.guide": ("How to receive webhooks", "Jak odbierać webhooki"),
