@@ -6,6 +6,7 @@ report (contract matrix A-118). Members that we added to the contract's form may
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from protocols.errors import RemoteProtocolError
 from protocols.provenance.canonical_json import JsonObject, JsonValue, canonical_json
@@ -61,9 +62,7 @@ def read_transcript(value: JsonValue) -> ReceivedTranscript:
         raise RemoteProtocolError("records is not a list", clause=_CLAUSE)
     if len(records) > RECORDS_MAX:
         raise RemoteProtocolError(f"records has more than {RECORDS_MAX} records", clause=_CLAUSE)
-    count = value.get("record_count")
-    if count is not None and (not isinstance(count, int) or isinstance(count, bool) or not 0 <= count < 2**53):
-        raise RemoteProtocolError("record_count is not a number of records", clause=_CLAUSE)
+    count = _count(value)
     _text(value, "format")
     return ReceivedTranscript(
         evidence_id=_text(value, "evidence_id"),
@@ -76,6 +75,17 @@ def read_transcript(value: JsonValue) -> ReceivedTranscript:
         root_kid=_text_or_none(value, "root_signature_kid"),
         version=_text(value, "version"),
     )
+
+
+def _count(value: JsonObject) -> int | None:
+    """Return the stated number of records, None without one. 2.0 is the number 2 (RFC 8785 writes both alike)."""
+    count: Any = value.get("record_count")
+    if count is None:
+        return None
+    is_number = isinstance(count, int | float) and not isinstance(count, bool)
+    if is_number and 0 <= count < 2**53 and count % 1 == 0:
+        return int(count)
+    raise RemoteProtocolError("record_count is not a number of records", clause=_CLAUSE)
 
 
 def _record(value: JsonValue, index: int) -> ReceivedRecord:
