@@ -8,7 +8,11 @@
 import hashlib
 import hmac
 import json
+import os
 import runpy
+import sqlite3
+import subprocess
+import sys
 import time
 import uuid
 from base64 import b64encode
@@ -26,6 +30,27 @@ from tests.harness.eventually import until
 
 SVG = "{http://www.w3.org/2000/svg}"
 INTERVAL_S = 10
+IMPORT = r"""
+import json, locale, runpy, sys
+from pathlib import Path
+
+class Argus:
+    @property
+    def encounters(self):
+        return self
+
+    def download_fhir(self, encounter_id, folder):
+        part = folder / "part.json"
+        entry = {"request": {"ifNoneExist": "1"}, "resource": {"resourceType": "Patient", "name": "Zo\u00eb"}}
+        part.write_bytes(json.dumps({"entry": [entry]}, ensure_ascii=False).encode())
+        return [part]
+
+assert locale.getpreferredencoding(False).lower() not in ("utf-8", "utf8")
+example, database, secret, headers, body = sys.argv[1:]
+program = runpy.run_path(example)
+importer = program["Importer"](Argus(), program["Store"](Path(database)), [secret])
+print(importer.handle(json.loads(headers), body.encode()))
+"""
 
 
 def signed(body: bytes) -> dict[str, str]:
@@ -59,6 +84,24 @@ def test_message_is_left_to_be_sent_again_while_the_disk_is_full(
     monkeypatch.setattr(hospital.program, "FREE_BYTES_MIN", 2**80)
     assert hospital.importer.handle(signed(body), body) == 503
     assert hospital.rows("SELECT 1 FROM messages WHERE id = 'msg_1'") == []
+
+
+def test_bundle_is_read_as_utf_8_on_a_machine_with_another_encoding(tmp_path: Path) -> None:
+    body = b'{"type":"epcr.encounter.finished","data":{"encounter_id":"enc_1"}}'
+    words = (path_of("hospital_importer"), tmp_path / "import.db", SECRET, json.dumps(signed(body)), body)
+    other = {"PYTHONPATH": os.pathsep.join(sys.path), "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT, *words],
+        env={**os.environ, **other},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.stdout == "204\n", done.stderr
+    with closing(sqlite3.connect(tmp_path / "import.db")) as database:
+        ((entry,),) = database.execute("SELECT resource FROM resources").fetchall()
+    assert json.loads(entry)["resource"]["name"] == "Zoë"
 
 
 @pytest.mark.parametrize("length", [None, "-1", "1e3", "1000000"])
