@@ -1,27 +1,46 @@
-"""The samples on the pages of the documentation: each operation has one in each language, and those that a page
-composes from values of the reader run. `tests/journeys/test_beside_one_demo.py` runs all samples as they are.
+"""The samples on the pages of the documentation: each operation has one in each language, all pass a strict check of
+types, and those that a page composes from values of the reader run. `tests/journeys/test_beside_one_demo.py` runs all
+samples as they are.
 """
 
 import html
 import json
+import os
 import re
+import subprocess
+import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import Page, expect
 
 from tests.harness.browser import TABLET, chromium
-from tests.harness.docs_samples import LANGUAGES, curl_faults, prepare_environment, python_faults, run_typescript
+from tests.harness.docs_samples import (
+    LANGUAGES,
+    code_of_guides,
+    curl_faults,
+    prepare_environment,
+    python_faults,
+    run_typescript,
+)
 from tests.harness.running_cloud import RunningCloud
-from tests.harness.typescript_sdk import shared_project
+from tests.harness.typescript_sdk import FOLDER, run, shared_project
+from tests.tidy.sources import ROOT
+
+
+@pytest.fixture(scope="module")
+def index(cloud: RunningCloud) -> dict[str, Any]:
+    with cloud.client(host="docs") as client:
+        found: dict[str, Any] = client.get("/api/docs").json()
+    return found
 
 
 @pytest.mark.contract("C-010")
 def test_every_operation_of_the_openapi_document_has_a_sample_in_each_language_on_its_page(
-    cloud: RunningCloud,
+    cloud: RunningCloud, index: dict[str, Any]
 ) -> None:
-    with cloud.client(host="docs") as client:
-        index = client.get("/api/docs").json()
     with cloud.client() as client:
         document = client.get("/.well-known/openapi.json").json()
     described = {
@@ -35,6 +54,44 @@ def test_every_operation_of_the_openapi_document_has_a_sample_in_each_language_o
                 shown = dict(re.findall(r'<code data-language="(\w+)">(.*?)</code>', text, re.DOTALL))
                 plain = {name: html.unescape(re.sub(r"<[^>]+>", "", code)) for name, code in shown.items()}
                 assert plain == one["samples"]
+
+
+def written(folder: Path, cloud: RunningCloud, index: dict[str, Any], language: str, suffix: str) -> Path:
+    """Write the code of a language on all pages to a new folder, as the pages show it, one file for each page."""
+    folder.mkdir()
+    samples: Mapping[str, str] = {one["operation_id"]: one["samples"][language] for one in index["operations"]}
+    for name, text in {**samples, **code_of_guides(cloud, index, language)}.items():
+        (folder / (name.replace("-", "_") + suffix)).write_text(text)
+    return folder
+
+
+def test_typescript_of_all_pages_passes_a_strict_check(
+    cloud: RunningCloud, index: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = written(shared_project(tmp_path_factory) / "typed", cloud, index, "typescript", ".ts")
+    modules = FOLDER / "node_modules"
+    words = ("--strict", "--noEmit", "--skipLibCheck", "--target", "es2022", "--module", "nodenext")
+    # A sample without an import is a module too.
+    types = ("--moduleDetection", "force", "--lib", "es2023,dom,dom.iterable", "--types", "node")
+    files = sorted(path.name for path in folder.iterdir())
+    run(folder, modules / ".bin" / "tsc", *words, *types, "--typeRoots", modules / "@types", *files)
+
+
+def test_python_of_all_pages_passes_a_strict_check(cloud: RunningCloud, index: dict[str, Any], tmp_path: Path) -> None:
+    folder = written(tmp_path / "typed", cloud, index, "python", ".py")
+    (folder / "fhir.py").unlink()  # goes on with the reader's own client
+    words = ("--strict", "--config-file=", "--cache-dir", ROOT / ".mypy_cache" / "pages")
+    done = subprocess.run(
+        # authlib has no types.
+        [sys.executable, "-m", "mypy", *words, "--disable-error-code=import-untyped", "."],
+        cwd=folder,
+        env={**os.environ, "MYPYPATH": os.pathsep.join((str(ROOT / "sdk" / "python" / "src"), str(ROOT)))},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 async def composed(page: Page, url: str, fields: dict[str, str]) -> dict[str, str]:

@@ -70,20 +70,12 @@ class DocumentedSamples:
         }
 
     def of_guides(self, language: str) -> dict[str, str]:
-        """Return the code blocks of one kind in each guide, joined. Those of both languages must be the same."""
-        found: dict[str, set[str]] = {}
-        with self.cloud.client(host="docs") as client:
-            for guide in self.index["guides"]:
-                for page in guide["pages"].values():
-                    text = client.get(page).raise_for_status().text
-                    blocks = re.findall(rf'<code class="{language}">(.*?)</code>', text, re.DOTALL)
-                    if blocks:
-                        found.setdefault(guide["name"], set()).add(html.unescape("\n".join(blocks)))
-        assert {name: len(codes) for name, codes in found.items() if len(codes) > 1} == {}
+        """Return the code blocks of one kind in each guide, joined and ready to run."""
+        found = code_of_guides(self.cloud, self.index, language)
         if language == "python":
             found.pop("fhir")  # needs a FHIR server: tests/contract/test_integrator_guide.py
         document = self.values[_DOCUMENT]
-        return {name: codes.pop().replace(_DOCUMENT, document) for name, codes in found.items()}
+        return {name: code.replace(_DOCUMENT, document) for name, code in found.items()}
 
     def _with_values(self, operation: str, code: str) -> str:
         names = {f"<{name}>": self.values[shown] for name, shown in NAMES.items()}
@@ -107,6 +99,20 @@ class DocumentedSamples:
             case "deleteWebhook":
                 return {"<webhook_id>": _new_webhook(self.cloud)}
         return {}
+
+
+def code_of_guides(cloud: RunningCloud, index: Mapping[str, Any], language: str) -> dict[str, str]:
+    """Return the code blocks of one kind in each guide, joined. Those of both languages must be the same."""
+    found: dict[str, set[str]] = {}
+    with cloud.client(host="docs") as client:
+        for guide in index["guides"]:
+            for page in guide["pages"].values():
+                text = client.get(page).raise_for_status().text
+                blocks = re.findall(rf'<code class="{language}">(.*?)</code>', text, re.DOTALL)
+                if blocks:
+                    found.setdefault(guide["name"], set()).add(html.unescape("\n".join(blocks)))
+    assert {name: len(codes) for name, codes in found.items() if len(codes) > 1} == {}
+    return {name: codes.pop() for name, codes in found.items()}
 
 
 def _new_webhook(cloud: RunningCloud) -> str:
