@@ -188,6 +188,7 @@ def changed_key(**members: Any) -> dict[str, Any]:
         ({"keys": [{"kid": "k", "alg": "ml-dsa-65", "public_key": "AAAA"}]}, "The key k is not"),
         ({"keys": [{"kid": "k", "alg": "other", "public_key": "AAAA"}]}, "no ML-DSA-65 key"),
         ({}, "no list `keys`"),
+        ({"keys": json.loads(Path(KEYS).read_text())["keys"] * 2}, "that of another key"),
         (changed_key(not_after="2026-05"), "not_after is not a time"),
         (changed_key(not_before="2026-05-08T00:00:00"), "not_before is not a time"),
         (changed_key(status=1), "status is not text"),
@@ -211,6 +212,43 @@ def test_names_in_a_transcript_cannot_control_the_terminal(tmp_path: Path) -> No
     found = run(saved(tmp_path, whole), "--keys", KEYS)
     assert "\x1b" not in found.stdout
     assert "x" * 200 not in found.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--evidence", b"\xff"], "The expected evidence_id is not Unicode text."),
+        (["--content", "01JOTHER=/dev/null"], "The transcript has no record 01JOTHER."),
+    ],
+)
+def test_option_that_fits_no_transcript_is_refused(words: list[str | bytes], said: str) -> None:
+    found = run(INTACT, "--keys", KEYS, *(os.fsdecode(word) for word in words))
+    assert found.exit_code == 2
+    assert found.stderr == f"argus-verify: {said}\n"
+
+
+def test_program_ends_with_code_1_only_for_a_transcript_that_is_not_intact(tmp_path: Path) -> None:
+    name = saved(tmp_path, json.loads(INTACT.read_text()) | {"evidence_id": "zgłoszenie"})
+    code = "from argus_sdk.verify.command import main; main()"
+
+    def program(path: Path, stdout: Any = subprocess.PIPE, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", code, str(path), "--keys", KEYS],
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+            env=ENVIRONMENT | environment,
+        )
+
+    ascii_only = program(name, PYTHONIOENCODING="ascii")
+    assert (ascii_only.returncode, ascii_only.stderr) == (1, "")
+    assert r"zg\u0142oszenie" in ascii_only.stdout
+    with Path("/dev/full").open("w") as full:
+        unwritten = program(INTACT, stdout=full)
+    assert unwritten.returncode == 2
+    assert "The check could not be completed: OSError" in unwritten.stderr
 
 
 @pytest.mark.contract("C-234")

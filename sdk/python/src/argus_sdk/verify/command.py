@@ -4,12 +4,14 @@ It uses the parser of the standard library, so that the SDK needs no package for
 """
 
 import argparse
+import io
 import json
+import os
 import sys
 from collections.abc import Sequence
 
 from argus_sdk.errors import EvidenceUnusable
-from argus_sdk.evidence import PublishedKeys, read_evidence, verify_provenance_local
+from argus_sdk.evidence import PublishedKeys, verify_provenance_local
 from argus_sdk.verify import files
 from argus_sdk.verify.files import FileUnusable, content_hash, load_keys, load_text
 from argus_sdk.verify.report import Finding, as_json, as_text
@@ -20,8 +22,8 @@ CONTENTS_MAX = 1_000
 
 _DESCRIPTION = """Check that a transcript of evidence is as it was signed.
 
-Uses no network. Exit code 0: intact. 1: not intact. 2: a file or an option cannot be used. 3: not verified, since no
-key of its algorithm was given, or its key was withdrawn."""
+Uses no network. Exit code 0: intact. 1: not intact. 2: a file or an option cannot be used, or the check could not be
+completed. 3: not verified, since no key of its algorithm was given, or its key was withdrawn."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -66,29 +68,38 @@ def _check(file: str, keys: str | None, evidence: str | None, tenant: str | None
     text, given = load_text(file, files.FILE_BYTES_MAX)
     known, keys_file = (PublishedKeys({}), None) if keys is None else load_keys(keys)
     try:
-        hashes = _content_hashes(contents, text) if contents else None
+        hashes = _content_hashes(contents) if contents else None
         result = verify_provenance_local(text, known, evidence_id=evidence, tenant_id=tenant, content_hashes=hashes)
     except EvidenceUnusable as error:
-        raise FileUnusable(f"{file}: {error.detail}") from None
+        is_of_file = error.code == "transcript_malformed"
+        raise FileUnusable(f"{file}: {error.detail}" if is_of_file else error.detail) from None
     return Finding(result=result, file=given, keys_file=keys_file)
 
 
-def _content_hashes(contents: Sequence[str], transcript: bytes) -> dict[str, str]:
-    """Return record → hash of its content. Raises `FileUnusable` for a record that the transcript does not have."""
+def _content_hashes(contents: Sequence[str]) -> dict[str, str]:
+    """Return record → hash of its content. Raises `FileUnusable`."""
     if len(contents) > CONTENTS_MAX:
         raise FileUnusable(f"At most {CONTENTS_MAX} contents can be compared at once.")
-    record_ids = {record.id for record in read_evidence(transcript)[0].records}
     hashes = {}
     for text in contents:
         record_id, equals, path = text.partition("=")
         if not equals:
             raise FileUnusable(f"--content {text} has no =. Write --content RECORD=FILE.")
-        if record_id not in record_ids:
-            raise FileUnusable(f"The transcript has no record {record_id}.")
         hashes[record_id] = content_hash(path)
     return hashes
 
 
 def main() -> None:
-    """Run the program."""
-    sys.exit(run())
+    """Run the program. An exit code of 1 states that a transcript is not intact, so nothing else may end with it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without Unicode
+    try:
+        code = run()
+        sys.stdout.flush()
+    except Exception as error:
+        print(f"argus-verify: The check could not be completed: {error!r}", file=sys.stderr)  # noqa: T201
+        code = EXIT_UNUSABLE
+        # What is left in the buffer cannot be written, and Python would try it again and set its own exit code.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
