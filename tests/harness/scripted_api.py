@@ -1,8 +1,8 @@
 """An HTTP server that sends the scripted responses of an SDK story in order, and records the requests.
 
 It stands for both hosts on one address. `/v1/oauth/token` issues the tokens token-1, token-2, … to the app `app_story`,
-and takes none of the responses. The connection is closed instead of a response (`cut`), or within its body
-(`cut_after_bytes`).
+and takes none of the responses; `token_text` is sent in their place. The connection is closed instead of a response
+(`cut`), or within its body (`cut_after_bytes`). {api} in a header or a body is the address of the server.
 """
 
 import base64
@@ -20,12 +20,15 @@ CLIENT_ID, CLIENT_SECRET = "app_story", "story-secret"
 class ScriptedApi:
     """The script of one story, and the requests that arrived. `token_requests` is the number of those for a token."""
 
-    def __init__(self, responses: Sequence[dict[str, Any]], url: str, token_lifetime_s: int) -> None:
+    def __init__(
+        self, responses: Sequence[dict[str, Any]], url: str, token_lifetime_s: int, token_text: str | None
+    ) -> None:
         self.url = url
         self.requests: list[dict[str, Any]] = []
         self.token_requests = 0
         self._left = list(responses)
         self._token_lifetime_s = token_lifetime_s
+        self._token_text = token_text
 
     def next_response(self) -> dict[str, Any]:
         """Return the next response of the script; a request after its end gets 599."""
@@ -36,6 +39,8 @@ class ScriptedApi:
         expected = "Basic " + base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
         if authorization != expected:
             return {"status": 401, "body": {"error": "invalid_client", "error_description": "No such app."}}
+        if self._token_text is not None:
+            return {"status": 200, "text": self._token_text}
         token = f"token-{self.token_requests}"
         granted = {"access_token": token, "token_type": "Bearer", "expires_in": self._token_lifetime_s, "scope": ""}
         return {"status": 200, "body": granted}
@@ -48,7 +53,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         api = self.server.api
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if self.path == TOKEN_PATH:
+        if self.path.endswith(TOKEN_PATH):
             self._send(api.token_response(self.headers.get("Authorization")))
             return
         received: dict[str, Any] = {
@@ -58,7 +63,7 @@ class _Handler(BaseHTTPRequestHandler):
             "idempotency_key": self.headers.get("Idempotency-Key"),
         }
         if body:
-            received["body"] = json.loads(body)
+            received |= {"body": json.loads(body), "text": body.decode()}
         api.requests.append(received)
         self._send(api.next_response())
 
@@ -69,7 +74,7 @@ class _Handler(BaseHTTPRequestHandler):
         if response.get("cut"):
             return
         text = response["text"] if "text" in response else json.dumps(response["body"]) if "body" in response else ""
-        body = text.encode()
+        body = text.replace("{api}", self.server.api.url).encode()
         self.send_response(response["status"])
         for name, value in response.get("headers", {"Content-Type": "application/json"}).items():
             self.send_header(name, value.replace("{api}", self.server.api.url))
@@ -94,9 +99,11 @@ class ScriptedServer:
         self._server = server
         self.url = f"http://127.0.0.1:{server.server_address[1]}"
 
-    def play(self, responses: Sequence[dict[str, Any]], *, token_lifetime_s: int = 3600) -> ScriptedApi:
+    def play(
+        self, responses: Sequence[dict[str, Any]], *, token_lifetime_s: int = 3600, token_text: str | None = None
+    ) -> ScriptedApi:
         """Begin a story with these responses; return its script and record."""
-        self._server.api = ScriptedApi(responses, self.url, token_lifetime_s)
+        self._server.api = ScriptedApi(responses, self.url, token_lifetime_s, token_text)
         return self._server.api
 
 

@@ -36,7 +36,7 @@ def perform(call: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
     except ArgusError as error:
         shown = {
             name: getattr(error, name)
-            for name in ("code", "status", "trace_id", "retry_after_s")
+            for name in ("code", "status", "trace_id", "retry_after_s", "problem_url", "members")
             if getattr(error, name, None) is not None
         }
         outcome = {"error": shown, "texts": [str(error), repr(error), repr(vars(error))]}
@@ -49,8 +49,8 @@ def _result(call: dict[str, Any], facts: dict[str, Any], timing: HandTiming) -> 
         return webhooks.verify(call["body"].encode(), call["headers"], call["secrets"], now_s=call["now_s"], **more)
     if call["do"] == "verify_provenance":
         keys = None if call["keys"] is None else Path(call["keys"]).read_bytes()
-        whose = {"evidence_id": call["evidence_id"], "tenant_id": call["tenant_id"]}
-        found = evidence.verify_provenance_local(Path(call["transcript"]).read_bytes(), keys, **whose)
+        expected = {name: call.get(name) for name in ("evidence_id", "tenant_id", "content_hashes")}
+        found = evidence.verify_provenance_local(Path(call["transcript"]).read_bytes(), keys, **expected)
         links = [{"record_id": one.record_id, "index": one.index, "reason": one.reason} for one in found.broken_links]
         return {"outcome": found.outcome, "broken_links": links}
     secret = "wrong" if call.get("wrong_secret") else facts["client_secret"]
@@ -79,11 +79,22 @@ def _of_api(argus: Argus, call: dict[str, Any], facts: dict[str, Any]) -> Any:
             return argus.jobs.result(call["job_id"])
         case "graphql":
             return argus.graphql.execute(
-                document_id=call["document_id"], variables=call["variables"], is_query=call.get("is_query", False)
+                document_id=call["document_id"],
+                variables=call["variables"],
+                operation_name=call.get("operation_name"),
+                is_query=call.get("is_query", False),
             )
         case "download_fhir":
             files = argus.encounters.download_fhir(call["encounter_id"], Path(facts["folder"]))
             return [json.loads(file.read_text()) for file in files]
+        case "download_result":
+            path = Path(facts["folder"]) / "result"
+            argus.jobs.download_result(call["job_id"], path)
+            return path.read_text()
+        case "transcript":
+            return argus.evidence.transcript(call["evidence_id"]).decode()
+        case "verify_by_cloud":
+            return argus.evidence.verify(call["evidence_id"], call["transcript"].encode())
         case unknown:
             raise AssertionError(unknown)
 

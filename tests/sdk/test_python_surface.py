@@ -13,9 +13,11 @@ import httpx
 import pytest
 
 from argus_sdk import webhooks
-from argus_sdk.client import AccessToken, Argus, ClientCredentials, Timing
+from argus_sdk.api import KEYED_PATHS
+from argus_sdk.client import AccessToken, Argus, Timing
 from argus_sdk.credentials import TokenSource
-from argus_sdk.errors import AddressRefused, ApiError, ResponseUnusable, WebhookRefused
+from argus_sdk.downloads import place_parts
+from argus_sdk.errors import AddressRefused, ApiError, ConnectionFailed, WebhookRefused
 from argus_sdk.operations.group import Group
 from tests.builders.published_contract import published_contract
 from tests.sdk.python_types import TYPES, generated_types
@@ -87,6 +89,16 @@ def test_client_has_a_method_for_each_operation_and_parameter_of_the_api(
     assert missing == []
 
 
+def test_paths_that_take_a_key_are_those_of_the_openapi_document() -> None:
+    key = {"$ref": "#/components/parameters/Idempotency-Key"}
+    keyed = {
+        re.sub(r"\{[^}]+\}", "{}", path)
+        for path, item in published_contract()["paths"].items()
+        if key in item.get("post", {}).get("parameters", ())
+    }
+    assert keyed == set(KEYED_PATHS)
+
+
 def test_types_are_what_the_generator_writes_from_the_openapi_document() -> None:
     assert TYPES.read_text() == generated_types(), "run make sdk-types"
 
@@ -114,20 +126,6 @@ def test_short_secret_and_a_text_in_place_of_a_list_of_secrets_are_refused(secre
     assert refused.value.code == "secret_malformed"
 
 
-@pytest.mark.parametrize(
-    ("body", "headers"), [([], {"Link": '</v1/jobs>; rel="next"'}), ({"jobs": [], "next_cursor": "c"}, {})]
-)
-def test_list_whose_next_page_is_the_same_page_ends_with_an_error(body: Any, headers: dict[str, str]) -> None:
-    def respond(_request: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, json=body, headers=headers)
-
-    http = httpx.Client(transport=httpx.MockTransport(respond))
-    base = "https://api.example.org"
-    argus = Argus(auth_url=base, api_url=base, tokens=AccessToken("t"), http=http)
-    with argus, pytest.raises(ResponseUnusable, match="same page"):
-        list(argus.jobs.list())
-
-
 BASE = "https://api.example.org"
 
 
@@ -150,14 +148,6 @@ def test_signed_address_is_not_logged_by_the_http_library(tmp_path: Path, caplog
     assert "a-credential" not in caplog.text
 
 
-@pytest.mark.parametrize("body", [None, [], {}, {"access_token": "t"}, {"access_token": 1, "expires_in": 60}])
-def test_response_without_a_token_is_an_error_of_the_sdk(body: Any) -> None:
-    tokens = ClientCredentials(BASE, "app_1", "secret")
-    with client(lambda _: httpx.Response(200, json=body), tokens) as argus, pytest.raises(ResponseUnusable) as found:
-        argus.jobs.read("01JTEST")
-    assert found.value.code == "token_response_malformed"
-
-
 def test_rotation_of_a_webhook_secret_is_retried_since_the_same_secret_does_not_rotate_twice() -> None:
     statuses = [503, 200]
     with client(lambda _: httpx.Response(statuses.pop(0), json={})) as argus:
@@ -171,3 +161,47 @@ def test_retry_after_that_is_no_number_and_no_date_states_no_pause(text: str) ->
     with client(lambda _: httpx.Response(429, headers=headers)) as argus, pytest.raises(ApiError) as found:
         argus.jobs.read("01JTEST")
     assert found.value.retry_after_s is None
+
+
+def test_response_that_does_not_end_is_an_error_after_the_time_of_a_call() -> None:
+    now_s = 0.0
+    sent = 0
+
+    class Endless(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            nonlocal now_s
+            while True:
+                now_s += 59
+                yield bytes(2**16)
+
+    def respond(_request: httpx.Request) -> httpx.Response:
+        nonlocal sent
+        sent += 1
+        return httpx.Response(200, stream=Endless())
+
+    http = httpx.Client(transport=httpx.MockTransport(respond))
+    timing = Timing(pause=lambda _seconds: None, monotonic_s=lambda: now_s)
+    argus = Argus(auth_url=BASE, api_url=BASE, tokens=AccessToken("t"), http=http, timing=timing)
+    with argus, pytest.raises(ConnectionFailed, match="3600 s"):
+        argus.discovery.openapi()
+    assert (sent, now_s) == (1, 3658)
+
+
+def test_first_part_of_a_download_gets_its_name_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unfinished = tmp_path / ".argus-1"
+    unfinished.mkdir()
+    for number in (1, 2, 3):
+        (tmp_path / f"enc_1-000{number}.json").write_text("former")
+        (unfinished / f"enc_1-000{number}.json").write_text("new")
+    replace = Path.replace
+
+    def fail(path: Path, target: Path) -> Path:
+        if path.name == "enc_1-0001.json":
+            raise OSError("The disk is full.")
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(OSError, match="full"):
+        place_parts(unfinished, tmp_path, "enc_1")
+    left = {path.name: path.read_text() for path in tmp_path.iterdir() if path.is_file()}
+    assert left == {"enc_1-0002.json": "new", "enc_1-0003.json": "new"}

@@ -52,10 +52,14 @@ def of_name(story: dict[str, Any]) -> str:
 def test_http_story_is_as_expected(
     story: dict[str, Any], perform: Perform, server: ScriptedServer, tmp_path: Path
 ) -> None:
-    played = server.play(story["responses"], token_lifetime_s=story.get("token_lifetime_s", 3600))
+    granted = {name: story[name] for name in ("token_lifetime_s", "token_text") if name in story}
+    played = server.play(story["responses"], **granted)
+    for name in story.get("files_before", ()):
+        (tmp_path / name).write_text("{}")
+    address = server.url + story.get("base_path", "")
     facts = {
-        "auth_url": server.url,
-        "api_url": server.url,
+        "auth_url": address,
+        "api_url": address,
         "client_id": CLIENT_ID,
         "client_secret": CLIENT_SECRET,
         "folder": str(tmp_path),
@@ -71,7 +75,7 @@ def test_http_story_is_as_expected(
         assert len(played.requests) == len(expected["requests"])
     assert played.token_requests == expected.get("token_requests", played.token_requests)
     if "files" in expected:
-        assert [path.name for path in tmp_path.iterdir()] == expected["files"]
+        assert sorted(path.name for path in tmp_path.iterdir()) == expected["files"]
 
 
 @pytest.mark.contract("C-080", "C-085", "A-055", "A-058")
@@ -111,6 +115,94 @@ def test_key_that_was_withdrawn_or_did_not_sign_then_is_reported_as_expected(key
     paths = {"transcript": str(FOLDER / "transcripts" / expected["transcript"]), "keys": str(FOLDER / keys)}
     found = perform({"do": "verify_provenance", **paths, **WHOSE}, {})["result"]
     assert found == {name: expected[name] for name in ("outcome", "broken_links")}
+
+
+TRANSCRIPT = (FOLDER / "transcripts" / "intact-ml-dsa-65.json").read_text()
+KEYS = (FOLDER / "keys.json").read_text()
+KEY = json.loads(KEYS)["keys"][0]
+RECORD = json.loads(TRANSCRIPT)["records"][1]["id"]
+COUNT = f'"record_count": {json.loads(TRANSCRIPT)["record_count"]}'
+
+
+def verified(
+    perform: Perform, folder: Path, transcript: str | bytes = TRANSCRIPT, keys: str | bytes = KEYS, **expected: Any
+) -> dict[str, Any]:
+    """Verify documents with an SDK; return what its runner returns."""
+    paths = {"transcript": folder / "transcript.json", "keys": folder / "keys.json"}
+    for path, text in zip(paths.values(), (transcript, keys), strict=True):
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+    call = {"do": "verify_provenance", **{name: str(path) for name, path in paths.items()}}
+    return perform({**call, **WHOSE, **expected}, {})
+
+
+def keys_with(**members: Any) -> str:
+    return json.dumps({"keys": [KEY | members]})
+
+
+@pytest.mark.contract("S-164")
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({"transcript": "{"}, "transcript_malformed"),
+        ({"transcript": TRANSCRIPT.encode("utf-16")}, "transcript_malformed"),
+        ({"transcript": TRANSCRIPT.replace(COUNT, '"record_count": 4.5')}, "transcript_malformed"),
+        ({"transcript": TRANSCRIPT.replace(COUNT, '"record_count": 1e300')}, "transcript_malformed"),
+        ({"transcript": TRANSCRIPT.replace(COUNT, '"record_count": true')}, "transcript_malformed"),
+        ({"keys": KEYS.encode("utf-16")}, "keys_malformed"),
+        ({"keys": json.dumps({"keys": [KEY, KEY]})}, "keys_malformed"),
+        ({"keys": keys_with(kid=None)}, "keys_malformed"),
+        ({"evidence_id": "\ud800"}, "identity_malformed"),
+        ({"tenant_id": "\ud800"}, "identity_malformed"),
+        ({"content_hashes": {"01JOTHER": f"sha256:{'0' * 64}"}}, "record_unknown"),
+        ({"content_hashes": {RECORD: "0" * 64}}, "content_hash_malformed"),
+        ({"content_hashes": {RECORD: f"sha256:{'A' * 64}"}}, "content_hash_malformed"),
+    ],
+)
+def test_check_that_cannot_be_made_is_an_error_with_a_code(
+    given: dict[str, Any], code: str, perform: Perform, tmp_path: Path
+) -> None:
+    found = verified(perform, tmp_path, **given)
+    assert found.get("error", found)["code"] == code
+
+
+@pytest.mark.contract("A-129")
+def test_content_is_compared_with_the_record(perform: Perform, tmp_path: Path) -> None:
+    found = verified(perform, tmp_path, content_hashes={RECORD: f"sha256:{'0' * 64}"})["result"]
+    assert found["broken_links"] == [{"record_id": RECORD, "index": 1, "reason": "content_hash_mismatch"}]
+
+
+@pytest.mark.parametrize(
+    "transcript", [TRANSCRIPT.replace(COUNT, f"{COUNT}.0"), b"\xef\xbb\xbf" + TRANSCRIPT.encode()], ids=["4.0", "mark"]
+)
+def test_other_forms_of_the_same_transcript_are_intact(
+    transcript: str | bytes, perform: Perform, tmp_path: Path
+) -> None:
+    assert verified(perform, tmp_path, transcript)["result"]["outcome"] == "intact"
+
+
+@pytest.mark.contract("A-127")
+@pytest.mark.parametrize(
+    ("text", "is_time"),
+    [
+        ("2026-01-01T00:00:00Z", True),
+        ("2026-01-01t00:00:00.123456789z", True),
+        ("2026-01-01 01:00:00+01:00", True),
+        ("20260101T000000Z", False),
+        ("2026-W01-4T00:00:00Z", False),
+        ("2026-01-01T00:00Z", False),
+        ("2026-01-01T00:00:00,5Z", False),
+        ("2026-01-01T00:00:00", False),
+        ("2026-01-01T24:00:00Z", False),
+        ("2026-01-01T00:00:60Z", False),
+        ("2026-02-29T00:00:00Z", False),
+        ("2026-01-01T00:00:00+00:00:30", False),
+        ("2026-01-01T00:00:00+00:75", False),
+        ("٢٠٢٦-01-01T00:00:00Z", False),
+    ],
+)
+def test_time_of_a_key_is_read_as_rfc_3339_defines(text: str, is_time: bool, perform: Perform, tmp_path: Path) -> None:
+    found = verified(perform, tmp_path, keys=keys_with(not_before=text))
+    assert found.get("error", {}).get("code") == (None if is_time else "keys_malformed")
 
 
 def check(story: dict[str, Any], found: dict[str, Any]) -> None:

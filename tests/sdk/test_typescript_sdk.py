@@ -137,6 +137,14 @@ def canonical_of(text: str) -> str | None:
         return None
 
 
+def test_response_that_does_not_end_is_an_error(project: Path) -> None:
+    found = run_script(project, "limits.mjs", None)
+    assert (found["endless"]["code"], found["endless"]["sent"]) == ("connection_failed", 1)
+    assert found["endless"]["detail"] == "The response from api.example.org was not whole after 3600 s."
+    assert (found["silent"]["code"], found["silent"]["sent"]) == ("connection_failed", 4)
+    assert found["silent"]["detail"] == "No whole response from api.example.org: it took too long."
+
+
 def test_generated_types_are_current(tmp_path: Path) -> None:
     generate(tmp_path)
     stale = [path.name for path in GENERATED.iterdir() if path.read_text() != (tmp_path / path.name).read_text()]

@@ -169,6 +169,28 @@ async def test_keys_can_be_pasted_and_a_file_that_is_no_transcript_is_refused(br
         await expect(page.locator(".verdict")).to_have_count(0)
 
 
+async def test_refused_file_leaves_no_result_of_the_file_before_it(browser: Browser) -> None:
+    async with opened(browser) as page:
+        await page.locator("details.panel summary").click()
+        await give(page, INTACT, KEYS)
+        await expect(page.locator(".verdict h3")).to_have_text("✓ Intact")
+        await page.locator("#keys").set_input_files(INTACT)
+        await expect(page.locator("#status")).to_contain_text(f"The file {INTACT.name} cannot be used")
+        await expect(page.locator("#keys-file")).to_contain_text("No file chosen")
+        await page.locator("#expected-evidence").fill("evd_test")
+        await page.locator("#expected-evidence").blur()
+        await expect(page.locator(".verdict h3")).to_have_text("? Not verified")
+        await page.evaluate("() => { Blob.prototype.arrayBuffer = () => Promise.reject(new Error()); }")
+        await page.locator("#transcript").set_input_files(VECTORS / "transcripts" / "tampered-value.json")
+        await expect(page.locator("#status")).to_have_text(
+            "The file tampered-value.json cannot be used: it cannot be read."
+        )
+        await page.locator("#expected-evidence").fill("")
+        await page.locator("#expected-evidence").blur()
+        await expect(page.locator("#status")).to_contain_text("tampered-value.json")
+        await expect(page.locator(".verdict")).to_have_count(0)
+
+
 async def test_text_of_a_transcript_is_shown_as_text(browser: Browser, tmp_path: Path) -> None:
     hostile = json.loads(INTACT.read_text())
     hostile["records"][0]["id"] = '<img src="x" onerror="document.title=1">\u202e'

@@ -34,6 +34,9 @@ OWN_TEXT = {
 
 OPERATORS_TEXT = {
     "cloud/clinical/nemsis/agency.py:_STATE": "a command's option",
+    "sdk/python/src/argus_sdk/api.py:_KEYED": "paths that a program requests",
+    "sdk/python/src/argus_sdk/downloads.py:_NUMBER": "the names in a folder of downloads",
+    "sdk/python/src/argus_sdk/evidence.py:_CONTENT_HASH": "hashes that a program expects",
     "cloud/foundation/settings.py:re.fullmatch": "the settings file",
     "cloud/foundation/tracing/settings.py:_NAME": "the operator's file of headers",
     "cloud/partners/graphql/bundles.py:_NAME": "a command's argument",
@@ -106,6 +109,7 @@ UNTRUSTED = {
     "gateway/security/crew_pin.py:re.fullmatch": "crew page forms",
     "gateway/sessions/gatt/pairing.py:_ADDRESS": "control socket and Bluetooth addresses",
     "gateway/transports/capture.py:_ATTRIBUTE": "capture files",
+    "protocols/provenance/key_period.py:_RFC_3339": "transcripts and documents of keys",
     "protocols/fhir/resource_line.py:_REFERENCE": "entries of bundles, with texts of devices",
     "protocols/framing/apdu_stream.py:_REQUEST": "bytes of agents",
     **dict.fromkeys(

@@ -4,7 +4,7 @@
  * All that it shows follows from the state, so a change of the language shows the same in other words. Text of a file is
  * inserted as text, never as HTML.
  */
-import { TRANSCRIPT_BYTES_MAX, NotUsable, readPublishedKeys, verifyProvenanceLocal } from "../src/evidence/index.js";
+import { EvidenceUnusable, readPublishedKeys, TRANSCRIPT_BYTES_MAX, verifyProvenanceLocal } from "../src/evidence/index.js";
 import { fileText, type Given, hashOf, outcomeOf, resultElements, type State } from "./result.js";
 import { filled, type Language, TEXTS, type Texts } from "./texts.js";
 
@@ -19,7 +19,14 @@ let state: State = { kind: "empty" };
 /** Number of the newest check. An older one ends when it sees another number. */
 let newest = 0;
 
+/** Files that are read one after the other, so that a large one does not replace one that was chosen after it. */
+let reading: Promise<void> = Promise.resolve();
+
 class Superseded extends Error {}
+
+function enqueue(action: () => Promise<void>): void {
+  reading = reading.then(action, action);
+}
 
 function find<T extends HTMLElement>(id: string): T {
   return document.getElementById(id) as T;
@@ -78,8 +85,8 @@ async function check(): Promise<void> {
     state = { kind: "verdict", verdict, outcome: outcomeOf(verdict, given.keys !== null), ...given, expected };
   } catch (error) {
     if (error instanceof Superseded || number !== newest) return;
-    if (!(error instanceof NotUsable)) throw error;
-    state = { kind: "unusable", name: given.transcript.name, reason: error.message };
+    if (!(error instanceof EvidenceUnusable)) throw error;
+    state = { kind: "unusable", name: given.transcript.name, reason: error.reason };
   }
   show();
 }
@@ -90,16 +97,17 @@ function valueOf(id: string): string {
 
 /** Take a file: keys if it has the form of published keys, else the transcript. `as` is the input that it was given to. */
 async function take(file: File, as: "transcript" | "keys" | null): Promise<void> {
-  if (file.size > (as === "keys" ? KEYS_BYTES_MAX : TRANSCRIPT_BYTES_MAX)) return refuse(file.name, "tooLarge");
+  const assumed = as ?? "transcript";
+  if (file.size > (as === "keys" ? KEYS_BYTES_MAX : TRANSCRIPT_BYTES_MAX)) return refuse(assumed, file.name, "tooLarge");
   let bytes: Uint8Array;
   try {
     bytes = new Uint8Array(await file.arrayBuffer());
   } catch {
-    return refuse(file.name, "unreadable");
+    return refuse(assumed, file.name, "unreadable");
   }
   const kind = as ?? (file.size <= KEYS_BYTES_MAX && faultOfKeys(bytes) === null ? "keys" : "transcript");
   const fault = kind === "keys" ? faultOfKeys(bytes) : null;
-  if (fault !== null) return refuse(file.name, fault);
+  if (fault !== null) return refuse(kind, file.name, fault);
   accept(kind, file.name, bytes);
 }
 
@@ -111,8 +119,11 @@ function accept(kind: "transcript" | "keys", name: string, bytes: Uint8Array): v
   void check();
 }
 
-function refuse(name: string, reason: string): void {
+/** Refuse a file, and forget the former one of its kind: a result of that would be taken for one of this file. */
+function refuse(kind: "transcript" | "keys", name: string, reason: string): void {
   newest += 1;
+  if (kind === "keys") keys = null;
+  else transcript = null;
   state = { kind: "unusable", name, reason };
   show();
 }
@@ -122,8 +133,8 @@ function faultOfKeys(bytes: Uint8Array): string | null {
     readPublishedKeys(bytes);
     return null;
   } catch (error) {
-    if (!(error instanceof NotUsable)) throw error;
-    return error.message;
+    if (!(error instanceof EvidenceUnusable)) throw error;
+    return error.reason;
   }
 }
 
@@ -131,7 +142,7 @@ for (const kind of ["transcript", "keys"] as const) {
   const input = find<HTMLInputElement>(kind);
   input.addEventListener("change", () => {
     const file = input.files?.[0];
-    if (file !== undefined) void take(file, kind);
+    if (file !== undefined) enqueue(() => take(file, kind));
   });
 }
 for (const one of ["en", "pl"] as const) {
@@ -146,8 +157,10 @@ find("pasted").addEventListener("change", () => {
   const bytes = new TextEncoder().encode(text);
   if (text.trim() === "") return;
   const fault = bytes.length > KEYS_BYTES_MAX ? "tooLarge" : faultOfKeys(bytes);
-  if (fault !== null) refuse(TEXTS[language].pasteLabel, fault);
-  else accept("keys", TEXTS[language].pasteLabel, bytes);
+  enqueue(async () => {
+    if (fault !== null) refuse("keys", TEXTS[language].pasteLabel, fault);
+    else accept("keys", TEXTS[language].pasteLabel, bytes);
+  });
 });
 
 const drop = find("drop");
@@ -161,8 +174,6 @@ document.addEventListener("dragleave", (event) => {
 document.addEventListener("drop", (event) => {
   event.preventDefault();
   drop.hidden = true;
-  void (async () => {
-    for (const file of event.dataTransfer?.files ?? []) await take(file, null);
-  })();
+  for (const file of event.dataTransfer?.files ?? []) enqueue(() => take(file, null));
 });
 show();

@@ -4,17 +4,17 @@
  * The types of paths, values and results are generated from the OpenAPI document (`operations.ts`), so there is one method
  * for all operations instead of one each.
  */
+import { isOnAuthHost, onHost, secureUrl, segment } from "./addresses.js";
+import { CloudEvidence } from "./cloud_evidence.js";
 import { ArgusError } from "./errors.js";
 import { Fhir } from "./fhir.js";
-import { AUTH_PATHS } from "./generated/hosts.js";
 import { type GraphqlOperation, sendGraphql } from "./graphql.js";
 import { Jobs } from "./jobs.js";
-import type { Given, Item, Method, Operation, PathOf, Result, Sending } from "./operations.js";
-import { cursorOf, itemsOf, nextLink } from "./paging.js";
+import type { Given, Item, Keyed, Method, Operation, PathOf, Result, Sending } from "./operations.js";
+import { addPage, cursorOf, itemsOf, nextLink } from "./paging.js";
 import { isRepeatable } from "./retry.js";
 import { type ClientCredentials, TokenSource } from "./tokens.js";
-import { Transcripts } from "./transcripts.js";
-import { type Clock, type Reply, SYSTEM_CLOCK, Transport } from "./transport.js";
+import { type Clock, jsonOf, readReply, type Reply, SYSTEM_CLOCK, Transport } from "./transport.js";
 
 export interface ArgusOptions {
   /** Addresses of the api host (or the sandbox) and of the auth host. */
@@ -22,29 +22,28 @@ export interface ArgusOptions {
   readonly authUrl: string;
   /** Client credentials, or an access token, such as a service token. */
   readonly credentials: ClientCredentials | { readonly token: string };
-  /** Limit of one sending in s, until the body was read. */
+  /** Longest pause before and within a response in s; absent: 60. */
   readonly timeoutS?: number;
   readonly fetch?: typeof fetch;
   readonly clock?: Clock;
 }
 
 /** A request whose path is in no generated type: an extension of the contract, or one that a program composes. */
-export interface AnyRequest extends Sending {
+export interface AnyRequest extends Sending, Keyed {
   readonly query?: Readonly<Record<string, unknown>> | undefined;
   readonly body?: unknown;
   /** Absent: by the path, as the OpenAPI document states it. */
   readonly host?: "api" | "auth" | undefined;
+  /** Whether a repetition has no further effect. Absent: by the method, and by the path for a POST with a key. */
   readonly isRepeatable?: boolean | undefined;
 }
 
 const TIMEOUT_S = 60;
-/** Pages of one list. A server that always names a further page must not keep a program for ever. */
-const PAGES_MAX = 100_000;
 
 export class Argus {
   readonly jobs: Jobs;
   readonly fhir: Fhir;
-  readonly transcripts: Transcripts;
+  readonly evidence: CloudEvidence;
   readonly #urls: { readonly api: URL; readonly auth: URL };
   readonly #transport: Transport;
   readonly #tokens: TokenSource | null;
@@ -54,13 +53,13 @@ export class Argus {
     const { credentials, clock = SYSTEM_CLOCK, timeoutS = TIMEOUT_S } = options;
     // A function of its own, since `fetch` of a browser refuses to be the method of another object.
     const send = options.fetch ?? ((...words: Parameters<typeof fetch>) => fetch(...words));
-    this.#urls = { api: hostUrl(options.apiUrl), auth: hostUrl(options.authUrl) };
+    this.#urls = { api: secureUrl(options.apiUrl), auth: secureUrl(options.authUrl) };
     this.#transport = new Transport({ fetch: send, clock, timeoutS });
     this.#token = "token" in credentials ? credentials.token : null;
     this.#tokens = "token" in credentials ? null : new TokenSource(credentials, this.#transport, this.#urls.auth);
     this.jobs = new Jobs(this, this.#transport);
     this.fhir = new Fhir(this);
-    this.transcripts = new Transcripts(this);
+    this.evidence = new CloudEvidence(this);
   }
 
   /** Send an operation of the document, and return the body of its response. Throws `ArgusError`. */
@@ -77,30 +76,28 @@ export class Argus {
   ): AsyncGenerator<Item<Result<Operation<"GET", P>>>, void> {
     const first = filled(path as string, values?.path);
     const { query, ...sending } = (values ?? {}) as AnyRequest;
+    const seen = new Set<string>();
     let cursor: string | null = null;
     do {
       const started: AnyRequest = cursor === null ? { ...sending, query } : { ...sending, query: { ...query, cursor } };
       for await (const reply of this.linked(first, started)) {
         const page = jsonOf(reply);
         yield* itemsOf(page) as Item<Result<Operation<"GET", P>>>[];
-        const following = cursorOf(page);
-        if (following !== null && following === cursor) throw samePage();
-        cursor = following;
+        cursor = cursorOf(page);
+        if (cursor !== null) addPage(seen, cursor);
       }
     } while (cursor !== null);
   }
 
   /** Return a response and those that its `Link` leads to, one after the other, such as the parts of a FHIR bundle. */
   async *linked(path: string, request: AnyRequest = {}): AsyncGenerator<Reply, void> {
-    const { query: _, ...sending } = request;
-    let next: string | null = path;
-    for (let page = 0; next !== null; page += 1) {
-      if (page === PAGES_MAX) throw new ArgusError({ code: "too_many_pages", detail: `The list has ${page} pages.` });
-      const reply: Reply = await this.exchange("GET", next, page === 0 ? request : sending);
+    const seen = new Set<string>();
+    let url: URL | null = this.#url(path, request);
+    while (url !== null) {
+      addPage(seen, url.href);
+      const reply: Reply = await this.#authorized("GET", url, path, request);
       yield reply;
-      const following: string | null = nextLink(reply.headers, this.#url(path, request));
-      if (following !== null && following === next) throw samePage();
-      next = following;
+      url = nextLink(reply.headers, url);
     }
   }
 
@@ -111,7 +108,12 @@ export class Argus {
 
   /** Send any request with the token, and return the whole response. Throws `ArgusError`. */
   async exchange(method: string, path: string, request: AnyRequest = {}): Promise<Reply> {
-    const url = this.#url(path, request);
+    return this.#authorized(method, this.#url(path, request), path, request);
+  }
+
+  /** Send a request with the token. A refused token is replaced once, since it may have been revoked early. */
+  async #authorized(method: string, url: URL, path: string, given: AnyRequest): Promise<Reply> {
+    const request = { ...given, isRepeatable: given.isRepeatable ?? isRepeatable(method, path, given.idempotencyKey) };
     const token = this.#token ?? (await (this.#tokens as TokenSource).get());
     try {
       return await this.#send(method, url, request, token);
@@ -123,8 +125,8 @@ export class Argus {
     }
   }
 
-  #send(method: string, url: URL, request: AnyRequest, token: string): Promise<Reply> {
-    const { idempotencyKey, body, signal } = request;
+  #send(method: string, url: URL, request: AnyRequest & { isRepeatable: boolean }, token: string): Promise<Reply> {
+    const { idempotencyKey, body, isRepeatable, signal } = request;
     const headers = new Headers(request.headers);
     if (!headers.has("Accept")) headers.set("Accept", "application/json");
     headers.set("Authorization", `Bearer ${token}`);
@@ -133,20 +135,12 @@ export class Argus {
     if (body !== undefined && !headers.has("Content-Type")) {
       headers.set("Content-Type", isBytes ? "application/octet-stream" : "application/json");
     }
-    return this.#transport.send({
-      method,
-      url,
-      headers,
-      body: body === undefined || isBytes ? body : JSON.stringify(body),
-      isRepeatable: request.isRepeatable ?? isRepeatable(method, idempotencyKey),
-      signal,
-    });
+    const text = body === undefined || isBytes ? body : JSON.stringify(body);
+    return this.#transport.send({ method, url, headers, body: text, isRepeatable, signal }, readReply);
   }
 
   #url(path: string, { host, query = {} }: AnyRequest): URL {
-    const base = this.#urls[host ?? hostOf(path)];
-    const url = new URL(path, base);
-    if (url.origin !== base.origin) throw new ArgusError({ code: "foreign_link", detail: "The path leads to another host." });
+    const url = onHost(this.#urls[host ?? (isOnAuthHost(path) ? "auth" : "api")], path);
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined && value !== null) url.searchParams.set(name, String(value));
     }
@@ -154,49 +148,8 @@ export class Argus {
   }
 }
 
-/** Return the body of a response as JSON, null if it has none. Throws `ArgusError` if it is no JSON. */
-export function jsonOf({ status, body }: Reply): unknown {
-  if (body.length === 0) return null;
-  try {
-    return JSON.parse(new TextDecoder().decode(body));
-  } catch {
-    throw new ArgusError({ code: "response_malformed", detail: "The response is not JSON.", status });
-  }
-}
-
 /** Return a path with its parameters, each of which stays one segment. */
 function filled(path: string, parameters: unknown): string {
   const values = (parameters ?? {}) as Readonly<Record<string, unknown>>;
   return path.replace(/\{([^}]+)\}/g, (_whole, name: string) => segment(String(values[name])));
-}
-
-/** Return text as one segment of a path. Throws `ArgusError` for one that would lead to another path. */
-export function segment(text: string): string {
-  if (text === "" || text === "." || text === "..") {
-    throw new ArgusError({ code: "unusable_id", detail: "An id that is empty, `.` or `..` would lead to another path." });
-  }
-  return encodeURIComponent(text);
-}
-
-function samePage(): ArgusError {
-  return new ArgusError({ code: "response_malformed", detail: "The next page of the list is the same page." });
-}
-
-function hostOf(path: string): "api" | "auth" {
-  const given = path.split("?", 1)[0]?.split("/") ?? [];
-  const isAuth = AUTH_PATHS.some((template) => {
-    const parts = template.split("/");
-    return parts.length === given.length && parts.every((part, index) => part.startsWith("{") || part === given[index]);
-  });
-  return isAuth ? "auth" : "api";
-}
-
-/** Return the address of a host. Throws `TypeError` for one without TLS, except on this machine, since it gets tokens. */
-function hostUrl(text: string): URL {
-  const url = new URL(text);
-  const isHere = ["127.0.0.1", "[::1]", "localhost"].includes(url.hostname);
-  if (url.protocol !== "https:" && !(url.protocol === "http:" && isHere)) {
-    throw new TypeError(`${url.origin} is not https. A token must not be sent without TLS.`);
-  }
-  return url;
 }

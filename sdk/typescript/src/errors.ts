@@ -19,9 +19,11 @@ export interface Failure {
   readonly traceId?: string | null;
   readonly retryAfterS?: number | null;
   readonly errors?: readonly InvalidValue[];
+  readonly problemUrl?: string | null;
+  readonly members?: Readonly<Record<string, unknown>>;
 }
 
-/** A request, a job or a GraphQL operation failed. */
+/** Base of all errors of the SDK: a request, a job, a GraphQL operation or a check failed. */
 export class ArgusError extends Error {
   override readonly name: string = "ArgusError";
   readonly code: string;
@@ -33,8 +35,13 @@ export class ArgusError extends Error {
   /** Seconds after which the request may be repeated; null if the response does not state them. */
   readonly retryAfterS: number | null;
   readonly errors: readonly InvalidValue[];
+  /** Page that describes the code; null if the response has none. */
+  readonly problemUrl: string | null;
+  /** Further members of the problem, such as `expired_at`. */
+  readonly members: Readonly<Record<string, unknown>>;
 
-  constructor({ code, detail, status = null, traceId = null, retryAfterS = null, errors = [] }: Failure) {
+  constructor(failure: Failure) {
+    const { code, detail, status = null, traceId = null, retryAfterS = null, errors = [], problemUrl = null, members = {} } = failure;
     super(`${status === null ? "" : `${status} `}${code}: ${detail}${traceId === null ? "" : ` (trace ${traceId})`}`);
     this.code = code;
     this.detail = detail;
@@ -42,6 +49,8 @@ export class ArgusError extends Error {
     this.traceId = traceId;
     this.retryAfterS = retryAfterS;
     this.errors = errors;
+    this.problemUrl = problemUrl;
+    this.members = members;
   }
 }
 
@@ -80,8 +89,13 @@ export function errorOf(status: number, headers: Headers, body: Uint8Array, retr
     traceId,
     retryAfterS,
     errors: Array.isArray(found.errors) ? (found.errors as InvalidValue[]) : [],
+    problemUrl: found.type === "about:blank" ? null : textOf(found.type),
+    members: Object.fromEntries(Object.entries(found).filter(([name]) => !SHOWN.has(name))),
   });
 }
+
+/** Members of a problem document that an error has under names of their own. */
+const SHOWN = new Set(["type", "title", "status", "detail", "code", "trace_id", "errors", "instance"]);
 
 function parsedObject(body: Uint8Array): Record<string, unknown> {
   try {

@@ -1,5 +1,6 @@
 /** The FHIR bundle of an encounter, which has several parts if it is large. */
-import { type Argus, segment } from "./client.js";
+import { segment } from "./addresses.js";
+import type { Argus } from "./client.js";
 
 export const FHIR_JSON = "application/fhir+json";
 

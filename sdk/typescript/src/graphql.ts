@@ -1,10 +1,13 @@
 /** GraphQL operations of the bundles that the app was granted. */
-import { type Argus, jsonOf } from "./client.js";
+import type { Argus } from "./client.js";
 import { GraphqlFailed } from "./errors.js";
+import { jsonOf } from "./transport.js";
 
 /** One operation: the id of a registered document, or its text. */
 export type GraphqlOperation = ({ readonly documentId: string } | { readonly query: string }) & {
   readonly variables?: Readonly<Record<string, unknown>>;
+  /** Operation of a document that has several. */
+  readonly operationName?: string;
   /** True if the document is a query, which may be repeated after 429, 503 and a lost connection. */
   readonly isQuery?: boolean;
   readonly signal?: AbortSignal;
@@ -17,10 +20,10 @@ interface GraphqlReply<T> {
 
 /** Execute an operation, and return its data. Throws `GraphqlFailed` with the first error. */
 export async function sendGraphql<T>(argus: Argus, operation: GraphqlOperation): Promise<T> {
-  const { variables = {}, isQuery = false, signal } = operation;
+  const { variables = {}, operationName, isQuery = false, signal } = operation;
   const document = "documentId" in operation ? { documentId: operation.documentId } : { query: operation.query };
   const reply = await argus.exchange("POST", "/graphql", {
-    body: { ...document, variables },
+    body: { ...document, ...(operationName !== undefined && { operationName }), variables },
     isRepeatable: isQuery,
     ...(signal && { signal }),
   });

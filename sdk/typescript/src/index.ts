@@ -4,7 +4,8 @@ export { ArgusError, GraphqlFailed, type InvalidValue, JobFailed } from "./error
 export * as evidence from "./evidence/index.js";
 export type { GraphqlOperation } from "./graphql.js";
 export type { Job, JobResult, Waiting } from "./jobs.js";
-export type { Given, Item, Method, Operation, PathOf, Result, Schemas, Sending, Values } from "./operations.js";
+export type { WantedTranscript } from "./cloud_evidence.js";
+export type { Given, Item, Keyed, Method, Operation, PathOf, Result, Schemas, Sending, Values } from "./operations.js";
 export type { ClientCredentials } from "./tokens.js";
 export type { Clock, Reply } from "./transport.js";
 export * as webhooks from "./webhooks.js";

@@ -1,7 +1,8 @@
 /** Jobs: start one, wait for its end, read its result. */
+import { secureUrl } from "./addresses.js";
 import type { Argus } from "./client.js";
 import { ArgusError, JobFailed } from "./errors.js";
-import type { Schemas, Sending } from "./operations.js";
+import type { Keyed, Schemas, Sending } from "./operations.js";
 import type { Transport } from "./transport.js";
 
 export type Job = Schemas["JobShown"];
@@ -17,14 +18,14 @@ export interface Waiting {
   readonly onProgress?: (job: Job) => void;
 }
 
-const POLL_S = 3;
+const POLL_S = 2;
 const LIMIT_S = 3600;
 
 export class Jobs {
   constructor(private readonly argus: Argus, private readonly transport: Transport) {}
 
   /** Start a job. With an `idempotencyKey` it may be repeated, and there is one job. */
-  start(job: Schemas["JobWanted"], sending: Sending = {}): Promise<Schemas["JobQueued"]> {
+  start(job: Schemas["JobWanted"], sending: Sending & Keyed = {}): Promise<Schemas["JobQueued"]> {
     return this.argus.request("POST", "/v1/jobs", { ...sending, body: job });
   }
 
@@ -47,16 +48,20 @@ export class Jobs {
   }
 
   /** Return where the result of a job is. `signed_url` suffices to read it for five minutes, so treat it as a secret.
-   * Throws `ArgusError`: `job_not_ended` before its end, status 410 after the result was deleted. */
+   * Throws `ArgusError`: `result_pending` before its end, status 410 after the result was deleted. */
   async result(id: string): Promise<JobResult> {
     const result = await this.argus.request("GET", "/v1/jobs/{id}/result", { path: { id } });
     if ("signed_url" in result) return result;
-    throw new ArgusError({ code: "job_not_ended", detail: `The job is ${result.status}.`, status: 202 });
+    throw new ArgusError({ code: "result_pending", detail: `The job is ${result.status}. Wait for it first.`, status: 202 });
   }
 
-  /** Open the result of a job for reading, such as a file of an export. The caller reads the whole body or cancels it. */
-  async open(id: string, options: { signal?: AbortSignal } = {}): Promise<Response> {
-    return this.transport.open(new URL((await this.result(id)).signed_url), options.signal);
+  /** Read the result of a job, such as a file of an export, as it arrives, and return what `read` returns. `read` is called
+   * again from the beginning if the connection was lost. */
+  async readResult<T>(
+    id: string, read: (chunks: AsyncIterable<Uint8Array>) => Promise<T>, options: { signal?: AbortSignal } = {},
+  ): Promise<T> {
+    const url = secureUrl((await this.result(id)).signed_url); // it needs no token
+    return this.transport.send({ method: "GET", url, headers: new Headers(), isRepeatable: true, ...options }, read);
   }
 
   /** Cancel a job. Throws `ArgusError` with status 409 if it has ended by itself. */

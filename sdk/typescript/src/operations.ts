@@ -14,6 +14,7 @@ export type Operation<M extends Method, P extends PathOf<M>> = paths[P][Lowercas
 type PathParameters<O> = O extends { parameters: { path: infer T } } ? T : never;
 type Query<O> = O extends { parameters: { query?: infer T } } ? NonNullable<T> : never;
 type RequestBody<O> = O extends { requestBody?: infer T } ? NonNullable<T> : never;
+type TakesKey<O> = O extends { parameters: { header?: infer T } } ? "Idempotency-Key" extends keyof NonNullable<T> ? true : false : false;
 type Body<O> = [RequestBody<O>] extends [never]
   ? never
   : RequestBody<O> extends { content: { "application/json": infer T } } ? T : never;
@@ -21,16 +22,21 @@ type Body<O> = [RequestBody<O>] extends [never]
 /** The values of a request. Members are absent where the operation has none. */
 export type Values<O> = ([PathParameters<O>] extends [never] ? { path?: never } : { path: PathParameters<O> }) &
   ([Query<O>] extends [never] ? { query?: never } : { query?: Query<O> }) &
-  ([Body<O>] extends [never] ? { body?: never } : { body: Body<O> }) &
+  ([Body<O>] extends [never] ? { body?: never } : O extends { requestBody: unknown } ? { body: Body<O> } : { body?: Body<O> }) &
+  (TakesKey<O> extends true ? Keyed : { idempotencyKey?: never }) &
   Sending;
 
 /** `Values`, which may be left out where nothing in them is required. */
 export type Given<O> = object extends Values<O> ? [values?: Values<O>] : [values: Values<O>];
 
-/** How a request is sent. */
-export interface Sending {
+/** A request that may be repeated with its key. */
+export interface Keyed {
   /** Makes a POST safe to repeat. A new UUID for each change (`crypto.randomUUID()`). */
   readonly idempotencyKey?: string;
+}
+
+/** How a request is sent. */
+export interface Sending {
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
 }

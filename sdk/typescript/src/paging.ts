@@ -1,6 +1,9 @@
 /** Pages of a list: an array with a `Link` to the next one (RFC 8288), or an object with the list and `next_cursor`. */
 import { ArgusError } from "./errors.js";
 
+/** Pages of one list. */
+const PAGES_MAX = 100_000;
+
 /** Return the items of a page. Throws `ArgusError` if it is no list. */
 export function itemsOf(page: unknown): readonly unknown[] {
   if (Array.isArray(page)) return page;
@@ -12,20 +15,33 @@ export function itemsOf(page: unknown): readonly unknown[] {
   return items as unknown[];
 }
 
-/** Return the cursor of the next page, null on the last one. */
+/** Return the cursor of the next page, null on the last one. Throws `ArgusError` if it is no text. */
 export function cursorOf(page: unknown): string | null {
   const cursor = page !== null && typeof page === "object" && "next_cursor" in page ? page.next_cursor : null;
-  return typeof cursor === "string" ? cursor : null;
+  if (cursor === null || typeof cursor === "string") return cursor;
+  throw new ArgusError({ code: "response_malformed", detail: "The cursor of the next page is no text." });
 }
 
-/** Return the path and query of the next page by the header `Link`, null without one. `url` is that of the list; a link
- * to another host would lead the token there, and is refused. */
-export function nextLink(headers: Headers, url: URL): string | null {
+/** Add the address or cursor of the next page to those that came before. Throws `ArgusError` if it is one of them, since
+ * the list would have no end, or if there are too many. */
+export function addPage(seen: Set<string>, next: string): void {
+  if (seen.has(next)) {
+    throw new ArgusError({ code: "response_malformed", detail: "The next page of the list is a page that came before." });
+  }
+  if (seen.size >= PAGES_MAX) {
+    throw new ArgusError({ code: "response_too_large", detail: `The list has more than ${PAGES_MAX} pages.` });
+  }
+  seen.add(next);
+}
+
+/** Return the address of the next page by the header `Link`, null without one. `url` is that of this page; a link to another
+ * host would lead the token there, and is refused. */
+export function nextLink(headers: Headers, url: URL): URL | null {
   const found = /<([^>]*)>[^,]*;\s*rel="?next"?/.exec(headers.get("Link") ?? "");
   if (found === null) return null;
   const next = new URL(found[1] as string, url);
   if (next.origin !== url.origin) {
     throw new ArgusError({ code: "foreign_link", detail: "The link to the next page leads to another host." });
   }
-  return next.pathname + next.search;
+  return next;
 }

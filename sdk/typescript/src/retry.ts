@@ -1,9 +1,11 @@
 /**
  * Decide whether a request is sent again, and after which pause.
  *
- * Only what may be repeated is: GET, HEAD, PUT and DELETE, and a POST with an `Idempotency-Key`. It is repeated after 429
- * and 503, after 409 `idempotency_key_in_flight`, and after a connection that was lost.
+ * Only what may be repeated is: GET, HEAD, PUT and DELETE, and a POST with an `Idempotency-Key` to a path that takes one,
+ * since the service ignores it elsewhere. It is repeated after 429 and 503, after 409 `idempotency_key_in_flight`, and after
+ * a connection that was lost.
  */
+import { takesKey } from "./addresses.js";
 import { ArgusError } from "./errors.js";
 
 /** Times that a request is sent. */
@@ -16,8 +18,8 @@ const STATUSES = new Set([429, 503]);
 const REPEATABLE = new Set(["GET", "HEAD", "PUT", "DELETE"]);
 
 /** Return whether a request may be repeated. */
-export function isRepeatable(method: string, idempotencyKey: string | undefined): boolean {
-  return REPEATABLE.has(method) || (method === "POST" && idempotencyKey !== undefined);
+export function isRepeatable(method: string, path: string, idempotencyKey: string | undefined): boolean {
+  return REPEATABLE.has(method) || (method === "POST" && idempotencyKey !== undefined && takesKey(path));
 }
 
 /** Return the pause in s before the request is sent again, null if it is not. `sends`: how often it was sent.

@@ -1,12 +1,18 @@
 /** Access tokens by client credentials (RFC 6749 section 4.4): requested once, kept until shortly before they expire. */
-import type { Transport } from "./transport.js";
+import { onHost } from "./addresses.js";
 import { ArgusError } from "./errors.js";
+import { jsonOf, readReply, type Transport } from "./transport.js";
 
 export interface ClientCredentials {
   readonly clientId: string;
   readonly clientSecret: string;
   /** Scopes, separated by spaces; absent: all that the app is approved for. */
   readonly scope?: string;
+}
+
+interface Granted {
+  readonly access_token?: unknown;
+  readonly expires_in?: unknown;
 }
 
 /** A token is replaced so many seconds before it expires, so that no request is on its way with an expired one; a short
@@ -23,7 +29,7 @@ export class TokenSource {
   constructor(credentials: ClientCredentials, transport: Transport, authUrl: URL) {
     this.#credentials = credentials;
     this.#transport = transport;
-    this.#url = new URL("/v1/oauth/token", authUrl);
+    this.#url = onHost(authUrl, "/v1/oauth/token");
   }
 
   /** Return a valid token. Requests that need one at the same time share one. */
@@ -46,7 +52,7 @@ export class TokenSource {
     const { clientId, clientSecret, scope } = this.#credentials;
     const sentAtS = this.#transport.clock.monotonicS();
     const form = new URLSearchParams({ grant_type: "client_credentials", ...(scope === undefined ? {} : { scope }) });
-    const reply = await this.#transport.send({
+    const request = {
       method: "POST",
       url: this.#url,
       headers: new Headers({
@@ -56,22 +62,14 @@ export class TokenSource {
       }),
       body: form.toString(),
       isRepeatable: true, // a second token does no harm
-    });
-    const { access_token: text, expires_in: lifetimeS } = membersOf(reply.body);
+    };
+    const reply = await this.#transport.send(request, readReply);
+    const { access_token: text, expires_in: lifetimeS } = (jsonOf(reply) ?? {}) as Granted;
     if (typeof text !== "string" || typeof lifetimeS !== "number") {
       throw new ArgusError({ code: "token_response_malformed", detail: "The auth host returned no token.", status: 200 });
     }
     this.#token = { text, untilS: sentAtS + Math.max(lifetimeS - MARGIN_S, lifetimeS / 2) };
     return text;
-  }
-}
-
-/** Return the members of the response. The error of the parser is dropped, since it quotes the text. */
-function membersOf(body: Uint8Array): { access_token?: unknown; expires_in?: unknown } {
-  try {
-    return (JSON.parse(new TextDecoder().decode(body)) ?? {}) as { access_token?: unknown; expires_in?: unknown };
-  } catch {
-    return {};
   }
 }
 

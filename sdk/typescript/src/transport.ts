@@ -1,5 +1,5 @@
 /**
- * Send a request and read its whole response, with retries and limits. It knows no token and no path.
+ * Send a request and read its response, with retries and limits. It knows no token and no path.
  *
  * Redirects are not followed: a response must not lead a token to another host.
  */
@@ -9,6 +9,10 @@ import { CONNECTION_FAILED, pauseBeforeNext, retryAfterS } from "./retry.js";
 /** Size of a response: a transcript of 10 000 records as JSON-LD has 88 MB. */
 export const BODY_BYTES_MAX = 128 * 2 ** 20;
 
+const ERROR_BYTES_MAX = 2 ** 20;
+/** Longest time of a call with all its attempts, so that a response that never ends does not keep a program for ever. A
+ * download of 1 GB takes it at 300 kB/s. */
+const CALL_LIMIT_S = 3600;
 const NOT_MODIFIED = 304;
 
 /** The clock of a client, which a test moves. */
@@ -28,6 +32,9 @@ export interface Outgoing {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Reads the body of a successful response from its chunks. It is called again when the request is sent again. */
+export type Read<T> = (chunks: AsyncIterable<Uint8Array>, response: Response) => Promise<T>;
+
 /** A response whose body was read. */
 export interface Reply {
   readonly status: number;
@@ -38,7 +45,7 @@ export interface Reply {
 export interface TransportOptions {
   readonly fetch: typeof fetch;
   readonly clock: Clock;
-  /** Limit of one sending, until the body was read. */
+  /** Longest pause before and within a response. */
   readonly timeoutS: number;
 }
 
@@ -49,13 +56,15 @@ export class Transport {
     return this.options.clock;
   }
 
-  /** Send a request until it succeeds or may not be sent again. Throws `ArgusError`, or the reason of `signal`. */
-  async send(request: Outgoing): Promise<Reply> {
+  /** Send a request until a response was read, or it may not be sent again. Throws `ArgusError`, the reason of `signal`, or
+   * an error of `read`. */
+  async send<T>(request: Outgoing, read: Read<T>): Promise<T> {
+    const untilS = this.clock.monotonicS() + CALL_LIMIT_S;
     for (let sends = 1; ; sends += 1) {
       try {
-        return await this.sendOnce(request);
+        return await this.sendOnce(request, read, untilS);
       } catch (error) {
-        if (!(error instanceof ArgusError) || !request.isRepeatable) throw error;
+        if (!(error instanceof ArgusError) || !request.isRepeatable || this.clock.monotonicS() > untilS) throw error;
         const pauseS = pauseBeforeNext(error, sends, Math.random());
         if (pauseS === null) throw error;
         await this.clock.sleep(pauseS, request.signal);
@@ -63,39 +72,77 @@ export class Transport {
     }
   }
 
-  /** Request an address that needs no token, and return the response with its body unread. Throws `ArgusError`. */
-  async open(url: URL, signal?: AbortSignal): Promise<Response> {
-    let response: Response;
+  private async sendOnce<T>(request: Outgoing, read: Read<T>, untilS: number): Promise<T> {
+    const { method, url, headers, body, signal } = request;
+    const stall = new Stall(this.options.timeoutS);
     try {
-      response = await this.options.fetch(url, { redirect: "manual", signal: signal ?? null });
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw failureOf(url, error);
+      const response = await arrives(request, stall, () =>
+        this.options.fetch(url, {
+          method,
+          headers,
+          body: (body ?? null) as BodyInit | null,
+          redirect: "manual",
+          signal: signal === undefined ? stall.signal : AbortSignal.any([signal, stall.signal]),
+        }),
+      );
+      const chunks = this.chunks(request, response, stall, untilS);
+      if (response.ok || response.status === NOT_MODIFIED) return await read(chunks, response);
+      const text = await readAtMost(chunks, ERROR_BYTES_MAX);
+      throw errorOf(response.status, response.headers, text ?? new Uint8Array(), retryAfterS(response.headers, Date.now()));
+    } finally {
+      stall.end();
     }
-    if (response.ok) return response;
-    throw errorOf(response.status, response.headers, await readLimited(response), retryAfterS(response.headers, Date.now()));
   }
 
-  private async sendOnce({ method, url, headers, body, signal }: Outgoing): Promise<Reply> {
-    const deadline = AbortSignal.timeout(this.options.timeoutS * 1000);
-    let response: Response;
-    let read: Uint8Array;
+  private async *chunks(request: Outgoing, response: Response, stall: Stall, untilS: number): AsyncGenerator<Uint8Array, void> {
+    const reader = response.body?.getReader();
+    if (reader === undefined) return;
     try {
-      response = await this.options.fetch(url, {
-        method,
-        headers,
-        body: (body ?? null) as BodyInit | null,
-        redirect: "manual",
-        signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]),
-      });
-      read = await readLimited(response);
-    } catch (error) {
-      if (error instanceof ArgusError) throw error;
-      signal?.throwIfAborted();
-      throw failureOf(url, error);
+      for (;;) {
+        const { value } = await arrives(request, stall, () => reader.read());
+        if (value === undefined) return;
+        if (this.clock.monotonicS() > untilS) {
+          const detail = `The response from ${request.url.host} was not whole after ${CALL_LIMIT_S} s.`;
+          throw new ArgusError({ code: CONNECTION_FAILED, detail });
+        }
+        yield value;
+      }
+    } finally {
+      await reader.cancel().catch(() => undefined); // it has failed before, or the caller reads no further
     }
-    if (response.ok || response.status === NOT_MODIFIED) return { status: response.status, headers: response.headers, body: read };
-    throw errorOf(response.status, response.headers, read, retryAfterS(response.headers, Date.now()));
+  }
+}
+
+/** Ends a request that has been silent for too long. */
+class Stall {
+  private readonly controller = new AbortController();
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(private readonly limitS: number) {}
+
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  begin(): void {
+    this.timer = setTimeout(() => this.controller.abort(new DOMException("silent", "TimeoutError")), this.limitS * 1000);
+  }
+
+  end(): void {
+    clearTimeout(this.timer);
+  }
+}
+
+/** Return what arrives next from the network. Throws `ArgusError` if nothing does. */
+async function arrives<T>({ url, signal }: Outgoing, stall: Stall, next: () => Promise<T>): Promise<T> {
+  stall.begin();
+  try {
+    return await next();
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw failureOf(url, error);
+  } finally {
+    stall.end();
   }
 }
 
@@ -117,17 +164,31 @@ export const SYSTEM_CLOCK: Clock = {
     }),
 };
 
-async function readLimited(response: Response): Promise<Uint8Array> {
+/** Read a response with its body. */
+export async function readReply(chunks: AsyncIterable<Uint8Array>, { status, headers }: Response): Promise<Reply> {
+  const body = await readAtMost(chunks, BODY_BYTES_MAX);
+  if (body !== null) return { status, headers, body };
+  throw new ArgusError({ code: "response_too_large", detail: `The response has more than ${BODY_BYTES_MAX} bytes.` });
+}
+
+/** Return the body of a response as JSON, null if it has none. Throws `ArgusError` if it is no JSON. */
+export function jsonOf({ status, body }: Reply): unknown {
+  if (body.length === 0) return null;
+  try {
+    return JSON.parse(new TextDecoder().decode(body));
+  } catch {
+    throw new ArgusError({ code: "response_malformed", detail: "The response is not JSON.", status });
+  }
+}
+
+/** Return the body, null if it is larger. */
+async function readAtMost(chunks: AsyncIterable<Uint8Array>, bytesMax: number): Promise<Uint8Array | null> {
   const parts: Uint8Array[] = [];
   let size = 0;
-  const reader = response.body?.getReader();
-  for (let part = await reader?.read(); part?.value !== undefined; part = await reader?.read()) {
-    size += part.value.length;
-    if (size > BODY_BYTES_MAX) {
-      await reader?.cancel();
-      throw new ArgusError({ code: "response_too_large", detail: `The response has more than ${BODY_BYTES_MAX} bytes.` });
-    }
-    parts.push(part.value);
+  for await (const part of chunks) {
+    size += part.length;
+    if (size > bytesMax) return null;
+    parts.push(part);
   }
   const whole = new Uint8Array(size);
   let at = 0;
@@ -139,7 +200,7 @@ async function readLimited(response: Response): Promise<Uint8Array> {
 }
 
 /** Return the error for a response that did not arrive whole. */
-export function failureOf(url: URL, error: unknown): ArgusError {
+function failureOf(url: URL, error: unknown): ArgusError {
   return new ArgusError({ code: CONNECTION_FAILED, detail: `No whole response from ${url.host}: ${reasonOf(error)}.` });
 }
 

@@ -5,6 +5,8 @@
  * is another body. Skip a `webhook-id` that was received before, since delivery is at least once.
  */
 
+import { ArgusError } from "./errors.js";
+
 export interface WebhookEvent {
   readonly type: string;
   readonly timestamp: string;
@@ -15,12 +17,22 @@ export type WebhookFault =
   | "header_missing" | "timestamp_malformed" | "timestamp_out_of_range" | "signature_invalid" | "secret_malformed"
   | "body_malformed";
 
-/** A message must not be believed, or a secret cannot be used. It has neither the secret nor the body. */
-export class WebhookRefused extends Error {
-  override readonly name = "WebhookRefused";
+const DETAILS: Readonly<Record<WebhookFault, string>> = {
+  header_missing: "The message lacks webhook-id, webhook-timestamp or webhook-signature.",
+  timestamp_malformed: "The header webhook-timestamp is not a number of seconds.",
+  timestamp_out_of_range: "The time of the message differs too much from the clock of this machine.",
+  signature_invalid: "No signature of the message fits a secret.",
+  secret_malformed: "A secret is whsec_ and base64, or a text; of at least 24 bytes.",
+  body_malformed: "The body is signed and is not a JSON object with a `type`.",
+};
 
-  constructor(readonly code: WebhookFault) {
-    super(code);
+/** A message must not be believed, or a secret cannot be used. It has neither the secret nor the body. */
+export class WebhookRefused extends ArgusError {
+  override readonly name = "WebhookRefused";
+  declare readonly code: WebhookFault;
+
+  constructor(code: WebhookFault) {
+    super({ code, detail: DETAILS[code] });
   }
 }
 

@@ -1,4 +1,5 @@
-// Writes `src/generated/` from an OpenAPI document on standard input: the types, and the paths of the auth host.
+// Writes `src/generated/` from an OpenAPI document on standard input: the types, the paths of the auth host, and those whose
+// POST takes a key.
 //
 // Run by `python -m tests.builders.typescript_types`, which has the document.
 import { writeFile } from "node:fs/promises";
@@ -15,7 +16,14 @@ const auth = Object.entries(document.paths)
   .map(([path]) => path)
   .sort();
 await writeFile(`${folder}/openapi.ts`, NOTE + types);
+const keyed = Object.entries(document.paths)
+  .filter(([, item]) => item.post?.parameters?.some((one) => one.$ref === "#/components/parameters/Idempotency-Key"))
+  .map(([path]) => path)
+  .sort();
+const list = (name, note, paths) => `/** ${note} */\nexport const ${name}: readonly string[] = ${JSON.stringify(paths, null, 2)};\n`;
 await writeFile(
-  `${folder}/hosts.ts`,
-  `${NOTE}/** Paths that are on the auth host. All others are on the api host. */\nexport const AUTH_PATHS: readonly string[] = ${JSON.stringify(auth, null, 2)};\n`,
+  `${folder}/paths.ts`,
+  NOTE +
+    list("AUTH_PATHS", "Paths that are on the auth host. All others are on the api host.", auth) +
+    list("KEYED_PATHS", "Paths whose POST takes an `Idempotency-Key`.", keyed),
 );

@@ -61,15 +61,15 @@ for await (const one of argus.list("/v1/jobs", { query: { kind: "export.bulk" } 
 found.lists_the_job = kinds.includes(job.id);
 
 const summary = await argus.request("GET", "/api/v1/epcr/encounters/{encounterId}", { path: { encounterId: encounter.id } });
-const keys = await argus.transcripts.publishedKeys();
-const transcript = await argus.transcripts.get(summary.evidence_id);
+const keys = await argus.evidence.keys();
+const transcript = await argus.evidence.transcript(summary.evidence_id);
 const verified = async (source) => (await evidence.verifyProvenanceLocal(source, keys, { evidenceId: summary.evidence_id }));
 found.outcome = (await verified(transcript)).outcome;
-found.graph = (await verified(await argus.transcripts.get(summary.evidence_id, { format: "jsonld" }))).graph;
-found.secret_outcome = (await verified(await argus.transcripts.get(summary.evidence_id, { algorithm: "hmac-sha256" }))).outcome;
+found.graph = (await verified(await argus.evidence.transcript(summary.evidence_id, { format: "jsonld" }))).graph;
+found.secret_outcome = (await verified(await argus.evidence.transcript(summary.evidence_id, { algorithm: "hmac-sha256" }))).outcome;
 const changed = new TextDecoder().decode(transcript).replace('"actor_id":"', '"actor_id":"x');
-const [here, there] = [await verified(changed), await argus.transcripts.verify(summary.evidence_id, changed)];
-found.cloud_agrees = (await argus.transcripts.verify(summary.evidence_id, transcript)).valid;
+const [here, there] = [await verified(changed), await argus.evidence.verify(summary.evidence_id, changed)];
+found.cloud_agrees = (await argus.evidence.verify(summary.evidence_id, transcript)).valid;
 const pairs = (links) => JSON.stringify(links.map(({ record_id, reason }) => [record_id, reason]));
 found.changed_is_reported_alike = !here.valid && pairs(here.broken_links) === pairs(there.broken_links);
 

@@ -3,11 +3,12 @@
 //
 // It runs in a folder in which `argus-sdk` is installed. The table of stories describes calls and results.
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { inspect } from "node:util";
 
 import { Argus, ArgusError, evidence, webhooks } from "argus-sdk";
-import { downloadFhir } from "argus-sdk/node";
+import { downloadFhir, downloadJobResult } from "argus-sdk/node";
 
 /** A clock that moves only by the pauses that the SDK requests. */
 class HandClock {
@@ -32,9 +33,9 @@ async function all(items) {
 const WITHOUT_A_CLIENT = {
   verify_webhook: ({ body, headers, secrets, now_s: nowS, tolerance_s: toleranceS }) =>
     webhooks.verifyWebhook({ body, headers, secrets, nowS, ...(toleranceS !== undefined && { toleranceS }) }),
-  verify_provenance: async ({ transcript, keys, evidence_id: evidenceId, tenant_id: tenantId }) => {
-    const whose = { evidenceId, tenantId };
-    const verdict = await evidence.verifyProvenanceLocal(await readFile(transcript), keys && (await readFile(keys)), whose);
+  verify_provenance: async ({ transcript, keys, evidence_id: evidenceId, tenant_id: tenantId, content_hashes: hashes }) => {
+    const expected = { evidenceId, tenantId, ...(hashes && { contentHashes: new Map(Object.entries(hashes)) }) };
+    const verdict = await evidence.verifyProvenanceLocal(await readFile(transcript), keys && (await readFile(keys)), expected);
     return { outcome: verdict.outcome, broken_links: verdict.broken_links };
   },
 };
@@ -45,12 +46,18 @@ const OF_A_CLIENT = {
   list: (argus, { path, query }) => all(argus.list(path, { query })),
   wait_for_job: (argus, { job_id: id, poll_s: pollS, limit_s: limitS }) => argus.jobs.wait(id, { pollS, limitS }),
   job_result: (argus, { job_id: id }) => argus.jobs.result(id),
-  graphql: (argus, { document_id: documentId, variables, is_query: isQuery = false }) =>
-    argus.graphql({ documentId, variables, isQuery }),
+  graphql: (argus, { document_id: documentId, variables, operation_name: operationName, is_query: isQuery = false }) =>
+    argus.graphql({ documentId, variables, isQuery, operationName }),
   download_fhir: async (argus, { encounter_id: id }, { folder }) => {
     const paths = await downloadFhir(argus, id, folder);
     return Promise.all(paths.map(async (path) => JSON.parse(await readFile(path, "utf8"))));
   },
+  download_result: async (argus, { job_id: id }, { folder }) => {
+    await downloadJobResult(argus, id, join(folder, "result"));
+    return readFile(join(folder, "result"), "utf8");
+  },
+  transcript: async (argus, { evidence_id: id }) => new TextDecoder().decode(await argus.evidence.transcript(id)),
+  verify_by_cloud: (argus, { evidence_id: id, transcript }) => argus.evidence.verify(id, new TextEncoder().encode(transcript)),
 };
 
 function client({ api_url: apiUrl, auth_url: authUrl, client_id: clientId, client_secret }, call, clock) {
@@ -66,10 +73,10 @@ async function perform(call, facts) {
     const result = await (free ? free(call) : OF_A_CLIENT[call.do](argus, call, facts));
     return { result: result ?? null, slept_s: clock.slept_s };
   } catch (error) {
-    if (!(error instanceof ArgusError || error instanceof webhooks.WebhookRefused)) throw error;
-    const { code, status, traceId: trace_id, retryAfterS: retry_after_s } = error;
+    if (!(error instanceof ArgusError)) throw error;
+    const { code, status, traceId: trace_id, retryAfterS: retry_after_s, problemUrl: problem_url, members } = error;
     const texts = [inspect(error, { depth: 10 }), JSON.stringify(error), inspect(argus, { depth: 10 })];
-    return { error: { code, status, trace_id, retry_after_s }, texts, slept_s: clock.slept_s };
+    return { error: { code, status, trace_id, retry_after_s, problem_url, members }, texts, slept_s: clock.slept_s };
   }
 }
 

@@ -3,7 +3,7 @@
 import { text } from "node:stream/consumers";
 import { evidence } from "argus-sdk";
 import { canonicalJson } from "./node_modules/argus-sdk/dist/evidence/canonical_json.js";
-import { parseStrictJson } from "./node_modules/argus-sdk/dist/evidence/strict_json.js";
+import { NotUsable, parseStrictJson } from "./node_modules/argus-sdk/dist/evidence/strict_json.js";
 
 // Verification must not use a network.
 globalThis.fetch = () => process.exit(9);
@@ -12,8 +12,8 @@ const usable = async (action) => {
   try {
     return await action();
   } catch (error) {
-    if (!(error instanceof evidence.NotUsable)) throw error;
-    return { unusable: error.message };
+    if (!(error instanceof evidence.EvidenceUnusable || error instanceof NotUsable)) throw error;
+    return { unusable: error.reason ?? error.message };
   }
 };
 const written = (value) => new TextDecoder().decode(canonicalJson(value));

@@ -1,9 +1,7 @@
 """Authorised requests to the two hosts of the API: documents, pages of lists, and files."""
 
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,12 +10,18 @@ from urllib.parse import quote
 import httpx
 
 from argus_sdk.credentials import TokenSource
+from argus_sdk.downloads import folder_beside, part_name, place_file, place_parts
 from argus_sdk.errors import AddressRefused, ApiError, ResponseUnusable
-from argus_sdk.transport import Connection, RequestToSend, read_document, write_to
+from argus_sdk.transport import Connection, Reader, RequestToSend, read_bytes, read_document, write_to
 
 UNAUTHORIZED = 401
 PARTS_MAX = 1_000
 """Parts of a downloaded document: 5 million entries of a FHIR bundle."""
+PAGES_MAX = 100_000
+"""Pages of one list. A service that always names a further page must not keep a program for ever."""
+KEYED_PATHS = ("/api/v1/devices/{}/observations", "/api/v1/epcr/encounters", "/v1/jobs")
+"""Paths whose POST takes an `Idempotency-Key`; a test compares them with the OpenAPI document."""
+_KEYED = re.compile("|".join(re.escape(path).replace(r"\{\}", "[^/]+") for path in KEYED_PATHS))
 Result = TypeVar("Result")
 Query = Mapping[str, object]
 
@@ -43,67 +47,71 @@ class Api:
     ) -> Any:
         """Send a request to a path of this host; return the JSON value of the response, None without a body.
 
-        `idempotency_key` makes a POST repeatable, where the route takes such a key. `is_repeatable` states that a
-        repetition has no further effect; by default this is so for GET, PUT and DELETE, and for a POST with a key.
+        `body` is a JSON value, or JSON text as bytes. `is_repeatable` states that a repetition has no further effect.
+        By default this is so for GET, PUT and DELETE, and for a POST with an `idempotency_key` to a path that takes
+        one. On another path the service ignores the key, so it does not make a repetition safe.
         """
         sent = dict(headers or {})
         if idempotency_key is not None:
             sent["Idempotency-Key"] = idempotency_key
         if is_repeatable is None:
-            is_repeatable = method in ("GET", "PUT", "DELETE") or idempotency_key is not None
+            takes_key = method == "POST" and _KEYED.fullmatch(path.partition("?")[0]) is not None
+            is_repeatable = method in ("GET", "PUT", "DELETE") or (idempotency_key is not None and takes_key)
         to_send = RequestToSend(
-            method, self._base_url + path, query or {}, headers=sent, body=body, is_repeatable=is_repeatable
+            method, self._address(path), query or {}, headers=sent, body=body, is_repeatable=is_repeatable
         )
         return self._send(to_send, read_document)[0]
+
+    def read_bytes(self, path: str, *, query: Query | None = None, headers: Mapping[str, str] | None = None) -> bytes:
+        """Return the body of the response to a GET as it was received."""
+        wanted = RequestToSend("GET", self._address(path), query or {}, headers=headers or {}, is_repeatable=True)
+        return self._send(wanted, read_bytes)[0]
 
     def pages(self, path: str, query: Query | None = None) -> Iterator[Any]:
         """Yield the items of a list, page by page: an array with `Link`, or an object with a list and `next_cursor`.
 
-        A page is requested when its first item is needed. Raises `AddressRefused` for a link to another host.
+        A page is requested when its first item is needed. Raises `AddressRefused` for a link to another host, and
+        `ResponseUnusable` for a page that came before.
         """
-        url, parameters = self._base_url + path, dict(query or {})
+        url, parameters = self._address(path), dict(query or {})
+        seen: set[object] = {url, parameters.get("cursor")}
         while True:
             document, response = self._send(RequestToSend("GET", url, parameters, is_repeatable=True), read_document)
             yield from _items_of(document)
-            if isinstance(document, list):
-                following = self._next_address(response)
-                if following is None:
-                    return
-                if following == url:
-                    raise ResponseUnusable("response_malformed", "The next page of the list is the same page.")
+            has_links = isinstance(document, list)
+            following = self._next_address(response) if has_links else document.get("next_cursor")
+            if following is None:
+                return
+            _add_page(following, seen, PAGES_MAX)
+            if has_links:
                 url, parameters = following, {}
             else:
-                cursor = document.get("next_cursor")
-                if cursor is None:
-                    return
-                if cursor == parameters.get("cursor"):
-                    raise ResponseUnusable("response_malformed", "The next page of the list is the same page.")
-                parameters["cursor"] = cursor
+                parameters["cursor"] = following
 
     def download_parts(self, path: str, folder: Path, name: str, accept: str) -> list[Path]:
-        """Write the parts of a document to `NAME-1.json`, `NAME-2.json`, … in a folder; return their paths in order.
+        """Write the parts of a document to `NAME-0001.json`, `NAME-0002.json`, … in a folder, and return their paths.
 
-        The files appear when all parts are complete; after an error there is none. Files of these names are replaced.
+        The files appear when all parts are complete and on the disk, and replace those of an earlier download.
         """
-        with _folder_beside(folder) as unfinished:
-            url: str | None = self._base_url + path
-            names: list[str] = []
+        with folder_beside(folder) as unfinished:
+            url: str | None = self._address(path)
+            seen: set[object] = {url}
             while url is not None:
-                if len(names) == PARTS_MAX:
-                    raise ResponseUnusable("response_too_large", f"The document has more than {PARTS_MAX} parts.")
-                names.append(f"{name}-{len(names) + 1}.json")
                 part = RequestToSend("GET", url, headers={"Accept": accept}, is_repeatable=True)
-                url = self._next_address(self._send(part, write_to(unfinished / names[-1]))[1])
-            return [(unfinished / one).replace(folder / one) for one in names]
+                file = unfinished / part_name(name, len(seen))
+                url = self._next_address(self._send(part, write_to(file))[1])
+                if url is not None:
+                    _add_page(url, seen, PARTS_MAX)
+            return place_parts(unfinished, folder, name)
 
     def download_signed(self, url: str, path: Path) -> None:
         """Write the file at a signed address to a path, which appears when it is complete. No token is sent."""
-        with _folder_beside(path.parent) as unfinished:
+        with folder_beside(path.parent) as unfinished:
             part = unfinished / path.name
             self._connection.send(
                 RequestToSend("GET", url, headers={"Accept": "*/*"}, is_repeatable=True), write_to(part)
             )
-            part.replace(path)
+            place_file(part, path)
 
     def pause(self, seconds_s: float) -> None:
         """Pause, as the client's timing does."""
@@ -113,7 +121,13 @@ class Api:
         """Return the client's monotonic clock."""
         return self._connection.timing.monotonic_s()
 
-    def _send(self, request: RequestToSend, read: Callable[[httpx.Response], Result]) -> tuple[Result, httpx.Response]:
+    def _address(self, path: str) -> str:
+        """Return the address of a path. Raises `AddressRefused` for one that could lead to another host."""
+        if not path.startswith("/"):
+            raise AddressRefused("malformed_address", "A path begins with a slash.")
+        return self._base_url + path
+
+    def _send(self, request: RequestToSend, read: Reader[Result]) -> tuple[Result, httpx.Response]:
         """Send a request with the token. A refused token is replaced once, since it may have been revoked early."""
         token = self._tokens.token(self._connection)
         try:
@@ -129,7 +143,7 @@ class Api:
         link = response.links.get("next", {}).get("url")
         if link is None:
             return None
-        own, next_url = httpx.URL(self._base_url), httpx.URL(self._base_url).join(link)
+        own, next_url = httpx.URL(self._base_url), response.request.url.join(link)
         if (next_url.scheme, next_url.host, next_url.port) != (own.scheme, own.host, own.port):
             raise AddressRefused("foreign_link", "The next page is on another host, so it is not requested.")
         return str(next_url)
@@ -146,14 +160,14 @@ def _authorized(request: RequestToSend, token: str) -> RequestToSend:
     return replace(request, headers={**request.headers, "Authorization": f"Bearer {token}"})
 
 
-@contextmanager
-def _folder_beside(folder: Path) -> Iterator[Path]:
-    """Make a folder for unfinished files within `folder`, on the same disk; remove it after the block."""
-    unfinished = Path(tempfile.mkdtemp(prefix=".argus-", dir=folder))
-    try:
-        yield unfinished
-    finally:
-        shutil.rmtree(unfinished)
+def _add_page(following: object, seen: set[object], pages_max: int) -> None:
+    """Add the address or cursor of the next page to those that came before. Raises `ResponseUnusable` if it is one of
+    them, since the list would have no end."""
+    if not isinstance(following, str) or following in seen:
+        raise ResponseUnusable("response_malformed", "The next page of the list is a page that came before.")
+    if len(seen) >= pages_max:
+        raise ResponseUnusable("response_too_large", f"The list has more than {pages_max} pages.")
+    seen.add(following)
 
 
 def _items_of(document: Any) -> list[Any]:

@@ -22,7 +22,8 @@ class ApiError(ArgusError):
 
     `trace_id` is what support needs, None where the response has none. `errors` lists the invalid values of the
     request, each with `detail` and its `pointer` or `parameter`. `retry_after_s` is the pause that the service
-    requested, None without one. `members` has the further members of the problem, such as `expired_at`.
+    requested, None without one. `problem_url` is the page that describes the code, None without one. `members` has the
+    further members of the problem, such as `expired_at`.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class ApiError(ArgusError):
         trace_id: str | None = None,
         errors: Sequence[Mapping[str, Any]] = (),
         retry_after_s: float | None = None,
+        problem_url: str | None = None,
         members: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(code, f"{detail} (status {status}, trace {trace_id})" if trace_id else f"{detail} ({status})")
@@ -41,6 +43,7 @@ class ApiError(ArgusError):
         self.trace_id = trace_id
         self.errors = tuple(errors)
         self.retry_after_s = retry_after_s
+        self.problem_url = problem_url
         self.members = dict(members or {})
 
 
@@ -52,7 +55,8 @@ class ConnectionFailed(ArgusError):
 
 
 class AddressRefused(ArgusError):
-    """The SDK does not send a request to this address: `insecure_address`, `foreign_link` or `unusable_id`."""
+    """The SDK does not send a request to this address: `insecure_address`, `malformed_address`, `foreign_link` or
+    `unusable_id`."""
 
 
 class ResponseUnusable(ArgusError):
@@ -98,4 +102,9 @@ class WebhookRefused(ArgusError):
 
 
 class EvidenceUnusable(ArgusError):
-    """A transcript or the published keys are not in the form of the API: `transcript_malformed`, `keys_malformed`."""
+    """The SDK cannot make the check.
+
+    Codes: `transcript_malformed` and `keys_malformed` (they are not in the form of the API), `identity_malformed` (the
+    expected evidence or tenant), `content_hash_malformed`, and `record_unknown` (a hash of the content after a record
+    that the transcript does not have).
+    """

@@ -4,18 +4,17 @@ Anyone can check `ml-dsa-65` signatures (FIPS 204) with the keys that the cloud 
 secrets of the tenant, so only the cloud can check such a transcript: here it is `unverifiable`, and so is one whose key
 was withdrawn, since a thief of the key could have made it. What a transcript
 cannot show is whether the evidence has later records; the verify operation of the API shows it.
-
-JSON text is read strictly: an object that has a member twice is refused, since two readers would see two documents.
 """
 
 import base64
 import binascii
-import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from argus_sdk.errors import EvidenceUnusable
+from argus_sdk.strict_json import read_value
 from protocols.errors import RemoteProtocolError
 from protocols.provenance.key_period import KeyPeriod, read_period
 from protocols.provenance.prov_o import is_document, read_document
@@ -40,6 +39,7 @@ Outcome = Literal["intact", "broken", "unverifiable"]
 NO_KEY = frozenset({Reason.KEY_UNKNOWN, Reason.ROOT_KEY_UNKNOWN})
 """Reasons that a verifier with more keys may not find."""
 _WITHDRAWN = {Reason.KEY_WITHDRAWN, Reason.ROOT_KEY_WITHDRAWN}
+_CONTENT_HASH = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class PublishedKey(NamedTuple):
@@ -122,10 +122,11 @@ def verify_provenance_local(
 
     Give the text as it was received where you have it. `keys` is the document of
     `/.well-known/provenance-keys/ml-dsa-65`. `evidence_id` and `tenant_id` are those that you expect, None to accept
-    what the transcript states. `content_hashes` maps records to the hash of the content after them
-    (`sha256:` and 64 hexadecimal digits), None to compare no content.
+    what the transcript states. `content_hashes` maps records of the transcript to the hash of the content after them
+    (`sha256:` and 64 lower-case hexadecimal digits), None to compare no content.
     """
     received, graph_matches = read_evidence(transcript)
+    _check_expected({"evidence_id": evidence_id, "tenant_id": tenant_id}, content_hashes or {}, received)
     known = keys if isinstance(keys, PublishedKeys) else PublishedKeys({}) if keys is None else read_keys(keys)
     verdict = verify(received, known, tenant_id=tenant_id, evidence_id=evidence_id, content_hashes=content_hashes)
     return LocalVerification(
@@ -165,8 +166,11 @@ def read_keys(keys: Mapping[str, Any] | bytes | str) -> PublishedKeys:
         except (binascii.Error, ValueError, RemoteProtocolError):
             detail = f"The key {kid} is not an ML-DSA-65 key in base64."
             raise EvidenceUnusable("keys_malformed", detail) from None
+        if not isinstance(kid, str) or kid in found:
+            detail = "A key has no identifier, or that of another key."
+            raise EvidenceUnusable("keys_malformed", detail)
         try:
-            found[str(kid)] = PublishedKey(key, read_period(entry))
+            found[kid] = PublishedKey(key, read_period(entry))
         except RemoteProtocolError as error:
             detail = f"The period of the key {kid} cannot be read: {error.reason}."
             raise EvidenceUnusable("keys_malformed", detail) from None
@@ -175,24 +179,27 @@ def read_keys(keys: Mapping[str, Any] | bytes | str) -> PublishedKeys:
     return PublishedKeys(found)
 
 
+def _check_expected(
+    identity: Mapping[str, str | None], content_hashes: Mapping[str, str], received: ReceivedTranscript
+) -> None:
+    """Refuse what the caller expects if it can fit no transcript, or names a record that this one does not have.
+
+    A check that leaves it out would look like one that passed.
+    """
+    for name, text in identity.items():
+        try:
+            (text or "").encode()
+        except UnicodeEncodeError:
+            raise EvidenceUnusable("identity_malformed", f"The expected {name} is not Unicode text.") from None
+    records = {record.id for record in received.records} if content_hashes else set()
+    for record_id, content_hash in content_hashes.items():
+        if record_id not in records:
+            raise EvidenceUnusable("record_unknown", f"The transcript has no record {record_id}.")
+        if _CONTENT_HASH.fullmatch(content_hash) is None:
+            detail = f"The hash for the record {record_id} is not sha256: and 64 lower-case hexadecimal digits."
+            raise EvidenceUnusable("content_hash_malformed", detail)
+
+
 def _value(given: Mapping[str, Any] | bytes | str, code: str) -> Any:
     """Return given JSON text as a value, and a value unchanged."""
-    if isinstance(given, Mapping):
-        return given
-    try:
-        return json.loads(given, object_pairs_hook=_object, parse_constant=_refuse_constant)
-    except RecursionError:
-        raise EvidenceUnusable(code, "Its objects or lists are inside each other too deeply.") from None
-    except ValueError as error:
-        raise EvidenceUnusable(code, f"It is not JSON: {error}.") from None
-
-
-def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(members)
-    if len(found) != len(members):
-        raise ValueError("an object has a member twice")
-    return found
-
-
-def _refuse_constant(text: str) -> Any:
-    raise ValueError(f"{text} is not a number of JSON")
+    return given if isinstance(given, Mapping) else read_value(given, code)

@@ -1,16 +1,17 @@
 """Send one request with its retries, and turn responses into values and errors.
 
 A request is repeated after 429, 503 and the 409 of a key in flight, after the pause that `Retry-After` names, and after
-a connection that failed. Only a request whose repetition has no effect is repeated: GET, PUT and DELETE, and POST with
-an `Idempotency-Key`. Redirects are not followed, since they could lead a token to another host.
+a connection that failed. Only a request whose repetition has no effect is repeated (`RequestToSend.is_repeatable`).
+Redirects are not followed, since they could lead a token to another host.
 """
 
 import email.utils
 import json
 import logging
+import os
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -32,6 +33,9 @@ ERROR_BYTES_MAX = 2**20
 CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 60.0
 """Longest pause within a response. The service cancels slow requests itself before."""
+CALL_LIMIT_S = 3600.0
+"""Longest time of a call with all its attempts, so that a response that never ends does not keep a program for ever.
+A download of 1 GB takes it at 300 kB/s."""
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _CHUNK_BYTES = 2**16
 _is_sending: ContextVar[bool] = ContextVar("argus_sdk_is_sending", default=False)
@@ -39,6 +43,8 @@ _is_sending: ContextVar[bool] = ContextVar("argus_sdk_is_sending", default=False
 logging.getLogger("httpx").addFilter(lambda _record: not _is_sending.get())
 
 Result = TypeVar("Result")
+Reader = Callable[[Iterator[bytes]], Result]
+"""Reads the body of a response from its chunks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +59,8 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class RequestToSend:
-    """A request. `query` leaves out parameters that are None. `is_repeatable`: a repetition has no further effect."""
+    """A request. `query` leaves out parameters that are None. `body` is a JSON value, or JSON text as bytes.
+    `is_repeatable`: a repetition has no further effect."""
 
     method: str
     url: str
@@ -81,13 +88,14 @@ class Connection:
         """Send a request; return the JSON value of its response, None without a body."""
         return self.send(request, read_document)[0]
 
-    def send(self, request: RequestToSend, read: Callable[[httpx.Response], Result]) -> tuple[Result, httpx.Response]:
+    def send(self, request: RequestToSend, read: Reader[Result]) -> tuple[Result, httpx.Response]:
         """Send a request until a response is complete; return what `read` returns of it, and the response.
 
         `read` reads the body of a successful response, and is called again for each attempt. Raises `ApiError`,
         `ConnectionFailed`, `ResponseUnusable`, `AddressRefused`.
         """
         built = self._build(request)
+        until_s = self.timing.monotonic_s() + CALL_LIMIT_S
         attempt = 0
         while True:
             attempt += 1
@@ -95,9 +103,10 @@ class Connection:
             try:
                 response = self._transmit(built)
                 try:
+                    chunks = self._chunks(response, until_s)
                     if response.is_success:
-                        return read(response), response
-                    error = _error_of(response, self.timing.unix_s())
+                        return read(chunks), response
+                    error = _error_of(response, chunks, self.timing.unix_s())
                 finally:
                     response.close()
             except httpx.HTTPError as failure:
@@ -116,8 +125,18 @@ class Connection:
         finally:
             _is_sending.reset(mark)
 
+    def _chunks(self, response: httpx.Response, until_s: float) -> Iterator[bytes]:
+        """Yield the body of a response as it arrives. Raises `ConnectionFailed` when the time of the call is over."""
+        for chunk in response.iter_bytes(_CHUNK_BYTES):
+            if self.timing.monotonic_s() > until_s:
+                raise ConnectionFailed(f"The response was not complete after {CALL_LIMIT_S:g} s.")
+            yield chunk
+
     def _build(self, request: RequestToSend) -> httpx.Request:
-        url = httpx.URL(request.url)
+        try:
+            url = httpx.URL(request.url)
+        except httpx.InvalidURL:
+            raise AddressRefused("malformed_address", "The address is not a URL.") from None
         if url.scheme != "https" and url.host not in _LOOPBACK:
             raise AddressRefused("insecure_address", "Tokens are sent over https only, or to this machine.")
         if query := {name: _text(value) for name, value in request.query.items() if value is not None}:
@@ -128,8 +147,7 @@ class Connection:
         if request.body is None:
             return self._http.build_request(request.method, url, headers=headers)
         headers["Content-Type"] = "application/json"
-        content = json.dumps(request.body, ensure_ascii=False, allow_nan=False).encode()
-        return self._http.build_request(request.method, url, headers=headers, content=content)
+        return self._http.build_request(request.method, url, headers=headers, content=_json_text(request.body))
 
     def _pause_s(self, error: ApiError | ConnectionFailed, attempt: int) -> float | None:
         """Return the pause before the next attempt, None if a further attempt is of no use."""
@@ -142,11 +160,17 @@ class Connection:
         return pause_s if pause_s <= RETRY_AFTER_S_MAX else None
 
 
-def read_document(response: httpx.Response) -> Any:
-    """Return the JSON value of a response, None without a body. Raises `ResponseUnusable`."""
-    text = _read_at_most(response, DOCUMENT_BYTES_MAX)
+def read_bytes(chunks: Iterator[bytes]) -> bytes:
+    """Return the body of a response as it was received. Raises `ResponseUnusable`."""
+    text = _read_at_most(chunks, DOCUMENT_BYTES_MAX)
     if text is None:
         raise ResponseUnusable("response_too_large", f"The response is larger than {DOCUMENT_BYTES_MAX} bytes.")
+    return text
+
+
+def read_document(chunks: Iterator[bytes]) -> Any:
+    """Return the JSON value of a response, None without a body. Raises `ResponseUnusable`."""
+    text = read_bytes(chunks)
     if not text:
         return None
     try:
@@ -155,31 +179,33 @@ def read_document(response: httpx.Response) -> Any:
         raise ResponseUnusable("response_malformed", "The response is not JSON.") from None
 
 
-def write_to(path: Path) -> Callable[[httpx.Response], None]:
-    """Return a reader that writes the body of a response to a file, from its beginning."""
+def write_to(path: Path) -> Reader[None]:
+    """Return a reader that writes the body of a response to a file, from its beginning, and to the disk at the end."""
 
-    def read(response: httpx.Response) -> None:
+    def read(chunks: Iterator[bytes]) -> None:
         with path.open("wb") as file:
-            for chunk in response.iter_bytes(_CHUNK_BYTES):
+            for chunk in chunks:
                 file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
 
     return read
 
 
-def _read_at_most(response: httpx.Response, bytes_max: int) -> bytes | None:
+def _read_at_most(chunks: Iterator[bytes], bytes_max: int) -> bytes | None:
     """Return the body, None if it is larger."""
     body = bytearray()
-    for chunk in response.iter_bytes(_CHUNK_BYTES):
+    for chunk in chunks:
         body += chunk
         if len(body) > bytes_max:
             return None
     return bytes(body)
 
 
-def _error_of(response: httpx.Response, now_s: float) -> ApiError:
+def _error_of(response: httpx.Response, chunks: Iterator[bytes], now_s: float) -> ApiError:
     """Return the error that a response stands for: a problem document, an OAuth error, or only a status."""
     try:
-        document = json.loads(_read_at_most(response, ERROR_BYTES_MAX) or b"null")
+        document = json.loads(_read_at_most(chunks, ERROR_BYTES_MAX) or b"null")
     except ValueError:
         document = None
     known: dict[str, Any] = document if isinstance(document, dict) else {}
@@ -189,7 +215,7 @@ def _error_of(response: httpx.Response, now_s: float) -> ApiError:
         code, detail = _graphql_refusal(known["errors"])
     trace_id = known.get("trace_id") or response.headers.get("X-Argus-Trace-ID")
     shown = {"type", "title", "status", "detail", "code", "trace_id", "errors", "instance"}
-    errors = known.get("errors")
+    errors, kind = known.get("errors"), known.get("type")
     return ApiError(
         code if isinstance(code, str) and code else f"http_{response.status_code}",
         detail if isinstance(detail, str) and detail else "The response has no explanation.",
@@ -197,6 +223,7 @@ def _error_of(response: httpx.Response, now_s: float) -> ApiError:
         trace_id=trace_id if isinstance(trace_id, str) else None,
         errors=[one for one in errors if isinstance(one, dict)] if isinstance(errors, list) else (),
         retry_after_s=_retry_after_s(response.headers.get("Retry-After"), now_s),
+        problem_url=kind if isinstance(kind, str) and kind != "about:blank" else None,
         members={name: value for name, value in known.items() if name not in shown},
     )
 
@@ -220,6 +247,10 @@ def _retry_after_s(text: str | None, now_s: float) -> float | None:
         return None
     moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     return max(0.0, moment.timestamp() - now_s)
+
+
+def _json_text(body: object) -> bytes:
+    return body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
 
 
 def _text(value: object) -> str:

@@ -60,8 +60,8 @@ def verify(
         event = json.loads(body)
     except ValueError:
         event = None
-    if not isinstance(event, dict):
-        raise WebhookRefused("body_malformed", "The body is signed and is not a JSON object.")
+    if not isinstance(event, dict) or not isinstance(event.get("type"), str):
+        raise WebhookRefused("body_malformed", "The body is signed and is not a JSON object with a `type`.")
     return event
 
 

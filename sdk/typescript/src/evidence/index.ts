@@ -7,15 +7,32 @@
  */
 import { sha256 } from "@noble/hashes/sha2.js";
 
+import { ArgusError } from "../errors.js";
+import { isUnicode } from "./canonical_json.js";
 import { isDocument, readDocument } from "./prov_o.js";
 import { type PublishedKey, type PublishedKeys, readKeys } from "./keys.js";
 import { hashText } from "./merkle.js";
 import { readTranscript, type ReceivedTranscript } from "./received.js";
 import { HMAC_SHA256, ML_DSA_65 } from "./signed_bytes.js";
-import { type JsonValue, NotUsable, parseStrictJson } from "./strict_json.js";
+import { decoded, type JsonValue, NotUsable, parseStrictJson } from "./strict_json.js";
 import { type BrokenLink, findBrokenLinks, type Progress, type Reason } from "./verification.js";
 
-export { type BrokenLink, type JsonValue, NotUsable, type PublishedKeys, type Reason };
+export type { BrokenLink, JsonValue, PublishedKeys, Reason };
+
+/** `record_unknown`: a hash was given of the content after a record that the transcript does not have. */
+export type EvidenceFault =
+  | "transcript_malformed" | "keys_malformed" | "identity_malformed" | "content_hash_malformed" | "record_unknown";
+
+/** The check cannot be made: a document is not in the form of the API, or what is expected can fit no transcript. */
+export class EvidenceUnusable extends ArgusError {
+  override readonly name = "EvidenceUnusable";
+  declare readonly code: EvidenceFault;
+
+  /** `reason` is `detail` without the subject, a fragment of a sentence. */
+  constructor(code: EvidenceFault, detail: string, readonly reason: string = detail) {
+    super({ code, detail });
+  }
+}
 
 /** Size of a transcript: 10 000 records with ML-DSA-65 take 72 MB, and more with indentation or as JSON-LD. */
 export const TRANSCRIPT_BYTES_MAX = 192 * 2 ** 20;
@@ -27,7 +44,7 @@ export interface Options {
   /** Evidence and tenant that the transcript must be of; absent: those that it states. */
   readonly evidenceId?: string;
   readonly tenantId?: string;
-  /** Hash of the content after a record (`contentHash`), by the record's id. */
+  /** Hash of the content (`contentHash`) after a record of the transcript, by the record's id. */
   readonly contentHashes?: ReadonlyMap<string, string>;
   readonly onProgress?: Progress;
 }
@@ -56,10 +73,11 @@ export interface Verdict {
  * Verify a transcript in JSON or JSON-LD form with published keys.
  *
  * `keys` is the document of `/.well-known/provenance-keys/ml-dsa-65`; null or absent: none, so nothing can be verified.
- * A transcript that was changed is a result and no error. Throws `NotUsable` if a document is none of its kind.
+ * A transcript that was changed is a result and no error. Throws `EvidenceUnusable`.
  */
 export async function verifyProvenanceLocal(transcript: Json, keys?: Json | null, options: Options = {}): Promise<Verdict> {
-  const { received, graph } = read(transcript);
+  const { received, graph } = of("transcript_malformed", () => read(transcript));
+  checkExpected(options, received);
   const known = keys === undefined || keys === null ? new Map<string, PublishedKey>() : readPublishedKeys(keys);
   const found = await findBrokenLinks(received, known, options, options.onProgress);
   const links = graph === "differs" ? [ofGraph(), ...found] : found;
@@ -82,9 +100,18 @@ export async function verifyProvenanceLocal(transcript: Json, keys?: Json | null
   };
 }
 
-/** Read published keys. Throws `NotUsable`. `verifyProvenanceLocal` does it itself; a program that keeps keys checks them. */
+/** Read published keys. Throws `EvidenceUnusable`. `verifyProvenanceLocal` does it itself; a program that keeps keys checks
+ * them. */
 export function readPublishedKeys(keys: Json): PublishedKeys {
-  return readKeys(parsed(keys));
+  return of("keys_malformed", () => readKeys(parsed(keys)));
+}
+
+/** Return the text of a transcript, which was read as JSON. Throws `EvidenceUnusable`. */
+export function checkedText(transcript: string | Uint8Array): string {
+  return of("transcript_malformed", () => {
+    parsed(transcript);
+    return decoded(transcript);
+  });
 }
 
 /** Return the hash of a content in the form of a record's `content_hash`. */
@@ -110,6 +137,35 @@ function outcomeOf(links: readonly BrokenLink[], hasKey: boolean): Verdict["outc
 
 function ofGraph(): BrokenLink {
   return { record_id: null, index: null, reason: "graph_mismatch" };
+}
+
+const SUBJECTS = { transcript_malformed: "This is no transcript of evidence", keys_malformed: "These are no published keys" };
+
+/** Return what `action` returns, and name what cannot be used in its error. */
+function of<T>(code: keyof typeof SUBJECTS, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof NotUsable) throw new EvidenceUnusable(code, `${SUBJECTS[code]}: ${error.message}.`, error.message);
+    throw error;
+  }
+}
+
+/** Refuse what the caller expects if it can fit no transcript, or names a record that this one does not have: a check that
+ * leaves it out would look like one that passed. */
+function checkExpected({ evidenceId, tenantId, contentHashes }: Options, { records }: ReceivedTranscript): void {
+  for (const [name, text] of Object.entries({ evidenceId, tenantId })) {
+    if (!isUnicode(text ?? "")) throw new EvidenceUnusable("identity_malformed", `The expected ${name} is not Unicode text.`);
+  }
+  if (contentHashes === undefined) return;
+  const ids = new Set(records.map(({ id }) => id));
+  for (const [id, hash] of contentHashes) {
+    if (!ids.has(id)) throw new EvidenceUnusable("record_unknown", `The transcript has no record ${id}.`);
+    if (!/^sha256:[0-9a-f]{64}$/.test(hash)) {
+      const detail = `The hash for the record ${id} is not sha256: and 64 lower-case hexadecimal digits.`;
+      throw new EvidenceUnusable("content_hash_malformed", detail);
+    }
+  }
 }
 
 function read(source: Json): { received: ReceivedTranscript; graph: Verdict["graph"] } {

@@ -28,6 +28,7 @@ export function readKeys(document: JsonValue): PublishedKeys {
     if (raw?.length !== PUBLIC_KEY_BYTES || typeof entry.kid !== "string") {
       throw new NotUsable("has a key that is not an ML-DSA-65 key in base64");
     }
+    if (keys.has(entry.kid)) throw new NotUsable("has two keys with one identifier");
     keys.set(entry.kid, { raw, period: readPeriod(entry) });
   }
   if (keys.size === 0) throw new NotUsable("has no ML-DSA-65 key");

@@ -48,7 +48,7 @@ export function readTranscript(value: JsonValue | undefined): ReceivedTranscript
   if (!Array.isArray(records)) throw new NotUsable("records is not a list");
   if (records.length > RECORDS_MAX) throw new NotUsable(`records has more than ${RECORDS_MAX} records`);
   const count = value.record_count ?? null;
-  if (count !== null && !(typeof count === "number" && Number.isInteger(count) && count >= 0)) {
+  if (count !== null && !(Number.isSafeInteger(count) && (count as number) >= 0)) {
     throw new NotUsable("record_count is not a number of records");
   }
   text(value, "format");
@@ -56,7 +56,7 @@ export function readTranscript(value: JsonValue | undefined): ReceivedTranscript
     evidenceId: text(value, "evidence_id"),
     tenantId: text(value, "tenant_id"),
     records: records.map((record, index) => readRecord(record, `records[${index}]`)),
-    recordCount: count,
+    recordCount: count as number | null,
     merkleRoot: text(value, "merkle_root"),
     rootSignature: text(value, "root_signature"),
     rootAlgorithm: text(value, "root_signature_alg"),

@@ -24,13 +24,16 @@ const ESCAPES: Record<string, string> = {
 
 /** Parse JSON in UTF-8. Throws `NotUsable`. Objects have no prototype, so no name of a member has a meaning. */
 export function parseStrictJson(source: Uint8Array | string): JsonValue {
-  let text: string;
+  return new Parser(decoded(source)).document();
+}
+
+/** Return JSON text in UTF-8 as text, without a byte order mark. Throws `NotUsable`. */
+export function decoded(source: Uint8Array | string): string {
   try {
-    text = typeof source === "string" ? source : new TextDecoder("utf-8", { fatal: true }).decode(source);
+    return typeof source === "string" ? source : new TextDecoder("utf-8", { fatal: true }).decode(source);
   } catch {
     throw new NotUsable("is not text in UTF-8");
   }
-  return new Parser(text).document();
 }
 
 class Parser {

@@ -16,3 +16,9 @@ export const AUTH_PATHS: readonly string[] = [
   "/v1/webhooks/{webhook_id}/deliveries",
   "/v1/webhooks/{webhook_id}/test"
 ];
+/** Paths whose POST takes an `Idempotency-Key`. */
+export const KEYED_PATHS: readonly string[] = [
+  "/api/v1/devices/{deviceId}/observations",
+  "/api/v1/epcr/encounters",
+  "/v1/jobs"
+];

@@ -8,6 +8,7 @@ from argus_sdk import types
 from argus_sdk.api import segment
 from argus_sdk.errors import GraphqlError, JobFailed, JobWaitExceeded, ResponseUnusable
 from argus_sdk.operations.group import Group
+from argus_sdk.strict_json import read_text, read_value
 
 POLL_S = 2.0
 JOB_LIMIT_S = 3600.0
@@ -74,10 +75,9 @@ class Jobs(Group):
 class Evidence(Group):
     """Signed records of what was done with an encounter. `argus_sdk.evidence` verifies them without the cloud."""
 
-    def keys(self, algorithm: Literal["ml-dsa-65"] = "ml-dsa-65") -> types.ProvenanceKeySet:
-        """Return the published keys. Keep them with the transcripts that they verify."""
-        found = self._api.request("GET", f"/.well-known/provenance-keys/{segment(algorithm)}")
-        return cast(types.ProvenanceKeySet, found)
+    def keys(self, algorithm: Literal["ml-dsa-65"] = "ml-dsa-65") -> bytes:
+        """Return the document of the published keys as it was received. Keep it with the transcripts."""
+        return self._api.read_bytes(f"/.well-known/provenance-keys/{segment(algorithm)}")
 
     def transcript(
         self,
@@ -88,10 +88,11 @@ class Evidence(Group):
         context: Literal["inline", "strict"] | None = None,
         proof_of: str | None = None,
         consistent_with: int | None = None,
-    ) -> types.ProvenanceTranscript:
-        """Return the transcript of evidence; with `format="jsonld"` as a PROV-O document.
+    ) -> bytes:
+        """Return the transcript of evidence as it was received; with `format="jsonld"` as a PROV-O document.
 
-        The SDK requests `ml-dsa-65` signatures by default, which anyone can verify.
+        Keep and verify these bytes: a transcript that was parsed and written is another text. The SDK requests
+        `ml-dsa-65` signatures by default, which anyone can verify.
         """
         query = {
             "algorithm": algorithm,
@@ -102,12 +103,17 @@ class Evidence(Group):
         }
         path = f"/v1/evidence/{segment(evidence_id)}/provenance"
         accept = {"Accept": "application/ld+json" if format == "jsonld" else "application/json"}
-        return cast(types.ProvenanceTranscript, self._api.request("GET", path, query=query, headers=accept))
+        return self._api.read_bytes(path, query=query, headers=accept)
 
-    def verify(self, evidence_id: str, transcript: Mapping[str, Any]) -> types.ProvenanceVerification:
-        """Have the cloud verify a transcript, also one with `hmac-sha256` signatures."""
+    def verify(self, evidence_id: str, transcript: bytes | str | Mapping[str, Any]) -> types.ProvenanceVerification:
+        """Have the cloud verify a transcript, also one with `hmac-sha256` signatures. Raises `EvidenceUnusable` for
+        text that is not JSON."""
         path = f"/v1/evidence/{segment(evidence_id)}/provenance/verify"
-        body = {"transcript": transcript}
+        body: object = {"transcript": transcript}
+        if isinstance(transcript, bytes | str):
+            # The text is sent as it is. It was read before, so that it is one value and no further members.
+            read_value(transcript, "transcript_malformed")
+            body = b'{"transcript":%s}' % read_text(transcript, "transcript_malformed").encode()
         # It changes nothing but the audit trail.
         found = self._api.request("POST", path, body=body, is_repeatable=True)
         return cast(types.ProvenanceVerification, found)

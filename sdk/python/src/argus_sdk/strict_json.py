@@ -1,0 +1,38 @@
+"""JSON text, read strictly: as UTF-8, and without an object that has a member twice, since two readers would see two
+documents."""
+
+import json
+from typing import Any
+
+from argus_sdk.errors import EvidenceUnusable
+
+
+def read_text(text: bytes | str, code: str) -> str:
+    """Return JSON text in UTF-8 as text, without a byte order mark. Raises `EvidenceUnusable` with this code."""
+    if isinstance(text, str):
+        return text
+    try:
+        return text.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise EvidenceUnusable(code, "It is not text in UTF-8.") from None
+
+
+def read_value(text: bytes | str, code: str) -> Any:
+    """Return the value of JSON text. Raises `EvidenceUnusable` with this code."""
+    try:
+        return json.loads(read_text(text, code), object_pairs_hook=_object, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise EvidenceUnusable(code, "Its objects or lists are inside each other too deeply.") from None
+    except ValueError as error:
+        raise EvidenceUnusable(code, f"It is not JSON: {error}.") from None
+
+
+def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(members)
+    if len(found) != len(members):
+        raise ValueError("an object has a member twice")
+    return found
+
+
+def _refuse_constant(text: str) -> Any:
+    raise ValueError(f"{text} is not a number of JSON")
