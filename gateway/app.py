@@ -141,6 +141,7 @@ class Gateway:
             ("gaps", parts.follower.count),
             ("reports", parts.history_writer.run),
             ("journal", parts.journal.run),
+            ("drafts", parts.drafts.follow),
             ("descriptions", parts.context.descriptions.run),
         ]
         if bluetooth is not None:

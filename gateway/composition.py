@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from gateway.buffer import Buffer, BufferSettings
+from gateway.epcr.drafts import Drafts
 from gateway.live import LiveFeed
 from gateway.security.identity import Identity
 from gateway.sessions.association.segment_intake import SegmentIntake
@@ -54,6 +55,7 @@ class Parts:
     live: LiveFeed
     follower: StoreFollower
     journal: Journal
+    drafts: Drafts
     history_writer: HistoryWriter
     supervisor: Supervisor
     acceptance: Acceptance
@@ -122,6 +124,7 @@ def compose(
             resent=context.resent,
         ),
         journal=journal,
+        drafts=Drafts(buffer, clock, sign=identity.signing_key.sign, mission=_mission(settings)),
         history_writer=HistoryWriter(histories, buffer, clock),
         supervisor=supervisor,
         acceptance=Acceptance(roster, buffer, journal, clock, sessions),
@@ -167,6 +170,16 @@ def _uplink(settings: Settings, identity: Identity, buffer: Buffer, clock: Trust
         software=f"argus-gateway {version('argus')}",
         archive=buffer.archive,
     )
+
+
+def _mission(settings: Settings) -> dict[str, str]:
+    """Return what is known of every mission of this vehicle, by the element that states it."""
+    return {
+        "call.vehicle": settings.gateway.vehicle,
+        "call.software_maker": "Argus",
+        "call.software_name": "argus-gateway",
+        "call.software_version": version("argus"),
+    }
 
 
 # ---- the settings of the parts, from the operator's file; each part has defaults for the rest

@@ -19,7 +19,7 @@ from gateway.buffer import batch_reading, ble_devices, device_reports, devices, 
 from gateway.buffer.archive import Archive
 from gateway.buffer.ble_devices import PairedDevice
 from gateway.buffer.blocks import Block
-from gateway.buffer.care_changes import StoredChanges, append_changes
+from gateway.buffer.care_changes import StoredChanges, append_changes, changes_after
 from gateway.buffer.devices import KnownConfiguration, StoredDevice
 from gateway.buffer.errors import BufferClosed, BufferUnusable, StoreFull, Trouble
 from gateway.buffer.lanes import LaneMarks
@@ -253,6 +253,13 @@ class Buffer:
         durable. Raises `ChangeIdReused` and StoreFull; nothing is stored then, and the client still has the changes."""
         return await self._store.task(lambda store: append_changes(store, changes))
 
+    async def changes_after(self, sequence: int) -> tuple[int, list[FieldChange]]:
+        """Return the next stored field changes above a sequence number of their lane, a page at a time, and the number
+        up to which the lane was read. Nothing follows when it is the given one. Raises StoreFull without a store."""
+        reader = self._store.require_or_refuse().reader
+        found: tuple[int, list[FieldChange]] = await self._store.read(changes_after, reader, sequence)
+        return found
+
     # ---- the uplink
 
     async def next_batches(self, lane: Lane, *, after: int, limit_batches: int, limit_bytes: int) -> list[Batch]:
@@ -293,12 +300,20 @@ class Buffer:
     # ---- people
 
     async def records(
-        self, *, lane: Lane | None = None, device: str | None = None, since_us: int | None = None, limit: int
+        self,
+        *,
+        lane: Lane | None = None,
+        device: str | None = None,
+        since_us: int | None = None,
+        limit: int,
+        after: int = 0,
     ) -> AsyncIterator[ObservationRecord]:
         """Yield up to `limit` observations, lane by lane in the order of their sequence. `lane`, `device` (a system id)
-        and `since_us` (earliest reception by the gateway's wall clock) select observations. None sets no condition."""
+        and `since_us` (earliest reception by the gateway's wall clock) select observations. None sets no condition.
+        `after`: only batches above this sequence number of each lane."""
         reader = self._store.require_or_refuse().reader
-        async for record in records(reader, self._store.read, lane=lane, device=device, since_us=since_us, limit=limit):
+        found = records(reader, self._store.read, lane=lane, device=device, since_us=since_us, limit=limit, after=after)
+        async for record in found:
             yield record
 
     async def records_between(

@@ -13,11 +13,15 @@ from gateway.buffer.blocks import Block
 from gateway.buffer.errors import BufferError
 from gateway.buffer.statements import CARE_CHANGES
 from gateway.buffer.store import Store
+from gateway.buffer.store_reader import StoreReader
 from protocols.epcr.change import FieldChange
+from protocols.errors import RemoteProtocolError
 from protocols.uplink.envelope import BatchKind
-from protocols.uplink.epcr import encode_changes
+from protocols.uplink.epcr import decode_changes, encode_changes
 from protocols.uplink.lanes import Lane
 
+PAGE_BATCHES = 64
+"""Batches of one reading: some milliseconds of the reader's thread, which the uplink uses too."""
 CHANGE_IDS_MAX = 50_000
 """Maximum number of stored ids: those of some hundred missions, so weeks of work of one vehicle, in about 6 MB."""
 
@@ -57,6 +61,21 @@ def append_changes(store: Store, changes: Sequence[FieldChange]) -> StoredChange
         store.commit([block], [partial(_remember, prints=[(one, known[one]) for one in added])])
     written = set(added)
     return StoredChanges(added, tuple(dict.fromkeys(one.id for one in changes if one.id not in written)))
+
+
+def changes_after(reader: StoreReader, sequence: int) -> tuple[int, list[FieldChange]]:
+    """Return the changes of the next batches above a sequence number of the lane, in their stored order, and the number
+    up to which the lane was read: the given one when nothing follows. Batches that cannot be read are left out."""
+    changes: list[FieldChange] = []
+    for row, payload in reader.blocks(
+        Lane.EPCR, after=sequence, since_us=None, limit=PAGE_BATCHES, kind=BatchKind.EPCR
+    ):
+        sequence = row.through
+        try:
+            changes += decode_changes(payload, announced_count=row.count)
+        except RemoteProtocolError:
+            continue  # of a later release, before this one was installed again
+    return sequence, changes
 
 
 def _stored(store: Store, change_id: str) -> bytes | None:

@@ -51,16 +51,18 @@ async def records(
     since_us: int | None,
     limit: int,
     anchors: Anchors = NO_ANCHORS,
+    after: int = 0,
 ) -> AsyncIterator[ObservationRecord]:
     """Yield up to `limit` records, lane by lane in the order of their sequence. `device` (a system id) and `since_us`
     (gateway's wall time of reception) select records; None selects all. `read` runs a function on the reader's thread.
-    `anchors` determine the time of observations that were received while the gateway did not know the time."""
+    `anchors` determine the time of observations that were received while the gateway did not know the time. `after`:
+    only batches above this sequence number of each lane."""
     left = limit
     for each in (lane,) if lane is not None else tuple(Lane):
-        after = 0
+        through = after
         while left > 0:
             page: list[list[ObservationRecord]]
-            after, page = await read(_page, reader, each, after, device, since_us, anchors)
+            through, page = await read(_page, reader, each, through, device, since_us, anchors)
             for block in page:
                 for record in block[:left]:
                     yield record

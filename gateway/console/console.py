@@ -53,7 +53,7 @@ class Console:
             self._parts.context.taps,
             about={"device": self.device, "accept": self.accept, "revoke": self.revoke},
             conversations=conversations,
-            requests={"epcr append": RecordWriter(self._parts.buffer, self._parts.clock).append},
+            requests={"epcr append": RecordWriter(self._parts.drafts, self._parts.clock).append},
         )
 
     def crew_status(self) -> CrewStatus:

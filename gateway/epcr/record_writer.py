@@ -1,4 +1,4 @@
-"""Write field changes of care records to the store, for the control socket.
+"""Write field changes of care records to the store, for the control socket and the tablets.
 
 `{"ask": "epcr append", "encounter": …, "author": …, "changes": […]}` stores all changes or none. A change has "id" and
 "key", and where they apply "entry", "action" (set, remove or void; default: set), "value", "negative", "not_recorded",
@@ -14,8 +14,9 @@ from typing import Any
 
 import structlog
 
-from gateway.buffer import Buffer, BufferClosed, StoreFull
+from gateway.buffer import BufferClosed, StoreFull
 from gateway.buffer.care_changes import ChangeIdReused
+from gateway.epcr.drafts import ChangesRefused, Drafts
 from gateway.epcr.requests import RequestRefused, changes_of
 from gateway.transports.clock import Clock
 from protocols.errors import LocalProtocolError
@@ -26,10 +27,10 @@ Json = dict[str, Any]
 
 
 class RecordWriter:
-    """Checks the changes of a request against the catalogue, and stores them."""
+    """Checks the changes of a request against the catalogue, and stores them in their draft."""
 
-    def __init__(self, buffer: Buffer, clock: Clock) -> None:
-        self._buffer = buffer
+    def __init__(self, drafts: Drafts, clock: Clock) -> None:
+        self._drafts = drafts
         self._clock = clock
 
     async def append(self, request: Mapping[str, Any]) -> Json:
@@ -37,10 +38,13 @@ class RecordWriter:
         now_us = self._clock.wall_us()
         try:
             changes = changes_of(request, gateway_time_us=now_us)
-            stored = await self._buffer.append_changes(changes)
-        except RequestRefused as refused:
-            log.info("epcr.refused", codes=sorted({each.fault.code for each in refused.faults}))
-            return {"refused": [_fault(each.index, each.fault.code, each.fault.text) for each in refused.faults]}
+            stored = await self._drafts.append_changes(changes)
+        except RequestRefused as request:
+            log.info("epcr.refused", codes=sorted({each.fault.code for each in request.faults}))
+            return {"refused": [_fault(each.index, each.fault.code, each.fault.text) for each in request.faults]}
+        except ChangesRefused as refused:
+            log.info("epcr.refused", codes=[refused.fault.code])
+            return {"refused": [_fault(None, refused.fault.code, refused.fault.text)]}
         except ChangeIdReused as reused:
             index = next(index for index, change in enumerate(changes) if change.id == reused.change_id)
             return {"refused": [_fault(index, "id_reused", str(reused))]}

@@ -6,6 +6,7 @@ The cloud does not use this check: it stores what a vehicle has stored, also ele
 
 from dataclasses import dataclass
 
+from protocols.epcr.annotations import ANNOTATIONS, annotation_rule
 from protocols.epcr.catalogue import find_element, find_group
 from protocols.epcr.change import AUTHOR_LENGTH_MAX, ENTRY_LENGTH_MAX, REPLACES_MAX, Action, FieldChange
 from protocols.epcr.element import Element, Group, Negative, NotRecorded
@@ -26,9 +27,12 @@ class Fault:
 
 def find_fault(change: FieldChange) -> Fault | None:
     """Return the first rule that `change` breaks, or None for a change that may be stored."""
-    return _fault_of_form(change) or (
-        _fault_of_void(change) if change.action is Action.VOID else _fault_of_field(change)
-    )
+    if (fault := _fault_of_form(change)) is not None:
+        return fault
+    if change.key in ANNOTATIONS:
+        rule = annotation_rule(change)
+        return None if rule is None else Fault("annotation_not_permitted", rule)
+    return _fault_of_void(change) if change.action is Action.VOID else _fault_of_field(change)
 
 
 def _fault_of_form(change: FieldChange) -> Fault | None:

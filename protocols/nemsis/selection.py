@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
+from protocols.epcr.annotations import ANNOTATIONS
 from protocols.epcr.catalogue import find_element, find_group
 from protocols.epcr.catalogue.groups import GROUPS
 from protocols.epcr.element import Element
@@ -31,6 +32,8 @@ class Selection:
         unknown: dict[str, int] = {}
         for field in record.fields:
             key, entry = field.name
+            if key in ANNOTATIONS:
+                continue  # about the record itself; a report has no place for it
             element = find_element(key)
             if element is None:
                 unknown[key] = unknown.get(key, 0) + 1

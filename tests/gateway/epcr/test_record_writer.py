@@ -13,6 +13,7 @@ from protocols.epcr.change import Action, FieldChange
 from protocols.uplink.epcr import CHANGES_MAX, decode_changes
 from protocols.uplink.lanes import Lane
 from tests.builders.buffer_store import new_store, opened
+from tests.builders.report_drafts import drafts_of
 from tests.harness.eventually import eventually
 from tests.harness.gateway_process import vehicle
 from tests.harness.moved_clock import MovedClock
@@ -26,7 +27,7 @@ class Client:
     def __init__(self, buffer: Buffer, clock: MovedClock) -> None:
         self.buffer = buffer
         self.clock = clock
-        self._writer = RecordWriter(buffer, clock)
+        self._writer = RecordWriter(drafts_of(buffer, clock), clock)
 
     async def append(self, *changes: Any, **request: Any) -> dict[str, Any]:
         sent = {"ask": "epcr append", "encounter": "enc_1", "author": "usr_anna", "changes": list(changes)}
@@ -126,7 +127,9 @@ async def test_change_that_cannot_be_stored_stays_with_the_client(tmp_path: Path
     buffer = await Buffer.open(
         tmp_path / "absent.db", gateway="gw", key=bytes(32), settings=BufferSettings(), clock=clock, serving=True
     )
-    reply = await RecordWriter(buffer, clock).append({"encounter": "e", "author": "a", "changes": [SPO2]})
+    reply = await RecordWriter(drafts_of(buffer, clock), clock).append(
+        {"encounter": "e", "author": "a", "changes": [SPO2]}
+    )
     await buffer.close()
     assert [each["code"] for each in reply["refused"]] == ["store_full"]
 

@@ -1,0 +1,248 @@
+"""Report drafts of this vehicle: the field changes of the store, by encounter, followed while the gateway runs.
+
+The store's log is the only truth: every draft is read from it, at start as after each commit, by the same function. So
+it does not matter whether a change came from a tablet or from the control socket, and a draft opens after a power cut
+as it was at the last acknowledgement.
+
+Changes are appended one request at a time, because a seal must cover exactly what was stored before it. A request is
+answered when its changes are on the disk.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from gateway.buffer import Buffer
+from gateway.buffer.care_changes import StoredChanges
+from gateway.transports.clock import Clock
+from protocols.epcr.annotations import Annotation
+from protocols.epcr.change import FieldChange
+from protocols.epcr.check import Fault
+from protocols.epcr.draft import Conflict, fault_after_seal, open_conflicts, opening
+from protocols.epcr.record import CareRecord, current_record
+from protocols.epcr.seal import GATEWAY_AUTHOR, chain, chain_start, seal_value
+from protocols.observation_record import utc_text
+from protocols.uplink.lanes import Lane
+
+DRAFTS_MAX = 64
+"""Drafts in memory: the missions of several days. Beyond it the signed one that was changed longest ago is dropped from
+the list, then the longest unchanged; the store and the cloud keep both."""
+DRAFT_CHANGES_MAX = 10_000
+"""Changes of one draft: twenty times those of a long call, and 10 MB of memory."""
+_SIGNER, _SIGNED = "4512003", "4515031"
+"""NEMSIS: the crew member with the primary responsibility; signed."""
+
+
+class ChangesRefused(Exception):
+    """A rule of the draft refuses a request; nothing of it was stored. `fault` has the rule."""
+
+    def __init__(self, fault: Fault) -> None:
+        self.fault = fault
+        super().__init__(fault.text)
+
+
+class ConflictsOpen(ChangesRefused):
+    """Sign-off needs a decision about fields with two answers."""
+
+    def __init__(self, conflicts: Sequence[Conflict]) -> None:
+        self.conflicts = conflicts
+        super().__init__(
+            Fault("conflicts_open", f"{len(conflicts)} fields have two answers. Choose one of them, or let both stand.")
+        )
+
+
+@dataclass(slots=True, eq=False)
+class Draft:
+    """The log of one encounter. `digest`: end of its hash chain. `changed` is set by each further change; a reader
+    clears a copy of its own (`watch`)."""
+
+    encounter: str
+    digest: bytes
+    changes: list[FieldChange] = field(default_factory=list)
+    ids: set[str] = field(default_factory=set)
+    sealed: bool = False
+    watchers: set[asyncio.Event] = field(default_factory=set)
+    _record: CareRecord | None = None
+
+    @property
+    def sequence(self) -> int:
+        """Number of changes in the log: the number of the last one, counted from 1."""
+        return len(self.changes)
+
+    @property
+    def record(self) -> CareRecord:
+        """The current record; computed once after each change."""
+        if self._record is None:
+            self._record = current_record(self.changes)
+        return self._record
+
+    def take(self, change: FieldChange) -> None:
+        """Add a stored change."""
+        if change.id in self.ids or len(self.changes) >= DRAFT_CHANGES_MAX:
+            return
+        self.ids.add(change.id)
+        self.changes.append(change)
+        self.digest = chain(self.digest, change)
+        self.sealed = self.sealed or change.key == Annotation.SEAL
+        self._record = None
+        for watcher in self.watchers:
+            watcher.set()
+
+    def sealing(
+        self, further: Sequence[FieldChange], gateway_time_us: int, sign: Callable[[bytes], bytes]
+    ) -> FieldChange:
+        """Return the change that seals the log together with `further`, which follow its present end."""
+        digest, count = self.digest, len(self.changes) + len(further)
+        for change in further:
+            digest = chain(digest, change)
+        return FieldChange(
+            id=f"seal-{digest.hex()[:32]}",
+            encounter=self.encounter,
+            key=Annotation.SEAL,
+            author=GATEWAY_AUTHOR,
+            gateway_time_us=gateway_time_us,
+            value=seal_value(self.encounter, count, digest, sign),
+        )
+
+
+class Drafts:
+    """All drafts of the store. `sign` signs bytes with the gateway's Ed25519 key; `mission` has the values that each
+    new draft begins with (vehicle, software)."""
+
+    def __init__(
+        self, buffer: Buffer, clock: Clock, *, sign: Callable[[bytes], bytes], mission: Mapping[str, str]
+    ) -> None:
+        self._buffer = buffer
+        self._clock = clock
+        self._sign = sign
+        self._mission = dict(mission)
+        self._drafts: OrderedDict[str, Draft] = OrderedDict()
+        self._epoch = ""
+        self._through = 0
+        self._reading = asyncio.Lock()
+        self._appending = asyncio.Lock()
+
+    # ---- reading
+
+    async def follow(self) -> None:
+        """Take each stored change, until cancelled."""
+        committed = self._buffer.wait_for_commit()
+        while True:
+            committed.clear()
+            if self._buffer.failure is None and self._is_behind():
+                await self.catch_up()
+            await committed.wait()
+
+    async def catch_up(self) -> None:
+        """Take every change that is stored by now. Raises StoreFull without a store."""
+        async with self._reading:
+            while self._is_behind():
+                epoch = self._buffer.epoch
+                if epoch != self._epoch:
+                    self._epoch, self._through = epoch, 0
+                last = self._buffer.marks()[Lane.EPCR].last
+                through, changes = await self._buffer.changes_after(self._through)
+                if epoch != self._buffer.epoch:
+                    continue
+                # Where nothing readable follows, the rest are gap records and damaged batches.
+                self._through = through if through > self._through else max(last, self._through)
+                for change in changes:
+                    self._draft(change.encounter).take(change)
+
+    def _is_behind(self) -> bool:
+        return self._buffer.epoch != self._epoch or self._buffer.marks()[Lane.EPCR].last > self._through
+
+    def _draft(self, encounter: str) -> Draft:
+        draft = self._drafts.get(encounter)
+        if draft is None:
+            while len(self._drafts) >= DRAFTS_MAX:
+                oldest = next((each for each in self._drafts.values() if each.sealed), None)
+                del self._drafts[next(iter(self._drafts)) if oldest is None else oldest.encounter]
+            draft = self._drafts[encounter] = Draft(encounter, chain_start(encounter))
+        self._drafts.move_to_end(encounter)
+        return draft
+
+    def find(self, encounter: str) -> Draft | None:
+        """Return the draft of an encounter, or None."""
+        return self._drafts.get(encounter)
+
+    def all(self) -> list[Draft]:
+        """Return all drafts, the one that was changed last first."""
+        return [each for each in reversed(self._drafts.values()) if each.changes]
+
+    # ---- writing
+
+    async def open(self, encounter: str, *, author: str, change_ids: Iterable[str]) -> Draft:
+        """Open the draft of an encounter, with the mission data that is known; return it when it is durable. A draft
+        that is open already is returned as it is. Raises StoreFull, and `ChangesRefused` without mission data."""
+        async with self._appending:
+            await self.catch_up()
+            if (draft := self.find(encounter)) is not None and draft.changes:
+                return draft
+            first = opening(
+                change_ids,
+                encounter=encounter,
+                author=author,
+                gateway_time_us=self._clock.wall_us(),
+                mission={**self._mission, "call.report_number": encounter},
+            )
+            await self._store(first)
+        draft = self.find(encounter)
+        assert draft is not None, "what is stored is in the log"
+        return draft
+
+    async def append_changes(self, changes: Sequence[FieldChange]) -> StoredChanges:
+        """Store the changes of one request, all for one encounter; return when they are durable. Changes of a sealed
+        draft are refused unless they are an addendum, which is sealed with them.
+
+        Raises `ChangesRefused`, `ChangeIdReused`, StoreFull; then nothing is stored."""
+        encounter = changes[0].encounter
+        async with self._appending:
+            await self.catch_up()
+            draft = self.find(encounter)
+            if draft is None:
+                return await self._store(changes)
+            new = [change for change in changes if change.id not in draft.ids]
+            if len(draft.changes) + len(new) > DRAFT_CHANGES_MAX:
+                raise ChangesRefused(Fault("draft_full", f"A report has at most {DRAFT_CHANGES_MAX} changes."))
+            if not draft.sealed or not new:
+                return await self._store(changes)
+            if (fault := fault_after_seal(changes)) is not None:
+                raise ChangesRefused(fault)
+            seal = draft.sealing(new, new[-1].gateway_time_us, self._sign)
+            stored = await self._store([*changes, seal])
+            return StoredChanges(tuple(each for each in stored.added if each != seal.id), stored.repeated)
+
+    async def sign_off(self, encounter: str, *, author: str, device_time_us: int | None) -> Draft | None:
+        """Sign the draft and seal its log; return it when that is durable, None for an unknown encounter. A sealed
+        draft is returned as it is. Raises `ConflictsOpen`, StoreFull."""
+        async with self._appending:
+            await self.catch_up()
+            draft = self.find(encounter)
+            if draft is None or draft.sealed:
+                return draft
+            if conflicts := open_conflicts(draft.record):
+                raise ConflictsOpen(conflicts)
+            now_us = self._clock.wall_us()
+            entry = f"signed-{draft.sequence}"
+            signature = [
+                FieldChange(
+                    id=f"{encounter[-32:]}-{entry}-{name}",
+                    encounter=encounter,
+                    key=f"signatures.{name}",
+                    author=author,
+                    gateway_time_us=now_us,
+                    entry=entry,
+                    value=value,
+                    device_time_us=device_time_us,
+                )
+                for name, value in (("signer", _SIGNER), ("status", _SIGNED), ("time", utc_text(now_us)))
+            ]
+            await self._store([*signature, draft.sealing(signature, now_us, self._sign)])
+            return draft
+
+    async def _store(self, changes: Sequence[FieldChange]) -> StoredChanges:
+        stored = await self._buffer.append_changes(changes)
+        await self.catch_up()
+        return stored

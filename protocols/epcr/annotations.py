@@ -1,0 +1,55 @@
+"""Annotations: changes in the log that state something about the record itself, and nothing about the patient.
+
+They are in the same log as all other changes, because the log is what vehicle and cloud share, and what a seal covers.
+They are no elements of the catalogue: no report has a place for them, and no partner sees them. Authors write addenda
+and decisions; the gateway writes the sources of accepted measurements and the seals.
+"""
+
+from enum import StrEnum
+
+from protocols.epcr.change import Action, FieldChange
+from protocols.uplink.topics import is_identifier
+
+ADDENDUM_LENGTH_MAX = 255
+"""Longest reason of an addendum: a sentence."""
+STATEMENTS_MAX = 16
+"""Most statements that one decision lets stand: more than the authors of a vehicle and of its relief together."""
+
+
+class Annotation(StrEnum):
+    """Key of an annotation."""
+
+    ADDENDUM = "record.addendum"
+    """The value is the reason of an addendum, the entry its id. The changes of the same author that follow it, up to
+    the next addendum, belong to it."""
+    BOTH_STAND = "record.both_stand"
+    """Decision that contradicting statements stand side by side. The value has the ids of these changes with spaces
+    between; the entry is the id of the decision."""
+    SOURCE = "record.source"
+    """The measurement that an accepted value was taken from (`protocols.epcr.proposal`). The entry is the id of the
+    change with the value."""
+    SEAL = "record.seal"
+    """Seal over all earlier changes of the log (`protocols.epcr.seal`)."""
+
+
+ANNOTATIONS = frozenset(Annotation)
+_OF_AUTHORS = frozenset((Annotation.ADDENDUM, Annotation.BOTH_STAND))
+
+
+def annotation_rule(change: FieldChange) -> str | None:
+    """Return the rule that an author's annotation breaks, as a sentence, or None."""
+    if change.key not in _OF_AUTHORS:
+        return "The gateway writes this key; a client cannot."
+    if change.action is not Action.SET or change.negative is not None or change.not_recorded is not None:
+        return f"{change.key} is only set, and has a value and nothing else."
+    if change.entry is None or not is_identifier(change.entry):
+        return f"{change.key} needs an entry: an id of 1 to 64 letters, digits, hyphens or underscores."
+    value = change.value or ""
+    if change.key == Annotation.ADDENDUM:
+        if not 1 <= len(value.strip()) <= len(value) <= ADDENDUM_LENGTH_MAX:
+            return f"{change.key} is the reason of the addendum, a text of 1 to {ADDENDUM_LENGTH_MAX} characters."
+        return None
+    ids = value.split(" ")
+    if not 2 <= len(ids) == len(set(ids)) <= STATEMENTS_MAX or not all(map(is_identifier, ids)):
+        return f"{change.key} has the ids of 2 to {STATEMENTS_MAX} different changes, with one space between."
+    return None
