@@ -5,7 +5,7 @@ it does not matter whether a change came from a tablet or from the control socke
 as it was at the last acknowledgement.
 
 Changes are appended one request at a time, because a seal must cover exactly what was stored before it. A request is
-answered when its changes are on the disk.
+confirmed when its changes are on the disk.
 """
 
 import asyncio
@@ -43,12 +43,15 @@ class ChangesRefused(Exception):
 
 
 class ConflictsOpen(ChangesRefused):
-    """Sign-off needs a decision about fields with two answers."""
+    """Sign-off needs a decision about fields with two different statements."""
 
     def __init__(self, conflicts: Sequence[Conflict]) -> None:
         self.conflicts = conflicts
         super().__init__(
-            Fault("conflicts_open", f"{len(conflicts)} fields have two answers. Choose one of them, or let both stand.")
+            Fault(
+                "conflicts_open",
+                f"{len(conflicts)} fields have two different statements. Choose one of them, or let both stand.",
+            )
         )
 
 

@@ -76,8 +76,8 @@ def fault_after_seal(changes: Sequence[FieldChange]) -> Fault | None:
 
 
 def open_conflicts(record: CareRecord) -> list[Conflict]:
-    """Return the contradicting fields that nobody has decided: neither by a choice, nor by «both stand» for exactly the
-    statements that contradict each other now."""
+    """Return the contradicting fields that no author has decided: neither by a choice, nor by «both stand» for exactly
+    the statements that contradict each other now."""
     decided = {
         frozenset((statement.value or "").split(" "))
         for field in record.fields

@@ -1,9 +1,10 @@
 """Gaps of a report: what is missing or does not fit together, for the crew while it writes. A gap never blocks
 anything.
 
-Each gap has a code, for which the page has a sentence in each language, and the field that answers it. The weight sorts
+Each gap has a code, for which the page has a sentence in each language, and the field that closes it. The weight sorts
 the list: 100 is a contradiction that two authors must decide, below 40 is what matters to the archive only. The rules
-follow NEMSIS 3.5 (ids of its assertions in the comments) and, where noted, what emergency departments ask for first.
+follow NEMSIS 3.5 (ids of its assertions in the comments) and, where noted, what emergency departments want to know
+first.
 
 A field that the crew marked as refused, not applicable or not recorded is stated, so it is no gap.
 """
@@ -47,7 +48,7 @@ _MEASURES = ("systolic", "heart_rate", "spo2", "breathing_rate", "etco2", "tempe
 
 @dataclass(frozen=True, slots=True)
 class ReportGap:
-    """A gap. `code` names the sentence, `key` and `entry` the field that answers it (`entry` "" without one)."""
+    """A gap. `code` names the sentence, `key` and `entry` the field that closes it (`entry` "" without one)."""
 
     code: str
     weight: int
@@ -58,7 +59,7 @@ class ReportGap:
 def find_gaps(record: CareRecord) -> list[ReportGap]:
     """Return the gaps of a record, the weightiest first; gaps of one weight are in the order of a report."""
     stated = Entries(record)
-    gaps = [ReportGap("two_answers", 100, each.name.key, each.name.entry) for each in open_conflicts(record)]
+    gaps = [ReportGap("two_statements", 100, each.name.key, each.name.entry) for each in open_conflicts(record)]
     for rules in (_patient, _vitals, _medications, _procedures, _arrest, _stroke, _times, _end):
         gaps += rules(stated)
     return sorted(gaps, key=lambda gap: -gap.weight)

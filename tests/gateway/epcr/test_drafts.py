@@ -110,7 +110,7 @@ async def test_sign_off_of_an_unknown_encounter_is_none(drafts: Drafts):
     assert await drafts.sign_off("enc_none", author=ANNA, device_time_us=None) is None
 
 
-async def test_sign_off_demands_a_decision_about_two_answers(drafts: Drafts):
+async def test_sign_off_demands_a_decision_about_each_conflict(drafts: Drafts):
     await open_draft(drafts)
     await drafts.append_changes([change("patient.age", "50", id="c1")])
     await drafts.append_changes([change("patient.age", "51", id="c2", author=JAN)])

@@ -11,7 +11,7 @@ from protocols.epcr.medication_totals import SameDose, Total, same_doses, totals
 from protocols.epcr.record import current_record
 from tests.builders.care_changes import ANNA, ENCOUNTER, JAN, NOW_US, change
 
-TWO_ANSWERS = (change("patient.age", "50", id="c1"), change("patient.age", "51", id="c2", author=JAN))
+CONTRADICTING = (change("patient.age", "50", id="c1"), change("patient.age", "51", id="c2", author=JAN))
 GIVEN_AT = "2026-05-06T01:47:00+02:00"
 TWO_MINUTES_LATER, THREE_MINUTES_LATER = "2026-05-06T01:49:00+02:00", "2026-05-06T01:50:00+02:00"
 
@@ -38,20 +38,20 @@ def test_draft_opens_with_the_known_mission_data_and_leaves_out_what_is_not_perm
     assert find_fault(first[0]) is None
 
 
-def test_two_answers_are_a_conflict_and_the_later_comes_first():
-    assert conflicts(*TWO_ANSWERS) == [["51", "50"]]
-    assert conflicts(TWO_ANSWERS[0], change("patient.age", "50", author=JAN)) == []
+def test_two_different_statements_are_a_conflict_and_the_later_comes_first():
+    assert conflicts(*CONTRADICTING) == [["51", "50"]]
+    assert conflicts(CONTRADICTING[0], change("patient.age", "50", author=JAN)) == []
 
 
-def test_choice_of_one_answer_ends_the_conflict():
-    assert conflicts(*TWO_ANSWERS, change("patient.age", "50", replaces=("c1", "c2"))) == []
+def test_choice_of_one_statement_ends_the_conflict():
+    assert conflicts(*CONTRADICTING, change("patient.age", "50", replaces=("c1", "c2"))) == []
 
 
 def test_both_stand_ends_the_conflict_for_exactly_these_statements():
     decided = change("record.both_stand", "c1 c2", entry="d1")
-    assert conflicts(*TWO_ANSWERS, decided) == []
+    assert conflicts(*CONTRADICTING, decided) == []
     third = change("patient.age", "52", author="usr_eva")
-    assert conflicts(*TWO_ANSWERS, decided, third) == [["52", "51", "50"]]
+    assert conflicts(*CONTRADICTING, decided, third) == [["52", "51", "50"]]
 
 
 def test_conflict_in_a_void_entry_is_none():
@@ -106,7 +106,7 @@ def test_total_leaves_out_void_doses_and_those_not_given():
     assert totals(entries(*dose("m1", "1"), not_given, change("medications.dose", "1", entry="m2"), void)) == []
 
 
-def test_one_dose_entered_by_two_authors_within_two_minutes_is_asked_about():
+def test_one_dose_entered_by_two_authors_within_two_minutes_is_reported():
     first = dose("m1", "1")
     assert same_doses(entries(*first, *dose("m2", "1.0", at=TWO_MINUTES_LATER, author=JAN))) == [SameDose("m1", "m2")]
     assert same_doses(entries(*first, *dose("m2", "1", at=THREE_MINUTES_LATER, author=JAN))) == []

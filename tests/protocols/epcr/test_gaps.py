@@ -1,4 +1,4 @@
-"""Gaps of a report: each is found, is answered by its field, and the weightiest comes first."""
+"""Gaps of a report: each is found, is closed by its field, and the weightiest comes first."""
 
 import pytest
 
@@ -26,7 +26,7 @@ def adrenaline(minute: int, **also: str) -> list[FieldChange]:
     return [change(f"medications.{name}", value, entry="m1") for name, value in stated.items()]
 
 
-def test_empty_report_names_what_is_asked_first():
+def test_empty_report_names_the_first_questions():
     found = gaps()
     assert found[0] == ("no_vitals", "vitals.time", "")
     assert ("missing", "situation.complaint", "") in found[:3]
@@ -45,7 +45,7 @@ def test_every_gap_opens_a_known_field():
 
 def test_contradiction_of_two_authors_comes_first():
     found = gaps(change("patient.age", "50"), change("patient.age", "51", author=JAN))
-    assert found[0] == ("two_answers", "patient.age", "")
+    assert found[0] == ("two_statements", "patient.age", "")
 
 
 @pytest.mark.parametrize(
@@ -94,13 +94,13 @@ def test_time_before_the_mark_before_it_is_a_gap():
     )
 
 
-def test_stroke_signs_ask_for_the_last_time_without_them():
+def test_stroke_signs_require_the_last_time_without_them():
     assert ("missing", "situation.last_known_well", "") not in gaps()
     positive = change("vitals.stroke_result", "3329005")
     assert gaps(positive)[0] == ("missing", "situation.last_known_well", "")
 
 
-def test_arrest_asks_for_its_fields_only_when_there_was_one():
+def test_arrest_requires_its_fields_only_when_there_was_one():
     assert ("missing", "arrest.cause", "") not in gaps(change("arrest.present", "3001001"))
     assert ("missing", "arrest.cause", "") in gaps(change("arrest.present", "3001003"))
     denied = gaps(change("arrest.present", "3001001"), change("arrest.cause", "3002001"))
