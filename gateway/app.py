@@ -20,6 +20,7 @@ from gateway.composition import Parts, buffer_settings, compose, compose_bluetoo
 from gateway.console.console import Console
 from gateway.console.control import ControlUnusable
 from gateway.crew import CrewApp
+from gateway.epcr.call_observations import CallObservations
 from gateway.health import Heartbeat, Notifier, StoreHealth
 from gateway.live import LiveFeed
 from gateway.security.crew_members import CrewMembers
@@ -148,7 +149,7 @@ class Gateway:
             loops += bluetooth.parts
         if self._settings.crew is not None:
             crew = self._settings.crew
-            loops.append(("crew", lambda: self._serve_crew(identity, crew)))
+            loops.append(("crew", lambda: self._serve_crew(identity, crew, parts)))
 
         async def keep(name: str, loop: Callable[[], Awaitable[None]]) -> None:
             await keep_running(name, loop, self._clock, parts.journal, PART_WAIT_S_MAX)
@@ -179,7 +180,7 @@ class Gateway:
         sending.cancel()
         await asyncio.wait([sending], timeout=FAREWELL_S)
 
-    async def _serve_crew(self, identity: Identity, section: CrewSection) -> None:
+    async def _serve_crew(self, identity: Identity, section: CrewSection, parts: Parts) -> None:
         """Run the crew page until cancelled. Without a usable PIN, log that and return."""
         try:
             pin = CrewPin.load(self._settings.pin_path)
@@ -199,6 +200,8 @@ class Gateway:
             boots=self._time.boots,
             host_names=frozenset(name.lower() for name in section.host_names),
             lock_after_s=section.lock_after_s,
+            drafts=parts.drafts,
+            observations=CallObservations(parts.buffer, parts.drafts),
         )
         try:
             await page.start()

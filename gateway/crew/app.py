@@ -18,11 +18,14 @@ from gateway.crew.connections import IDLE_S_MAX, CrewConnections
 from gateway.crew.cookies import SessionCookies
 from gateway.crew.languages import LANGUAGES, Language, language
 from gateway.crew.pages import Pages, language_of
+from gateway.crew.reports import Reports
 from gateway.crew.request_checks import own_names, require_own_host, require_own_origin
 from gateway.crew.routes import SESSION, STATIC, CrewRoute, Handler, RouteTable
 from gateway.crew.session import LiveSessions, Marks, MemberSessions
 from gateway.crew.sign_in import SignIn
 from gateway.crew.stream import live_events
+from gateway.epcr.call_observations import CallObservations
+from gateway.epcr.drafts import Drafts
 from gateway.live import LiveFeed
 from gateway.security.crew_members import CrewMembers
 from gateway.security.crew_pin import CrewPin
@@ -72,7 +75,8 @@ class CrewStatus:
 class CrewApp:
     """The crew page of one vehicle. The keys of its cookies derive from `store_key`. `boots`: the machine's earlier
     boots that the gateway remembers, so that a session continues after a reboot. If `boots` is None, a reboot ends all
-    sessions. `lock_after_s`: seconds without use after which a member's session is locked."""
+    sessions. `lock_after_s`: seconds without use after which a member's session is locked. Without `drafts` and
+    `observations` there are no report drafts."""
 
     def __init__(
         self,
@@ -89,6 +93,8 @@ class CrewApp:
         boots: Boots | None = None,
         host_names: frozenset[str] = frozenset(),
         lock_after_s: float = 300.0,
+        drafts: Drafts | None = None,
+        observations: CallObservations | None = None,
     ) -> None:
         self._live = live
         self._status = status
@@ -107,6 +113,7 @@ class CrewApp:
             CrewRoute("GET", "/live", self._stream, Access.LIVE),
             CrewRoute("GET", "/texts/{language}/{part}.js", self._texts, Access.OPEN),
             *self._sign_in.routes(),
+            *self._report_routes(drafts, observations),
         )
         self._table = RouteTable(self.routes)
         self._host_names = own_names() | host_names
@@ -114,6 +121,11 @@ class CrewApp:
         self._server: asyncio.Server | None = None
         self._open_pages = 0
         self._runner: web.AppRunner | None = None
+
+    def _report_routes(self, drafts: Drafts | None, observations: CallObservations | None) -> tuple[CrewRoute, ...]:
+        if drafts is None or observations is None:
+            return ()
+        return Reports(drafts, observations, self._clock, self._pages, self.member_sessions.is_open).routes()
 
     @property
     def port(self) -> int:

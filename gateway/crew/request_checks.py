@@ -7,17 +7,22 @@ signed in.
 
 import ipaddress
 import socket
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import orjson
 from aiohttp import web
 
 from gateway.transports.clock import Clock
 
 FORM_TYPE = "application/x-www-form-urlencoded"
+JSON_TYPE = "application/json"
 FORM_FIELDS_MAX = 4
 """Fields of a form; the largest has two."""
 BODY_S_MAX = 5.0
 """Seconds in which the body of a form, one packet, must be complete."""
+JSON_S_MAX = 15.0
+"""Seconds in which a body of JSON, at most 200 KiB, must be complete at the edge of the radio's range."""
 COOKIE_CHARACTERS_MAX = 256
 """Longest cookie that is read; those that this page sets are shorter."""
 
@@ -63,18 +68,38 @@ async def form_fields(request: web.Request, clock: Clock) -> dict[str, str]:
         raise web.HTTPUnsupportedMediaType(text=f"Send the form as {FORM_TYPE}.\n")
     if "Content-Encoding" in request.headers:
         raise web.HTTPUnsupportedMediaType(text="Send the form without a content coding.\n")
-    try:
-        async with clock.timeout_at(clock.monotonic_s() + BODY_S_MAX):
-            body = await request.read()
-    except TimeoutError:
-        timed_out = web.HTTPRequestTimeout(text="The form did not arrive completely. Try again.\n")
-        timed_out.force_close()
-        raise timed_out from None
+    body = await _body(request, clock, BODY_S_MAX)
     try:
         fields = parse_qs(body.decode("ascii"), max_num_fields=FORM_FIELDS_MAX, errors="strict")
     except ValueError:
         raise web.HTTPBadRequest(text="The form cannot be read. Open the page and try again.\n") from None
     return {name: values[0] for name, values in fields.items()}
+
+
+async def json_object(request: web.Request, clock: Clock, *, bytes_max: int) -> dict[str, Any]:
+    """Return the JSON object in the body, of at most `bytes_max` bytes. Raises 400, 408, 413 or 415 with the reason as
+    text, which never repeats the body."""
+    if request.content_type != JSON_TYPE or "Content-Encoding" in request.headers:
+        raise web.HTTPUnsupportedMediaType(text=f"Send the request as {JSON_TYPE}, without a content coding.\n")
+    # The limit of the application is that of its forms; a report has requests of its own size.
+    body = await _body(request.clone(client_max_size=bytes_max), clock, JSON_S_MAX)
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        found = None
+    if not isinstance(found, dict):
+        raise web.HTTPBadRequest(text="The body is not a JSON object.\n")
+    return found
+
+
+async def _body(request: web.BaseRequest, clock: Clock, limit_s: float) -> bytes:
+    try:
+        async with clock.timeout_at(clock.monotonic_s() + limit_s):
+            return await request.read()
+    except TimeoutError:
+        timed_out = web.HTTPRequestTimeout(text="The request did not arrive completely. Try again.\n")
+        timed_out.force_close()
+        raise timed_out from None
 
 
 def _host_of(address: str) -> str:

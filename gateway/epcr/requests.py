@@ -98,6 +98,12 @@ def _change(fields: Any, encounter: str, author: str, gateway_time_us: int) -> F
     )
 
 
+def time_us(text: Any) -> int | None:
+    """Return a time with an offset in µs since 1970; None where it is absent or malformed, or before 1970."""
+    found = _microseconds(text)
+    return found if isinstance(found, int) and found >= 0 else None
+
+
 def _microseconds(text: Any) -> int | Fault | None:
     """Return a time with an offset as µs since 1970."""
     if text is None:

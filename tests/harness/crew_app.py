@@ -10,6 +10,8 @@ from playwright.async_api import Page
 
 from gateway.crew import CrewApp, CrewStatus
 from gateway.crew.languages import Language
+from gateway.epcr.call_observations import CallObservations
+from gateway.epcr.drafts import Drafts
 from gateway.live import LiveFeed
 from gateway.security.crew_members import CrewMember, CrewMembers
 from gateway.security.crew_pin import CrewPin
@@ -82,12 +84,15 @@ def new_crew_app(
     sent: SentEvents | None = None,
     members: Sequence[CrewMember] | CrewMembers = (),
     lock_after_s: float = 300.0,
+    drafts: Drafts | None = None,
+    observations: CallObservations | None = None,
 ) -> CountedCrewApp:
     """Make the crew page's server on a free port.
 
     Without `feed` the page has no values; `status` is the gateway state that it shows. `host_names` are the accepted
     values of the Host header besides the machine's own names. `sent` counts the events of the live stream. `members`
-    are the crew members, whose sessions are locked `lock_after_s` after their last use.
+    are the crew members, whose sessions are locked `lock_after_s` after their last use. Without `drafts` and
+    `observations` there are no reports.
     """
     return CountedCrewApp(
         sent or SentEvents(),
@@ -102,6 +107,8 @@ def new_crew_app(
         clock=clock or SystemClock(),
         host_names=host_names,
         lock_after_s=lock_after_s,
+        drafts=drafts,
+        observations=observations,
     )
 
 

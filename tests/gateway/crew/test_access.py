@@ -1,6 +1,7 @@
 """Each route of the crew's pages declares its access, and no session without that access reaches its handler."""
 
 import re
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -9,6 +10,7 @@ from gateway.crew.access import ACCESS_OF_ROLE, Access, is_allowed
 from gateway.security.crew_members import CrewMember
 from protocols.epcr.crew_role import CrewRole
 from tests.harness.crew_app import PIN, new_crew_app, serving
+from tests.harness.report_tablets import report_vehicle
 
 OPEN_ROUTES = {
     ("GET", "/sign-in"),
@@ -36,10 +38,13 @@ def test_every_role_has_its_accesses_and_only_members_have_more_than_live_values
 
 
 @pytest.mark.parametrize("user", [None, "", *CrewRole], ids=lambda user: user or ("nobody" if user is None else "live"))
-async def test_every_route_refuses_sessions_without_its_access(user: str | None):
+async def test_every_route_refuses_sessions_without_its_access(user: str | None, tmp_path: Path):
     """`user`: a role; "": the vehicle's PIN only; None: no session."""
-    app = new_crew_app(members=MEMBERS)
-    async with serving(app) as url, aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as tablet:
+    async with (
+        report_vehicle(tmp_path, members=MEMBERS) as vehicle,
+        aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as tablet,
+    ):
+        app, url = vehicle.app, vehicle.url
         if user is not None:
             await tablet.post(f"{url}/sign-in", data={"pin": PIN}, allow_redirects=False)
         if user:

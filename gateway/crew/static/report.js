@@ -1,0 +1,162 @@
+// The page of one report: its sections, the state of saving, undo, and where a gap leads to.
+import { NumberPad } from "./report_pad.js";
+import { button, element } from "./report_fields.js";
+import { ArrestSection, EntriesSection, FieldsSection, GapsSection, ProposalsSection, SignSection, TimelineSection } from "./report_sections.js";
+import { ReportStore } from "./report_store.js";
+import { texts } from "./texts.js";
+
+const text = await texts("report");
+const UNDO_MS = 10_000;
+const PROPOSALS_MS = 10_000; // how often the devices' measurements are looked for
+const STATE_MS = 1000;
+
+class Form {
+  constructor(choices, model, store) {
+    this.choices = choices;
+    this.model = model;
+    this.store = store;
+    this.pad = new NumberPad();
+    this.sections = new Map();
+    this.nav = document.getElementById("sections");
+    this.page = document.getElementById("page");
+    this.toast = document.getElementById("undo");
+    for (const each of model.sections) this.add(each.name === "arrest" ? new ArrestSection(this, each) : each.group ? new EntriesSection(this, each) : new FieldsSection(this, each));
+    this.proposals = new ProposalsSection(this, { name: "proposals", keys: [] });
+    this.gaps = new GapsSection(this, { name: "gaps", keys: [] });
+    this.add(this.proposals, true);
+    this.add(new TimelineSection(this, { name: "timeline", keys: [] }), true);
+    this.add(this.gaps);
+    this.add(new SignSection(this, { name: "sign", keys: [] }));
+    addEventListener("hashchange", () => this.show(location.hash.slice(1)));
+    this.show(location.hash.slice(1));
+    store.listen(() => this.tell());
+  }
+
+  add(section, first = false) {
+    this.sections.set(section.model.name, section);
+    const link = section.link = element("a", "section-link", text(`sections.${section.model.name}`));
+    link.href = `#${section.model.name}`;
+    section.badge = link.appendChild(element("span", "badge"));
+    if (first) this.nav.prepend(link); else this.nav.append(link);
+    section.node.hidden = true;
+    this.page.append(section.node);
+  }
+
+  show(name) {
+    const shown = this.sections.get(name) ?? this.proposals;
+    for (const section of this.sections.values()) {
+      section.node.hidden = section !== shown;
+      if (section === shown) section.link.setAttribute("aria-current", "page"); else section.link.removeAttribute("aria-current");
+    }
+    if (this.shown !== shown) scrollTo(0, 0);
+    this.shown = shown;
+    if (shown === this.proposals) this.proposals.load();
+    this.tell();
+  }
+
+  tell() {
+    if (!this.shown) return;
+    this.shown.update();
+    this.count(this.proposals, this.proposals.open().length);
+    this.count(this.gaps, this.store.draft?.gaps.length ?? 0);
+    this.drawState();
+  }
+
+  count(section, number) { section.badge.textContent = number ? String(number) : ""; }
+
+  drawState() {
+    const node = document.getElementById("saved"), { store } = this;
+    const words = store.needsReason ? text("saved.needs_reason")
+      : store.refused.length ? text("saved.refused", { field: this.title(store.refused[0].change.key) })
+        : text(`saved.${store.state}`, { count: store.pending.length });
+    const tone = { saved: "good", saving: "", unreached: "bad" }[store.refused.length || store.needsReason ? "unreached" : store.state];
+    if (node.textContent !== words) node.textContent = words;
+    node.className = `chip ${tone}`.trim();
+    document.getElementById("sealed").hidden = !store.sealed;
+  }
+
+  // ---- words
+
+  title(key) { return this.textOr(`fields.${key}`, key); }
+  textOr(key, otherwise) { const found = text(key); return found === key ? otherwise : found; }
+  unit(ucum) { return ucum ? this.textOr(`units.${ucum}`, ucum) : ""; }
+  choice(key, code) { const found = this.choices(String(code)); return found === code ? this.textOr(`scores.${key}.${code}`, code) : found; }
+
+  answer(key, value) {
+    const model = this.model.elements[key];
+    if (!model) return `${this.title(key)} ${this.choice(key, value)}`;
+    const words = model.choices ? this.choice(key, value) : value;
+    return `${this.title(key)} ${words}${model.unit ? ` ${this.unit(model.unit)}` : ""}`;
+  }
+
+  words(key, statement) {
+    const reason = statement.negative ?? statement.not_recorded;
+    const value = statement.value === null ? null : this.model.elements[key]?.choices ? this.choice(key, statement.value) : statement.value;
+    if (value === null && !reason) return text("conflict.removed");
+    return [value, reason && text(`reasons.${reason}`)].filter(Boolean).join(", ");
+  }
+
+  gap({ code, key, entry }) {
+    const time = entry ? this.store.value(`${key.split(".")[0]}.time`, entry) : null;
+    return text(`gaps.${code}`, { field: this.title(key), time: time ? new Date(time).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" }) : "" }).trim();
+  }
+
+  summary(model, entry, withTime = true) {
+    const time = this.store.value(`${model.group}.time`, entry);
+    const parts = model.keys.filter((key) => !key.endsWith(".time")).flatMap((key) => this.store.shown(key, entry).map((each) => ({ key, each })))
+      .map(({ key, each }) => (this.model.elements[key].choices ? this.words(key, each) : `${this.title(key)} ${this.words(key, each)}`));
+    const at = time && withTime ? `${new Date(time).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" })} ` : "";
+    return `${at}${parts.join(" · ") || text("entry.empty")}`;
+  }
+
+  // The last value of the same element in another entry, for the number pad.
+  last(key, entry) {
+    const group = key.split(".")[0];
+    const found = entry ? this.store.entries(group).find((each) => each.entry !== entry && this.store.value(key, each.entry) !== null) : null;
+    return found ? { value: this.store.value(key, found.entry), time: found.time } : null;
+  }
+
+  keysOf(group) { return [...new Set(this.model.sections.filter((each) => each.group === group).flatMap((each) => each.keys))]; }
+
+  sectionOf(key) {
+    return [...this.sections.values()].find((each) => each.model.keys.includes(key)) ?? this.gaps;
+  }
+
+  // ---- moving and undoing
+
+  go(key, entry) {
+    const section = this.sectionOf(key);
+    if (section === this.gaps) { this.say(text("gaps.elsewhere")); return; }
+    location.hash = section.model.name;
+    this.show(section.model.name);
+    section.focus(key, entry);
+  }
+
+  undo(key, act) {
+    if (!act) return;
+    this.toast.replaceChildren(element("span", "", key ? text("undo.changed", { field: this.title(key) }) : text("undo.added")), button(text("undo.act"), () => { act(); this.toast.hidden = true; }, "answer"));
+    this.toast.hidden = false;
+    clearTimeout(this.undoTimer);
+    this.undoTimer = setTimeout(() => { this.toast.hidden = true; }, UNDO_MS);
+    this.tell();
+  }
+
+  say(words) {
+    this.toast.replaceChildren(element("span", "", words));
+    this.toast.hidden = false;
+    clearTimeout(this.undoTimer);
+    this.undoTimer = setTimeout(() => { this.toast.hidden = true; }, UNDO_MS);
+  }
+}
+
+const { encounter, member: author } = document.body.dataset;
+const [choices, model] = await Promise.all([texts("choices"), fetch("/report-form").then((reply) => reply.json())]);
+const store = new ReportStore(encounter, author, model.elements);
+const form = new Form(choices, model, store);
+store.open();
+setInterval(() => form.drawState(), STATE_MS);
+setInterval(() => { if (!document.hidden) form.proposals.load(); }, PROPOSALS_MS);
+addEventListener("online", () => { store.open(); store.send(); });
+// What is not acknowledged yet is sent before a lock; what the page shows is dropped with it.
+addEventListener("crew-lock", () => { store.close(); document.getElementById("page").replaceChildren(); });
+addEventListener("beforeunload", (leaving) => { if (store.pending.length) leaving.preventDefault(); });

@@ -1,0 +1,248 @@
+// The report as this tablet knows it: what the gateway has stored, and the changes that it has not acknowledged yet.
+// A change is shown at once and sent at once; it is kept and sent again until the gateway has answered. Its id is chosen
+// here, so that sending it again changes nothing.
+
+const RETRY_MS = 2000;
+const BATCH_MAX = 64; // changes of one request
+const SILENT_MS = 40_000; // the gateway sends a sign of life every fifteen seconds
+
+export function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16)); // randomUUID needs TLS
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+export function nameOf(key, entry) { return `${key}|${entry ?? ""}`; }
+
+function sameContent(one, other) {
+  return ["value", "negative", "not_recorded"].every((part) => (one[part] ?? null) === (other[part] ?? null));
+}
+
+function withOffset(date) {
+  const minutes = -date.getTimezoneOffset(), sign = minutes < 0 ? "-" : "+", two = (number) => String(Math.abs(number)).padStart(2, "0");
+  const local = new Date(date.getTime() + minutes * 60_000).toISOString().slice(0, 19);
+  return `${local}${sign}${two(Math.trunc(minutes / 60))}:${two(minutes % 60)}`;
+}
+
+export function nowText() { return withOffset(new Date()); }
+export function timeText(milliseconds) { return withOffset(new Date(milliseconds)); }
+
+export class ReportStore {
+  constructor(encounter, author, elements) {
+    this.encounter = encounter;
+    this.author = author;
+    this.elements = elements;
+    this.fields = new Map();
+    this.draft = null;
+    this.sequence = 0;
+    this.pending = [];
+    this.stored = []; // acknowledged, and not yet in what the stream has brought
+    this.refused = [];
+    this.sending = false;
+    this.reached = true;
+    this.heardAt = performance.now();
+    this.listeners = new Set();
+    this.addendum = null; // reason of the addendum that is written now
+    this.needsReason = false;
+  }
+
+  listen(listener) { this.listeners.add(listener); }
+  tell() { for (const listener of this.listeners) listener(); }
+
+  // ---- what the gateway has stored
+
+  open() {
+    this.stream?.close();
+    const stream = this.stream = new EventSource(`/drafts/${this.encounter}/stream`);
+    const on = (name, act) => stream.addEventListener(name, (message) => {
+      if (stream !== this.stream) return;
+      this.heardAt = performance.now();
+      this.reached = true;
+      act(JSON.parse(message.data));
+      this.tell();
+    });
+    on("draft", (draft) => { this.fields.clear(); this.take(draft); });
+    on("changes", (draft) => this.take(draft));
+    on("quiet", () => {});
+    stream.addEventListener("error", () => {
+      this.reached = false;
+      this.tell();
+      if (stream.readyState === EventSource.CLOSED) setTimeout(() => { if (stream === this.stream) this.open(); }, RETRY_MS);
+    });
+  }
+
+  close() {
+    this.stream?.close();
+    this.stream = null;
+    this.fields.clear();
+  }
+
+  take(draft) {
+    for (const field of draft.fields) this.fields.set(nameOf(field.key, field.entry), field);
+    for (const gone of draft.emptied ?? []) this.fields.delete(nameOf(gone.key, gone.entry));
+    this.draft = draft;
+    this.sequence = draft.sequence;
+    this.stored = this.stored.filter((each) => each.sequence > draft.sequence);
+  }
+
+  get sealed() { return this.draft?.sealed ?? false; }
+  get readOnly() { return this.sealed && this.addendum === null; }
+
+  // What a field shows: statements of the gateway's record with this tablet's changes over them.
+  shown(key, entry) {
+    const many = this.elements[key]?.many ?? false;
+    let shown = this.fields.get(nameOf(key, entry))?.shown ?? [];
+    for (const { change } of [...this.stored, ...this.pending.map((change) => ({ change }))]) {
+      if (change.key !== key || (change.entry ?? "") !== (entry ?? "")) continue;
+      const removes = change.action === "remove";
+      if (many) shown = shown.filter((each) => each.value !== change.value && (removes || (each.value !== null) === (change.value != null)));
+      else shown = [];
+      if (!removes) shown = [...shown, { id: change.id, value: null, negative: null, not_recorded: null, author: this.author, ...change }];
+    }
+    return shown;
+  }
+
+  value(key, entry) { return this.shown(key, entry).at(-1)?.value ?? null; }
+
+  conflict(key, entry) {
+    if (this.stored.concat(this.pending).some((each) => (each.change ?? each).key === key && ((each.change ?? each).entry ?? "") === (entry ?? ""))) return null;
+    return this.draft?.conflicts.find((each) => each.key === key && each.entry === (entry ?? "")) ?? null;
+  }
+
+  isVoid(group, entry) { return this.voidOf(group, entry) !== null; }
+
+  voidOf(group, entry) {
+    const own = [...this.stored.map((each) => each.change), ...this.pending].find((each) => each.action === "void" && each.key === group && each.entry === entry);
+    return own ?? this.draft?.void.find((each) => each.group === group && each.entry === entry) ?? null;
+  }
+
+  // Entries of a repeated group with their time, the latest first.
+  entries(group) {
+    const found = new Set();
+    for (const field of this.fields.values()) if (field.entry && field.key.startsWith(`${group}.`)) found.add(field.entry);
+    for (const each of [...this.stored.map((one) => one.change), ...this.pending]) if (each.entry && each.key.startsWith(`${group}.`)) found.add(each.entry);
+    return [...found].filter((entry) => !this.isVoid(group, entry))
+      .map((entry) => ({ entry, time: Date.parse(this.value(`${group}.time`, entry) ?? "") || 0 }))
+      .sort((one, other) => other.time - one.time);
+  }
+
+  // ---- what this tablet changes
+
+  // State the content of a field: {value}, {negative}, {not_recorded}, or for a removal null. Returns a function that
+  // undoes it, or null where nothing changed.
+  set(key, entry, content, { action = "set" } = {}) {
+    const many = this.elements[key]?.many ?? false, before = this.shown(key, entry);
+    const field = this.fields.get(nameOf(key, entry));
+    // What is not acknowledged yet is seen too: a removal that names nothing would withdraw what nobody here has seen.
+    const seen = [...new Map([...(field?.shown ?? []), ...(field?.contradicting ?? []), ...before].map((each) => [each.id, each])).values()];
+    const contradicted = (field?.contradicting ?? []).length > 0;
+    const value = content?.value ?? null;
+    if (action === "set" && content !== null && !contradicted && before.some((each) => sameContent(each, content)) && (many || before.length === 1)) return null;
+    if (action === "remove" && before.length === 0) return null;
+    const replaced = seen.filter((each) => !many || each.value === value || (content?.value == null) !== (each.value == null));
+    this.add({
+      id: newId(), key, device_time: nowText(), action,
+      ...(entry ? { entry } : {}),
+      ...(action === "set" ? content : many && value !== null ? { value } : {}),
+      replaces: replaced.slice(0, 8).map((each) => each.id),
+    });
+    const last = before.at(-1);
+    return () => {
+      if (many) return this.set(key, entry, { value }, { action: action === "set" ? "remove" : "set" });
+      return last ? this.set(key, entry, contentOf(last)) : this.set(key, entry, null, { action: "remove" });
+    };
+  }
+
+  add(change) {
+    this.pending.push(change);
+    this.tell();
+    this.send();
+  }
+
+  declareVoid(group, entry, reason) {
+    this.add({ id: newId(), key: group, entry, action: "void", value: reason, device_time: nowText() });
+  }
+
+  choose(conflict, statement) {
+    this.add({
+      id: newId(), key: conflict.key, device_time: nowText(), action: "set", ...(conflict.entry ? { entry: conflict.entry } : {}),
+      ...contentOf(statement), replaces: conflict.statements.map((each) => each.id).slice(0, 8),
+    });
+  }
+
+  letBothStand(conflict) {
+    const ids = conflict.statements.map((each) => each.id).join(" ");
+    this.add({ id: newId(), key: "record.both_stand", entry: newId(), value: ids, device_time: nowText() });
+  }
+
+  async send() {
+    if (this.sending || !this.pending.length || this.needsReason) return;
+    this.sending = true;
+    clearTimeout(this.timer);
+    this.beginAddendum();
+    const batch = this.pending.slice(0, BATCH_MAX);
+    try {
+      const reply = await this.post("changes", { changes: batch });
+      this.reached = true;
+      const body = await reply.json().catch(() => ({}));
+      if (reply.ok) {
+        this.pending.splice(0, batch.length);
+        if (body.sequence > this.sequence) this.stored.push(...batch.map((change) => ({ change, sequence: body.sequence })));
+      } else if (reply.status === 401) {
+        location.assign("/sign-in");
+        return;
+      } else if (reply.status >= 500) {
+        this.reached = false;
+      } else if (body.refused?.[0]?.code === "sealed") {
+        this.needsReason = true; // signed on another tablet meanwhile: what was entered here becomes an addendum
+      } else {
+        this.drop(batch, body.refused ?? []);
+      }
+    } catch {
+      this.reached = false;
+    } finally {
+      this.sending = false;
+    }
+    this.tell();
+    if (this.pending.length) this.timer = setTimeout(() => this.send(), this.reached ? 0 : RETRY_MS);
+  }
+
+  // After the seal every request is an addendum, whose first change is the reason. It keeps its id when it is sent again.
+  beginAddendum() {
+    const isFirst = this.pending[0].key === "record.addendum";
+    if (!this.sealed || this.addendum === null || isFirst) return;
+    this.pending.unshift({ id: newId(), key: "record.addendum", entry: newId(), value: this.addendum, device_time: nowText() });
+  }
+
+  giveReason(reason) {
+    this.addendum = reason;
+    this.needsReason = false;
+    this.tell();
+    this.send();
+  }
+
+  // A refused request: its faulty changes are dropped and shown, the others are sent again.
+  drop(batch, refused) {
+    const faulty = refused.map((each) => batch[each.index]).filter(Boolean);
+    const gone = new Set(faulty.length ? faulty : batch);
+    this.pending = this.pending.filter((each) => !gone.has(each));
+    this.refused = [...gone].map((change) => ({ change, code: refused[0]?.code ?? "refused" }));
+  }
+
+  post(path, body) {
+    return fetch(`/drafts/${this.encounter}/${path}`, {
+      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+    });
+  }
+
+  // "saved", "saving", "unreached" or "lost" (no sign of life): the state of what was entered here.
+  get state() {
+    if (!this.reached || performance.now() - this.heardAt > SILENT_MS) return "unreached";
+    return this.pending.length ? "saving" : "saved";
+  }
+}
+
+export function contentOf(statement) {
+  const content = {};
+  for (const part of ["value", "negative", "not_recorded"]) if (statement[part] != null) content[part] = statement[part];
+  return content;
+}

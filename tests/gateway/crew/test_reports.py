@@ -1,0 +1,257 @@
+"""Report drafts over HTTP: opened, written by several tablets, followed, filled from devices, and signed."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from gateway.crew.reports import SMALL_BODY_BYTES_MAX
+from protocols.observation import Observation
+from protocols.uplink.observations import DeviceObservations
+from tests.builders.buffer_observations import OXIMETER
+from tests.builders.crew_live import blood_pressure, spo2
+from tests.harness.crew_app import PARAMEDIC
+from tests.harness.moved_clock import MovedClock
+from tests.harness.report_tablets import ENCOUNTER, NURSE, STUDENT, ReportVehicle, Tablet, report_vehicle
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+AGE = {"id": "c1", "key": "patient.age", "value": "50"}
+CHANGES = f"/drafts/{ENCOUNTER}/changes"
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def vehicle(tmp_path: Path) -> AsyncIterator[ReportVehicle]:
+    async with report_vehicle(tmp_path) as served:
+        yield served
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def anna(vehicle: ReportVehicle) -> AsyncIterator[Tablet]:
+    """Return a tablet with an open report."""
+    async with vehicle.tablet() as tablet:
+        assert (await tablet.open_report()).status == 200
+        yield tablet
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def ewa(vehicle: ReportVehicle, anna: Tablet) -> AsyncIterator[Tablet]:
+    async with vehicle.tablet(NURSE) as tablet:
+        yield tablet
+
+
+async def event(tablet: Tablet, path: str, count: int = 1) -> list[tuple[str, Any]]:
+    """Return the next events of a stream."""
+    stream = await tablet.session.get(f"{tablet.url}{path}")
+    found = []
+    for _ in range(count):
+        name, data = (await stream.content.readuntil(b"\n\n")).decode().strip().split("\n")
+        found.append((name.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
+    stream.close()
+    return found
+
+
+async def test_report_opens_without_dispatch_data_and_is_listed_with_its_age(vehicle: ReportVehicle, anna: Tablet):
+    assert (await anna.open_report()).body["sequence"] == 2
+    assert isinstance(vehicle.clock, MovedClock)
+    await vehicle.clock.advance(3600)
+    await anna.append({"id": "c1", "key": "situation.complaint", "value": "chest pain"})
+    (listed,) = (await anna.get("/drafts")).body["drafts"]
+    assert (listed["encounter"], listed["age_s"], listed["complaint"]) == (ENCOUNTER, 3600, "chest pain")
+    assert listed["gaps"] > 5
+
+
+async def test_change_is_stored_with_the_member_as_its_author_and_once(vehicle: ReportVehicle, anna: Tablet):
+    first = await anna.append(AGE)
+    assert (first.body["stored"], first.body["sequence"]) == (["c1"], 3)
+    again = await anna.append(AGE)
+    assert (again.status, again.body["repeated"], again.body["sequence"]) == (200, ["c1"], 3)
+    draft = vehicle.drafts.find(ENCOUNTER)
+    assert draft is not None
+    assert draft.changes[-1].author == PARAMEDIC.id
+
+
+async def test_report_is_the_same_after_the_gateway_was_started_again(tmp_path: Path):
+    async with report_vehicle(tmp_path) as vehicle, vehicle.tablet() as tablet:
+        await tablet.open_report()
+        await tablet.append(AGE)
+        before = await tablet.record()
+    async with report_vehicle(tmp_path) as vehicle, vehicle.tablet() as tablet:
+        assert await tablet.record() == before
+
+
+async def test_statements_that_two_tablets_made_without_seeing_each_other_are_a_conflict_on_both(
+    anna: Tablet, ewa: Tablet
+):
+    await anna.append(AGE)
+    await ewa.append({**AGE, "id": "c2", "value": "51"})
+    for tablet in (anna, ewa):
+        (conflict,) = (await tablet.record())["conflicts"]
+        assert [(each["value"], each["author"]) for each in conflict["statements"]] == [
+            ("51", NURSE.id),
+            ("50", PARAMEDIC.id),
+        ]
+    await anna.append({**AGE, "id": "c3", "replaces": ["c1", "c2"]})
+    assert (await ewa.record())["conflicts"] == []
+
+
+async def test_statement_that_replaces_the_one_its_author_saw_is_no_conflict(anna: Tablet, ewa: Tablet):
+    await anna.append(AGE)
+    await ewa.append({**AGE, "id": "c2", "value": "51", "replaces": ["c1"]})
+    record = await anna.record()
+    assert (record["conflicts"], await anna.values("patient.age")) == ([], ["51"])
+
+
+async def test_stream_has_the_whole_draft_and_then_only_the_fields_that_change(anna: Tablet, ewa: Tablet):
+    await anna.append(AGE)
+    stream = await ewa.session.get(f"{ewa.url}/drafts/{ENCOUNTER}/stream")
+    whole = await stream.content.readuntil(b"\n\n")
+    assert whole.startswith(b"event: draft\n")
+    await anna.append({"id": "c2", "key": "patient.sex", "value": "9919001"})
+    name, data = (await stream.content.readuntil(b"\n\n")).decode().strip().split("\n")
+    changes = json.loads(data.removeprefix("data: "))
+    assert name == "event: changes"
+    assert ([each["key"] for each in changes["fields"]], changes["sequence"]) == (["patient.sex"], 4)
+    await anna.append({"id": "c3", "key": "patient.sex", "action": "remove", "replaces": ["c2"]})
+    emptied = json.loads((await stream.content.readuntil(b"\n\n")).decode().strip().split("\ndata: ")[1])
+    assert emptied["emptied"] == [{"key": "patient.sex", "entry": ""}]
+    stream.close()
+
+
+async def test_stream_from_the_present_sequence_sends_only_later_changes(vehicle: ReportVehicle, anna: Tablet):
+    stream = await anna.session.get(f"{anna.url}/drafts/{ENCOUNTER}/stream?since=2")
+    await anna.append(AGE)
+    assert (await stream.content.readuntil(b"\n\n")).startswith(b"event: changes\n")
+    stream.close()
+    assert (await event(anna, f"/drafts/{ENCOUNTER}/stream?since=2"))[0][0] == "draft"
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"changes": [{**AGE, "value": "aged"}]}, "value_not_permitted"),
+        ({"changes": []}, "changes_malformed"),
+        ({}, "changes_malformed"),
+        ({"changes": [{"id": "c1", "key": "record.seal", "value": "{}"}]}, "annotation_not_permitted"),
+        ({"changes": [AGE], "author": "usr_other"}, None),
+    ],
+)
+async def test_request_that_breaks_a_rule_is_refused_without_repeating_it(anna: Tablet, body: Any, code: str | None):
+    reply = await anna.post(CHANGES, body)
+    assert reply.status == (200 if code is None else 422)
+    if code is not None:
+        assert reply.body["refused"][0]["code"] == code
+        assert "aged" not in json.dumps(reply.body["refused"])
+
+
+async def test_body_that_is_no_json_object_or_too_large_is_refused(anna: Tablet):
+    assert (await anna.post(CHANGES, [AGE])).status == 400
+    async with anna.session.post(f"{anna.url}{CHANGES}", data=b"{}") as reply:
+        assert reply.status == 415
+    assert (await anna.post("/drafts", {"encounter": "e" * SMALL_BODY_BYTES_MAX})).status == 413
+    long = [{"id": f"c{number}", "key": "narrative.text", "value": "x" * 10_000} for number in range(30)]
+    assert (await anna.post(CHANGES, {"changes": long})).status == 413
+
+
+async def test_unknown_report_is_not_found_and_malformed_ids_are_refused(anna: Tablet):
+    assert (await anna.get("/drafts/enc_none")).status == 404
+    assert (await anna.get("/reports/enc_none")).status == 404
+    for encounter in ("", "enc 1", 7, None):
+        assert (await anna.post("/drafts", {"encounter": encounter})).status == 422
+
+
+async def test_id_of_another_change_is_refused(anna: Tablet):
+    await anna.append(AGE)
+    reply = await anna.append({**AGE, "value": "51"})
+    assert (reply.status, reply.body["refused"][0]["code"]) == (409, "id_reused")
+
+
+async def test_request_of_another_site_is_refused(anna: Tablet):
+    reply = await anna.post(CHANGES, {"changes": [AGE]}, headers={"Sec-Fetch-Site": "cross-site"})
+    assert reply.status == 403
+
+
+async def sections(vehicle: ReportVehicle, *observations: Observation) -> None:
+    wall_offset_us = vehicle.clock.wall_us() - round(vehicle.clock.monotonic_s() * 1_000_000)
+    await vehicle.buffer.append_sections(
+        [
+            DeviceObservations(
+                device=OXIMETER,
+                boot_id="boot-1",
+                wall_offset_us=wall_offset_us,
+                wall_synchronised=True,
+                device_offset_us=None,
+                uncertainty_us=40_000,
+                stored=False,
+                observations=list(observations),
+            )
+        ]
+    )
+
+
+async def test_stored_vital_signs_are_proposed_and_accepted_with_their_source(vehicle: ReportVehicle, anna: Tablet):
+    now_s = vehicle.clock.monotonic_s()
+    await sections(vehicle, spo2(97.0, received_s=now_s), blood_pressure(121.0, 79.0, 93.0, received_s=now_s + 1))
+    (proposal,) = (await anna.get(f"/drafts/{ENCOUNTER}/proposals")).body["proposals"]
+    assert (proposal["kind"], proposal["devices"], proposal["uncertainty_ms"]) == ("vitals", [OXIMETER.model], 40)
+    accept = {"accept": [proposal["id"]]}
+    assert (await anna.post(f"/drafts/{ENCOUNTER}/proposals", accept)).body["accepted"] == [proposal["id"]]
+    assert await anna.values("vitals.systolic") == ["121"]
+    assert await anna.values("vitals.spo2") == ["97"]
+    (source,) = {json.loads(each or "")["device"] for each in await anna.values("record.source")}
+    assert source == OXIMETER.system_id
+    sequence = (await anna.record())["sequence"]
+    assert (await anna.post(f"/drafts/{ENCOUNTER}/proposals", accept)).body["sequence"] == sequence
+    assert (await anna.get(f"/drafts/{ENCOUNTER}/proposals")).body["proposals"] == []
+
+
+async def test_observations_of_the_next_call_are_not_proposed_for_the_earlier_report(
+    vehicle: ReportVehicle, anna: Tablet
+):
+    assert isinstance(vehicle.clock, MovedClock)
+    await vehicle.clock.advance(1200)
+    await anna.open_report("enc_next")
+    await vehicle.clock.advance(60)
+    await sections(vehicle, blood_pressure(121.0, 79.0, 93.0, received_s=vehicle.clock.monotonic_s()))
+    assert (await anna.get(f"/drafts/{ENCOUNTER}/proposals")).body["proposals"] == []
+    assert len((await anna.get("/drafts/enc_next/proposals")).body["proposals"]) == 1
+
+
+@pytest.mark.parametrize("accept", [None, [], ["p"] * 17, [7], "p1"])
+async def test_malformed_acceptance_is_refused(anna: Tablet, accept: Any):
+    assert (await anna.post(f"/drafts/{ENCOUNTER}/proposals", {"accept": accept})).status == 422
+
+
+async def test_signed_report_takes_only_addenda_of_members_who_may_sign(vehicle: ReportVehicle, anna: Tablet):
+    await anna.append(AGE)
+    signed = await anna.post(f"/drafts/{ENCOUNTER}/signature", {})
+    assert (signed.status, (await anna.record())["sealed"]) == (200, True)
+    late = {**AGE, "id": "c2", "value": "51", "replaces": ["c1"]}
+    refused = await anna.append(late)
+    assert (refused.status, refused.body["refused"][0]["code"]) == (409, "sealed")
+    reason = {"id": "a1", "key": "record.addendum", "entry": "a1", "value": "The age was wrong"}
+    async with vehicle.tablet(STUDENT) as student:
+        assert (await student.append(reason, late)).status == 403
+        assert (await student.post(f"/drafts/{ENCOUNTER}/signature", {})).status == 403
+    assert (await anna.append(reason, late)).status == 200
+    assert await anna.values("patient.age") == ["51"]
+
+
+async def test_signature_demands_a_decision_about_each_conflict(anna: Tablet, ewa: Tablet):
+    await anna.append(AGE)
+    await ewa.append({**AGE, "id": "c2", "value": "51"})
+    refused = await anna.post(f"/drafts/{ENCOUNTER}/signature", {})
+    assert (refused.status, [each["key"] for each in refused.body["conflicts"]]) == (409, ["patient.age"])
+    await anna.append({"id": "d1", "key": "record.both_stand", "entry": "d1", "value": "c1 c2"})
+    assert (await anna.post(f"/drafts/{ENCOUNTER}/signature", {})).status == 200
+
+
+async def test_locked_tablet_reads_no_report_and_its_stream_ends(anna: Tablet):
+    stream = await anna.session.get(f"{anna.url}/drafts/{ENCOUNTER}/stream?since=2")
+    await anna.session.post(f"{anna.url}/lock", allow_redirects=False)
+    assert (await anna.get(f"/drafts/{ENCOUNTER}")).status == 401
+    assert (await anna.get(f"/reports/{ENCOUNTER}")).status == 303
+    stream.close()
