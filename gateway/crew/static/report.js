@@ -1,6 +1,6 @@
 // The page of one report: its sections, the state of saving, undo, and where a gap leads to.
 import { NumberPad } from "./report_pad.js";
-import { button, element } from "./report_fields.js";
+import { button, clock, element } from "./report_fields.js";
 import { ArrestSection, EntriesSection, FieldsSection, GapsSection, ProposalsSection, SignSection, TimelineSection } from "./report_sections.js";
 import { ReportStore } from "./report_store.js";
 import { texts } from "./texts.js";
@@ -98,14 +98,14 @@ class Form {
 
   gap({ code, key, entry }) {
     const time = entry ? this.store.value(`${key.split(".")[0]}.time`, entry) : null;
-    return text(`gaps.${code}`, { field: this.title(key), time: time ? new Date(time).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" }) : "" }).trim();
+    return text(`gaps.${code}`, { field: this.title(key), time: time ? clock(time) : "" }).trim();
   }
 
   summary(model, entry, withTime = true) {
     const time = this.store.value(`${model.group}.time`, entry);
     const parts = model.keys.filter((key) => !key.endsWith(".time")).flatMap((key) => this.store.shown(key, entry).map((each) => ({ key, each })))
       .map(({ key, each }) => (this.model.elements[key].choices ? this.words(key, each) : `${this.title(key)} ${this.words(key, each)}`));
-    const at = time && withTime ? `${new Date(time).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" })} ` : "";
+    const at = time && withTime ? `${clock(time)} ` : "";
     return `${at}${parts.join(" · ") || text("entry.empty")}`;
   }
 

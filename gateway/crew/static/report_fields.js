@@ -6,7 +6,7 @@ import { texts } from "./texts.js";
 
 const text = await texts("report");
 
-const TYPING_MS = 400; // a text is saved so long after the last key: what is typed is on the disk within a second
+const TYPING_MS = 400; // a text is saved so long after the first unsaved key: what is typed is on the disk within a second
 
 export function element(tag, className = "", words = "") {
   const made = document.createElement(tag);
@@ -24,7 +24,7 @@ export function button(words, act, className = "") {
 
 export function clock(moment) {
   const at = new Date(moment);
-  return Number.isNaN(at.getTime()) ? String(moment) : at.toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
+  return Number.isNaN(at.getTime()) ? String(moment) : at.toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 }
 
 export class Field {
@@ -224,13 +224,14 @@ class TextField extends Field {
     if (this.model.length_max) this.input.maxLength = this.model.length_max;
     this.input.autocomplete = "off";
     this.input.setAttribute("aria-labelledby", this.title.id);
-    this.input.addEventListener("input", () => { clearTimeout(this.timer); this.timer = setTimeout(() => this.save(), TYPING_MS); });
+    this.input.addEventListener("input", () => { this.timer ??= setTimeout(() => this.save(), TYPING_MS); });
     this.input.addEventListener("change", () => this.save());
     this.body.append(this.input);
   }
 
   save() {
     clearTimeout(this.timer);
+    this.timer = null;
     const typed = this.input.value;
     if (typed === (this.value ?? "")) return;
     if (typed.trim()) this.store.set(this.key, this.entry, { value: typed });

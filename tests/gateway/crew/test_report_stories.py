@@ -1,0 +1,203 @@
+"""Stories of the report on tablets: filled from the devices, two tablets at once, and a gateway that is killed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
+
+from gateway.security.crew_members import CrewMember
+from gateway.transports.clock import SystemClock
+from protocols.uplink.observations import DeviceObservations
+from simulators.demo.free_ports import free_port
+from tests.builders.buffer_observations import OXIMETER
+from tests.builders.crew_live import blood_pressure, reading, spo2
+from tests.harness.axe import violations
+from tests.harness.browser import PHONE, TABLET
+from tests.harness.crew_app import PARAMEDIC, PIN
+from tests.harness.eventually import eventually
+from tests.harness.gateway_process import Vehicle, provisioned_vehicle
+from tests.harness.report_tablets import ENCOUNTER, NURSE, ReportVehicle, report_vehicle
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.browser]
+
+
+@asynccontextmanager
+async def tablet(
+    browser: Browser, url: str, member: CrewMember, *, pin: str = PIN, viewport: dict[str, int] = TABLET
+) -> AsyncIterator[Page]:
+    """Open a page on a tablet of its own whose member has signed in; after the block, check that it raised no error."""
+    context: BrowserContext = await browser.new_context(viewport=viewport, locale="en-GB")  # type: ignore[arg-type]
+    page = await context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    for form in ({"pin": pin}, {"pin": member.pin, "member": member.id}):
+        await context.request.post(f"{url}/sign-in", form=form, max_redirects=0)
+    try:
+        yield page
+        assert errors == []
+    finally:
+        await context.close()
+
+
+async def open_report(page: Page, url: str, section: str) -> None:
+    await page.goto(f"{url}/reports/{ENCOUNTER}#{section}")
+    await expect(page.locator("#saved")).to_have_text("Saved")
+
+
+def field(page: Page, key: str) -> Locator:
+    return page.locator(f'.page:not([hidden]) .field[data-key="{key}"]')
+
+
+async def measure(vehicle: ReportVehicle) -> None:
+    now_s = vehicle.clock.monotonic_s()
+    await vehicle.buffer.append_sections(
+        [
+            DeviceObservations(
+                device=OXIMETER,
+                boot_id="boot-1",
+                wall_offset_us=vehicle.clock.wall_us() - round(now_s * 1_000_000),
+                wall_synchronised=True,
+                device_offset_us=None,
+                uncertainty_us=40_000,
+                stored=False,
+                observations=[
+                    spo2(97.0, received_s=now_s),
+                    reading("MDC_ECG_HEART_RATE", 88.0, "MDC_DIM_BEAT_PER_MIN", received_s=now_s, handle=3),
+                    blood_pressure(121.0, 79.0, 93.0, received_s=now_s),
+                ],
+            )
+        ]
+    )
+
+
+async def test_paramedic_opens_a_report_accepts_vital_signs_and_signs(browser: Browser, tmp_path: Path):
+    async with (
+        report_vehicle(tmp_path, clock=SystemClock()) as vehicle,
+        tablet(browser, vehicle.url, PARAMEDIC) as page,
+    ):
+        await measure(vehicle)
+        await page.goto(f"{vehicle.url}/reports")
+        await page.get_by_role("button", name="New report").click()
+        await page.get_by_role("button", name="Accept").click()
+        await expect(page.locator(".proposal")).to_have_count(0)
+        await page.get_by_role("link", name="Vital signs").click()
+        await expect(page.locator(".entry-card")).to_contain_text("SpO₂ 97")
+        await page.get_by_role("link", name="Medications").click()
+        await page.get_by_role("button", name="Add a medication").click()
+        await page.get_by_role("button", name="Adrenaline").click()
+        await field(page, "medications.dose").get_by_role("button", name="Enter").click()
+        await page.get_by_role("dialog").get_by_role("button", name="1", exact=True).click()
+        await page.get_by_role("dialog").get_by_role("button", name="Enter").click()
+        await page.get_by_role("button", name="mg", exact=True).click()
+        await expect(page.locator(".page:not([hidden]) .totals")).to_contain_text("Adrenaline: 1 mg (1 dose)")
+        await page.get_by_role("link", name="Gaps").click()
+        await page.get_by_role("button", name="A medication has no route").click()
+        await field(page, "medications.route").get_by_role("button", name="Intravenous", exact=True).click()
+        await page.get_by_role("button", name="Undo").click()
+        await expect(field(page, "medications.route").locator("[aria-pressed=true]")).to_have_count(0)
+        await page.get_by_role("link", name="Sign", exact=True).click()
+        await page.get_by_role("button", name="Sign the report").click()
+        await expect(page.locator("#sealed")).to_be_visible()
+        await page.get_by_role("textbox", name="Reason of the addendum").fill("The age was found later")
+        await page.get_by_role("button", name="Begin the addendum").click()
+        await page.get_by_role("link", name="Patient").click()
+        await field(page, "patient.sex").get_by_role("button", name="Female").click()
+        await expect(page.locator("#saved")).to_have_text("Saved")
+        (draft,) = vehicle.drafts.all()
+        assert [each.value for each in draft.changes if each.key == "record.addendum"] == ["The age was found later"]
+        assert draft.changes[-1].key == "record.seal"
+
+
+async def test_two_tablets_edit_one_report_and_both_show_what_contradicts(browser: Browser, tmp_path: Path):
+    async with (
+        report_vehicle(tmp_path, clock=SystemClock()) as vehicle,
+        vehicle.tablet() as client,
+        tablet(browser, vehicle.url, PARAMEDIC) as anna,
+        tablet(browser, vehicle.url, NURSE, viewport=PHONE) as ewa,
+    ):
+        await client.open_report()
+        for page in (anna, ewa):
+            await open_report(page, vehicle.url, "patient")
+        await field(anna, "patient.last_name").get_by_role("textbox").fill("Nowak")
+        await expect(field(ewa, "patient.last_name").get_by_role("textbox")).to_have_value("Nowak")
+        await ewa.context.set_offline(True)
+        await field(ewa, "patient.sex").get_by_role("button", name="Female").click()
+        await expect(ewa.locator("#saved")).to_contain_text("No contact with the gateway: 1 entry")
+        await field(anna, "patient.sex").get_by_role("button", name="Male", exact=True).click()
+        await expect(anna.locator("#saved")).to_have_text("Saved")
+        await ewa.context.set_offline(False)
+        for page in (anna, ewa):
+            conflict = field(page, "patient.sex").get_by_role("group", name="Two different entries")
+            await expect(conflict).to_contain_text("Female (usr_19")
+            await expect(conflict).to_contain_text("Male (usr_17")
+        await field(anna, "patient.sex").get_by_role("button", name="Female (usr_19").click()
+        for page in (anna, ewa):
+            await expect(page.get_by_role("group", name="Two different entries")).to_have_count(0)
+        await expect(field(ewa, "patient.sex").get_by_role("button", name="✓ Female")).to_have_attribute(
+            "aria-pressed", "true"
+        )
+
+
+async def test_report_page_passes_axe_and_its_targets_have_48_pixels(browser: Browser, tmp_path: Path):
+    async with (
+        report_vehicle(tmp_path, clock=SystemClock()) as vehicle,
+        tablet(browser, vehicle.url, PARAMEDIC) as page,
+    ):
+        await measure(vehicle)
+        async with vehicle.tablet() as client:
+            await client.open_report()
+        await open_report(page, vehicle.url, "proposals")
+        await expect(page.locator(".proposal")).to_be_visible()
+        for section in ("proposals", "patient", "medications", "arrest", "gaps", "sign"):
+            await page.goto(f"{vehicle.url}/reports/{ENCOUNTER}#{section}")
+            await expect(page.locator(".page:not([hidden])")).to_be_visible()
+            if section == "medications":
+                await page.get_by_role("button", name="Add a medication").click()
+            small = await page.evaluate(
+                """() => [...document.querySelectorAll("main button, nav a, main input")]
+                     .filter((each) => each.offsetParent && each.getBoundingClientRect().height < 47.5)
+                     .map((each) => each.textContent)"""
+            )
+            assert small == [], section
+            assert await violations(page) == [], section
+
+
+async def is_listening(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+async def test_nothing_that_was_saved_is_lost_when_the_gateway_is_killed_while_typing(browser: Browser, tmp_path: Path):
+    port = free_port()
+    gateway = Vehicle(tmp_path, more_settings=f'[crew]\nlisten = "127.0.0.1:{port}"\n')
+    url = f"http://127.0.0.1:{port}"
+    async with provisioned_vehicle(gateway, started=False):
+        added = await gateway.invoke("crew", "add", "usr_17", "--name", "Anna", "--role", "paramedic", "--json")
+        member = CrewMember(id="usr_17", name="Anna", role=PARAMEDIC.role, pin=added.json()["pin"])
+        pin = (gateway.state_dir / "crew.pin").read_text().strip()
+        await gateway.start()
+        await eventually(lambda: is_listening(port))
+        async with tablet(browser, url, member, pin=pin) as page:
+            await page.goto(f"{url}/reports")
+            await page.get_by_role("button", name="New report").click()
+            await page.wait_for_url(f"{url}/reports/enc_*")
+            await page.get_by_role("link", name="Narrative").click()
+            await expect(page.locator("#saved")).to_have_text("Saved")
+            typed = "Patient found sitting, pale and sweating; pain since one o'clock."
+            typing = asyncio.create_task(field(page, "narrative.text").get_by_role("textbox").type(typed, delay=60))
+            for _ in range(2):
+                await page.wait_for_event("request", lambda request: request.url.endswith("/changes"))
+            await gateway.kill()
+            await typing
+            await expect(page.locator("#saved")).to_contain_text("No contact with the gateway")
+            await gateway.start()
+            await expect(page.locator("#saved")).to_have_text("Saved")
+            await page.reload()
+            await expect(field(page, "narrative.text").get_by_role("textbox")).to_have_value(typed)
