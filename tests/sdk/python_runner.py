@@ -36,7 +36,7 @@ def perform(call: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
     except ArgusError as error:
         shown = {
             name: getattr(error, name)
-            for name in ("code", "status", "trace_id", "retry_after_s", "problem_url", "members")
+            for name in ("code", "status", "trace_id", "retry_after_s", "problem_url", "members", "detail", "retryable")
             if getattr(error, name, None) is not None
         }
         outcome = {"error": shown, "texts": [str(error), repr(error), repr(vars(error))]}

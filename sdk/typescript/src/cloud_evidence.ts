@@ -1,7 +1,8 @@
 /** Evidence of the cloud as bytes: `argus-sdk/evidence` verifies what was signed, not what was parsed. */
 import { segment } from "./addresses.js";
 import type { Argus } from "./client.js";
-import { checkedText } from "./evidence/index.js";
+import { EvidenceUnusable } from "./evidence/index.js";
+import { decoded, NotUsable, parseStrictJson } from "./evidence/strict_json.js";
 import type { Schemas } from "./operations.js";
 import { jsonOf } from "./transport.js";
 
@@ -33,12 +34,24 @@ export class CloudEvidence {
 
   /** Let the cloud verify a transcript, which is authoritative. Throws `EvidenceUnusable` for text that is not JSON. */
   async verify(evidenceId: string, transcript: Uint8Array | string): Promise<Schemas["ProvenanceVerification"]> {
-    // The text is sent as it is. It was read before, so that it is one value and no further members.
     const body = new TextEncoder().encode(`{"transcript":${checkedText(transcript)}}`);
     const headers = { "Content-Type": "application/json" };
     // It changes nothing but the audit trail.
     const reply = await this.argus.exchange("POST", `${pathOf(evidenceId)}/verify`, { body, headers, isRepeatable: true });
     return jsonOf(reply) as Schemas["ProvenanceVerification"];
+  }
+}
+
+/** Return the text of a transcript, which is sent as it is. It is read before, so that it is one value and no further
+ * members. */
+function checkedText(transcript: Uint8Array | string): string {
+  try {
+    const text = decoded(transcript);
+    parseStrictJson(text);
+    return text;
+  } catch (error) {
+    if (error instanceof NotUsable) throw new EvidenceUnusable("transcript_malformed", `The transcript ${error.message}.`);
+    throw error;
   }
 }
 

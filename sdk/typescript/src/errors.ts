@@ -1,5 +1,7 @@
 /** Errors of the client. No error has a token, a secret, a body that was sent, or the query of an address. */
 
+import type { Schemas } from "./operations.js";
+
 /** An invalid value of a request, with its place. */
 export interface InvalidValue {
   readonly detail: string;
@@ -54,26 +56,34 @@ export class ArgusError extends Error {
   }
 }
 
-/** A job failed or was cancelled. `code` is that of the job's error. */
+/** A job failed or was cancelled. `code` is that of the job's error, or `job_cancelled`; `traceId` is the trace of the
+ * request that started the job. */
 export class JobFailed extends ArgusError {
   override readonly name = "JobFailed";
+  /** Whether a new job with the same payload may succeed. */
+  readonly retryable: boolean;
 
-  constructor(
-    failure: Failure,
-    /** Whether a new job with the same payload may succeed. */
-    readonly retryable: boolean,
-  ) {
+  constructor(readonly job: Schemas["JobShown"]) {
+    const { error, status } = job;
+    super({ code: error?.code ?? `job_${status}`, detail: error?.message ?? `The job was ${status}.`, traceId: job.trace_id });
+    this.retryable = error?.retryable ?? false;
+  }
+}
+
+/** A GraphQL operation has errors. `code` is that of the first one; `data` is what was returned beside them. */
+export class GraphqlFailed extends ArgusError {
+  override readonly name = "GraphqlFailed";
+
+  constructor(failure: Failure, readonly data: unknown, readonly graphqlErrors: readonly GraphqlFault[]) {
     super(failure);
   }
 }
 
-/** A GraphQL operation has errors. `data` is what was returned beside them. */
-export class GraphqlFailed extends ArgusError {
-  override readonly name = "GraphqlFailed";
-
-  constructor(failure: Failure, readonly data: unknown) {
-    super(failure);
-  }
+/** An error of a GraphQL response. */
+export interface GraphqlFault {
+  readonly message: string;
+  readonly path?: readonly (string | number)[];
+  readonly extensions?: Readonly<Record<string, unknown>>;
 }
 
 /** Return the error for a response that is no success: a problem document (RFC 9457), an error of OAuth (RFC 6749), or

@@ -1,6 +1,6 @@
 /** GraphQL operations of the bundles that the app was granted. */
 import type { Argus } from "./client.js";
-import { GraphqlFailed } from "./errors.js";
+import { GraphqlFailed, type GraphqlFault } from "./errors.js";
 import { jsonOf } from "./transport.js";
 
 /** One operation: the id of a registered document, or its text. */
@@ -15,7 +15,7 @@ export type GraphqlOperation = ({ readonly documentId: string } | { readonly que
 
 interface GraphqlReply<T> {
   readonly data?: T;
-  readonly errors?: readonly { readonly message: string; readonly extensions?: Readonly<Record<string, unknown>> }[];
+  readonly errors?: readonly GraphqlFault[];
 }
 
 /** Execute an operation, and return its data. Throws `GraphqlFailed` with the first error. */
@@ -38,5 +38,6 @@ export async function sendGraphql<T>(argus: Argus, operation: GraphqlOperation):
       traceId: typeof traceId === "string" ? traceId : reply.headers.get("X-Argus-Trace-ID"),
     },
     data,
+    errors,
   );
 }

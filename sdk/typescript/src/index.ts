@@ -1,6 +1,6 @@
 /** The SDK of Argus for Node and browsers. Files are in `argus-sdk/node`. */
 export { type AnyRequest, Argus, type ArgusOptions } from "./client.js";
-export { ArgusError, GraphqlFailed, type InvalidValue, JobFailed } from "./errors.js";
+export { ArgusError, GraphqlFailed, type GraphqlFault, type InvalidValue, JobFailed } from "./errors.js";
 export * as evidence from "./evidence/index.js";
 export type { GraphqlOperation } from "./graphql.js";
 export type { Job, JobResult, Waiting } from "./jobs.js";

@@ -37,7 +37,7 @@ export class Jobs {
       const job = await this.argus.request("GET", "/v1/jobs/{id}", { path: { id }, ...(signal && { signal }) });
       onProgress?.(job);
       if (job.status === "succeeded") return job;
-      if (job.status === "failed" || job.status === "cancelled") throw failureOf(job);
+      if (job.status === "failed" || job.status === "cancelled") throw new JobFailed(job);
       const leftS = endS - this.transport.clock.monotonicS();
       if (leftS <= 0) {
         const detail = `The job has not ended after ${limitS} s. It goes on: wait again, or cancel it.`;
@@ -68,9 +68,4 @@ export class Jobs {
   async cancel(id: string): Promise<void> {
     await this.argus.request("DELETE", "/v1/jobs/{id}", { path: { id } });
   }
-}
-
-function failureOf(job: Job): JobFailed {
-  const failure = job.error ?? { code: `job_${job.status}`, message: `The job was ${job.status}.`, retryable: false };
-  return new JobFailed({ code: failure.code, detail: failure.message, traceId: job.trace_id }, failure.retryable);
 }

@@ -74,9 +74,9 @@ async function perform(call, facts) {
     return { result: result ?? null, slept_s: clock.slept_s };
   } catch (error) {
     if (!(error instanceof ArgusError)) throw error;
-    const { code, status, traceId: trace_id, retryAfterS: retry_after_s, problemUrl: problem_url, members } = error;
+    const { code, status, traceId: trace_id, retryAfterS: retry_after_s, problemUrl: problem_url, members, detail, retryable } = error;
     const texts = [inspect(error, { depth: 10 }), JSON.stringify(error), inspect(argus, { depth: 10 })];
-    return { error: { code, status, trace_id, retry_after_s, problem_url, members }, texts, slept_s: clock.slept_s };
+    return { error: { code, status, trace_id, retry_after_s, problem_url, members, detail, retryable }, texts, slept_s: clock.slept_s };
   }
 }
 

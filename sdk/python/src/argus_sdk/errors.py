@@ -65,11 +65,18 @@ class ResponseUnusable(ArgusError):
 
 
 class JobFailed(ArgusError):
-    """A job ended without a result. `code` is that of the job's error, or `job_cancelled`; `job` is the job."""
+    """A job ended without a result.
 
-    def __init__(self, code: str, detail: str, job: Mapping[str, Any]) -> None:
-        super().__init__(code, detail)
+    `code` is that of the job's error, or `job_cancelled`. `retryable` states whether a new job with the same payload
+    may succeed. `trace_id` is the trace of the request that started the job, and `job` the job.
+    """
+
+    def __init__(self, job: Mapping[str, Any]) -> None:
+        error = job["error"] or {"code": f"job_{job['status']}", "message": f"The job was {job['status']}."}
+        super().__init__(error["code"], error["message"])
         self.job = job
+        self.retryable: bool = error.get("retryable", False)
+        self.trace_id: str = job["trace_id"]
 
 
 class JobWaitExceeded(ArgusError):

@@ -14,7 +14,7 @@ import { type PublishedKey, type PublishedKeys, readKeys } from "./keys.js";
 import { hashText } from "./merkle.js";
 import { readTranscript, type ReceivedTranscript } from "./received.js";
 import { HMAC_SHA256, ML_DSA_65 } from "./signed_bytes.js";
-import { decoded, type JsonValue, NotUsable, parseStrictJson } from "./strict_json.js";
+import { type JsonValue, NotUsable, parseStrictJson } from "./strict_json.js";
 import { type BrokenLink, findBrokenLinks, type Progress, type Reason } from "./verification.js";
 
 export type { BrokenLink, JsonValue, PublishedKeys, Reason };
@@ -104,14 +104,6 @@ export async function verifyProvenanceLocal(transcript: Json, keys?: Json | null
  * them. */
 export function readPublishedKeys(keys: Json): PublishedKeys {
   return of("keys_malformed", () => readKeys(parsed(keys)));
-}
-
-/** Return the text of a transcript, which was read as JSON. Throws `EvidenceUnusable`. */
-export function checkedText(transcript: string | Uint8Array): string {
-  return of("transcript_malformed", () => {
-    parsed(transcript);
-    return decoded(transcript);
-  });
 }
 
 /** Return the hash of a content in the form of a record's `content_hash`. */

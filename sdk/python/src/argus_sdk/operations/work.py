@@ -43,11 +43,8 @@ class Jobs(Group):
             job = self.read(job_id)
             if job["status"] == "succeeded":
                 return job
-            if job["status"] == "cancelled":
-                raise JobFailed("job_cancelled", "The job was cancelled.", job)
-            if job["status"] == "failed":
-                error = job["error"]
-                raise JobFailed(error["code"] if error else "job_failed", "The job failed.", job)
+            if job["status"] in ("failed", "cancelled"):
+                raise JobFailed(job)
             left_s = until_s - self._api.monotonic_s()
             if left_s <= 0:
                 raise JobWaitExceeded(job, limit_s)
