@@ -16,7 +16,7 @@ from importlib.metadata import version
 import structlog
 
 from gateway.buffer import Buffer, StoreFull
-from gateway.composition import Parts, buffer_settings, compose, compose_bluetooth
+from gateway.composition import Parts, buffer_settings, compose, compose_bluetooth, handover_parts
 from gateway.console.console import Console
 from gateway.console.control import ControlUnusable
 from gateway.crew import CrewApp
@@ -202,6 +202,7 @@ class Gateway:
             lock_after_s=section.lock_after_s,
             drafts=parts.drafts,
             observations=CallObservations(parts.buffer, parts.drafts),
+            handover=handover_parts(self._settings, identity, parts, lambda: self._time.boots.anchors),
         )
         try:
             await page.start()

@@ -10,7 +10,11 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from gateway.buffer import Buffer, BufferSettings
+from gateway.crew.handover import HandoverParts
 from gateway.epcr.drafts import Drafts
+from gateway.epcr.handover.handovers import Handovers, pseudonym_key
+from gateway.epcr.handover.source import BufferSource
+from gateway.epcr.record_writer import RecordWriter
 from gateway.live import LiveFeed
 from gateway.security.identity import Identity
 from gateway.sessions.association.segment_intake import SegmentIntake
@@ -37,6 +41,8 @@ from gateway.transports.ble.backend import BleBackendUnusable
 from gateway.transports.link import Link
 from gateway.transports.serial_port import SerialPort
 from gateway.transports.tcp import TcpListener
+from protocols.clock_anchor import Anchors
+from protocols.device_description import NO_DESCRIPTION, DeviceDescription
 from protocols.ieee11073.association.settings import ManagerSettings, PmStoreSettings
 
 if TYPE_CHECKING:
@@ -148,6 +154,30 @@ async def compose_bluetooth(settings: Settings, parts: Parts) -> None:
     except BleBackendUnusable as error:
         parts.bluetooth_unusable = error.diagnosis
         log.error("ble.unusable", why=error.diagnosis)
+
+
+def handover_parts(
+    settings: Settings, identity: Identity, parts: Parts, anchors: Callable[[], Anchors]
+) -> HandoverParts:
+    """Return the parts of the hand-over's pages. `anchors` returns those of the machine's boots."""
+    zone = ZoneInfo(settings.clocks.zone)
+
+    def describe(system_id: str) -> DeviceDescription:
+        history = parts.context.histories.find(system_id)
+        return NO_DESCRIPTION if history is None else history.description
+
+    return HandoverParts(
+        handovers=Handovers(
+            BufferSource(parts.buffer, anchors),
+            tenant=settings.gateway.tenant,
+            key=pseudonym_key(identity.store_key),
+            now_us=parts.clock.wall_us,
+            zone=zone,
+        ),
+        append=RecordWriter(parts.drafts, parts.clock).append,
+        describe=describe,
+        zone=zone,
+    )
 
 
 def _sources(settings: Settings, clock: TrustedClock, tcp: TcpListener | None) -> list[Served]:

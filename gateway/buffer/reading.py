@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.buffer.rows import Row
+from gateway.buffer.care_changes import changes_after
+from gateway.buffer.errors import BufferError
 from gateway.buffer.store_reader import StoreReader
 from protocols.clock_anchor import NO_ANCHORS, Anchors
 from protocols.epcr.change import FieldChange
 from protocols.observation_record import ObservationRecord, records_of
 from protocols.uplink.envelope import BatchKind
-from protocols.uplink.epcr import decode_changes
 from protocols.uplink.events import GatewayEvent, decode_event
 from protocols.uplink.lanes import Lane
 from protocols.uplink.observations import DeviceObservations, decode_block
@@ -27,8 +27,11 @@ Read = Callable[..., Awaitable[Any]]
 """Type of a function that runs another one with its arguments on the reader's thread."""
 
 
-class CareRecordTooLong(Exception):
+class CareRecordTooLong(BufferError):
     """The care record has more changes than are read at once. Export it from the cloud."""
+
+    def __init__(self) -> None:
+        super().__init__(str(self.__doc__))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,17 +115,14 @@ async def care_records(reader: StoreReader, read: Read) -> list[CareRecordSpan]:
 
 
 async def _change_pages(reader: StoreReader, read: Read) -> AsyncIterator[list[FieldChange]]:
-    after = 0
+    sequence = 0
     while True:
-        blocks: list[tuple[Row, bytes]] = await read(_change_blocks, reader, after)
-        if not blocks:
+        found: tuple[int, list[FieldChange]] = await read(changes_after, reader, sequence)
+        after, changes = found
+        if after == sequence:
             return
-        after = blocks[-1][0].through
-        yield [change for row, payload in blocks for change in decode_changes(payload, announced_count=row.count)]
-
-
-def _change_blocks(reader: StoreReader, after: int) -> list[tuple[Row, bytes]]:
-    return reader.blocks(Lane.EPCR, after=after, since_us=None, limit=PAGE_BLOCKS, kind=BatchKind.EPCR)
+        sequence = after
+        yield changes
 
 
 def last_sections(reader: StoreReader, lane: Lane, last: int, blocks: int) -> list[DeviceObservations]:

@@ -27,9 +27,6 @@ from gateway.transports.clock import SystemClock
 from protocols.device_description import NO_DESCRIPTION, DeviceDescription
 from protocols.epcr.handover.language import Language
 from protocols.epcr.handover.order import Order
-from protocols.ieee11073.apdu.attributes import AvaType
-from protocols.ieee11073.dim.description import description_of
-from protocols.ieee11073.dim.identity import identity_of
 
 
 def write_handover(
@@ -90,13 +87,8 @@ def _printed(handover: Handover) -> bytes:
 
 def _descriptions(reader: StoreReader) -> Mapping[str, DeviceDescription]:
     """Return what each device reported about itself, by its system id."""
-    found = {}
-    for octets in reader.device_reports():
-        history = decode_history(octets)
-        if history is not None:
-            attributes = tuple(AvaType(*pair) for pair in history.attributes)
-            found[history.system_id] = description_of(identity_of(bytes.fromhex(history.system_id), attributes))
-    return found
+    histories = map(decode_history, reader.device_reports())
+    return {history.system_id: history.description for history in histories if history is not None}
 
 
 def _write(path: Path, data: bytes) -> None:

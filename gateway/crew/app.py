@@ -16,6 +16,7 @@ from aiohttp import web
 from gateway.crew.access import Access
 from gateway.crew.connections import IDLE_S_MAX, CrewConnections
 from gateway.crew.cookies import SessionCookies
+from gateway.crew.handover import HandoverPages, HandoverParts
 from gateway.crew.languages import LANGUAGES, Language, language
 from gateway.crew.pages import Pages, language_of
 from gateway.crew.reports import Reports
@@ -76,7 +77,7 @@ class CrewApp:
     """The crew page of one vehicle. The keys of its cookies derive from `store_key`. `boots`: the machine's earlier
     boots that the gateway remembers, so that a session continues after a reboot. If `boots` is None, a reboot ends all
     sessions. `lock_after_s`: seconds without use after which a member's session is locked. Without `drafts` and
-    `observations` there are no report drafts."""
+    `observations` there are no report drafts, and without `handover` no pages of the hand-over."""
 
     def __init__(
         self,
@@ -95,6 +96,7 @@ class CrewApp:
         lock_after_s: float = 300.0,
         drafts: Drafts | None = None,
         observations: CallObservations | None = None,
+        handover: HandoverParts | None = None,
     ) -> None:
         self._live = live
         self._status = status
@@ -114,6 +116,7 @@ class CrewApp:
             CrewRoute("GET", "/texts/{language}/{part}.js", self._texts, Access.OPEN),
             *self._sign_in.routes(),
             *self._report_routes(drafts, observations),
+            *(() if handover is None else HandoverPages(handover, clock, self._pages).routes()),
         )
         self._table = RouteTable(self.routes)
         self._host_names = own_names() | host_names

@@ -10,6 +10,7 @@ from gateway.crew.languages import COOKIE as LANGUAGE_COOKIE
 from gateway.crew.languages import LANGUAGES, Language, choose_language
 from gateway.crew.request_checks import cookie
 from gateway.crew.routes import SESSION
+from gateway.epcr.handover.page import TEMPLATES as HANDOVER_TEMPLATES
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -20,7 +21,9 @@ class Pages:
     def __init__(self, vehicle: str, lock_after_s: float) -> None:
         self._vehicle = vehicle
         self._lock_after_s = lock_after_s
-        self._templates = jinja2.Environment(loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True)
+        self._templates = jinja2.Environment(
+            loader=jinja2.FileSystemLoader((_TEMPLATES, HANDOVER_TEMPLATES)), autoescape=True
+        )
 
     def render(self, request: web.Request, template: str, status: int = 200, **values: object) -> web.Response:
         """Render a page in the language of the request. Templates have `text(key)` and `language`, the code; `member`

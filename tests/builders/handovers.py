@@ -1,10 +1,13 @@
 """Care records of calls for tests of hand-overs, with Polish letters in the identity."""
 
 import struct
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from gateway.buffer.reading import CareRecordSpan
+from gateway.crew.handover import Append, HandoverParts
+from gateway.epcr.handover.bundle import describe_nothing
 from gateway.epcr.handover.handovers import Handovers
 from protocols.epcr.change import FieldChange
 from protocols.observation import SampleArray, SampleFormat
@@ -109,10 +112,34 @@ class ListedSource:
                 yield each
 
 
-def handovers_of(changes: Sequence[FieldChange], observations: Sequence[ObservationRecord] = ()) -> Handovers:
-    """Return the hand-overs of a vehicle with these records, at 02:10."""
-    source = ListedSource(changes, observations)
-    return Handovers(source, tenant="ten_test", key=KEY, now_us=lambda: NOW_US, zone=ZoneInfo("Europe/Warsaw"))
+def handovers_of(
+    changes: Sequence[FieldChange] = (),
+    observations: Sequence[ObservationRecord] = (),
+    source: ListedSource | None = None,
+) -> Handovers:
+    """Return the hand-overs of a vehicle with these records, or with another source, at 02:10."""
+    found = source or ListedSource(changes, observations)
+    return Handovers(found, tenant="ten_test", key=KEY, now_us=lambda: NOW_US, zone=ZoneInfo("Europe/Warsaw"))
+
+
+async def _store_nothing(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"stored": [each["id"] for each in request["changes"]]}
+
+
+def handover_parts(
+    changes: Sequence[FieldChange] = (),
+    observations: Sequence[ObservationRecord] = (),
+    *,
+    source: ListedSource | None = None,
+    append: Append = _store_nothing,
+) -> HandoverParts:
+    """Return the parts of the hand-over's pages of a vehicle with these records, or with another source."""
+    return HandoverParts(
+        handovers=handovers_of(changes, observations, source),
+        append=append,
+        describe=describe_nothing,
+        zone=ZoneInfo("Europe/Warsaw"),
+    )
 
 
 def twelve_leads(leads: Sequence[str] = LEADS, *, seconds: int = 12, end_us: int = NOW_US) -> list[ObservationRecord]:

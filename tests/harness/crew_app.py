@@ -9,6 +9,7 @@ from typing import Any
 from playwright.async_api import Page
 
 from gateway.crew import CrewApp, CrewStatus
+from gateway.crew.handover import HandoverParts
 from gateway.crew.languages import Language
 from gateway.epcr.call_observations import CallObservations
 from gateway.epcr.drafts import Drafts
@@ -86,6 +87,7 @@ def new_crew_app(
     lock_after_s: float = 300.0,
     drafts: Drafts | None = None,
     observations: CallObservations | None = None,
+    handover: HandoverParts | None = None,
 ) -> CountedCrewApp:
     """Make the crew page's server on a free port.
 
@@ -109,6 +111,7 @@ def new_crew_app(
         lock_after_s=lock_after_s,
         drafts=drafts,
         observations=observations,
+        handover=handover,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 
 from gateway.buffer import Buffer
+from gateway.crew.handover import HandoverParts
 from gateway.epcr.call_observations import CallObservations
 from gateway.epcr.drafts import Drafts
 from gateway.security.crew_members import CrewMember
@@ -98,6 +99,7 @@ async def report_vehicle(
     *,
     clock: SystemClock | MovedClock | None = None,
     members: Sequence[CrewMember] = MEMBERS,
+    handover: HandoverParts | None = None,
 ) -> AsyncIterator[ReportVehicle]:
     """Serve the crew's pages of a vehicle whose store is in `folder`; an existing store is opened again."""
     clock = clock or MovedClock()
@@ -106,7 +108,12 @@ async def report_vehicle(
         drafts = drafts_of(buffer, clock)
         observations = CallObservations(buffer, drafts)
         app = new_crew_app(
-            clock=clock, members=members, lock_after_s=LOCK_AFTER_S, drafts=drafts, observations=observations
+            clock=clock,
+            members=members,
+            lock_after_s=LOCK_AFTER_S,
+            drafts=drafts,
+            observations=observations,
+            handover=handover,
         )
         async with serving(app) as url:
             yield ReportVehicle(app, buffer, drafts, clock, url)

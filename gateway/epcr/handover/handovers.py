@@ -17,6 +17,7 @@ from datetime import tzinfo
 from gateway.buffer.reading import CareRecordSpan
 from gateway.epcr.handover.ecg import STRIP_S, Ecg, ecg_of
 from gateway.epcr.handover.source import HandoverSource
+from protocols.epcr.draft import is_sealed
 from protocols.epcr.encounter import EncounterStatus, stated_status
 from protocols.epcr.handover.content import HandoverContent, handover_content
 from protocols.epcr.handover.language import Language
@@ -106,13 +107,13 @@ class Handovers:
         readings = [*readings_of_record(visible, wording), *readings_of_devices(channels)]
         readings.sort(key=lambda each: each.at_us)
         waveforms = await self._waveforms(visible, began_us, until_us)
-        status = stated_status(record)
+        signed, stated = is_sealed(changes), stated_status(record)
         return Handover(
             encounter=encounter,
             made_us=now_us,
-            signed=False,
+            signed=signed,
             wording=wording,
-            content=handover_content(visible, readings, wording, order=order, signed=False),
+            content=handover_content(visible, readings, wording, order=order, signed=signed),
             readings=readings,
             ecg=None if not waveforms else ecg_of(waveforms, until_us=until_us),
             record=visible,
@@ -121,9 +122,9 @@ class Handovers:
                 id=encounter,
                 organization_id=_value(visible, "call.agency_number") or self._tenant,
                 care_model=_SERVICES.get(_value(visible, "call.service_requested"), "prehospital_emergency"),
-                status=EncounterStatus.IN_PROGRESS,
+                status=stated if signed and stated is not None else EncounterStatus.IN_PROGRESS,
                 began_us=began_us,
-                ended_us=None if status is None else until_us,
+                ended_us=None if stated is None else until_us,
             ),
             observations=sorted((each for records in channels for each in records), key=_order),
             waveforms=waveforms,

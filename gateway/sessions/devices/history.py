@@ -12,8 +12,11 @@ from enum import StrEnum
 
 from protocols.bounded_map import BoundedMap
 from protocols.deviation import Deviation
+from protocols.device_description import DeviceDescription
 from protocols.device_time import TimeKind
-from protocols.ieee11073.dim.identity import DeviceIdentity
+from protocols.ieee11073.apdu.attributes import AvaType
+from protocols.ieee11073.dim.description import description_of
+from protocols.ieee11073.dim.identity import DeviceIdentity, identity_of
 
 DEVIATIONS_MAX = 64
 """Maximum number of kinds of deviation of one device; the kind that was not seen for longest is dropped."""
@@ -141,6 +144,12 @@ class DeviceHistory:
     """99th percentile of the time between confirmation and commit, over the latest link."""
     changes: int = 0
     """A number that grows with every change. It is not stored."""
+
+    @property
+    def description(self) -> DeviceDescription:
+        """The device as it described itself last."""
+        attributes = tuple(AvaType(*pair) for pair in self.attributes)
+        return description_of(identity_of(bytes.fromhex(self.system_id), attributes))
 
     def add_association(self, link: str, at_us: int) -> None:
         self._seen(at_us)

@@ -9,6 +9,7 @@ import pytest
 from gateway.crew.access import ACCESS_OF_ROLE, Access, is_allowed
 from gateway.security.crew_members import CrewMember
 from protocols.epcr.crew_role import CrewRole
+from tests.builders.handovers import handover_parts
 from tests.harness.crew_app import PIN, new_crew_app, serving
 from tests.harness.report_tablets import report_vehicle
 
@@ -18,13 +19,20 @@ OPEN_ROUTES = {
     ("POST", "/lock"),
     ("POST", "/sign-out"),
     ("GET", "/texts/{language}/{part}.js"),  # the pages' words, without data
+    ("GET", "/h"),
+    ("POST", "/h"),
+    ("GET", "/h/handover.css"),
+    ("GET", "/h/{code}"),  # a one-time code
+    ("GET", "/h/view"),  # and these, the cookie of the reader who opened it
+    ("GET", "/h/view/pdf"),
+    ("GET", "/h/view/bundle"),
 }
 """Routes that need no session. Each further one must have a protection of its own."""
 MEMBERS = [CrewMember(id=f"usr_{role}", name=role, role=role, pin="123456") for role in CrewRole]
 
 
 def test_only_known_routes_are_open_without_a_session():
-    routes = new_crew_app().routes
+    routes = new_crew_app(handover=handover_parts()).routes
     assert {(route.method, route.path) for route in routes if route.access is Access.OPEN} == OPEN_ROUTES
 
 
@@ -41,7 +49,7 @@ def test_every_role_has_its_accesses_and_only_members_have_more_than_live_values
 async def test_every_route_refuses_sessions_without_its_access(user: str | None, tmp_path: Path):
     """`user`: a role; "": the vehicle's PIN only; None: no session."""
     async with (
-        report_vehicle(tmp_path, members=MEMBERS) as vehicle,
+        report_vehicle(tmp_path, members=MEMBERS, handover=handover_parts()) as vehicle,
         aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as tablet,
     ):
         app, url = vehicle.app, vehicle.url
