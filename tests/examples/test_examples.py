@@ -25,6 +25,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from simulators.demo.free_ports import free_port
 from tests.examples.conftest import SECRET, VEHICLE, Dispatch, Examples, Hospital, path_of
 from tests.harness.eventually import until
 
@@ -197,6 +198,22 @@ def test_connector_refuses_a_message_that_is_not_signed(dispatch: Dispatch) -> N
     headers = {"webhook-id": "msg_1", "webhook-timestamp": "1", "webhook-signature": "v1,AAAA"}
     assert dispatch.receiver.handle(headers, b'{"type":"epcr.encounter.finished"}') == 400
     assert dispatch.mission(incident) == before
+
+
+def test_connector_process_sends_what_the_desk_wrote_before_its_start(
+    examples: Examples, dispatch: Dispatch, tmp_path: Path
+) -> None:
+    store, incident = tmp_path / "missions.db", f"cad_{uuid.uuid4()}"
+    dispatch.program.main("open", str(store), incident, VEHICLE)
+    dispatch.program.main("close", str(store), incident, VEHICLE, "completed")
+    command = [sys.executable, str(path_of("cad_connector")), "serve", str(store), f"127.0.0.1:{free_port()}"]
+    with subprocess.Popen(command, env={**os.environ, **examples.environment()}) as process:
+        try:
+            missions = dispatch.program.Missions(store)
+            until(lambda: missions.rows()[0]["status"] == "completed", within_s=60, what="mission closed")
+        finally:
+            process.kill()
+    assert dispatch.in_argus(incident)["status"] == "completed"
 
 
 def test_command_with_unknown_words_prints_how_to_use_it(program: Any, tmp_path: Path) -> None:
