@@ -48,15 +48,16 @@ class SendingVehicles:
         found: dict[str, Any] = json.loads(out)
         return found
 
-    async def start(self, release: Release) -> None:
-        """Let the vehicles send; return when all are connected."""
+    async def start(self, release: Release, drain_s: float = 30.0) -> None:
+        """Let the vehicles send; return when all are connected. `drain_s` is the longest wait of `stop` for the last
+        acknowledgements."""
         with self._log.open("wb") as file:
-            words = (*self._words, "--drain", "30")
+            words = (*self._words, "--drain", str(drain_s))
             self._process = await release.start("simulators.cli", *words, stdout=asyncio.subprocess.PIPE, stderr=file)
         await eventually(lambda: "acknowledged" in self._log.read_text(), within_s=60.0, what="the vehicles send")
 
     async def stop(self) -> dict[str, Any]:
-        """Let the vehicles wait for the last acknowledgements; return their summary."""
+        """Stop the devices, let the vehicles wait for the last acknowledgements, and return their summary."""
         assert self._process is not None
         self._process.send_signal(signal.SIGINT)
         out, _ = await self._process.communicate()
