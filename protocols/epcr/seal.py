@@ -26,6 +26,10 @@ from protocols.uplink.epcr import encode_changes
 _CHAIN = b"argus/v1/record-chain\x00"
 _SIGNATURE = b"argus/v1/record-seal\x00"
 _FORM = 1
+_CHANGES_MAX = 2**31
+"""Far more changes than a log has, and a number that JSON holds exactly."""
+_LENGTHS = (32, 64)
+"""Bytes of a SHA-256 hash and of an Ed25519 signature."""
 GATEWAY_AUTHOR = "gateway"
 """Author of the changes that the gateway writes."""
 
@@ -91,26 +95,55 @@ def read_seal(value: str) -> Seal | None:
         digest, signature = bytes.fromhex(found["digest"]), base64.b64decode(found["signature"], validate=True)
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
+    if not 0 <= found["changes"] <= _CHANGES_MAX or (len(digest), len(signature)) != _LENGTHS:
+        return None
     return Seal(found["changes"], digest, signature)
 
 
 def check_seal(encounter: str, changes: Sequence[FieldChange], public_key: bytes) -> SealVerdict:
     """Check the last seal of a log, in its stored order, with the raw public key of the gateway (32 bytes)."""
-    last = next((place for place in range(len(changes) - 1, -1, -1) if changes[place].key == Annotation.SEAL), None)
-    if last is None:
+    verdicts = seal_verdicts(encounter, changes, [public_key])
+    if not verdicts:
         return SealVerdict.UNSEALED
-    seal = read_seal(changes[last].value or "")
+    last = max(verdicts)
+    return (
+        verdicts[last] if last == len(changes) - 1 or verdicts[last] is SealVerdict.UNREADABLE else SealVerdict.CHANGED
+    )
+
+
+def seal_verdicts(
+    encounter: str, changes: Sequence[FieldChange], public_keys: Sequence[bytes]
+) -> dict[int, SealVerdict]:
+    """Check each seal of a log, in its stored order, over the changes before it. Return the results by the place of the
+    seal in `changes`. `public_keys` are the raw keys of the gateway, each 32 bytes; one of them must have signed."""
+    verdicts: dict[int, SealVerdict] = {}
+    digest = chain_start(encounter)
+    for place, change in enumerate(changes):
+        if change.key == Annotation.SEAL:
+            verdicts[place] = _verdict(encounter, change, place, digest, public_keys)
+        digest = chain(digest, change)
+    return verdicts
+
+
+def _verdict(
+    encounter: str, change: FieldChange, place: int, digest: bytes, public_keys: Sequence[bytes]
+) -> SealVerdict:
+    """Return the verdict on a seal behind so many changes that end with `digest`."""
+    seal = read_seal(change.value or "")
     if seal is None:
         return SealVerdict.UNREADABLE
-    if seal.changes != last or last != len(changes) - 1 or chain_end(encounter, changes[:last]) != seal.digest:
+    if (seal.changes, seal.digest) != (place, digest):
         return SealVerdict.CHANGED
+    message = _message(encounter, seal.changes, seal.digest)
+    return SealVerdict.INTACT if any(_signed(seal, message, key) for key in public_keys) else SealVerdict.FORGED
+
+
+def _signed(seal: Seal, message: bytes, public_key: bytes) -> bool:
     try:
-        Ed25519PublicKey.from_public_bytes(public_key).verify(
-            seal.signature, _message(encounter, seal.changes, seal.digest)
-        )
+        Ed25519PublicKey.from_public_bytes(public_key).verify(seal.signature, message)
     except (InvalidSignature, ValueError):
-        return SealVerdict.FORGED
-    return SealVerdict.INTACT
+        return False
+    return True
 
 
 def _message(encounter: str, changes: int, digest: bytes) -> bytes:

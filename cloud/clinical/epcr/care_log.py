@@ -120,6 +120,20 @@ class CareLog:
             [[_change(row) for row in of_lane] for _, of_lane in groupby(rows, key=lambda row: row.lane_id)]
         )
 
+    async def in_lane(
+        self, tx: Transaction, encounter: Encounter, lane_id: int, *, changes_max: int
+    ) -> list[tuple[int, FieldChange]]:
+        """Return the first `changes_max` changes of an encounter in one lane, in the order in which the gateway stored
+        them, each with the sequence number of its batch."""
+        table = care_changes.c
+        statement = (
+            select(table.sequence, *(table[name] for name in _CHANGE))
+            .where(*_of(encounter, care_changes), table.lane_id == lane_id)
+            .order_by(table.sequence, table.position)
+            .limit(changes_max)
+        )
+        return [(row.sequence, _change(row)) for row in await tx.execute(statement)]
+
     async def count(self, tx: Transaction, encounter: Encounter, *, keys: Collection[str]) -> int:
         """Return the number of changes that `of_encounter` reads. Since rows are only added, the same number means the
         same changes, as long as none has expired."""

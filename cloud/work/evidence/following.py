@@ -37,9 +37,11 @@ from cloud.vehicles.custody import CustodyStore, Reason, lanes, quarantined_batc
 from cloud.vehicles.fleet import gateways
 from cloud.work.evidence.encounters import CLOUD, evidence_of
 from cloud.work.evidence.recorder import Document, Entry, EvidenceRecorder
+from cloud.work.evidence.report_records import ReportBatches, report_entries
 from cloud.work.evidence.store import EvidenceStore
 from protocols.provenance.hash_chain import genesis
 from protocols.provenance.transcript import ActorKind, Operation
+from protocols.uplink.lanes import Lane
 
 EVERY_S = 10.0
 """Seconds between two turns: the first batches of an encounter are referenced at most this much after they arrived."""
@@ -165,6 +167,10 @@ class Following:
                 details={BATCHES: [await _reference(tx, encounter, end, known.get(end.name)) for end in moved]},
             )
             await self._recorder.append(tx, evidence, entry)
+            for end in moved:
+                if end.lane == Lane.EPCR.value:
+                    async for found in report_entries(tx, encounter, _batches_of(end, known.get(end.name))):
+                        await self._recorder.append(tx, evidence, found)
         ended_us = encounter.ended_at_us or (encounter.created_at_us if encounter.status.is_final else None)
         followed_us = FOLLOWED_LEAST_US if complete and not ends else FOLLOWED_US
         is_over = ended_us is not None and now_us > ended_us + followed_us
@@ -255,6 +261,17 @@ async def _reference(
         "gateway_key": end.public_key,
         "broken_links": await _broken_links(tx, encounter.tenant_id, end, first),
     }
+
+
+def _batches_of(end: ChainEnd, before: Mapping[str, Any] | None) -> ReportBatches:
+    """Return the batches of a lane behind the end that was referenced before."""
+    return ReportBatches(
+        lane_id=end.lane_id,
+        gateway_id=end.gateway_id,
+        epoch=end.epoch,
+        first=1 if before is None else before["last_sequence"] + 1,
+        last=end.sequence,
+    )
 
 
 async def _sign_offs(tx: Transaction, encounter: Encounter, end: ChainEnd, first: int) -> list[int]:

@@ -8,54 +8,17 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from cloud.clinical.epcr import Encounter, Epcr, MissionChange, Missions
+from cloud.clinical.epcr import Epcr
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.objects import LocalObjects
 from cloud.work.evidence.model import Evidence
-from protocols.epcr.encounter import EncounterStatus
 from protocols.provenance.hash_chain import genesis
 from protocols.uplink.envelope import BatchKind, verify_hash
 from tests.builders.care_changes import change
-from tests.builders.evidence import EvidenceRoom
+from tests.builders.followed_vehicle import MINUTE_US, FollowedVehicle
 from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, TENANT, VEHICLE
 from tests.builders.ingest_gateway import GatewayInVehicle
-from tests.builders.retention_world import RetentionWorld, waveform
-
-MINUTE_US = 60_000_000
-
-
-class World(RetentionWorld):
-    """A vehicle with one encounter, and the worker that references its batches."""
-
-    encounter: Encounter
-
-    async def begin(self) -> "World":
-        await super().begin()
-        self.gateway = self.gateways[0]
-        self.room = EvidenceRoom(self.database, self.cloud.clock, self.cloud.ids)
-        common = (self.database, self.cloud.clock, self.cloud.ids)
-        epcr = Epcr(*common, evidence=self.room.of_encounters)
-        self.encounter = await epcr.begin(OPERATOR, organization_id=ORGANIZATION, vehicle_id=VEHICLE, id="enc_1")
-        self.missions = Missions(*common, self.room.of_encounters)
-        return self
-
-    def pass_minutes(self, minutes: int) -> None:
-        self.cloud.clock.at_us += minutes * MINUTE_US
-        self.gateway.now_us += minutes * MINUTE_US
-
-    async def end(self) -> None:
-        await self.missions.change(OPERATOR, "enc_1", MissionChange(status=EncounterStatus.COMPLETED))
-
-    async def ranges(self) -> list[list[tuple[str, int, int]]]:
-        """Return the lanes with the first and last batch that each record references."""
-        return [
-            [(one["lane"], one["first_sequence"], one["last_sequence"]) for one in batches]
-            for batches in await self.references()
-        ]
-
-    async def references(self) -> list[list[dict[str, Any]]]:
-        found: list[Any] = [one.core_members.get("details", {}) for one in await self.room.records(self.encounter)]
-        return [details["vehicle_batches"] for details in found if "vehicle_batches" in details]
+from tests.builders.retention_world import waveform
 
 
 async def run(database: Database, statement: str) -> None:
@@ -64,11 +27,11 @@ async def run(database: Database, statement: str) -> None:
 
 
 @pytest.fixture
-async def world(database: Database, tmp_path: Path) -> World:
-    return await World(database, GatewayInVehicle(), objects=LocalObjects(tmp_path / "objects")).begin()
+async def world(database: Database, tmp_path: Path) -> FollowedVehicle:
+    return await FollowedVehicle(database, GatewayInVehicle(), objects=LocalObjects(tmp_path / "objects")).begin()
 
 
-async def test_reference_has_the_ends_of_the_chain_and_the_signature_of_its_last_batch(world: World) -> None:
+async def test_reference_has_the_ends_of_the_chain_and_the_signature_of_its_last_batch(world: FollowedVehicle) -> None:
     sent = world.gateway.many(3)
     await world.cloud.take(*sent)
     assert await world.room.following.turn() == 1
@@ -91,7 +54,7 @@ async def test_reference_has_the_ends_of_the_chain_and_the_signature_of_its_last
 
 
 @pytest.mark.contract("A-123")
-async def test_reference_names_the_batches_in_which_people_signed_the_report(world: World) -> None:
+async def test_reference_names_the_batches_in_which_people_signed_the_report(world: FollowedVehicle) -> None:
     for key, encounter in (("vitals.spo2", "enc_1"), ("signatures.time", "enc_1"), ("signatures.time", "enc_other")):
         value = "97" if key == "vitals.spo2" else "2026-03-24T10:00:00Z"
         await world.cloud.take(
@@ -103,7 +66,7 @@ async def test_reference_names_the_batches_in_which_people_signed_the_report(wor
     assert found["sign_offs"] == [2]
 
 
-async def test_each_reference_begins_behind_the_one_before(world: World) -> None:
+async def test_each_reference_begins_behind_the_one_before(world: FollowedVehicle) -> None:
     await world.cloud.take(*world.gateway.many(3), waveform(world.gateway))
     await world.room.following.turn()
     await world.cloud.take(*world.gateway.many(2))
@@ -118,7 +81,7 @@ async def test_each_reference_begins_behind_the_one_before(world: World) -> None
     assert after[0]["hash_before"] == next(one["hash"] for one in before if one["lane"] == "numeric")
 
 
-async def test_batch_above_a_hole_is_referenced_when_the_hole_is_filled(world: World) -> None:
+async def test_batch_above_a_hole_is_referenced_when_the_hole_is_filled(world: FollowedVehicle) -> None:
     first, missing, last = world.gateway.many(3)
     await world.cloud.take(first, last)
     await world.room.following.turn()
@@ -130,7 +93,7 @@ async def test_batch_above_a_hole_is_referenced_when_the_hole_is_filled(world: W
     assert await world.room.findings(TENANT) == []
 
 
-async def test_vehicle_is_followed_until_a_batch_that_was_made_after_the_end(world: World) -> None:
+async def test_vehicle_is_followed_until_a_batch_that_was_made_after_the_end(world: FollowedVehicle) -> None:
     late = world.gateway.many(2)
     world.pass_minutes(20)
     await world.end()
@@ -148,7 +111,9 @@ async def test_vehicle_is_followed_until_a_batch_that_was_made_after_the_end(wor
     assert await world.ranges() == [[("numeric", 1, 2)], [("numeric", 3, 3)]]
 
 
-async def test_lane_that_arrives_late_is_referenced_when_the_other_lanes_have_long_passed_the_end(world: World) -> None:
+async def test_lane_that_arrives_late_is_referenced_when_the_other_lanes_have_long_passed_the_end(
+    world: FollowedVehicle,
+) -> None:
     late = waveform(world.gateway)
     await world.cloud.take(world.gateway.send())
     await world.room.following.turn()
@@ -165,7 +130,7 @@ async def test_lane_that_arrives_late_is_referenced_when_the_other_lanes_have_lo
     assert await world.ranges() == [[("numeric", n, n)] for n in (1, 2)] + [[("waveform", 1, 1)]]
 
 
-async def test_clock_of_a_vehicle_that_runs_ahead_does_not_end_its_lane(world: World) -> None:
+async def test_clock_of_a_vehicle_that_runs_ahead_does_not_end_its_lane(world: FollowedVehicle) -> None:
     world.gateway.now_us += 600 * MINUTE_US
     for number in range(4):
         await world.cloud.take(world.gateway.send())
@@ -176,7 +141,7 @@ async def test_clock_of_a_vehicle_that_runs_ahead_does_not_end_its_lane(world: W
     assert [last for ((_, _, last),) in await world.ranges()] == [1, 2, 3]  # the third arrived after the end
 
 
-async def test_value_that_no_record_can_hold_stops_neither_its_encounter_nor_others(world: World) -> None:
+async def test_value_that_no_record_can_hold_stops_neither_its_encounter_nor_others(world: FollowedVehicle) -> None:
     world.gateway.now_us = 2**62
     await world.cloud.take(world.gateway.send_raw(BatchKind.OBSERVATIONS, b"none"), waveform(world.gateway))
     await run(world.database, "UPDATE lanes SET through_sequence = 4611686018427387904 WHERE lane = 'waveform'")
@@ -187,7 +152,7 @@ async def test_value_that_no_record_can_hold_stops_neither_its_encounter_nor_oth
 
 
 async def test_encounter_that_cannot_be_followed_is_postponed_and_the_others_are_followed(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: FollowedVehicle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     epcr = Epcr(world.database, world.cloud.clock, world.cloud.ids, evidence=world.room.of_encounters)
     for id in ("enc_2", "enc_3"):
@@ -208,7 +173,7 @@ async def test_encounter_that_cannot_be_followed_is_postponed_and_the_others_are
     assert await world.room.following.turn() == 1
 
 
-async def test_records_of_a_long_encounter_become_fewer(world: World) -> None:
+async def test_records_of_a_long_encounter_become_fewer(world: FollowedVehicle) -> None:
     hours = 20
     for _ in range(2 * hours):
         world.pass_minutes(30)
@@ -217,7 +182,7 @@ async def test_records_of_a_long_encounter_become_fewer(world: World) -> None:
     assert 20 < len(await world.ranges()) < 32
 
 
-async def test_broken_link_is_named(world: World) -> None:
+async def test_broken_link_is_named(world: FollowedVehicle) -> None:
     first, second = world.gateway.many(2)
     forked = GatewayInVehicle()
     forked.send(1.0)
@@ -228,7 +193,7 @@ async def test_broken_link_is_named(world: World) -> None:
     assert second.batch.sequence == 2
 
 
-async def test_batch_that_was_removed_after_its_period_or_erased_is_no_finding(world: World) -> None:
+async def test_batch_that_was_removed_after_its_period_or_erased_is_no_finding(world: FollowedVehicle) -> None:
     await world.cloud.take(*world.gateway.many(3))
     await world.room.following.turn()
     await world.cloud.take(*world.gateway.many(3))
@@ -239,7 +204,7 @@ async def test_batch_that_was_removed_after_its_period_or_erased_is_no_finding(w
     assert await world.room.findings(TENANT) == []
 
 
-async def test_check_names_the_record_whose_batch_the_cloud_lost(world: World) -> None:
+async def test_check_names_the_record_whose_batch_the_cloud_lost(world: FollowedVehicle) -> None:
     await world.cloud.take(*world.gateway.many(3))
     await world.room.following.turn()
     await world.cloud.take(world.gateway.send())
@@ -259,7 +224,7 @@ async def test_check_names_the_record_whose_batch_the_cloud_lost(world: World) -
 
 
 @pytest.mark.contract("C-228")
-async def test_change_at_any_place_between_vehicle_and_record_is_named(world: World, tmp_path: Path) -> None:
+async def test_change_at_any_place_between_vehicle_and_record_is_named(world: FollowedVehicle, tmp_path: Path) -> None:
     waves = waveform(world.gateway)
     await world.cloud.take(*world.gateway.many(3), waves)
     await world.room.following.turn()

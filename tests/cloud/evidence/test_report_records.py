@@ -1,0 +1,104 @@
+"""The seal of a report and a 12-lead capture get records of their own in the evidence of the encounter."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloud.foundation.db import Database
+from cloud.foundation.objects import LocalObjects
+from protocols.epcr.annotations import Annotation
+from protocols.epcr.change import FieldChange
+from protocols.epcr.seal import GATEWAY_AUTHOR, chain_end, seal_value
+from tests.builders.care_changes import ANNA, NOW_US, change
+from tests.builders.followed_vehicle import FollowedVehicle
+from tests.builders.ingest_cloud import TENANT
+from tests.builders.ingest_gateway import GatewayInVehicle
+from tests.builders.retention_world import waveform
+
+ENCOUNTER = "enc_1"
+SIGNED = change("signatures.time", "2026-03-24T10:00:00Z", entry="s1", encounter=ENCOUNTER)
+SATURATION = change("vitals.spo2", "97", encounter=ENCOUNTER)
+
+
+@pytest.fixture
+async def vehicle(database: Database, tmp_path: Path) -> FollowedVehicle:
+    objects = LocalObjects(tmp_path / "objects")
+    return await FollowedVehicle(database, GatewayInVehicle(), objects=objects).begin()
+
+
+def seal_of(gateway: GatewayInVehicle, *log: FieldChange) -> FieldChange:
+    value = seal_value(ENCOUNTER, len(log), chain_end(ENCOUNTER, log), gateway.key.sign)
+    return change(Annotation.SEAL, value, encounter=ENCOUNTER, author=GATEWAY_AUTHOR)
+
+
+async def details_of(vehicle: FollowedVehicle, name: str) -> list[dict[str, Any]]:
+    records = [one.core_members.get("details", {}) for one in await vehicle.room.records(vehicle.encounter)]
+    return [details[name] for details in records if name in details]
+
+
+@pytest.mark.contract("A-123")
+async def test_signed_report_gets_a_record_with_the_hash_of_its_log_and_its_signers(vehicle: FollowedVehicle) -> None:
+    log = (SATURATION, SIGNED)
+    await vehicle.cloud.take(vehicle.gateway.send_changes(*log, seal_of(vehicle.gateway, *log)))
+    assert await vehicle.room.following.turn() == 1
+    (found,) = await details_of(vehicle, "report_seal")
+    assert (found["verdict"], found["changes"], found["signed_by"]) == ("intact", 2, [ANNA])
+    assert found["digest"] == chain_end(ENCOUNTER, log).hex()
+    assert (found["lane"], found["sequence"]) == ("epcr", 1)
+    assert (await vehicle.room.records(vehicle.encounter))[-1].content_members["report"]["digest"] == found["digest"]
+    assert await vehicle.room.findings(TENANT) == []
+
+
+async def test_seal_after_an_addendum_gets_a_further_record(vehicle: FollowedVehicle) -> None:
+    log: list[FieldChange] = [SIGNED]
+    for _ in range(2):
+        log.append(seal_of(vehicle.gateway, *log))
+        await vehicle.cloud.take(vehicle.gateway.send_changes(*log[-1:] if len(log) > 2 else log))
+        await vehicle.room.following.turn()
+        vehicle.pass_minutes(5)
+    assert [(one["changes"], one["verdict"]) for one in await details_of(vehicle, "report_seal")] == [
+        (1, "intact"),
+        (2, "intact"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sealed", "key", "verdict"),
+    [
+        ((SATURATION,), None, "changed"),
+        ((SATURATION, SIGNED), GatewayInVehicle(key_seed=9), "forged"),
+        (None, None, "unreadable"),
+    ],
+)
+async def test_record_of_a_seal_that_does_not_fit_says_so(
+    vehicle: FollowedVehicle, sealed: tuple[FieldChange, ...] | None, key: GatewayInVehicle | None, verdict: str
+) -> None:
+    if sealed is None:
+        value = '{"form":1,"changes":9007199254740993,"digest":"","signature":""}'
+        seal = change(Annotation.SEAL, value, encounter=ENCOUNTER)
+    else:
+        seal = seal_of(key or vehicle.gateway, *sealed)
+    await vehicle.cloud.take(vehicle.gateway.send_changes(SATURATION, SIGNED, seal))
+    await vehicle.room.following.turn()
+    assert [one["verdict"] for one in await details_of(vehicle, "report_seal")] == [verdict]
+
+
+@pytest.mark.parametrize(("key", "value"), [("vitals.ecg_type", "3304003"), ("devices.event", "4103001")])
+async def test_12_lead_capture_gets_a_record_with_the_batches_of_its_waveforms(
+    vehicle: FollowedVehicle, key: str, value: str
+) -> None:
+    taken = change(key, value, entry="e1", encounter=ENCOUNTER, gateway_time_us=vehicle.gateway.now_us)
+    other = change("devices.event", "4103009", entry="e2", encounter=ENCOUNTER)
+    await vehicle.cloud.take(waveform(vehicle.gateway), vehicle.gateway.send_changes(taken, other))
+    await vehicle.room.following.turn()
+    (found,) = await details_of(vehicle, "ecg_capture")
+    assert (found["entry"], found["author"]) == ("e1", ANNA)
+    assert found["waveform_batches"] == [{"epoch": "epoch-a", "first_sequence": 1, "last_sequence": 1}]
+
+
+async def test_capture_at_an_impossible_time_is_recorded_without_waveforms(vehicle: FollowedVehicle) -> None:
+    taken = change("vitals.ecg_type", "3304003", encounter=ENCOUNTER, gateway_time_us=NOW_US, device_time_us=2**63 - 1)
+    await vehicle.cloud.take(waveform(vehicle.gateway), vehicle.gateway.send_changes(taken))
+    assert await vehicle.room.following.turn() == 1
+    assert [one["waveform_batches"] for one in await details_of(vehicle, "ecg_capture")] == [[]]
