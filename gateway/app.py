@@ -20,15 +20,17 @@ from gateway.composition import Parts, buffer_settings, compose, compose_bluetoo
 from gateway.console.console import Console
 from gateway.console.control import ControlUnusable
 from gateway.crew import CrewApp
+from gateway.crew.server_certificate import ServerCertificates, machine_names
 from gateway.epcr.call_observations import CallObservations
 from gateway.health import Heartbeat, Notifier, StoreHealth
 from gateway.live import LiveFeed
 from gateway.security.crew_members import CrewMembers
 from gateway.security.crew_pin import CrewPin, CrewPinUnusable
 from gateway.security.identity import Identity, IdentityUnusable
+from gateway.security.vehicle_authority import AuthorityUnusable, VehicleAuthority, is_loopback
 from gateway.sessions.association.supervisor import keep_running
 from gateway.sessions.clocks.timekeeping import Timekeeping
-from gateway.sessions.clocks.trusted_clock import TrustedClock
+from gateway.sessions.clocks.trusted_clock import BUILD_US, TrustedClock
 from gateway.settings import CrewSection, Settings
 from gateway.sync.uplink import Uplink
 from gateway.transports.clock import Clock, SystemClock
@@ -187,6 +189,14 @@ class Gateway:
         except CrewPinUnusable as error:
             log.error("crew.unusable", why=str(error))
             return
+        names = frozenset(name.lower() for name in section.host_names)
+        tls = None
+        if not is_loopback(section.listen.host):
+            try:
+                tls = self._server_certificates(identity, names)
+            except (AuthorityUnusable, OSError) as error:
+                log.error("crew.unusable", why=str(error))
+                return
         page = CrewApp(
             live=self.live,
             status=self.console.crew_status,
@@ -198,17 +208,29 @@ class Gateway:
             port=section.listen.port,
             clock=self._clock,
             boots=self._time.boots,
-            host_names=frozenset(name.lower() for name in section.host_names),
+            host_names=names,
             lock_after_s=section.lock_after_s,
             drafts=parts.drafts,
             observations=CallObservations(parts.buffer, parts.drafts),
             handover=handover_parts(self._settings, identity, parts, lambda: self._time.boots.anchors),
+            tls=tls,
         )
         try:
             await page.start()
-            await page.close_overdue_connections()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(page.close_overdue_connections())
+                if tls is not None:
+                    group.create_task(tls.run())
         finally:
             await page.stop()
+
+    def _server_certificates(self, identity: Identity, names: frozenset[str]) -> ServerCertificates:
+        """Return the certificates of the crew page. A vehicle of an earlier version gets its authority now."""
+        names |= machine_names()
+        authority = VehicleAuthority.load(identity.secrets) or VehicleAuthority.create(
+            identity.secrets, self._settings.gateway.vehicle, names, now_us=self._clock.wall_us(), built_us=BUILD_US
+        )
+        return ServerCertificates(authority, names, self._clock)
 
     async def _close(self, parts: Parts) -> None:
         """Store the state of the clock and the device histories if the store works. Then close the store, however the

@@ -1,4 +1,4 @@
-"""Commands `argus-gateway crew list | add | import | pin | remove`: the crew members who sign in on the tablet.
+"""Commands `argus-gateway crew`: the crew members who sign in on the tablet, and the authority that tablets trust.
 
 The commands change the encrypted list in the identity's folder; a running gateway reads it at the next request. A new
 PIN is printed once, for the person; no command shows an existing one.
@@ -6,15 +6,20 @@ PIN is printed once, for the person; no command shows an existing one.
 
 import csv
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
 
-from gateway.cli.output import print_json_lines, print_table
+from gateway.cli.output import print_json, print_json_lines, print_table
 from gateway.cli.refusal import Refusal
+from gateway.crew.server_certificate import machine_names
 from gateway.security.crew_members import MEMBERS_MAX, CrewMember, CrewMembers
 from gateway.security.identity import Identity
+from gateway.security.vehicle_authority import VehicleAuthority, is_loopback, mdns_hosts
+from gateway.sessions.clocks.trusted_clock import BUILD_US, TrustedClock
 from gateway.settings import Settings, load
+from gateway.transports.clock import SystemClock
 from protocols.epcr.crew_role import CrewRole
 
 COLUMNS = ("id", "name", "role")
@@ -79,6 +84,30 @@ def read_members(file: Path) -> list[tuple[str, str, CrewRole]]:
             raise Refusal(f"{file}, line {number}: the role is one of {', '.join(CrewRole)}; nothing was changed")
         people.append((row["id"], row["name"].strip(), CrewRole(row["role"])))
     return people
+
+
+def show_authority(config: Path, *, new: bool, as_json: bool) -> None:
+    """Print the vehicle's authority. `new`: make another one, which each tablet must install."""
+    settings = load(config)
+    if settings.crew is None or is_loopback(settings.crew.listen.host):
+        raise Refusal("the crew page is not served over TLS: [crew] listen is missing, or a loopback address")
+    identity = Identity.load(settings.identity_dir)
+    authority = None if new else VehicleAuthority.load(identity.secrets)
+    if authority is None:
+        names = machine_names() | {name.lower() for name in settings.crew.host_names}
+        now_us = TrustedClock(SystemClock()).wall_us()
+        vehicle = settings.gateway.vehicle
+        authority = VehicleAuthority.create(identity.secrets, vehicle, names, now_us=now_us, built_us=BUILD_US)
+    ends = datetime.fromtimestamp(authority.not_after_us // 1_000_000, UTC).date().isoformat()
+    address = f"http://{mdns_hosts()[0]}:{settings.crew.listen.port}/"
+    if as_json:
+        print_json({"fingerprint": authority.fingerprint, "valid_until": ends, "address": address})
+        return
+    typer.echo(f"fingerprint  {authority.fingerprint}")
+    typer.echo(f"valid until  {ends}")
+    typer.echo(f"address      {address}  (a tablet installs the certificate there)")
+    if new:
+        typer.echo("Restart the gateway. Each tablet of the vehicle must install the new certificate.")
 
 
 def print_pins(members: Sequence[CrewMember], *, as_json: bool) -> None:

@@ -71,3 +71,16 @@ def crew_remove(context: typer.Context, member: MemberId) -> None:
         from gateway.cli.crew import remove_member
 
         remove_member(config_of(context), member)
+
+
+@crew_app.command("authority")
+def crew_authority(
+    context: typer.Context,
+    new: Annotated[bool, typer.Option("--new", help="Make another authority. Each tablet must install it.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print the fingerprint of the certificate that the tablets of this vehicle install."""
+    with refusing():
+        from gateway.cli.crew import show_authority
+
+        show_authority(config_of(context), new=new, as_json=as_json)

@@ -18,10 +18,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.cli.doctor_bluetooth import bluetooth_findings
+from gateway.cli.doctor_crew import crew_findings
 from gateway.cli.doctor_store import store_findings
 from gateway.cli.finding import (
     CLOCK,
-    CREW,
     DISK,
     IDENTITY,
     KEYS,
@@ -36,7 +36,6 @@ from gateway.cli.finding import (
 )
 from gateway.cli.output import print_json_lines, print_table
 from gateway.console.control import ControlUnavailable, query
-from gateway.security.crew_pin import CrewPin, CrewPinUnusable
 from gateway.security.identity import Identity, IdentityUnusable
 from gateway.security.secret_store import SecretDamaged, is_credential
 from gateway.sessions.clocks.trusted_clock import BUILD_US, kernel_error_us
@@ -76,7 +75,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         yield from _broker(settings.mqtt)
         yield from _uplink(status)
     if settings.crew is not None:
-        yield from _crew(settings)
+        yield from crew_findings(settings, settings.crew)
 
 
 def _state(settings: Settings, status: dict[str, Any] | None) -> Iterator[Finding]:
@@ -266,10 +265,3 @@ def _uplink(status: dict[str, Any] | None) -> Iterator[Finding]:
         )
     elif not uplink["connected"] and uplink["last_error"]:
         yield UPLINK.unwise(f"The gateway is not connected ({uplink['last_error']}): data waits; check the broker.")
-
-
-def _crew(settings: Settings) -> Iterator[Finding]:
-    try:
-        CrewPin.load(settings.pin_path)
-    except CrewPinUnusable as error:
-        yield CREW.wrong(f"No crew page: {error}.")

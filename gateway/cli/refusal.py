@@ -43,12 +43,14 @@ def _expected() -> tuple[type[Exception], ...]:
     from gateway.security.crew_members import CrewMembersUnusable
     from gateway.security.crew_pin import CrewPinUnusable
     from gateway.security.identity import IdentityUnusable
+    from gateway.security.vehicle_authority import AuthorityUnusable
     from gateway.settings import SettingsError
     from gateway.transports.ble.backend import BleBackendUnusable
     from gateway.transports.capture import CaptureError
     from gateway.transports.recorded_agent import NoConfiguration
 
     return (
+        AuthorityUnusable,
         BleBackendUnusable,
         CaptureError,
         ControlUnavailable,

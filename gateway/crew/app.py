@@ -1,8 +1,10 @@
 """The crew page's web server: sessions, and live values.
 
-It runs inside the gateway's process. A failure
-to start (a port in use) is raised to the gateway, which continues without the page. The page is not an alarm system: it
-states that the monitor's own screen is primary.
+It runs inside the gateway's process. A failure to start (a port in use) is raised to the gateway, which continues
+without the page. The page is not an alarm system: it states that the monitor's own screen is primary.
+
+In the vehicle's network everything is served over TLS, except the page that offers the vehicle's authority (`welcome`).
+On a loopback address, which no other machine reaches, the page is served without TLS.
 """
 
 import asyncio
@@ -14,17 +16,20 @@ import orjson
 from aiohttp import web
 
 from gateway.crew.access import Access
-from gateway.crew.connections import IDLE_S_MAX, CrewConnections
+from gateway.crew.connections import IDLE_S_MAX, CrewConnection, CrewConnections
 from gateway.crew.cookies import SessionCookies
+from gateway.crew.doorway import Doorway
 from gateway.crew.handover import HandoverPages, HandoverParts
 from gateway.crew.languages import LANGUAGES, Language, language
 from gateway.crew.pages import Pages, language_of
 from gateway.crew.reports import Reports
 from gateway.crew.request_checks import own_names, require_own_host, require_own_origin
 from gateway.crew.routes import SESSION, STATIC, CrewRoute, Handler, RouteTable
+from gateway.crew.server_certificate import ServerCertificates
 from gateway.crew.session import LiveSessions, Marks, MemberSessions
 from gateway.crew.sign_in import SignIn
 from gateway.crew.stream import live_events
+from gateway.crew.welcome import welcome_app
 from gateway.epcr.call_observations import CallObservations
 from gateway.epcr.drafts import Drafts
 from gateway.live import LiveFeed
@@ -77,7 +82,8 @@ class CrewApp:
     """The crew page of one vehicle. The keys of its cookies derive from `store_key`. `boots`: the machine's earlier
     boots that the gateway remembers, so that a session continues after a reboot. If `boots` is None, a reboot ends all
     sessions. `lock_after_s`: seconds without use after which a member's session is locked. Without `drafts` and
-    `observations` there are no report drafts, and without `handover` no pages of the hand-over."""
+    `observations` there are no report drafts, and without `handover` no pages of the hand-over. `tls` None: plain HTTP,
+    for a loopback address."""
 
     def __init__(
         self,
@@ -97,6 +103,7 @@ class CrewApp:
         drafts: Drafts | None = None,
         observations: CallObservations | None = None,
         handover: HandoverParts | None = None,
+        tls: ServerCertificates | None = None,
     ) -> None:
         self._live = live
         self._status = status
@@ -106,7 +113,7 @@ class CrewApp:
         boots = boots or Boots(clock)
         self.member_sessions = MemberSessions(store_key, boots, lock_after_s)
         self._cookies = SessionCookies(
-            Marks(store_key), LiveSessions(store_key, pin.text, boots), self.member_sessions, secure=False
+            Marks(store_key), LiveSessions(store_key, pin.text, boots), self.member_sessions, secure=tls is not None
         )
         self._pages = Pages(vehicle, lock_after_s)
         self._sign_in = SignIn(pin=pin, members=members, cookies=self._cookies, pages=self._pages, clock=clock)
@@ -121,9 +128,11 @@ class CrewApp:
         self._table = RouteTable(self.routes)
         self._host_names = own_names() | host_names
         self._connections = CrewConnections(clock)
+        self._tls = tls
         self._server: asyncio.Server | None = None
+        self._doorway: Doorway | None = None
         self._open_pages = 0
-        self._runner: web.AppRunner | None = None
+        self._runners: list[web.AppRunner] = []
 
     def _report_routes(self, drafts: Drafts | None, observations: CallObservations | None) -> tuple[CrewRoute, ...]:
         if drafts is None or observations is None:
@@ -133,28 +142,42 @@ class CrewApp:
     @property
     def port(self) -> int:
         """The port that the page listens on, also where the settings name port 0."""
+        if self._doorway is not None:
+            return self._doorway.port
         assert self._server is not None
         return int(self._server.sockets[0].getsockname()[1])
 
     async def start(self) -> None:
         """Listen. Raises OSError when the address cannot be bound."""
         app = web.Application(client_max_size=BODY_BYTES_MAX, middlewares=[self._guard])
-        app.on_response_prepare.append(_secure)
         self._table.register(app)
         app.router.add_static(STATIC, _HERE / "static")
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-        await self._runner.setup()
-        assert self._runner.server is not None
-        loop = asyncio.get_running_loop()
-        factory = self._connections.factory(
-            self._runner.server,
-            loop=loop,
+        pages = await self._factory(app)
+        if self._tls is None:
+            loop = asyncio.get_running_loop()
+            self._server = await loop.create_server(pages, self._host, self._port, reuse_address=True)
+            return
+        welcome = welcome_app(self._pages, self._tls.authority, self._host_names, _HERE / "static")
+        self._tls.refresh()
+        doorway = Doorway(secure=pages, plain=await self._factory(welcome), tls=self._tls.context, clock=self._clock)
+        doorway.open(self._host, self._port)
+        self._doorway = doorway
+
+    async def _factory(self, app: web.Application) -> Callable[[], CrewConnection]:
+        """Return the factory of the connections to an application."""
+        app.on_response_prepare.append(_secure)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        self._runners.append(runner)
+        await runner.setup()
+        assert runner.server is not None
+        return self._connections.factory(
+            runner.server,
+            loop=asyncio.get_running_loop(),
             access_log=None,
             keepalive_timeout=IDLE_S_MAX,
             lingering_time=LINGER_S,
-            auto_decompress=False,  # `form_field` refuses a compressed form, so that nothing is unpacked before the PIN
+            auto_decompress=False,  # `form_fields` refuses a compressed form: nothing is unpacked before the PIN
         )
-        self._server = await loop.create_server(factory, self._host, self._port, reuse_address=True)
 
     async def close_overdue_connections(self) -> None:
         """Close connections that send no request or read no response, until cancelled."""
@@ -163,8 +186,10 @@ class CrewApp:
     async def stop(self) -> None:
         if self._server is not None:
             self._server.close()
-        if self._runner is not None:
-            await self._runner.cleanup()
+        if self._doorway is not None:
+            await self._doorway.close()
+        for runner in self._runners:
+            await runner.cleanup()
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import orjson
 from aiohttp import web
 
+from gateway.security.vehicle_authority import mdns_hosts
 from gateway.transports.clock import Clock
 
 FORM_TYPE = "application/x-www-form-urlencoded"
@@ -28,9 +29,9 @@ COOKIE_CHARACTERS_MAX = 256
 
 
 def own_names() -> frozenset[str]:
-    """Return the names of this machine for a browser in the vehicle: localhost, the host name, and its mDNS name."""
+    """Return the names of this machine for a browser in the vehicle: localhost, the host name, and its mDNS names."""
     name = socket.gethostname().partition(".")[0].lower()
-    return frozenset({"localhost", name, f"{name}.local"})
+    return frozenset({"localhost", name, f"{name}.local", *mdns_hosts()})
 
 
 def require_own_host(request: web.Request, names: frozenset[str]) -> None:

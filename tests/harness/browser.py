@@ -1,8 +1,10 @@
 """Debian's Chromium driven by Playwright. It has the engine of a tablet's browser and needs no download of its own."""
 
+import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, async_playwright, expect
@@ -26,13 +28,15 @@ _FLAGS = [
 
 
 @asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
-    """Run a headless browser; skip the test where Debian's Chromium is absent."""
+async def chromium(*, flags: Sequence[str] = (), home: Path | None = None) -> AsyncIterator[Browser]:
+    """Run a headless browser; skip the test where Debian's Chromium is absent. `home`: folder with the browser's own
+    store of authorities (NSS, `.pki/nssdb`)."""
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("Chromium is absent")
+    environment = None if home is None else {**os.environ, "HOME": str(home)}
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program, args=_FLAGS)
+        browser = await playwright.chromium.launch(executable_path=program, args=[*_FLAGS, *flags], env=environment)
         try:
             yield browser
         finally:

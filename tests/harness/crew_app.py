@@ -11,6 +11,7 @@ from playwright.async_api import Page
 from gateway.crew import CrewApp, CrewStatus
 from gateway.crew.handover import HandoverParts
 from gateway.crew.languages import Language
+from gateway.crew.server_certificate import ServerCertificates
 from gateway.epcr.call_observations import CallObservations
 from gateway.epcr.drafts import Drafts
 from gateway.live import LiveFeed
@@ -88,13 +89,14 @@ def new_crew_app(
     drafts: Drafts | None = None,
     observations: CallObservations | None = None,
     handover: HandoverParts | None = None,
+    tls: ServerCertificates | None = None,
 ) -> CountedCrewApp:
     """Make the crew page's server on a free port.
 
     Without `feed` the page has no values; `status` is the gateway state that it shows. `host_names` are the accepted
     values of the Host header besides the machine's own names. `sent` counts the events of the live stream. `members`
     are the crew members, whose sessions are locked `lock_after_s` after their last use. Without `drafts` and
-    `observations` there are no reports.
+    `observations` there are no reports. `tls`: serve it over TLS.
     """
     return CountedCrewApp(
         sent or SentEvents(),
@@ -112,6 +114,7 @@ def new_crew_app(
         drafts=drafts,
         observations=observations,
         handover=handover,
+        tls=tls,
     )
 
 

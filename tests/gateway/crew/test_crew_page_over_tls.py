@@ -1,0 +1,135 @@
+"""The crew page over TLS: tablets with and without the vehicle's authority, and hostile connections."""
+
+import asyncio
+import shutil
+import ssl
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+from playwright.async_api import Error, expect
+
+from gateway.crew.doorway import ADDRESS_OPENING_MAX, OPENING_S_MAX
+from gateway.crew.server_certificate import ServerCertificates
+from gateway.crew.welcome import AUTHORITY_PATH
+from gateway.security.secret_store import SecretStore
+from gateway.security.vehicle_authority import VehicleAuthority
+from gateway.sessions.clocks.trusted_clock import BUILD_US, TrustedClock
+from gateway.transports.clock import SystemClock
+from tests.harness.browser import chromium
+from tests.harness.crew_app import PIN, new_crew_app, serving
+from tests.harness.eventually import eventually
+from tests.harness.moved_clock import MovedClock
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    secrets = SecretStore(tmp_path_factory.mktemp("identity"), b"k" * 32, gateway="gw_test")
+    now_us = TrustedClock(SystemClock()).wall_us()
+    return VehicleAuthority.create(secrets, "veh_1", [], now_us=now_us, built_us=BUILD_US)
+
+
+@asynccontextmanager
+async def tls_page(authority, clock=None) -> AsyncIterator[int]:
+    """Serve the crew page over TLS on the loopback address; yield its port."""
+    certificates = ServerCertificates(
+        authority, frozenset(), TrustedClock(SystemClock()), addresses=lambda: frozenset({"127.0.0.1"})
+    )
+    app = new_crew_app(clock=clock, tls=certificates)
+    async with serving(app):
+        yield app.port
+
+
+def trusting(authority):
+    return aiohttp.TCPConnector(ssl=ssl.create_default_context(cadata=authority.der))
+
+
+async def test_session_cookies_are_bound_to_the_host_and_sent_over_tls_only(authority):
+    async with tls_page(authority) as port, aiohttp.ClientSession(connector=trusting(authority)) as tablet:
+        url = f"https://127.0.0.1:{port}"
+        async with tablet.post(f"{url}/sign-in", data={"pin": PIN}, allow_redirects=False) as reply:
+            assert reply.status == 303
+            assert set(reply.cookies) >= {"__Host-argus_crew", "__Host-argus_tablet"}
+            assert all(each["secure"] and each["path"] == "/" for each in reply.cookies.values())
+            assert "Strict-Transport-Security" not in reply.headers
+
+
+async def test_client_that_does_not_trust_the_authority_gets_no_page(authority):
+    async with tls_page(authority) as port, aiohttp.ClientSession() as client:
+        with pytest.raises(aiohttp.ClientConnectorCertificateError):
+            await client.get(f"https://127.0.0.1:{port}/")
+
+
+async def test_plain_http_serves_only_the_page_that_offers_the_authority(authority):
+    async with tls_page(authority) as port, aiohttp.ClientSession() as tablet:
+        url = f"http://127.0.0.1:{port}"
+        async with tablet.get(url) as page:
+            text = await page.text()
+            assert page.status == 200
+            assert authority.fingerprint in text
+            assert f"https://127.0.0.1:{port}/" in text
+        async with tablet.get(f"{url}{AUTHORITY_PATH}") as offered:
+            assert await offered.read() == authority.der
+            assert offered.content_type == "application/x-x509-ca-cert"
+        for method, path in (("GET", "/sign-in"), ("POST", "/sign-in"), ("GET", "/live"), ("GET", "/reports/1")):
+            async with tablet.request(method, f"{url}{path}", allow_redirects=False) as reply:
+                assert (reply.status, reply.headers["Location"]) == (308, f"https://127.0.0.1:{port}{path}")
+                assert not reply.cookies
+        async with tablet.get(url, headers={"Host": "attacker.example"}) as refused:
+            assert refused.status == 421
+
+
+async def test_connections_without_a_handshake_are_limited_and_closed(authority):
+    clock = MovedClock()
+    async with tls_page(authority, clock) as port:
+        held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3 * ADDRESS_OPENING_MAX)]
+        ended = lambda: sum(reader.at_eof() for reader, _ in held)  # noqa: E731  used twice
+        await eventually(lambda: ended() == 2 * ADDRESS_OPENING_MAX, what="the excess is closed")
+        sign_in = f"https://127.0.0.1:{port}/sign-in"
+        async with aiohttp.ClientSession(connector=trusting(authority)) as tablet, tablet.get(sign_in) as page:
+            assert page.status == 200
+        await clock.advance(OPENING_S_MAX)
+        await eventually(lambda: ended() == len(held), what="silent connections are closed")
+        for _, writer in held:
+            writer.transport.abort()
+
+
+def install_authority(home: Path, authority: VehicleAuthority | None) -> None:
+    """Make the browser's store of authorities below `home`, as a person does in the browser's settings."""
+    program = shutil.which("certutil")
+    if program is None:
+        pytest.skip("certutil is absent")
+    store = home / ".pki" / "nssdb"
+    store.mkdir(parents=True)
+    subprocess.run([program, "-d", f"sql:{store}", "-N", "--empty-password"], check=True)
+    if authority is not None:
+        (home / "ca.crt").write_bytes(authority.der)
+        add = ["-A", "-t", "C,,", "-n", "vehicle", "-i", str(home / "ca.crt")]
+        subprocess.run([program, "-d", f"sql:{store}", *add], check=True)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("trusts", [True, False], ids=["installed", "not installed"])
+async def test_browser_opens_the_page_by_name_after_it_installed_the_authority(authority, tmp_path, trusts: bool):
+    install_authority(tmp_path, authority if trusts else None)
+    async with tls_page(authority) as port:
+        flags = ["--host-resolver-rules=MAP argus.local 127.0.0.1"]
+        async with chromium(flags=flags, home=tmp_path) as browser:
+            page = await browser.new_page()
+            await page.goto(f"http://argus.local:{port}/")
+            await expect(page.get_by_text(authority.fingerprint)).to_be_visible()
+            opening = page.goto(f"https://argus.local:{port}/")
+            if not trusts:
+                with pytest.raises(Error, match="ERR_CERT_AUTHORITY_INVALID"):
+                    await opening
+                return
+            await opening
+            for digit in PIN:
+                await page.get_by_role("button", name=digit, exact=True).click()
+            await page.get_by_role("button", name="Enter").click()
+            await page.wait_for_url(f"https://argus.local:{port}/")
+            names = {each["name"] for each in await page.context.cookies()}
+            assert "__Host-argus_crew" in names
