@@ -20,14 +20,15 @@ from gateway.composition import Parts, buffer_settings, compose, compose_bluetoo
 from gateway.console.console import Console
 from gateway.console.control import ControlUnusable
 from gateway.crew import CrewApp
-from gateway.crew.server_certificate import ServerCertificates, machine_names
+from gateway.crew.local_name import LocalName
+from gateway.crew.server_certificate import ServerCertificates, machine_names, network_addresses
 from gateway.epcr.call_observations import CallObservations
 from gateway.health import Heartbeat, Notifier, StoreHealth
 from gateway.live import LiveFeed
 from gateway.security.crew_members import CrewMembers
 from gateway.security.crew_pin import CrewPin, CrewPinUnusable
 from gateway.security.identity import Identity, IdentityUnusable
-from gateway.security.vehicle_authority import AuthorityUnusable, VehicleAuthority, is_loopback
+from gateway.security.vehicle_authority import AuthorityUnusable, VehicleAuthority, is_loopback, mdns_hosts
 from gateway.sessions.association.supervisor import keep_running
 from gateway.sessions.clocks.timekeeping import Timekeeping
 from gateway.sessions.clocks.trusted_clock import BUILD_US, TrustedClock
@@ -152,6 +153,8 @@ class Gateway:
         if self._settings.crew is not None:
             crew = self._settings.crew
             loops.append(("crew", lambda: self._serve_crew(identity, crew, parts)))
+            if crew.mdns and not is_loopback(crew.listen.host):
+                loops.append(("local name", self._local_name(crew).run))
 
         async def keep(name: str, loop: Callable[[], Awaitable[None]]) -> None:
             await keep_running(name, loop, self._clock, parts.journal, PART_WAIT_S_MAX)
@@ -223,6 +226,15 @@ class Gateway:
                     group.create_task(tls.run())
         finally:
             await page.stop()
+
+    def _local_name(self, section: CrewSection) -> LocalName:
+        return LocalName(
+            mdns_hosts(),
+            gateway=self._settings.gateway.id,
+            port=section.listen.port,
+            clock=self._clock,
+            addresses=network_addresses,
+        )
 
     def _server_certificates(self, identity: Identity, names: frozenset[str]) -> ServerCertificates:
         """Return the certificates of the crew page. A vehicle of an earlier version gets its authority now."""

@@ -175,6 +175,8 @@ class CrewSection(_Section):
     """File with the six-digit PIN. None: `crew.pin` in the state_dir, made by `provision`."""
     host_names: tuple[Annotated[str, Field(min_length=1, max_length=253)], ...] = Field(default=(), max_length=16)
     """Names under which tablets open the page, beside the machine's own name and its addresses."""
+    mdns: bool = True
+    """True: the page is announced in the vehicle's network as `argus.local`, by multicast DNS."""
     lock_after_s: int = Field(default=300, ge=30, le=3_600)
     """Seconds without a touch after which a crew member's session is locked. The live values stay visible."""
 

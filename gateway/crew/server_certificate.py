@@ -11,7 +11,13 @@ from collections.abc import Callable
 import ifaddr
 import structlog
 
-from gateway.security.vehicle_authority import ServerCertificate, VehicleAuthority, mdns_hosts, server_context
+from gateway.security.vehicle_authority import (
+    ServerCertificate,
+    VehicleAuthority,
+    is_loopback,
+    mdns_hosts,
+    server_context,
+)
 from gateway.sessions.clocks.trusted_clock import TrustedClock
 
 CHECK_EVERY_S = 5.0
@@ -85,6 +91,11 @@ def private_addresses() -> frozenset[str]:
             if address.is_private or address.is_link_local:
                 found.add(str(address))
     return frozenset(found)
+
+
+def network_addresses() -> frozenset[str]:
+    """Return the machine's private addresses that other machines reach. Raises OSError."""
+    return frozenset(each for each in private_addresses() if not is_loopback(each))
 
 
 def machine_names() -> frozenset[str]:
