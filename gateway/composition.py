@@ -166,6 +166,9 @@ def handover_parts(
         history = parts.context.histories.find(system_id)
         return NO_DESCRIPTION if history is None else history.description
 
+    async def note(name: str, encounter: str) -> None:
+        await parts.journal.record(name, None, encounter=encounter)
+
     return HandoverParts(
         handovers=Handovers(
             BufferSource(parts.buffer, anchors),
@@ -176,6 +179,7 @@ def handover_parts(
         ),
         append=RecordWriter(parts.drafts, parts.clock).append,
         describe=describe,
+        note=note,
         zone=zone,
     )
 

@@ -15,7 +15,6 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import segno
-import structlog
 from aiohttp import web
 from markupsafe import Markup
 
@@ -31,6 +30,8 @@ from gateway.epcr.handover.handovers import EncounterUnknown, Handover, Handover
 from gateway.epcr.handover.page import STYLESHEET, handover_page, page_values
 from gateway.epcr.handover.pdf import PdfPrinter, PdfUnavailable
 from gateway.transports.clock import Clock
+from protocols.epcr.annotations import Annotation
+from protocols.epcr.draft import SEALED
 from protocols.epcr.handover.language import Language
 from protocols.epcr.handover.order import Order
 from protocols.epcr.handover.wording import Wording
@@ -50,20 +51,23 @@ _RECEIVER, _TRANSFER = "4512005", "4513007"
 """Signer "health care provider" and reason "transfer of patient care" of the signatures."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-log = structlog.get_logger()
-
 Append = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 """Stores field changes of a care record (`gateway.epcr.record_writer`)."""
+
+Note = Callable[[str, str], Awaitable[None]]
+"""Records an event: its name, and the id of its encounter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandoverParts:
     """Parts of the gateway that the pages need. `append` stores who received the patient, `describe` returns what a
-    device reported about itself, and `zone` is the time zone of the times that people read."""
+    device reported about itself, `note` records an event of an encounter durably, for the audit, and `zone` is the time
+    zone of the times that people read."""
 
     handovers: Handovers
     append: Append
     describe: Describe
+    note: Note
     zone: tzinfo
 
 
@@ -74,6 +78,7 @@ class HandoverPages:
         self._handovers = parts.handovers
         self._append = parts.append
         self._describe = parts.describe
+        self._note = parts.note
         self._zone = parts.zone
         self._clock = clock
         self._pages = pages
@@ -134,7 +139,7 @@ class HandoverPages:
         issued = self._codes.issue(encounter)
         address = f"{request.scheme}://{request.headers.get('Host', '')}{READER_PATH}"
         now_us = self._clock.wall_us()
-        log.info("handover.code_issued")
+        await self._note("handover.code_issued", encounter)
         return self._pages.render(
             request,
             "handover_code.html",
@@ -165,8 +170,13 @@ class HandoverPages:
         changes.append({"id": str(uuid.uuid4()), "key": "times.transfer_of_care", "value": at})
         sent = {"encounter": encounter, "author": member_of(request).id, "changes": changes}
         reply = await self._append(sent)
+        if "stored" not in reply and reply["refused"][0]["code"] == SEALED:
+            reason = language_of(request).text("handover.receive")
+            addendum = {"id": str(uuid.uuid4()), "key": Annotation.ADDENDUM.value, "entry": entry, "value": reason}
+            reply = await self._append({**sent, "changes": [addendum, *changes]})
         if "stored" not in reply:
             raise web.HTTPConflict(text=f"{reply['refused'][0]['text']}\n")
+        await self._note("handover.received", encounter)
         raise web.HTTPSeeOther(f"/handover/{encounter}")
 
     # ---- the reader
@@ -176,16 +186,16 @@ class HandoverPages:
 
     async def _enter(self, request: web.Request) -> web.StreamResponse:
         fields = await form_fields(request, self._clock)
-        return self._open_code(request, fields.get("code", "")[:CODE_TEXT_LENGTH_MAX])
+        return await self._open_code(request, fields.get("code", "")[:CODE_TEXT_LENGTH_MAX])
 
     async def _open(self, request: web.Request) -> web.StreamResponse:
         if any("prefetch" in request.headers.get(name, "") for name in _PREFETCH):
             raise web.HTTPForbidden(text="A code is opened by a person.\n")  # a preview must not spend it
         if self._reader_of(request) is not None:
             raise web.HTTPSeeOther(_VIEW)  # the reader scanned the spent code again
-        return self._open_code(request, request.match_info["code"][:CODE_TEXT_LENGTH_MAX])
+        return await self._open_code(request, request.match_info["code"][:CODE_TEXT_LENGTH_MAX])
 
-    def _open_code(self, request: web.Request, code: str) -> web.StreamResponse:
+    async def _open_code(self, request: web.Request, code: str) -> web.StreamResponse:
         opened = self._codes.open(code, request.remote or "")
         if isinstance(opened, Refused):
             words = language_of(request)
@@ -193,7 +203,9 @@ class HandoverPages:
                 message = words.text("handover.enter.wait", seconds=max(1, round(opened.wait_s)))
                 return self._entry_form(request, 429, message)
             return self._entry_form(request, 403, words.text("handover.enter.wrong"))
-        log.info("handover.opened")
+        encounter = self._codes.encounter_of(opened.token)
+        assert encounter is not None, "the token was issued just now"
+        await self._note("handover.opened", encounter)
         response = web.HTTPSeeOther(_VIEW)
         response.set_cookie(
             READER_COOKIE,

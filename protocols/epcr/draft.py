@@ -18,6 +18,8 @@ from protocols.epcr.change import FieldChange
 from protocols.epcr.check import Fault
 from protocols.epcr.record import CareRecord, Field, FieldName
 
+SEALED = "sealed"
+"""Code of the fault of a request to a sealed draft."""
 SAME_DOSE_US = 120_000_000
 """Two entries of one drug and dose within two minutes, from two authors, may be one dose that both entered."""
 
@@ -69,7 +71,7 @@ def fault_after_seal(changes: Sequence[FieldChange]) -> Fault | None:
     if changes[0].key == Annotation.ADDENDUM and len(changes) > 1:
         return None
     return Fault(
-        "sealed",
+        SEALED,
         "This report is signed. Add an addendum: the first change of the request is record.addendum with the reason, "
         "and its further changes are the addendum.",
     )

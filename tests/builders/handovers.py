@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from gateway.buffer.reading import CareRecordSpan
-from gateway.crew.handover import Append, HandoverParts
+from gateway.crew.handover import Append, HandoverParts, Note
 from gateway.epcr.handover.bundle import describe_nothing
 from gateway.epcr.handover.handovers import Handovers
 from protocols.epcr.change import FieldChange
@@ -126,18 +126,24 @@ async def _store_nothing(request: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"stored": [each["id"] for each in request["changes"]]}
 
 
+async def _note_nothing(name: str, encounter: str) -> None:
+    pass
+
+
 def handover_parts(
     changes: Sequence[FieldChange] = (),
     observations: Sequence[ObservationRecord] = (),
     *,
     source: ListedSource | None = None,
     append: Append = _store_nothing,
+    note: Note = _note_nothing,
 ) -> HandoverParts:
     """Return the parts of the hand-over's pages of a vehicle with these records, or with another source."""
     return HandoverParts(
         handovers=handovers_of(changes, observations, source),
         append=append,
         describe=describe_nothing,
+        note=note,
         zone=ZoneInfo("Europe/Warsaw"),
     )
 

@@ -111,12 +111,19 @@ async def test_guessing_address_has_to_wait_and_locks_nobody_else_out():
 
 
 class Stored:
-    """The requests to store field changes."""
+    """The requests to store field changes, and the events. A sealed record takes only addenda."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, sealed: bool = False) -> None:
         self.requests: list[Mapping[str, Any]] = []
+        self.events: list[tuple[str, str]] = []
+        self._sealed = sealed
+
+    async def note(self, name: str, encounter: str) -> None:
+        self.events.append((name, encounter))
 
     async def append(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        if self._sealed and request["changes"][0]["key"] != "record.addendum":
+            return {"refused": [{"index": None, "code": "sealed", "text": "This report is signed."}]}
         self.requests.append(request)
         return {"stored": [each["id"] for each in request["changes"]]}
 
@@ -127,7 +134,8 @@ async def tablet(
 ) -> AsyncIterator[tuple[str, aiohttp.ClientSession]]:
     """Serve the pages of a call with chest pain; yield their address, and a tablet on which a paramedic signed in."""
     shown = source or ListedSource(chest_pain(), numerics(2))
-    parts = handover_parts(source=shown, append=(stored or Stored()).append)
+    stored = stored or Stored()
+    parts = handover_parts(source=shown, append=stored.append, note=stored.note)
     app = new_crew_app(members=[PARAMEDIC], handover=parts)
     async with serving(app) as url, aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
         await session.post(f"{url}/sign-in", data={"pin": PIN}, allow_redirects=False)
@@ -225,6 +233,25 @@ async def test_check_9_receipt_of_the_patient_is_one_tap_with_time_and_author():
     assert values["signatures.last_name"] == "dr Ewa Żak"
     assert (values["signatures.signer"], values["signatures.reason"]) == ("4512005", "4513007")
     assert values["times.transfer_of_care"] == values["signatures.time"]
+
+
+async def test_receipt_after_sign_off_is_an_addendum_with_its_reason():
+    stored = Stored(sealed=True)
+    async with tablet(stored=stored) as (url, session):
+        reply = await session.post(f"{url}{CREW}/received", data={}, allow_redirects=False)
+        assert reply.status == 303
+    (request,) = stored.requests
+    assert (request["changes"][0]["key"], request["changes"][0]["value"]) == ("record.addendum", "Patient received")
+    assert request["changes"][-1]["key"] == "times.transfer_of_care"
+
+
+async def test_code_its_opening_and_the_receipt_are_events_for_the_audit():
+    stored = Stored()
+    async with tablet(stored=stored) as (url, session), reader() as hospital:
+        await hospital.get(f"{url}/h/{await shown_code(url, session)}")
+        await session.post(f"{url}{CREW}/received", data={})
+    names = ("handover.code_issued", "handover.opened", "handover.received")
+    assert stored.events == [(name, ENCOUNTER) for name in names]
 
 
 async def test_order_is_switched_by_one_tap_and_an_unknown_one_is_refused():

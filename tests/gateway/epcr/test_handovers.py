@@ -199,3 +199,15 @@ async def test_hand_over_is_read_from_the_store(tmp_path: Path):
         *[(("95",), OXIMETER.model), (("96",), OXIMETER.model)],
     ]
     assert [each.value for each in handover.observations] == [93.0, 94.0, 95.0, 96.0]
+
+
+async def test_hand_over_of_a_sealed_record_is_signed_and_its_bundle_final():
+    changes = [
+        *chest_pain(),
+        change("times.transfer_of_care", at("02:05"), gateway_time_us=OPENED_US),
+        change("record.seal", "{}", gateway_time_us=OPENED_US),
+    ]
+    handover = await made(changes, [])
+    assert handover.content.state == "Signed"
+    (composition,) = resources(handover_bundle(handover), "Composition")
+    assert composition["status"] == "final"
