@@ -40,12 +40,13 @@ class Reply:
 class Tablet:
     """A client of the crew's pages on one tablet."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+    def __init__(self, session: aiohttp.ClientSession, url: str, *, pin: str = PIN) -> None:
         self.session = session
         self.url = url
+        self._pin = pin
 
     async def sign_in(self, member: CrewMember) -> None:
-        for form in ({"pin": PIN}, {"pin": member.pin, "member": member.id}):
+        for form in ({"pin": self._pin}, {"pin": member.pin, "member": member.id}):
             async with self.session.post(f"{self.url}/sign-in", data=form, allow_redirects=False) as reply:
                 assert reply.status == 303
 

@@ -70,6 +70,7 @@ GROUPS = {
             ),
         )
     ),
+    "reports": Group((stories("tests/soak/test_reports_killed.py", "tests/protocols/epcr/test_merge.py", "-n", "2"),)),
     "devices": Group(
         (
             stories(

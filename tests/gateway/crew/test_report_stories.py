@@ -141,6 +141,40 @@ async def test_two_tablets_edit_one_report_and_both_show_what_contradicts(browse
         )
 
 
+async def test_arrest_page_takes_one_tap_for_each_act_and_the_pad_offers_the_last_value(
+    browser: Browser, tmp_path: Path
+):
+    async with (
+        report_vehicle(tmp_path, clock=SystemClock()) as vehicle,
+        vehicle.tablet() as client,
+        tablet(browser, vehicle.url, PARAMEDIC) as page,
+    ):
+        await client.open_report()
+        await open_report(page, vehicle.url, "arrest")
+        for act in ("Adrenaline 1 mg", "Shock", "Compressions"):
+            timer = page.locator(".timer", has_text=act)
+            await expect(timer).to_contain_text("not yet")
+            await timer.click()
+            await expect(timer).to_contain_text("0:0")
+        await page.get_by_role("button", name="PEA", exact=True).first.click()
+        await expect(page.locator("#saved")).to_have_text("Saved")
+        assert await client.values("medications.drug") == ["3992"]
+        assert await client.values("medications.dose") == ["1"]
+        assert sorted(await client.values("procedures.procedure")) == ["426220008", "89666000"]
+        assert await client.values("vitals.rhythm") == ["9901035"]
+        await client.append({"id": "v1", "key": "vitals.spo2", "entry": "before", "value": "96"})
+        await page.get_by_role("link", name="Vital signs").click()
+        saturation = field(page, "vitals.spo2")
+        await saturation.get_by_role("button", name="SpO₂: Enter").click()
+        await page.get_by_role("button", name="Last 96").click()
+        await page.get_by_role("dialog").get_by_role("button", name="Enter").click()
+        await saturation.get_by_role("button", name="SpO₂: more").click()
+        await expect(saturation.locator(".value-button")).to_have_text("97 %")
+        await field(page, "vitals.heart_rate").get_by_role("button", name="refused").click()
+        await field(page, "vitals.heart_rate").get_by_role("button", name="Not recorded", exact=True).click()
+        await expect(field(page, "vitals.heart_rate").locator(".mark")).to_have_text("Not recorded")
+
+
 async def test_report_page_passes_axe_and_its_targets_have_48_pixels(browser: Browser, tmp_path: Path):
     async with (
         report_vehicle(tmp_path, clock=SystemClock()) as vehicle,
