@@ -122,7 +122,7 @@ class CrewApp:
             CrewRoute("GET", "/live", self._stream, Access.LIVE),
             CrewRoute("GET", "/texts/{language}/{part}.js", self._texts, Access.OPEN),
             *self._sign_in.routes(),
-            *self._report_routes(drafts, observations),
+            *self._report_routes(drafts, observations, members),
             *(() if handover is None else HandoverPages(handover, clock, self._pages).routes()),
         )
         self._table = RouteTable(self.routes)
@@ -134,10 +134,12 @@ class CrewApp:
         self._open_pages = 0
         self._runners: list[web.AppRunner] = []
 
-    def _report_routes(self, drafts: Drafts | None, observations: CallObservations | None) -> tuple[CrewRoute, ...]:
+    def _report_routes(
+        self, drafts: Drafts | None, observations: CallObservations | None, members: CrewMembers
+    ) -> tuple[CrewRoute, ...]:
         if drafts is None or observations is None:
             return ()
-        return Reports(drafts, observations, self._clock, self._pages, self.member_sessions.is_open).routes()
+        return Reports(drafts, observations, self._clock, self._pages, self.member_sessions.is_open, members).routes()
 
     @property
     def port(self) -> int:

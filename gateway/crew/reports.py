@@ -28,6 +28,7 @@ from gateway.epcr.call_observations import CallObservations
 from gateway.epcr.drafts import ConflictsOpen, Draft, Drafts
 from gateway.epcr.record_writer import RecordWriter
 from gateway.epcr.requests import time_us
+from gateway.security.crew_members import CrewMembers
 from gateway.transports.clock import Clock
 from protocols.epcr.proposal import accepted
 from protocols.epcr.record import Field, FieldName
@@ -59,6 +60,7 @@ class Reports:
         clock: Clock,
         pages: Pages,
         is_open: Callable[[MemberSession], bool],
+        members: CrewMembers,
     ) -> None:
         self._drafts = drafts
         self._observations = observations
@@ -66,6 +68,7 @@ class Reports:
         self._clock = clock
         self._pages = pages
         self._is_open = is_open
+        self._members = members
         self._streams = 0
 
     def routes(self) -> tuple[CrewRoute, ...]:
@@ -92,7 +95,8 @@ class Reports:
         return self._pages.render(request, "report.html", encounter=draft.encounter)
 
     async def _form(self, request: web.Request) -> web.StreamResponse:
-        return web.json_response(form_model())
+        names = {each.id: each.name for each in self._members.all().values()}
+        return web.json_response({**form_model(), "members": names})
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
         await self._catch_up()

@@ -77,6 +77,7 @@ class Form {
 
   // ---- words
 
+  author(id) { return this.model.members[id] ?? id; }
   title(key) { return this.textOr(`fields.${key}`, key); }
   textOr(key, otherwise) { const found = text(key); return found === key ? otherwise : found; }
   unit(ucum) { return ucum ? this.textOr(`units.${ucum}`, ucum) : ""; }
@@ -158,5 +159,10 @@ setInterval(() => form.drawState(), STATE_MS);
 setInterval(() => { if (!document.hidden) form.proposals.load(); }, PROPOSALS_MS);
 addEventListener("online", () => { store.open(); store.send(); });
 // What is not acknowledged yet is sent before a lock; what the page shows is dropped with it.
-addEventListener("crew-lock", () => { store.close(); document.getElementById("page").replaceChildren(); });
+addEventListener("crew-lock", () => {
+  for (const section of form.sections.values()) section.save?.();
+  store.flush();
+  store.close();
+  document.getElementById("page").replaceChildren();
+});
 addEventListener("beforeunload", (leaving) => { if (store.pending.length) leaving.preventDefault(); });

@@ -98,7 +98,7 @@ export class Field {
     if (!conflict) { this.conflict.replaceChildren(); return; }
     this.conflict.setAttribute("aria-label", text("conflict.title"));
     const choices = conflict.statements.map((statement) => {
-      const words = text("conflict.entry", { answer: this.form.words(this.key, statement), author: statement.author, time: clock(statement.at) });
+      const words = text("conflict.entry", { answer: this.form.words(this.key, statement), author: this.form.author(statement.author), time: clock(statement.at) });
       return button(words, () => this.store.choose(conflict, statement), "answer");
     });
     choices.push(button(text("conflict.both"), () => this.store.letBothStand(conflict), "quiet"));

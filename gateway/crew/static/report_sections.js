@@ -35,6 +35,7 @@ export class FieldsSection extends Section {
   }
 
   update() { for (const field of this.fields) field.update(); }
+  save() { for (const field of this.fields) field.save?.(); }
 }
 
 // Entries of a repeated group, the latest first; the one that was opened last shows its fields.
@@ -73,6 +74,8 @@ export class EntriesSection extends Section {
     nodes.forEach((node, at) => { if (this.list.children[at] !== node) this.list.insertBefore(node, this.list.children[at] ?? null); });
     if (this.model.name === "medications") this.drawTotals();
   }
+
+  save() { for (const card of this.cards.values()) for (const field of card.fields ?? []) field.save?.(); }
 
   // Sets of vital signs and assessments are entries of one group; each page shows those with a field of its own.
   isMine(entry) {

@@ -228,9 +228,14 @@ export class ReportStore {
     this.refused = [...gone].map((change) => ({ change, code: refused[0]?.code ?? "refused" }));
   }
 
-  post(path, body) {
+  // The last attempt before a lock: the browser sends it although the page ends.
+  flush() {
+    if (this.pending.length && !this.needsReason) this.post("changes", { changes: this.pending.slice(0, BATCH_MAX) }, { keepalive: true }).catch(() => {});
+  }
+
+  post(path, body, options = {}) {
     return fetch(`/drafts/${this.encounter}/${path}`, {
-      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+      ...options, method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
     });
   }
 

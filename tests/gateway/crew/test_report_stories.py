@@ -111,7 +111,7 @@ async def test_paramedic_opens_a_report_accepts_vital_signs_and_signs(browser: B
         assert draft.changes[-1].key == "record.seal"
 
 
-async def test_two_tablets_edit_one_report_and_both_show_what_contradicts(browser: Browser, tmp_path: Path):
+async def test_check_21_two_tablets_edit_one_report_and_both_show_what_contradicts(browser: Browser, tmp_path: Path):
     async with (
         report_vehicle(tmp_path, clock=SystemClock()) as vehicle,
         vehicle.tablet() as client,
@@ -131,9 +131,9 @@ async def test_two_tablets_edit_one_report_and_both_show_what_contradicts(browse
         await ewa.context.set_offline(False)
         for page in (anna, ewa):
             conflict = field(page, "patient.sex").get_by_role("group", name="Two different entries")
-            await expect(conflict).to_contain_text("Female (usr_19")
-            await expect(conflict).to_contain_text("Male (usr_17")
-        await field(anna, "patient.sex").get_by_role("button", name="Female (usr_19").click()
+            await expect(conflict).to_contain_text("Female (Ewa Zielińska")
+            await expect(conflict).to_contain_text("Male (Anna Nowak")
+        await field(anna, "patient.sex").get_by_role("button", name="Female (Ewa Zielińska").click()
         for page in (anna, ewa):
             await expect(page.get_by_role("group", name="Two different entries")).to_have_count(0)
         await expect(field(ewa, "patient.sex").get_by_role("button", name="✓ Female")).to_have_attribute(
@@ -141,7 +141,7 @@ async def test_two_tablets_edit_one_report_and_both_show_what_contradicts(browse
         )
 
 
-async def test_arrest_page_takes_one_tap_for_each_act_and_the_pad_offers_the_last_value(
+async def test_checks_16_and_18_arrest_page_takes_one_tap_for_each_act_and_the_pad_offers_the_last_value(
     browser: Browser, tmp_path: Path
 ):
     async with (
@@ -175,7 +175,7 @@ async def test_arrest_page_takes_one_tap_for_each_act_and_the_pad_offers_the_las
         await expect(field(page, "vitals.heart_rate").locator(".mark")).to_have_text("Not recorded")
 
 
-async def test_report_page_passes_axe_and_its_targets_have_48_pixels(browser: Browser, tmp_path: Path):
+async def test_checks_11_and_13_report_page_passes_axe_and_its_targets_have_48_pixels(browser: Browser, tmp_path: Path):
     async with (
         report_vehicle(tmp_path, clock=SystemClock()) as vehicle,
         tablet(browser, vehicle.url, PARAMEDIC) as page,
@@ -196,6 +196,12 @@ async def test_report_page_passes_axe_and_its_targets_have_48_pixels(browser: Br
                      .map((each) => each.textContent)"""
             )
             assert small == [], section
+            narrow = await page.evaluate(
+                """() => [...document.querySelectorAll(".critical .answer, .critical.answer, .timer, .go.critical")]
+                     .filter((each) => each.offsetParent && each.getBoundingClientRect().height < 63.5)
+                     .map((each) => each.textContent)"""
+            )
+            assert narrow == [], section
             assert await violations(page) == [], section
 
 
@@ -208,7 +214,9 @@ async def is_listening(port: int) -> bool:
     return True
 
 
-async def test_nothing_that_was_saved_is_lost_when_the_gateway_is_killed_while_typing(browser: Browser, tmp_path: Path):
+async def test_check_22_nothing_that_was_saved_is_lost_when_the_gateway_is_killed_while_typing(
+    browser: Browser, tmp_path: Path
+):
     port = free_port()
     gateway = Vehicle(tmp_path, more_settings=f'[crew]\nlisten = "127.0.0.1:{port}"\n')
     url = f"http://127.0.0.1:{port}"

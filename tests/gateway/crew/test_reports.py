@@ -54,7 +54,9 @@ async def event(tablet: Tablet, path: str, count: int = 1) -> list[tuple[str, An
     return found
 
 
-async def test_report_opens_without_dispatch_data_and_is_listed_with_its_age(vehicle: ReportVehicle, anna: Tablet):
+async def test_check_10_report_opens_without_dispatch_data_and_is_listed_with_its_age(
+    vehicle: ReportVehicle, anna: Tablet
+):
     assert (await anna.open_report()).body["sequence"] == 2
     assert isinstance(vehicle.clock, MovedClock)
     await vehicle.clock.advance(3600)
@@ -192,7 +194,9 @@ async def sections(vehicle: ReportVehicle, *observations: Observation) -> None:
     )
 
 
-async def test_stored_vital_signs_are_proposed_and_accepted_with_their_source(vehicle: ReportVehicle, anna: Tablet):
+async def test_check_17_stored_vital_signs_are_accepted_with_one_request_and_keep_their_source(
+    vehicle: ReportVehicle, anna: Tablet
+):
     now_s = vehicle.clock.monotonic_s()
     await sections(vehicle, spo2(97.0, received_s=now_s), blood_pressure(121.0, 79.0, 93.0, received_s=now_s + 1))
     (proposal,) = (await anna.get(f"/drafts/{ENCOUNTER}/proposals")).body["proposals"]

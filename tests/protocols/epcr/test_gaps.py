@@ -33,7 +33,7 @@ def test_empty_report_names_the_first_questions():
     assert ("missing", "history.drug_allergies", "") in found
 
 
-def test_every_gap_opens_a_known_field():
+def test_check_24_every_gap_opens_a_known_field():
     everything = gaps(
         *adrenaline(47), change("arrest.present", "3001003"), change("vitals.stroke_result", "3329005"),
         change("disposition.care", "4228003"), change("times.left_scene", at(50)), change("injury.cause", "W19"),

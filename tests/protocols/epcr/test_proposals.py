@@ -123,7 +123,7 @@ def accept(proposal: Proposal, author: str = ANNA):
     return accepted(proposal, encounter=ENCOUNTER, author=author, gateway_time_us=NOW_US, device_time_us=None)
 
 
-def test_accepted_value_keeps_its_source_with_device_times_and_uncertainty():
+def test_check_14_accepted_value_keeps_its_source_with_device_times_and_uncertainty():
     time = DeviceTime(TimeKind.ABSOLUTE, bytes.fromhex("2026050601330100"))
     (one,) = proposals(measured("MDC_TEMP_ORAL", 36.64, "MDC_DIM_DEGC", at_s=1, device_time=time), spo2(97, at_s=2))
     changes = accept(one)
