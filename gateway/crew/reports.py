@@ -99,7 +99,8 @@ class Reports:
         return web.json_response({**form_model(), "members": names})
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
-        await self._catch_up()
+        with suppress(StoreFull, BufferClosed):  # what was read before is shown
+            await self._drafts.catch_up()
         now_us = self._clock.wall_us()
         return web.json_response({"drafts": [listed_form(each, now_us) for each in self._drafts.all()]})
 
@@ -233,16 +234,14 @@ class Reports:
 
     async def _find(self, request: web.Request) -> Draft:
         """Return the draft of the route. Raises 404."""
-        await self._catch_up()
-        draft = self._drafts.find(request.match_info["encounter"])
+        encounter = request.match_info["encounter"]
+        try:
+            draft = await self._drafts.load(encounter)
+        except (StoreFull, BufferClosed):
+            draft = self._drafts.find(encounter)  # what was read before is shown; a write is refused with the reason
         if draft is None or not draft.changes:
             raise web.HTTPNotFound(text="This vehicle has no such report.\n")
         return draft
-
-    async def _catch_up(self) -> None:
-        # Without a store, what was read before is shown; a write is refused with the reason.
-        with suppress(StoreFull, BufferClosed):
-            await self._drafts.catch_up()
 
 
 def changes_form(draft: Draft, sent: dict[FieldName, Field], now: dict[FieldName, Field]) -> Json:

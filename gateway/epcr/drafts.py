@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from gateway.buffer import Buffer
 from gateway.buffer.care_changes import StoredChanges
 from gateway.transports.clock import Clock
+from protocols.bounded_map import BoundedMap
 from protocols.epcr.annotations import Annotation
 from protocols.epcr.change import FieldChange
 from protocols.epcr.check import Fault
@@ -28,6 +29,8 @@ from protocols.uplink.lanes import Lane
 DRAFTS_MAX = 64
 """Drafts in memory: the missions of several days. Beyond it the signed one that was changed longest ago is dropped from
 the list, then the longest unchanged; the store and the cloud keep both."""
+DROPPED_MAX = 4_096
+"""Dropped drafts whose ids are remembered; the store keeps fewer."""
 DRAFT_CHANGES_MAX = 10_000
 """Changes of one draft: twenty times those of a long call, and 10 MB of memory."""
 _SIGNER, _SIGNED = "4512003", "4515031"
@@ -121,6 +124,7 @@ class Drafts:
         self._sign = sign
         self._mission = dict(mission)
         self._drafts: OrderedDict[str, Draft] = OrderedDict()
+        self._dropped: BoundedMap[str, bool] = BoundedMap(DROPPED_MAX)
         self._epoch = ""
         self._through = 0
         self._reading = asyncio.Lock()
@@ -151,7 +155,22 @@ class Drafts:
                 # Where nothing readable follows, the rest are gap records and damaged batches.
                 self._through = through if through > self._through else max(last, self._through)
                 for change in changes:
+                    if change.encounter in self._dropped:
+                        await self._restore(change.encounter)
                     self._draft(change.encounter).take(change)
+
+    async def _restore(self, encounter: str) -> None:
+        """Read the whole log of a dropped draft again, because a seal must cover all of it."""
+        del self._dropped[encounter]
+        draft, through = self._draft(encounter), 0
+        while True:
+            after, changes = await self._buffer.changes_after(through)
+            if after == through:
+                return
+            through = after
+            for change in changes:
+                if change.encounter == encounter:
+                    draft.take(change)
 
     def _is_behind(self) -> bool:
         return self._buffer.epoch != self._epoch or self._buffer.marks()[Lane.EPCR].last > self._through
@@ -161,13 +180,25 @@ class Drafts:
         if draft is None:
             while len(self._drafts) >= DRAFTS_MAX:
                 oldest = next((each for each in self._drafts.values() if each.sealed), None)
-                del self._drafts[next(iter(self._drafts)) if oldest is None else oldest.encounter]
+                dropped = next(iter(self._drafts)) if oldest is None else oldest.encounter
+                del self._drafts[dropped]
+                self._dropped[dropped] = True
             draft = self._drafts[encounter] = Draft(encounter, chain_start(encounter))
         self._drafts.move_to_end(encounter)
         return draft
 
+    async def load(self, encounter: str) -> Draft | None:
+        """Return the draft of an encounter with every stored change, also one that was dropped from memory; None for an
+        unknown encounter. Raises StoreFull without a store."""
+        await self.catch_up()
+        if encounter in self._dropped:
+            async with self._reading:
+                if encounter in self._dropped:
+                    await self._restore(encounter)
+        return self.find(encounter)
+
     def find(self, encounter: str) -> Draft | None:
-        """Return the draft of an encounter, or None."""
+        """Return the draft of an encounter that is in memory, or None."""
         return self._drafts.get(encounter)
 
     def all(self) -> list[Draft]:
@@ -180,8 +211,7 @@ class Drafts:
         """Open the draft of an encounter, with the mission data that is known; return it when it is durable. A draft
         that is open already is returned as it is. Raises StoreFull, and `ChangesRefused` without mission data."""
         async with self._appending:
-            await self.catch_up()
-            if (draft := self.find(encounter)) is not None and draft.changes:
+            if (draft := await self.load(encounter)) is not None and draft.changes:
                 return draft
             first = opening(
                 change_ids,
@@ -202,8 +232,7 @@ class Drafts:
         Raises `ChangesRefused`, `ChangeIdReused`, StoreFull; then nothing is stored."""
         encounter = changes[0].encounter
         async with self._appending:
-            await self.catch_up()
-            draft = self.find(encounter)
+            draft = await self.load(encounter)
             if draft is None:
                 return await self._store(changes)
             new = [change for change in changes if change.id not in draft.ids]
@@ -221,8 +250,7 @@ class Drafts:
         """Sign the draft and seal its log; return it when that is durable, None for an unknown encounter. A sealed
         draft is returned as it is. Raises `ConflictsOpen`, StoreFull."""
         async with self._appending:
-            await self.catch_up()
-            draft = self.find(encounter)
+            draft = await self.load(encounter)
             if draft is None or draft.sealed:
                 return draft
             if conflicts := open_conflicts(draft.record):

@@ -94,6 +94,26 @@ async def test_list_has_the_draft_that_changed_last_first_and_drops_signed_ones_
     assert [each.encounter for each in drafts.all()] == ["enc_3", "enc_1"]
 
 
+async def test_dropped_draft_that_changes_again_has_its_whole_log(drafts: Drafts, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(drafts_module, "DRAFTS_MAX", 2)
+    for encounter in ("enc_1", "enc_2", "enc_3"):
+        await open_draft(drafts, encounter)
+    assert drafts.find("enc_1") is None
+    await drafts.append_changes([change("patient.age", "50", encounter="enc_1")])
+    draft = await drafts.sign_off("enc_1", author=ANNA, device_time_us=None)
+    assert draft is not None
+    assert (shown(draft, "call.vehicle"), verdict(draft)) == ([VEHICLE], SealVerdict.INTACT)
+
+
+async def test_dropped_signed_draft_still_takes_only_addenda(drafts: Drafts, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(drafts_module, "DRAFTS_MAX", 1)
+    await open_draft(drafts, "enc_1")
+    await drafts.sign_off("enc_1", author=ANNA, device_time_us=None)
+    await open_draft(drafts, "enc_2")
+    with pytest.raises(ChangesRefused):
+        await drafts.append_changes([change("patient.age", "50", encounter="enc_1")])
+
+
 async def test_signed_draft_is_sealed_over_every_change(drafts: Drafts):
     await open_draft(drafts)
     await drafts.append_changes([change("patient.age", "50")])
