@@ -39,6 +39,10 @@ from hypothesis import settings
 
 from tests.builders.contract_canaries import found_in
 
+# No package here has a plugin of pydantic. The search for one reads the metadata of all installed packages, 4 % of the
+# start of a cloud process, and the programs of the tests inherit this.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
 settings.register_profile("argus", deadline=None)
 settings.load_profile("argus")
 
