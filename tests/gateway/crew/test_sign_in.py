@@ -9,7 +9,8 @@ from gateway.security.crew_members import CrewMember
 from gateway.security.guess_limit import FREE_GUESSES
 from protocols.epcr.crew_role import CrewRole
 from tests.builders.crew_live import filled_feed
-from tests.harness.browser import TABLET
+from tests.harness.axe import violations
+from tests.harness.browser import PHONE, TABLET
 from tests.harness.crew_app import PARAMEDIC, PIN, FixedMembers, crew_app, enter_pin
 from tests.harness.moved_clock import MovedClock
 
@@ -217,5 +218,30 @@ async def test_tablet_locks_itself_when_nobody_touches_it_and_shows_live_values_
             await expect(page.locator("article", has_text="SpO₂")).to_contain_text("97")
             await page.reload()
             await expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+        finally:
+            await context.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("viewport", [TABLET, PHONE], ids=["tablet", "phone"])
+async def test_sign_in_page_with_names_passes_axe_and_its_targets_have_48_pixels(
+    browser: Browser, viewport: dict[str, int]
+):
+    async with crew_app(members=[PARAMEDIC, DRIVER]) as url:
+        context = await browser.new_context(viewport=viewport)  # type: ignore[arg-type]
+        try:
+            page = await context.new_page()
+            for form in ({"pin": PIN}, {"pin": PARAMEDIC.pin, "member": PARAMEDIC.id}):
+                await context.request.post(f"{url}/sign-in", form=form, max_redirects=0)
+            await page.goto(f"{url}/sign-in")
+            await page.get_by_text("Others").click()
+            await expect(page.get_by_role("radio", name=PARAMEDIC.name)).to_be_checked()
+            assert await violations(page) == []
+            small = await page.evaluate(
+                """() => [...document.querySelectorAll("a, button, .name, summary, select")]
+                     .filter((each) => each.offsetParent && each.getBoundingClientRect().height < 47.5)
+                     .map((each) => each.textContent)"""
+            )
+            assert small == []
         finally:
             await context.close()
