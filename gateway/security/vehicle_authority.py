@@ -118,8 +118,9 @@ class VehicleAuthority:
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .sign(key, SHA256())
         )
-        secrets.put(KEY_FILE, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        # The key last: without it there is no authority, and one is made again after a power cut between the two.
         replace_file(secrets.path(KEY_FILE).with_name(CERTIFICATE_FILE), certificate.public_bytes(Encoding.PEM))
+        secrets.put(KEY_FILE, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         return cls(certificate, key)
 
     @classmethod

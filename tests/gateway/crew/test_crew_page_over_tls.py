@@ -5,23 +5,29 @@ import shutil
 import ssl
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import aiohttp
 import pytest
 from playwright.async_api import Error, expect
 
+from gateway.app import Gateway
+from gateway.cli.provision import provisioned
 from gateway.crew.doorway import ADDRESS_OPENING_MAX, OPENING_S_MAX
 from gateway.crew.server_certificate import ServerCertificates
 from gateway.crew.welcome import AUTHORITY_PATH
+from gateway.security.identity import Identity
 from gateway.security.secret_store import SecretStore
 from gateway.security.vehicle_authority import VehicleAuthority
 from gateway.sessions.clocks.trusted_clock import BUILD_US, TrustedClock
+from gateway.settings import load
 from gateway.transports.clock import SystemClock
+from simulators.demo.free_ports import free_port
 from tests.harness.browser import chromium
 from tests.harness.crew_app import PIN, new_crew_app, serving
 from tests.harness.eventually import eventually
+from tests.harness.gateway_process import Vehicle
 from tests.harness.moved_clock import MovedClock
 
 
@@ -95,6 +101,31 @@ async def test_connections_without_a_handshake_are_limited_and_closed(authority)
         await eventually(lambda: ended() == len(held), what="silent connections are closed")
         for _, writer in held:
             writer.transport.abort()
+
+
+async def test_gateway_that_starts_in_1970_serves_the_page_over_tls_to_a_tablet_with_the_right_time(tmp_path):
+    port, stop = free_port(), asyncio.Event()
+    vehicle = Vehicle(tmp_path, more_settings=f'[crew]\nlisten = "0.0.0.0:{port}"\nmdns = false\n')
+    settings = load(vehicle.config)
+    pin = provisioned(settings).crew_pin
+    running = asyncio.create_task(Gateway(settings, clock=MovedClock(wall_us=0)).run(stop))
+    try:
+        identity = Identity.load(settings.identity_dir)
+        made = await eventually(lambda: running.done() or VehicleAuthority.load(identity.secrets), what="the authority")
+        assert isinstance(made, VehicleAuthority)
+        url = f"https://127.0.0.1:{port}/sign-in"
+        async with aiohttp.ClientSession(connector=trusting(made)) as tablet:
+
+            async def sign_in() -> int:
+                with suppress(aiohttp.ClientConnectionError):
+                    async with tablet.post(url, data={"pin": pin}, allow_redirects=False) as reply:
+                        return reply.status
+                return 0
+
+            assert await eventually(sign_in, what="the crew page") == 303
+    finally:
+        stop.set()
+        await running
 
 
 def install_authority(home: Path, authority: VehicleAuthority | None) -> None:

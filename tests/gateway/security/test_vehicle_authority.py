@@ -62,6 +62,11 @@ def test_authority_with_a_damaged_key_or_the_certificate_of_another_is_reported(
         VehicleAuthority.load(secrets_in(tmp_path))
 
 
+def test_authority_is_made_again_after_a_power_cut_before_its_key_was_written(tmp_path):
+    (tmp_path / CERTIFICATE_FILE).write_bytes(b"of an interrupted attempt")
+    assert VehicleAuthority.load(secrets_in(tmp_path)) is None
+
+
 def test_name_constraint_is_critical_and_permits_only_own_names_and_private_addresses(authority):
     constraint = authority.certificate.extensions.get_extension_for_class(x509.NameConstraints)
     assert constraint.critical
