@@ -28,7 +28,8 @@ COUNT_EVERY_S = 10.0
 
 class StoreFollower:
     """Facts about the store in use. `gaps`: number of periods with lost data. `quarantined`: number of damaged blocks.
-    `set_aside`: the stores that were set aside as damaged."""
+    `set_aside`: the stores that were set aside as damaged. `unsent_stores`: number of stores beside the one in use with
+    batches that the cloud has not acknowledged; None before they were counted."""
 
     def __init__(
         self,
@@ -43,6 +44,7 @@ class StoreFollower:
     ) -> None:
         self.gaps = self.quarantined = 0
         self.set_aside: list[SetAsideRecord] = []
+        self.unsent_stores: int | None = None
         self._buffer = buffer
         self._clock = clock
         self._timekeeping = timekeeping
@@ -91,4 +93,5 @@ class StoreFollower:
                     self.quarantined = await self._buffer.quarantined()
                     self._counted = revision
             self.set_aside = await asyncio.to_thread(self._buffer.archive.records)
+            self.unsent_stores = await asyncio.to_thread(self._buffer.archive.unsent)
             await self._clock.sleep_until(self._clock.monotonic_s() + COUNT_EVERY_S)

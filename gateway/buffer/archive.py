@@ -53,6 +53,12 @@ class Archive:
     def records(self) -> list[SetAsideRecord]:
         return set_aside_records(self._store.place.path)
 
+    def unsent(self) -> int:
+        """Return the number of stores beside the one in use that have batches for the cloud: set-aside ones whose
+        batches are not saved yet, and recovered ones that it has not acknowledged. Reads the folder."""
+        aside = sum([each.waits_for_recovery for each in self.records()])
+        return aside + len(unsent_paths(self._store.place.path))
+
     def take_carried(self) -> list[Block]:
         """Return the blocks that `begin_epoch` saved from a restored older copy of the store, and forget them. The
         caller appends them to the store that replaces the copy."""

@@ -82,6 +82,7 @@ class Console:
                 gaps=follower.gaps,
                 quarantined=follower.quarantined,
                 set_aside=[set_aside_json(each) for each in follower.set_aside],
+                unsent_stores=follower.unsent_stores,
                 silent_s=self._store_health.silent_s,
             ),
             "event_loop": {"longest_stall_s": round(self._heartbeat.longest_stall_s, 3)},

@@ -137,13 +137,21 @@ def base_json(settings: Settings, *, epoch: str, clock: TrustedClock, marks: Map
 
 
 def store_json(
-    buffer: Buffer, *, gaps: int, quarantined: int, set_aside: Sequence[Json], silent_s: float | None = None
+    buffer: Buffer,
+    *,
+    gaps: int,
+    quarantined: int,
+    set_aside: Sequence[Json],
+    unsent_stores: int | None,
+    silent_s: float | None = None,
 ) -> Json:
     """Return the state of the store in use.
 
     - `state`: ok; reserve (the disk is full); full (nothing is recorded, and `why` has the reason);
     - `gaps`: number of periods with lost data; `quarantined`: number of damaged blocks;
     - `set_aside`: stores that were set aside after a failure;
+    - `unsent_stores`: number of such stores, and of those recovered from them, with batches that the cloud has not
+      acknowledged; null in the first seconds of a gateway;
     - `silent_s`: seconds since the store's writer last responded, null where no gateway runs.
     """
     failure = buffer.failure
@@ -153,6 +161,7 @@ def store_json(
         "gaps": gaps,
         "quarantined": quarantined,
         "set_aside": list(set_aside),
+        "unsent_stores": unsent_stores,
         "silent_s": None if silent_s is None else round(silent_s, 1),
     }
 
@@ -175,6 +184,7 @@ async def stopped_json(settings: Settings, buffer: Buffer) -> Json:
             gaps=gaps,
             quarantined=await buffer.quarantined(),
             set_aside=[set_aside_json(each) for each in buffer.archive.records()],
+            unsent_stores=buffer.archive.unsent(),
         ),
         "event_loop": None,
         "uplink": None,

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from protocols.uplink.status import StoreState
 from simulators.demo import broker, configuration, demo_file
 from simulators.demo.bootstrap import set_up
 from simulators.demo.care import write_care
@@ -20,7 +19,7 @@ from simulators.demo.commands import program
 from simulators.demo.configuration import Choices
 from simulators.demo.export import Exhibits, make_exhibits
 from simulators.demo.fleet import BLE_DEVICES, DEMO_DEVICES
-from simulators.demo.gateway_status import query_gateway
+from simulators.demo.gateway_status import CommittedBatches, has_delivered_all, has_new_data, query_gateway
 from simulators.demo.pairing import pair_devices
 from simulators.demo.plan import Plan
 from simulators.demo.readiness import DemoNotReady, eventually, listens, responds_over_http
@@ -59,6 +58,7 @@ class Demo:
         self._said = said
         self._children = Children(self._pids_changed)
         self._devices: Child | None = None
+        self._committed = CommittedBatches()
         self._exhibits = Exhibits()
         self._care: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
@@ -125,6 +125,7 @@ class Demo:
         self._start("gateway", (program("argus-gateway"), "--config", str(gateway_config), "run"), tasks)
         await eventually("the gateway", self._gateway_responds, READY_S)
         if self.wishes.with_devices:
+            self._committed = CommittedBatches.of(await query_gateway(self.control_socket, "status"))
             self._devices = self._start("devices", self._devices_argv(), tasks)
             await pair_devices(self.control_socket, BLE_DEVICES, self._said, READY_S)
             await eventually("the devices", self._data_flows, READY_S)
@@ -181,16 +182,11 @@ class Demo:
 
     async def _data_flows(self) -> bool:
         status = await query_gateway(self.control_socket, "status")
-        return status is not None and any(lane["acked"] for lane in status["lanes"].values())
+        return status is not None and has_new_data(status, self._committed)
 
     async def _nothing_waits(self) -> bool:
         status = await query_gateway(self.control_socket, "status")
-        # A gateway that was restarted just now shows no backlog before it has opened its store.
-        return (
-            status is not None
-            and status["store"]["state"] != StoreState.FULL
-            and not any(lane["backlog_batches"] or lane["backlog_observations"] for lane in status["lanes"].values())
-        )
+        return status is not None and has_delivered_all(status)
 
     def _pids_changed(self) -> None:
         if not self.ready:
