@@ -111,12 +111,13 @@ def serve_command(
 ) -> None:
     """Run until SIGTERM."""
     from cloud.app import serve  # here, since short commands should not load what they do not use
+    from cloud.event_loop import run_service
 
     settings = settings_of(context)
     configure_logs(settings.section(LogSection).level)
     gc.freeze()  # what is loaded stays: no later collection traverses it
     gc.set_threshold(*DEFAULT_THRESHOLDS)
-    or_exit(lambda: asyncio.run(serve(settings, set(Role) if only is None else {only})))
+    or_exit(lambda: run_service(serve(settings, set(Role) if only is None else {only})))
 
 
 @app.command("init")
