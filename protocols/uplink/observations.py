@@ -27,16 +27,16 @@ from operator import attrgetter
 from protocols.device_time import DeviceTime, TimeKind
 from protocols.errors import LocalProtocolError
 from protocols.observation import Channel, Observation, Value
-from protocols.uplink.block_body import CLAUSES, WAVEFORMS, body_bytes, pack, pack_waveforms, unpack
+from protocols.uplink.block_body import WAVEFORMS, body_bytes, pack, pack_waveforms
+from protocols.uplink.block_runs import open_block
 from protocols.uplink.block_values import read_values, write_values
 from protocols.uplink.channel_table import check_channels, read_channels, write_channels
-from protocols.uplink.channels import DeviceRef, Facts, read_facts, write_facts
+from protocols.uplink.channels import DeviceRef, Facts, write_facts
 from protocols.uplink.limits import (
     BLOCK_BYTES_MAX,
     BLOCK_DEVICES_MAX,
     BLOCK_OBSERVATIONS_MAX,
     BlockTooLarge,
-    LimitExceeded,
 )
 from protocols.uplink.waveforms import check_waveforms, read_waveforms, write_waveforms
 from protocols.uplink.wire import WireCheck, WireReader, WireWriter
@@ -55,7 +55,6 @@ __all__ = [
 RECEIVED_S_MAX = float(1 << 33)
 """About 270 years of monotonic time. Readers convert it to whole microseconds, which must stay in range."""
 _U16_MAX = 0xFFFF
-_U32_MAX = 0xFFFF_FFFF
 _KINDS = (TimeKind.ABSOLUTE, TimeKind.BASE_OFFSET, TimeKind.RELATIVE, TimeKind.HIGH_RESOLUTION)
 _STATUS_CLEAR, _STATUS_TOLD = 0, 1
 _TIME_ABSENT, _TIME_UNIFORM, _TIME_MIXED = 0, 1, 2
@@ -191,14 +190,8 @@ def decode_columns(
     Raises `LimitExceeded` for a block above a limit of `protocols.uplink.limits`, before memory is used for it, and
     `RemoteProtocolError` for all other invalid bytes.
     """
-    if announced_count is not None and announced_count > BLOCK_OBSERVATIONS_MAX:
-        raise LimitExceeded(f"more than {BLOCK_OBSERVATIONS_MAX} observations", clause="uplink observation block")
-    version, body = unpack(data, limit_bytes)
-    reader = WireReader(body, clause=CLAUSES[version])
-    runs = _read_runs(reader)
+    (version, reader), runs = open_block(data, announced_count=announced_count, limit_bytes=limit_bytes)
     count = sum([length for _, length in runs])
-    if announced_count is not None and count != announced_count:
-        raise reader.wrong("the envelope announces another number of observations")
     numbers, table = read_channels(reader, count, sized=version == WAVEFORMS)
     channels = [table[number] for number in numbers]
     received_s = _read_received(reader, count)
@@ -274,36 +267,6 @@ _facts_of = attrgetter(
     "stored",
 )
 """Return the facts of a section, to compare them with those of others."""
-
-
-def _read_runs(reader: WireReader) -> list[tuple[Facts, int]]:
-    table = _read_table(reader)
-    runs = reader.varint(_U32_MAX)
-    if runs > BLOCK_OBSERVATIONS_MAX:
-        raise reader.over_limit("runs in one block", BLOCK_OBSERVATIONS_MAX)
-    which = reader.column("I", runs)
-    lengths = reader.column("I", runs)
-    if runs and max(which) >= len(table):
-        raise reader.wrong("a run refers to facts that are missing")
-    if sum(lengths) > BLOCK_OBSERVATIONS_MAX:
-        raise reader.over_limit("observations in one block", BLOCK_OBSERVATIONS_MAX)
-    return [(table[number], length) for number, length in zip(which, lengths, strict=True)]
-
-
-def _read_table(reader: WireReader) -> list[Facts]:
-    """Read a block's table of facts. Raises `LimitExceeded` at more than `BLOCK_DEVICES_MAX` devices."""
-    count = reader.varint(_U32_MAX)
-    if count > BLOCK_OBSERVATIONS_MAX:
-        raise reader.over_limit("facts in one block", BLOCK_OBSERVATIONS_MAX)
-    table: list[Facts] = []
-    devices: set[DeviceRef] = set()
-    for _ in range(count):
-        facts = read_facts(reader)
-        devices.add(facts.device)
-        if len(devices) > BLOCK_DEVICES_MAX:
-            raise reader.over_limit("devices in one block", BLOCK_DEVICES_MAX)
-        table.append(facts)
-    return table
 
 
 def _write_received(writer: WireWriter, received_s: list[float]) -> None:

@@ -7,6 +7,7 @@ from cloud.clinical.observations import ObservationColumns
 from cloud.vehicles.fleet import GatewayName
 from cloud.vehicles.ingest.opening import Opened, Refused
 from cloud.vehicles.ingest.source import BatchDelivery, Delivery, StatusDelivery
+from protocols.uplink.block_runs import BlockHead
 from protocols.uplink.lanes import Lane
 from protocols.uplink.status import Status
 
@@ -110,4 +111,4 @@ def _is_status_of(delivery: Delivery, names: Collection[GatewayName]) -> bool:
 
 def rows_of(one: Opened) -> int:
     """Return the number of observation rows that a batch needs if it is not packed."""
-    return one.batch.count if isinstance(one.content, ObservationColumns) else 0
+    return one.batch.count if isinstance(one.content, ObservationColumns | BlockHead) else 0

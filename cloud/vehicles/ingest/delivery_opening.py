@@ -5,6 +5,7 @@ under load more batches share a commit, and an idle ingest acknowledges at once.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 
 import structlog
@@ -15,11 +16,12 @@ from cloud.vehicles.fleet import GatewayAccess, GatewayDirectory, GatewayName, R
 from cloud.vehicles.ingest.attempts import AWAY, wait_for_next
 from cloud.vehicles.ingest.delivery_group import Group, rows_of
 from cloud.vehicles.ingest.limits import IngestSettings
-from cloud.vehicles.ingest.opening import Opened, open_delivery
-from cloud.vehicles.ingest.opening_pace import OpeningPace
+from cloud.vehicles.ingest.opening import Opened, open_delivery, unpacked
+from cloud.vehicles.ingest.opening_pace import LIVE_LANES, OpeningPace
 from cloud.vehicles.ingest.quotas import Quota, QuotaBook
 from cloud.vehicles.ingest.source import BatchDelivery, BatchSource, Delivery, StatusDelivery
 from cloud.vehicles.ingest.status import open_status
+from protocols.uplink.block_runs import BlockHead
 
 log = structlog.get_logger()
 
@@ -31,7 +33,8 @@ as decoding a small batch if packets of the broker are read and sent in it. A la
 
 class DeliveryOpener:
     """Opens the deliveries of one process. `shut_out` is called with the id of a gateway that sends although it is
-    suspended or revoked."""
+    suspended or revoked. `unpacks_live`: also unpack numerics and waveforms, for which the caller otherwise calls
+    `unpack_all`, except for those that are staged."""
 
     def __init__(
         self,
@@ -40,12 +43,15 @@ class DeliveryOpener:
         clock: Clock,
         settings: IngestSettings,
         shut_out: Callable[[str], None],
+        *,
+        unpacks_live: bool,
     ) -> None:
         self._database = database
         self._quotas = quotas
         self._clock = clock
         self._settings = settings
         self.shut_out = shut_out
+        self._unpacks_live = unpacks_live
         self._directory = GatewayDirectory()
         self._pace = OpeningPace()
 
@@ -72,7 +78,7 @@ class DeliveryOpener:
             octets += len(more.octets)
 
     async def open(self, deliveries: Sequence[Delivery]) -> list[Group]:
-        """Decode and verify deliveries and return them in groups, each small enough for one transaction."""
+        """Verify and unpack deliveries and return them in groups, each small enough for one transaction."""
         gateways = await self._find_gateways(deliveries)
         for gateway in gateways.values():
             if gateway.access is not GatewayAccess.ACTIVE:
@@ -80,8 +86,7 @@ class DeliveryOpener:
         now_us = self._clock.now_us()
         exhausted = {name: self._quotas.exhausted(name, now_us) for name in gateways}
         groups = [Group()]
-        loop = asyncio.get_running_loop()
-        yield_s = loop.time() + OPENING_S_MAX
+        turns = OpeningTurns()
         for delivery in deliveries:
             if groups[-1].observations >= self._settings.group_observations_max:
                 groups.append(Group())
@@ -89,13 +94,27 @@ class DeliveryOpener:
             match delivery:
                 case BatchDelivery():
                     name = gateway_name(delivery)
-                    _add_batch(groups[-1], delivery, gateways.get(name), exhausted.get(name))
+                    unpacks = self._unpacks_live or delivery.lane not in LIVE_LANES
+                    _add_batch(groups[-1], delivery, gateways.get(name), exhausted.get(name), unpacks=unpacks)
                 case StatusDelivery():
                     _add_status(groups[-1], delivery)
-            if loop.time() >= yield_s:  # decoding takes time: other tasks of the loop run between two batches
-                await asyncio.sleep(0)
-                yield_s = loop.time() + OPENING_S_MAX
+            await turns.step()
         return groups
+
+    async def unpack_all(self, group: Group) -> None:
+        """Unpack the batches of a group of which only the head was read."""
+        if not any(isinstance(one.content, BlockHead) for one in group.opened):
+            return
+        turns = OpeningTurns()
+        opened: list[Opened] = []
+        for one in group.opened:
+            try:
+                opened.append(unpacked(one))
+            except Exception as error:
+                _give_up(one.delivery, error)
+            await turns.step()
+        group.opened = opened
+        group.observations = sum(map(rows_of, opened))
 
     async def _find_gateways(self, deliveries: Sequence[Delivery]) -> dict[GatewayName, RegisteredGateway]:
         """Return the gateways that the topics name; wait while the database is unavailable. They are read for each
@@ -110,25 +129,47 @@ class DeliveryOpener:
         return {}
 
 
+class OpeningTurns:
+    """Lets other tasks of the event loop run between batches, since decoding takes time."""
+
+    def __init__(self) -> None:
+        self._yield_s = time.monotonic() + OPENING_S_MAX
+
+    async def step(self) -> None:
+        """Call this after each batch."""
+        if time.monotonic() >= self._yield_s:
+            await asyncio.sleep(0)
+            self._yield_s = time.monotonic() + OPENING_S_MAX
+
+
 def gateway_name(delivery: Delivery) -> GatewayName:
     return delivery.tenant_id, delivery.gateway_id
 
 
 def _add_batch(
-    group: Group, delivery: BatchDelivery, gateway: RegisteredGateway | None, exhausted: Quota | None
+    group: Group,
+    delivery: BatchDelivery,
+    gateway: RegisteredGateway | None,
+    exhausted: Quota | None,
+    *,
+    unpacks: bool,
 ) -> None:
     try:
-        one = open_delivery(delivery, gateway, exhausted=exhausted)
+        one = open_delivery(delivery, gateway, exhausted=exhausted, unpacks=unpacks)
     except Exception as error:
-        # An error in the cloud's code: one message must not end the process that all the others need.
-        log.exception("ingest.batch_unopened", gateway=delivery.gateway_id, lane=delivery.lane.value)
-        log.error("ingest.batch_given_up", error=type(error).__name__)
+        _give_up(delivery, error)
         return
     if isinstance(one, Opened):
         group.opened.append(one)
         group.observations += rows_of(one)
     else:
         group.refused.append(one)
+
+
+def _give_up(delivery: BatchDelivery, error: Exception) -> None:
+    """Log an error in the cloud's code: one message must not end the process that all the others need."""
+    log.exception("ingest.batch_unopened", gateway=delivery.gateway_id, lane=delivery.lane.value)
+    log.error("ingest.batch_given_up", error=type(error).__name__)
 
 
 def _add_status(group: Group, delivery: StatusDelivery) -> None:

@@ -39,13 +39,14 @@ from cloud.vehicles.ingest.aside import Aside
 from cloud.vehicles.ingest.batch_events import BatchEvents, place_of
 from cloud.vehicles.ingest.device_reports import is_report, report_in, sighting_in
 from cloud.vehicles.ingest.numerics_packing import index_numerics, is_packed_numerics
-from cloud.vehicles.ingest.opening import CareChanges, Opened, ParkedPayload, UnpackedContent, UnreadablePayload
+from cloud.vehicles.ingest.opening import CareChanges, Opened, OpenedContent, ParkedPayload, UnreadablePayload
 from cloud.vehicles.ingest.parking import ParkingStore
 from cloud.vehicles.ingest.store import append_events, event_row
 from cloud.vehicles.ingest.verdicts import Entry
 from cloud.vehicles.ingest.waveform_entering import IndexedBatch, index_waveforms
 from cloud.vehicles.ingest.waveform_packing import indexed_spans
 from cloud.vehicles.ingest.waveform_spans import BatchSpan
+from protocols.uplink.block_runs import BlockHead
 from protocols.uplink.events import GatewayEvent
 from protocols.uplink.gaps import Gap
 from protocols.uplink.lanes import Lane
@@ -201,7 +202,7 @@ def device_keys_of(one: Opened) -> list[DeviceKey]:
     return [seen.key for seen in sightings_of(one.gateway, content, one.delivery.received_at_us)]
 
 
-def sightings_of(gateway: RegisteredGateway, content: UnpackedContent, received_at_us: int) -> list[Sighting]:
+def sightings_of(gateway: RegisteredGateway, content: OpenedContent, received_at_us: int) -> list[Sighting]:
     """Return a sighting of each device in a batch, at the time of the batch's latest data. The time is limited to
     0…`received_at_us`, because the vehicle's clock may be in the future, or, without a real-time clock, before 1970."""
     if isinstance(content, GatewayEvent):
@@ -244,7 +245,7 @@ def _carried(new: EnteredBatch, content: ObservationColumns, ids: Mapping[Device
 
 
 def changes_of(
-    gateway: RegisteredGateway, content: UnpackedContent, lane_id: int, sequence: int, received_at_us: int
+    gateway: RegisteredGateway, content: OpenedContent, lane_id: int, sequence: int, received_at_us: int
 ) -> list[ReceivedChanges]:
     """Return the field changes of a batch with their owner, or an empty list for a batch of another kind."""
     if not isinstance(content, CareChanges):
@@ -298,5 +299,7 @@ def _content_state(one: Opened) -> Content:
             return Content.PARKED
         case ObservationColumns() | GatewayEvent() | CareChanges() | Gap():
             return Content.ROWS
+        case BlockHead():
+            raise AssertionError("a batch is unpacked before it is written")
         case _:
             assert_never(one.content)

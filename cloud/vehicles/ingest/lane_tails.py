@@ -2,7 +2,8 @@
 
 A batch is staged only if nothing about it needs the database: it follows the last batch of its lane in number and in
 the hash chain, by the same gateway in the same vehicle, and its devices are known from earlier batches of the lane. All
-other batches are written at once, among them the first of each lane after a start.
+other batches are written at once, among them the first of each lane after a start. The head of the payload is enough to
+decide; should the rest of it be unreadable, the batch is stored without rows like any other.
 """
 
 from collections import OrderedDict
@@ -13,6 +14,7 @@ from cloud.clinical.observations import ObservationColumns
 from cloud.vehicles.custody import LaneKey
 from cloud.vehicles.ingest.opening import Opened
 from cloud.vehicles.ingest.source import DueAck
+from protocols.uplink.block_runs import BlockHead
 from protocols.uplink.channels import DeviceRef
 
 LANES_MAX = 20_000
@@ -41,16 +43,16 @@ class LaneTails:
     def add(self, one: Opened) -> bool:
         """Add a batch to the end of its lane. Return False if it must be written at once."""
         tail = self._tails.get(one.lane_key)
-        columns = one.content
+        head = one.content
         if (
             tail is None
             or one.envelope.historical
-            or not isinstance(columns, ObservationColumns)
-            or columns.content_keys  # a repetition is recognised by its row
+            or not isinstance(head, BlockHead)
+            or head.stored  # a repetition is recognised by its row
             or one.batch.sequence != tail.through + 1
             or one.batch.previous_hash != tail.hash
             or _carried_by(one) != tail.carried_by
-            or not tail.devices.issuperset(columns.sources)
+            or not tail.devices.issuperset(head.devices)
         ):
             return False
         tail.through, tail.hash = one.batch.sequence, one.hash

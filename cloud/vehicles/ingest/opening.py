@@ -2,10 +2,15 @@
 
 This expensive work is done before a transaction begins, without database or clock. The bytes of an authentic batch that
 cannot be read are stored for a newer cloud, and its lane continues.
+
+A batch that may be staged is acknowledged before its rows are written, so its columns are decoded then; first only the
+head of its payload is read (`unpacks=False`).
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from cloud.clinical.observations import ObservationColumns, Unstorable, columns_of
 from cloud.clinical.waveforms import WaveformObject
@@ -15,12 +20,15 @@ from cloud.vehicles.ingest.quotas import Need, Quota
 from cloud.vehicles.ingest.source import BatchDelivery
 from protocols.epcr.change import FieldChange
 from protocols.errors import RemoteProtocolError
+from protocols.uplink.block_runs import BlockHead, read_head
 from protocols.uplink.envelope import Batch, BatchKind, Envelope, decode_envelope, verify_hash
 from protocols.uplink.epcr import decode_changes
 from protocols.uplink.events import GatewayEvent, decode_event
 from protocols.uplink.gaps import Gap, decode_gap
 from protocols.uplink.limits import BLOCK_BYTES_MAX, LimitExceeded
 from protocols.uplink.observations import body_bytes, decode_columns
+
+Read = TypeVar("Read")
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -54,6 +62,9 @@ class ParkedPayload:
 RowContent = ObservationColumns | GatewayEvent | CareChanges
 """Content that is written as database rows of its own."""
 UnpackedContent = RowContent | Gap | UnreadablePayload | ParkedPayload
+OpenedContent = UnpackedContent | BlockHead
+"""The content of an opened batch. A `BlockHead` stands for observations that are not decoded yet; only `staging` takes
+such batches, and `unpacked` decodes those that it does not take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +87,7 @@ class Opened:
     gateway: RegisteredGateway
     envelope: Envelope
     hash: bytes
-    content: UnpackedContent
+    content: OpenedContent
     packed: PackedPlace | None = None
     staged_at_us: int | None = None
 
@@ -119,11 +130,15 @@ class Refused:
 
 
 def open_delivery(
-    delivery: BatchDelivery, gateway: RegisteredGateway | None, *, exhausted: Quota | None = None
+    delivery: BatchDelivery,
+    gateway: RegisteredGateway | None,
+    *,
+    exhausted: Quota | None = None,
+    unpacks: bool = True,
 ) -> Opened | Refused:
     """Decode and verify one delivery, and unpack its payload. `gateway` is the gateway that the topic names, None when
     it is not registered. `exhausted` is a quota that the gateway has used up: batches, except gap records, are then
-    parked without being unpacked."""
+    parked without being unpacked. Without `unpacks`, only the head of observations is read."""
     try:
         envelope = decode_envelope(delivery.octets)
     except RemoteProtocolError as error:
@@ -144,8 +159,13 @@ def open_delivery(
         gateway=gateway,
         envelope=envelope,
         hash=chain_hash,
-        content=unpack(batch) if exhausted is None or batch.kind is BatchKind.GAP else ParkedPayload(exhausted),
+        content=_content(batch, exhausted, unpacks=unpacks),
     )
+
+
+def unpacked(one: Opened) -> Opened:
+    """Return the batch with its observations, if only their head was read."""
+    return replace(one, content=unpack(one.batch)) if isinstance(one.content, BlockHead) else one
 
 
 def need_of(batch: Batch, envelope_bytes: int) -> Need:
@@ -156,24 +176,38 @@ def need_of(batch: Batch, envelope_bytes: int) -> Need:
 
 def unpack(batch: Batch) -> UnpackedContent:
     """Return the decoded payload of an authentic batch; an `UnreadablePayload` when this version cannot read it."""
+    return _readable(_decoded, batch)
+
+
+def _content(batch: Batch, exhausted: Quota | None, *, unpacks: bool) -> OpenedContent:
+    if exhausted is not None and batch.kind is not BatchKind.GAP:
+        return ParkedPayload(exhausted)
+    return unpack(batch) if unpacks or batch.kind is not BatchKind.OBSERVATIONS else _readable(_head, batch)
+
+
+def _readable(read: Callable[[Batch], Read], batch: Batch) -> Read | UnreadablePayload:
     try:
-        match batch.kind:
-            case BatchKind.OBSERVATIONS:
-                return _observations(batch)
-            case BatchKind.EVENT:
-                return decode_event(batch.payload)
-            case BatchKind.GAP:
-                return _gap(batch)
-            case BatchKind.EPCR:
-                return CareChanges(tuple(decode_changes(batch.payload, announced_count=batch.count)))
+        return read(batch)
     except LimitExceeded as error:
         return UnreadablePayload(str(error), Reason.OVER_LIMIT)
     except (RemoteProtocolError, Unstorable) as error:
         return UnreadablePayload(str(error))
 
 
-def _observations(batch: Batch) -> ObservationColumns:
-    return columns_of(decode_columns(batch.payload, announced_count=batch.count))
+def _decoded(batch: Batch) -> UnpackedContent:
+    match batch.kind:
+        case BatchKind.OBSERVATIONS:
+            return columns_of(decode_columns(batch.payload, announced_count=batch.count))
+        case BatchKind.EVENT:
+            return decode_event(batch.payload)
+        case BatchKind.GAP:
+            return _gap(batch)
+        case BatchKind.EPCR:
+            return CareChanges(tuple(decode_changes(batch.payload, announced_count=batch.count)))
+
+
+def _head(batch: Batch) -> BlockHead:
+    return read_head(batch.payload, announced_count=batch.count)
 
 
 def _gap(batch: Batch) -> Gap:

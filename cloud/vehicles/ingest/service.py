@@ -60,7 +60,8 @@ class Ingest:
         work with a copy of the database."""
         self._settings = settings or IngestSettings()
         self._packer = packer
-        self.opener = DeliveryOpener(database, writer.quotas, clock, self._settings, shut_out)
+        stages = stage is not None and self._settings.stage_s > 0
+        self.opener = DeliveryOpener(database, writer.quotas, clock, self._settings, shut_out, unpacks_live=not stages)
         self._commit = GroupCommit(
             database=database,
             writer=writer,
@@ -138,6 +139,7 @@ class Ingest:
         """Put waveforms into objects; return them. First write the rows of staged ones that precede them. If the object
         store stays unavailable, let them go and return an empty group."""
         assert self._packer is not None
+        await self.opener.unpack_all(waveforms)
         attempt = 0
         while True:
             try:
@@ -217,6 +219,7 @@ class Ingest:
     async def write(self, group: Group, sender: AckSender) -> None:
         """Write a group of batches, and before it the staged batches that precede them. Send the acknowledgements to
         their gateways, and then accept the deliveries, which the broker may then delete."""
+        await self.opener.unpack_all(group)
         try:
             await self._write_staged_before(group)
             acks_due = await self._commit.commit(group)

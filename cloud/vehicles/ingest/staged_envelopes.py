@@ -16,9 +16,10 @@ import structlog
 from cloud.vehicles.custody import LaneKey
 from cloud.vehicles.fleet import GatewayName, RegisteredGateway
 from cloud.vehicles.ingest.delivery_group import Group, rows_of
-from cloud.vehicles.ingest.opening import Opened, open_delivery
+from cloud.vehicles.ingest.opening import Opened, open_delivery, unpack
 from cloud.vehicles.ingest.source import BatchDelivery
 from cloud.vehicles.ingest.status import StagedEnd
+from protocols.uplink.envelope import decode_envelope
 from protocols.uplink.lanes import Lane
 
 log = structlog.get_logger()
@@ -33,8 +34,8 @@ BYTES_MAX = 8 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StagedEnvelope:
-    """A batch in a staged object, without what it unpacks to. `gateway` has the key by which the signature was
-    verified. `memory_bytes` is the size of the envelope and of what it unpacks to."""
+    """A batch in a staged object, without what it unpacks to. Its signature was verified by the key of `gateway`, and
+    `hash` is its chain hash. `memory_bytes` is the size of the envelope and of what it unpacks to."""
 
     object_name: str
     staged_at_us: int
@@ -73,20 +74,39 @@ class StagedEnvelope:
         return 0 if self.is_waveform else self.rows
 
     def open(self) -> Opened | None:
-        """Unpack the batch again. None would be an error in the cloud's code, since it was opened before."""
-        found = open_again(self.delivery, self.gateway)
-        return None if found is None else replace(found, staged_at_us=self.staged_at_us)
+        """Unpack the batch. It is not verified again: its bytes have been in memory since. None: it met an error in the
+        cloud's code, since it was opened before."""
+        try:
+            envelope = decode_envelope(self.delivery.octets)
+            content = unpack(envelope.batch)
+        except Exception as error:
+            _log_failure(self.gateway, error)
+            return None
+        return Opened(
+            delivery=self.delivery,
+            gateway=self.gateway,
+            envelope=envelope,
+            hash=self.hash,
+            content=content,
+            staged_at_us=self.staged_at_us,
+        )
 
 
 def open_again(delivery: BatchDelivery, gateway: RegisteredGateway) -> Opened | None:
-    """Open a batch of a staged object. None: it is not of this key, or met an error in the cloud's code, which must not
-    end ingest. The error is logged without its text, which may have values of a patient."""
+    """Open a batch of a staged object, and read the head of its payload. None: it is not of this key, or met an error
+    in the cloud's code."""
     try:
-        found = open_delivery(delivery, gateway)
+        found = open_delivery(delivery, gateway, unpacks=False)
     except Exception as error:
-        log.error("ingest.staged_batch_failed", gateway=gateway.id, error=type(error).__name__)
+        _log_failure(gateway, error)
         return None
     return found if isinstance(found, Opened) else None
+
+
+def _log_failure(gateway: RegisteredGateway, error: Exception) -> None:
+    """Log an error in the cloud's code, which must not end ingest. Its text may have values of a patient, so it is not
+    logged."""
+    log.error("ingest.staged_batch_failed", gateway=gateway.id, error=type(error).__name__)
 
 
 class StagedEnvelopes:

@@ -9,7 +9,7 @@ import structlog
 from cloud.foundation.db import Database
 from cloud.foundation.objects import ListedObject, ObjectDamaged, ObjectMissing, ObjectStore
 from cloud.vehicles.fleet import FormerKey, GatewayAccess, GatewayDirectory, GatewayName, RegisteredGateway
-from cloud.vehicles.ingest.delivery_opening import OPENING_S_MAX
+from cloud.vehicles.ingest.delivery_opening import OpeningTurns
 from cloud.vehicles.ingest.opening import Opened
 from cloud.vehicles.ingest.source import BatchDelivery
 from cloud.vehicles.ingest.staged_envelopes import StagedEnvelope, open_again
@@ -71,15 +71,12 @@ class StagedReader:
             gateways = await self._directory.find_all(tx, names)
             former = {key: await self._directory.former_keys(tx, one) for key, one in gateways.items()}
         found: list[StagedEnvelope] = []
-        loop = asyncio.get_running_loop()
-        yield_s = loop.time() + OPENING_S_MAX
+        turns = OpeningTurns()
         for one in staged.batches:
             opened = _open(one, gateways, former.get((one.tenant_id, one.gateway_id), ()))
             if opened is not None:
                 found.append(StagedEnvelope.of(opened, name, staged.staged_at_us))
-            if loop.time() >= yield_s:  # requests to an api process are handled between two batches
-                await asyncio.sleep(0)
-                yield_s = loop.time() + OPENING_S_MAX
+            await turns.step()  # requests to an api process are handled between two batches
         return FoundObject(name, found, len(staged.batches) - len(found))
 
 

@@ -13,7 +13,7 @@ from cloud.foundation.objects import ObjectStoreUnavailable
 from cloud.foundation.retention import DAY_US
 from cloud.vehicles.custody import LaneKey, LaneStore
 from cloud.vehicles.ingest.delivery_group import Group
-from cloud.vehicles.ingest.delivery_opening import OPENING_S_MAX
+from cloud.vehicles.ingest.delivery_opening import OpeningTurns
 from cloud.vehicles.ingest.limits import IngestSettings
 from cloud.vehicles.ingest.shared_runs import SharedRuns
 from cloud.vehicles.ingest.source import DueAck
@@ -86,6 +86,9 @@ class StagedWriter:
         """Names of written objects that are to be removed."""
         self._lacking: set[str] = set()
         """Objects with batches that could not be written."""
+        self._own_lacking: set[str] = set()
+        """Those of them that this process has staged. Its period does not end while there are any: readers in other
+        processes then read these objects, and write what they can."""
         self._removes = removes
 
     async def run(self) -> None:
@@ -144,11 +147,11 @@ class StagedWriter:
         outage lasts, for some after an attempt, since their caller is about to put an object itself."""
         through = self._stage.period.close() if keys is None else 0
         await self._flush(keys, waveforms=False)
-        if self._stage.unwritten.waveforms:
+        if self._stage.unwritten.waveforms and not self._own_lacking:
             await self._stage.period.end(through, waveforms=False)
         if waveforms:
             await self._flush(keys, waveforms=True)
-        if waveforms or not self._stage.unwritten.waveforms:
+        if (waveforms or not self._stage.unwritten.waveforms) and not self._own_lacking:
             await self._stage.period.end(through)
         if waveforms or not self._stage.outage.lasts:
             await self._remove_written()
@@ -172,7 +175,9 @@ class StagedWriter:
                 unwritten.keep(taken)
                 raise
             self._correct(taken, acks)
-            self._note_written(unwritten.drop(taken), _lacking(taken, acks))
+            lacking = _lacking(taken, acks)
+            self._own_lacking |= lacking
+            self._note_written(unwritten.drop(taken), lacking)
 
     def _correct(self, taken: Sequence[StagedEnvelope], acks: Mapping[LaneKey, DueAck]) -> None:
         """Report the lanes whose acknowledgement promised more than the database has."""
@@ -217,6 +222,7 @@ class StagedWriter:
             await self._store_found(found)
             self._read &= present
             self._lacking &= present | self._stage.names
+            self._own_lacking &= self._lacking
 
     async def _store_found(self, found: Sequence[FoundObject]) -> None:
         batches = [one for each in found for one in each.batches]
@@ -288,8 +294,7 @@ class StagedWriter:
     async def _groups(self, batches: Sequence[StagedEnvelope]) -> AsyncIterator[Group]:
         """Unpack batches, and yield them in groups that one transaction may write."""
         group, size_bytes, memory_bytes = Group(), 0, 0
-        loop = asyncio.get_running_loop()
-        yield_s = loop.time() + OPENING_S_MAX
+        turns = OpeningTurns()
         for one in batches:
             if group.opened and (
                 one.lane_key.lane is not group.opened[0].batch.lane
@@ -308,9 +313,7 @@ class StagedWriter:
             group.observations += one.rows
             size_bytes += one.envelope_bytes
             memory_bytes += one.memory_bytes
-            if loop.time() >= yield_s:
-                await asyncio.sleep(0)
-                yield_s = loop.time() + OPENING_S_MAX
+            await turns.step()
         if group.opened:
             yield group
 

@@ -46,8 +46,11 @@ those that arrive while the outage lasts."""
 GATEWAYS_MAX = 20_000
 """Gateways whose names are cached."""
 QUEUED_BYTES_MAX = 4 << 20
-"""Bytes of the envelopes for one object and of what they unpack to, with which it is full. With one more batch, which
-has 3 MiB at most, it is still half as large as a staged object may be."""
+"""Bytes of the envelopes for one object, with which nothing is added to it. With one more batch, which has 1 MiB at
+most, it is far smaller than a staged object may be."""
+QUEUED_BATCHES_MAX = 8 * BATCHES_FULL
+"""Batches for one object. An object begins to be put when it has `BATCHES_FULL`, but those that arrive while the one
+before is put join it: to write them at once would cost several times as much, when there is least time for it."""
 
 Send = Callable[[Sequence[DueAck]], Awaitable[None]]
 WriteAtOnce = Callable[[Group], Awaitable[None]]
@@ -97,7 +100,7 @@ class Stage:
             if self._has_room() and not self._at_once[key] and self._tails.add(one):
                 staged.append(one)
                 self._staging[key] += 1
-                self._queued_bytes += one.need.bytes
+                self._queued_bytes += len(one.delivery.octets)
                 self._queued.observations += rows_of(one)
                 self._queued.opened.append(one)
                 continue
@@ -250,9 +253,14 @@ class Stage:
         )
 
     def _has_room(self) -> bool:
-        """Return whether another batch may be staged. Under a high load it is written at once: groups are full, so
-        staging saves nothing. So it is with too many staged batches, or while an outage of the object store lasts."""
-        return not self._is_full() and self.unwritten.has_room and not self.outage.lasts
+        """Return whether another batch may be staged. With too many staged batches, or while an outage of the object
+        store lasts, it is written at once."""
+        return (
+            len(self._queued.opened) < QUEUED_BATCHES_MAX
+            and self._queued_bytes < QUEUED_BYTES_MAX
+            and self.unwritten.has_room
+            and not self.outage.lasts
+        )
 
 
 def _to_stage(one: Opened) -> StagedBatch:

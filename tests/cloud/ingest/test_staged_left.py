@@ -11,7 +11,7 @@ from cloud.clinical.observations.tables import observations
 from cloud.foundation.db import Database
 from cloud.foundation.objects import LocalObjects, ObjectStoreUnavailable, StoredObject
 from cloud.vehicles.fleet import RegisteredGateway
-from cloud.vehicles.ingest import staged_envelopes, staged_reading, staging
+from cloud.vehicles.ingest import delivery_opening, staged_envelopes, staged_reading, staging
 from cloud.vehicles.ingest.opening import Opened, Refused
 from cloud.vehicles.ingest.source import BatchDelivery
 from cloud.vehicles.ingest.staged_object import STAGED
@@ -100,18 +100,18 @@ async def test_batch_that_meets_an_error_in_the_code_stays_in_its_object_and_doe
     cloud: CloudUnderTest, gateway: GatewayInVehicle, store: LateObjects, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await cloud.arrive(gateway.send(98.0))
-    opening = staged_envelopes.open_delivery
+    unpacking = staged_envelopes.unpack
 
     def fail(*_: object) -> None:
         raise RuntimeError("synthetic")
 
-    monkeypatch.setattr(staged_envelopes, "open_delivery", fail)
+    monkeypatch.setattr(staged_envelopes, "unpack", fail)
     started = CloudUnderTest(cloud.database, objects=store, staged=True, removes=True)
     await started.staged.write_left()
     await cloud.ingest.settle()
     assert await numerics(cloud) == [97.0]
     assert len(await staged_names(store)) == 1
-    monkeypatch.setattr(staged_envelopes, "open_delivery", opening)
+    monkeypatch.setattr(staged_envelopes, "unpack", unpacking)
     await CloudUnderTest(cloud.database, objects=store, staged=True, removes=True).staged.write_left()
     assert await numerics(cloud) == [97.0, 98.0]
 
@@ -143,13 +143,13 @@ async def test_other_tasks_run_between_the_batches_of_an_object(
     turns: list[int] = []
     opening = staged_envelopes.open_delivery
 
-    def watched(delivery: BatchDelivery, key: RegisteredGateway) -> Opened | Refused:
+    def watched(delivery: BatchDelivery, key: RegisteredGateway, *, unpacks: bool) -> Opened | Refused:
         asyncio.get_running_loop().call_soon(turns.append, len(opened))
         opened.append(delivery)
-        return opening(delivery, key)
+        return opening(delivery, key, unpacks=unpacks)
 
     opened: list[BatchDelivery] = []
-    monkeypatch.setattr(staged_reading, "OPENING_S_MAX", 0.0)
+    monkeypatch.setattr(delivery_opening, "OPENING_S_MAX", 0.0)
     monkeypatch.setattr(staged_envelopes, "open_delivery", watched)
     reader = StagedReader(store, cloud.database)
     found = [each async for each in reader.read_others((), set(), LATEST_US)]
