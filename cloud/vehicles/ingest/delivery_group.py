@@ -90,6 +90,12 @@ class Group:
         ]
 
 
+def group_of(opened: Sequence[Opened]) -> Group:
+    """Return a group of these batches with their deliveries."""
+    deliveries: list[Delivery] = [one.delivery for one in opened]
+    return Group(opened=list(opened), deliveries=deliveries, observations=sum(map(rows_of, opened)))
+
+
 def joined(groups: Sequence[Group]) -> Group:
     """Return one group with everything in these groups."""
     return Group(

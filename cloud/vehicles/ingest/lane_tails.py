@@ -17,6 +17,8 @@ from cloud.vehicles.ingest.source import DueAck
 from protocols.uplink.block_runs import BlockHead
 from protocols.uplink.channels import DeviceRef
 
+UNKNOWN = -1
+"""The end of a lane in place of a sequence number: no batch follows it."""
 LANES_MAX = 20_000
 """Lanes whose ends are cached: those of ten thousand vehicles."""
 DEVICES_MAX = 64
@@ -26,7 +28,7 @@ DEVICES_MAX = 64
 @dataclass(slots=True)
 class _Tail:
     """The end of a lane: the last sequence number and the chain hash of its batch. `devices` are those of batches whose
-    rows are written."""
+    rows are written; they stay known while the end is not (`through` is `UNKNOWN`)."""
 
     through: int
     hash: bytes
@@ -60,12 +62,14 @@ class LaneTails:
 
     def knows(self, key: LaneKey) -> bool:
         """Return whether the end of a lane is known: all batches up to it are durable."""
-        return key in self._tails
+        tail = self._tails.get(key)
+        return tail is not None and tail.through != UNKNOWN
 
     def forget(self, keys: Iterable[LaneKey]) -> None:
         """Let the next batches of these lanes be written at once."""
         for key in keys:
-            self._tails.pop(key, None)
+            if key in self._tails:
+                self._tails[key].through = UNKNOWN
 
     def learn(self, written: Sequence[Opened], acks: Sequence[DueAck]) -> None:
         """Note the ends of lanes from batches that were written, and the acknowledgements for them. A lane with missing

@@ -30,6 +30,9 @@ BATCHES_MAX = 16_000
 """Staged batches after which the rows are written. Each takes about a kilobyte beside its envelope."""
 BYTES_MAX = 8 << 20
 """Envelope bytes after which the rows are written: they are in memory, and their waveforms fill an object."""
+ROOM = 4
+"""Room for batches as a multiple of those after which rows are written, since further ones arrive meanwhile. Without
+room they are written at once, which costs several times as much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,8 +136,12 @@ class StagedEnvelopes:
 
     @property
     def has_room(self) -> bool:
-        """Return whether more batches may be staged, also while the rows of as many are being written."""
-        return self._bytes < 2 * BYTES_MAX and self._numerics < 2 * NUMERICS_MAX and self._batches < 2 * BATCHES_MAX
+        """Return whether more batches may be staged, also while the rows of others are being written."""
+        return (
+            self._bytes < ROOM * BYTES_MAX
+            and self._numerics < ROOM * NUMERICS_MAX
+            and self._batches < ROOM * BATCHES_MAX
+        )
 
     def ends(self) -> Mapping[LaneKey, StagedEnd]:
         """Return the first and the last of the batches of each lane."""

@@ -10,7 +10,7 @@ Ingest writes staged batches by the same code as all others, which recognises th
 process may write the batches of any staged object at any time, and then remove the object.
 
 The batches of a lane keep their order: one that may not be staged waits for the object of those before it, and until it
-is written none behind it is staged.
+is written none behind it is staged: they wait for it (`waiting_lanes`).
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from cloud.foundation.objects import ObjectStore, ObjectStoreUnavailable
 from cloud.vehicles.custody import FIRST_SEQUENCE, LaneKey, LaneMarks
 from cloud.vehicles.fleet import GatewayName
 from cloud.vehicles.ingest.acks import ack_of
-from cloud.vehicles.ingest.delivery_group import Group, joined, rows_of
+from cloud.vehicles.ingest.delivery_group import Group, group_of, joined, rows_of
 from cloud.vehicles.ingest.lane_tails import LaneTails
 from cloud.vehicles.ingest.limits import IngestSettings
 from cloud.vehicles.ingest.live_queue import BATCHES_FULL, ROWS_FULL
@@ -37,6 +37,7 @@ from cloud.vehicles.ingest.source import DueAck
 from cloud.vehicles.ingest.staged_envelopes import StagedEnvelope, StagedEnvelopes
 from cloud.vehicles.ingest.staged_object import StagedBatch, StagedObject, encode_staged, new_staged_name
 from cloud.vehicles.ingest.staging_periods import OwnPeriod
+from cloud.vehicles.ingest.waiting_lanes import WaitingLanes
 
 log = structlog.get_logger()
 
@@ -73,6 +74,9 @@ class Stage:
         self._queued = Group()
         self._queued_bytes = 0
         self._behind = Group()
+        self._unfit = Group()
+        """Batches that have waited, and are written at once after all."""
+        self._waiting = WaitingLanes()
         self._owed: dict[LaneKey, DueAck] = {}
         self._staging: Counter[LaneKey] = Counter()
         """Lanes with batches in `_queued` or `_behind`, or in the object that is being put."""
@@ -91,13 +95,18 @@ class Stage:
         return self.unwritten.object_names | self._putting
 
     def admit(self, group: Group) -> None:
-        """Remove from a group the batches that may be staged, and those of their lanes that follow them, and queue
-        both. The caller writes the others, and calls `learn` or `let_go` with them."""
+        """Remove from a group the batches that may be staged, now or after others of their lanes are written, and those
+        of their lanes that follow them. The caller writes the others, and calls `learn` or `let_go` with them."""
         staged: list[Opened] = []
         behind: list[Opened] = []
+        waiting: list[Opened] = []
         for one in group.opened:
             key = one.lane_key
-            if self._has_room() and not self._at_once[key] and self._tails.add(one):
+            has_room = self._has_room()
+            if has_room and self._at_once[key] and self._waiting.add(one):
+                waiting.append(one)
+                continue
+            if has_room and not self._at_once[key] and self._tails.add(one):
                 staged.append(one)
                 self._staging[key] += 1
                 self._queued_bytes += len(one.delivery.octets)
@@ -105,10 +114,12 @@ class Stage:
                 self._queued.opened.append(one)
                 continue
             self._tails.forget([key])
-            self._at_once[key] += 1
+            self._begin_at_once(one)
             if key in self._staging:
                 behind.append(one)
                 self._staging[key] += 1
+        if waiting:
+            group.extract(waiting)
         if staged:
             self._queued.deliveries += group.extract(staged).deliveries
         if behind:
@@ -120,13 +131,34 @@ class Stage:
 
     def learn(self, group: Group, acks: Sequence[DueAck]) -> None:
         """Note that a group was written at once, with these acknowledgements."""
-        self.let_go(group)
+        self._end_at_once(group)
         self._tails.learn([one for one in group.opened if not self._at_once[one.lane_key]], acks)
+        self._admit_waiting(group)
 
     def let_go(self, group: Group) -> None:
         """Note that a group is neither staged nor written."""
+        self._end_at_once(group)
+        self._admit_waiting(group)
+
+    def _begin_at_once(self, one: Opened) -> None:
+        self._at_once[one.lane_key] += 1
+        self._waiting.begin(one)
+
+    def _end_at_once(self, group: Group) -> None:
         self._at_once.subtract(one.lane_key for one in group.opened)
         self._at_once = +self._at_once
+
+    def _admit_waiting(self, group: Group) -> None:
+        """Admit the batches that waited for a group, before any that follow them."""
+        waited = self._waiting.end(
+            dict.fromkeys(one.lane_key for one in group.opened if not self._at_once[one.lane_key])
+        )
+        if waited:
+            again = group_of(waited)
+            self.admit(again)
+            if again.deliveries:
+                self._unfit = joined([self._unfit, again])
+                self._work.set()
 
     def know(self, names: Iterable[GatewayName], moves: int) -> None:
         """Note that no other process has staged batches of these gateways, unless they may have moved since `moves`
@@ -173,9 +205,12 @@ class Stage:
         those that arrived meanwhile: what is acknowledged must not follow a batch that is not durable. It also gets
         those that follow staged ones of their lanes."""
         owed, self._owed = list(self._owed.values()), {}
+        unfit, self._unfit = self._unfit, Group()
         group, behind = self._take_queued()
         if owed:
             await send(owed)
+        if unfit.deliveries:
+            await write_at_once(unfit)
         if group.opened and await self._make_durable(group):
             self._end_staging(group)
             await send(self._acks_of(group.opened))
@@ -185,7 +220,8 @@ class Stage:
             late, behind_late = self._take_queued()
             unstaged = joined([group, late])
             self._tails.forget(one.lane_key for one in unstaged.opened)
-            self._at_once.update(one.lane_key for one in unstaged.opened)
+            for one in unstaged.opened:
+                self._begin_at_once(one)
             behind = joined([group, behind, late, behind_late])
         if behind.deliveries:
             await write_at_once(behind)

@@ -161,3 +161,32 @@ async def test_conflict_that_is_found_when_rows_are_written_is_reported_to_the_g
     assert found
     assert all(ack.conflict for ack in found)
     assert len(await staged_names(store)) == 1, "the next batch is not staged"
+
+
+async def test_batches_behind_one_that_is_written_at_once_wait_for_it_and_are_staged(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, store: BreakableObjects
+) -> None:
+    other = section(readings(36.6), device=DeviceRef("00000000000000aa", "Thermometer"))
+    sent = [gateway.send_sections([other]), gateway.send(98.0), gateway.send(99.0)]
+    (written, *late) = [(await cloud.ingest.opener.open([cloud.handover.delivery(one)]))[0] for one in sent]
+    for group in (written, *late):
+        cloud.stage.admit(group)
+    assert [len(group.deliveries) for group in (written, *late)] == [1, 0, 0]
+    await cloud.ingest.write(written, cloud.handover)
+    await cloud.stage.turn(cloud.send, cloud.write_at_once)
+    assert [ack.through_sequence for _, ack in cloud.handover.acks][-2:] == [2, 4]
+    assert [sequence for sequence, _ in await numerics(cloud)] == [1, 2]
+    assert len(await staged_names(store)) == 1
+
+
+async def test_batches_behind_one_that_is_let_go_are_written_at_once(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+) -> None:
+    gateway.send(96.0)
+    sent = [gateway.send(97.0), gateway.send(98.0)]
+    lost, late = [(await cloud.ingest.opener.open([cloud.handover.delivery(one)]))[0] for one in sent]
+    for group in (lost, late):
+        cloud.stage.admit(group)
+    cloud.stage.let_go(lost)
+    await cloud.stage.turn(cloud.send, cloud.write_at_once)
+    assert [(ack.through_sequence, ack.missing) for _, ack in cloud.handover.acks][-1] == (1, ((2, 3),))
