@@ -12,7 +12,8 @@ from typing import Any
 import paho.mqtt.client as paho
 from paho.mqtt.enums import MQTTErrorCode
 
-from protocols.uplink.mqtt_packets import MalformedPacket, Packet, PacketDivider, encode_packet
+from protocols.uplink.mqtt_packets import MalformedPacket, Packet, PacketDivider
+from protocols.uplink.packet_bytes import HandedPacket, UnsentBytes
 
 READ_BYTES_MAX = 1 << 16
 """Bytes of one read: those of some two hundred small batches. They are handled before other tasks run, which takes
@@ -28,13 +29,13 @@ class StreamClient(paho.Client):
     """paho's client. Once it has a stream, it reads the packets that are handed to it, and writes to the stream."""
 
     stream: "PacketStream | None" = None
-    _handed = b""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._handed = HandedPacket()
 
     def _sock_recv(self, bufsize: int) -> bytes:
-        if not self._handed:
-            raise BlockingIOError
-        data, self._handed = self._handed[:bufsize], self._handed[bufsize:]
-        return data
+        return self._handed.read(bufsize)
 
     def _sock_send(self, buf: bytes | bytearray) -> int:
         if self.stream is None:
@@ -50,7 +51,7 @@ class StreamClient(paho.Client):
 
     def take(self, packet: Packet) -> MQTTErrorCode:
         """Handle a packet as if paho had read it from the socket."""
-        self._handed = encode_packet(packet)
+        self._handed.put(packet)
         return self.loop_read()
 
     def new_packet_id(self) -> int:
@@ -76,7 +77,7 @@ class PacketStream:
         self._receive = receive
         self._fail = fail
         self._divider = PacketDivider()
-        self._unsent: list[bytes] = []
+        self._unsent = UnsentBytes()
         self._flushing: asyncio.Handle | None = None
         self._flushes_late = False
         self._resuming: asyncio.TimerHandle | None = None
@@ -89,7 +90,7 @@ class PacketStream:
         that is written until then. A closed stream drops it."""
         if self._closed:
             return
-        self._unsent.append(data)
+        self._unsent.add(data)
         if self._blocked or (self._flushing is not None and (within_s or not self._flushes_late)):
             return
         if self._flushing is not None:
@@ -104,15 +105,14 @@ class PacketStream:
             self._flushing = None
         if self._closed or not self._unsent:
             return
-        data = b"".join(self._unsent)
         try:
-            sent = self._socket.send(data)
+            sent = self._socket.send(self._unsent.join())
         except _LATER:
             sent = 0
         except (OSError, ValueError) as error:
             self._fail(str(error))
             return
-        self._unsent = [data[sent:]] if sent < len(data) else []
+        self._unsent.remove(sent)
         if bool(self._unsent) is not self._blocked:
             self._blocked = bool(self._unsent)
             if self._blocked:
