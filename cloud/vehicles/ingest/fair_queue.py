@@ -4,7 +4,8 @@ Without the rotation, the gateway that sends most would fill each group of batch
 counts until ingest releases it, so the limits include the deliveries that are being written.
 
 A gateway sends a batch again after some seconds without an acknowledgement. If ingest is that late, the first copy is
-often still queued. `has` recognises the second: to decode, verify and pack it too would make ingest later still.
+often still queued, or waits for its object or its rows. `has` recognises the second: to decode, verify and write it too
+would make ingest later still.
 """
 
 import asyncio
@@ -28,7 +29,7 @@ class FairQueue:
         self._bytes_max = bytes_max
         self._waiting: OrderedDict[Sender, deque[Delivery]] = OrderedDict()
         self._held_bytes: dict[Sender, int] = {}
-        self._queued_batches: set[tuple[Sender, Lane, bytes]] = set()
+        self._held_batches: set[tuple[Sender, Lane, bytes]] = set()
         self._arrived = asyncio.Event()
         self.bytes = 0
         """Bytes of all deliveries that were put and not released."""
@@ -48,14 +49,14 @@ class FairQueue:
         self._held_bytes[sender] = held + size
         self.bytes += size
         if isinstance(delivery, BatchDelivery):
-            self._queued_batches.add(_batch_of(delivery))
+            self._held_batches.add(_batch_of(delivery))
         self._waiting.setdefault(sender, deque()).append(delivery)
         self._arrived.set()
         return True
 
     def has(self, delivery: Delivery) -> bool:
-        """Return whether the same bytes of the same lane (numbered stream of batches) are queued already."""
-        return isinstance(delivery, BatchDelivery) and _batch_of(delivery) in self._queued_batches
+        """Return whether the same bytes of the same lane (numbered stream of batches) were put and not released."""
+        return isinstance(delivery, BatchDelivery) and _batch_of(delivery) in self._held_batches
 
     def get_now(self) -> Delivery | None:
         """Remove and return the next delivery in the rotation of senders, or None."""
@@ -63,8 +64,6 @@ class FairQueue:
             return None
         sender, own = self._waiting.popitem(last=False)
         delivery = own.popleft()
-        if isinstance(delivery, BatchDelivery):
-            self._queued_batches.discard(_batch_of(delivery))
         if own:
             self._waiting[sender] = own  # at the end of the rotation
         if not self._waiting:
@@ -80,6 +79,8 @@ class FairQueue:
     def release(self, delivery: Delivery) -> None:
         """Stop counting a delivery against the limits of the queue, because ingest has finished it."""
         sender, size = sender_of(delivery), _size(delivery)
+        if isinstance(delivery, BatchDelivery):
+            self._held_batches.discard(_batch_of(delivery))
         self.bytes -= size
         left = self._held_bytes[sender] - size
         if left:

@@ -21,6 +21,9 @@ UNKNOWN = -1
 """The end of a lane in place of a sequence number: no batch follows it."""
 LANES_MAX = 20_000
 """Lanes whose ends are cached: those of ten thousand vehicles."""
+RECENT_MAX = 16
+"""Batches of a lane whose hashes are kept. A gateway sends the oldest ones again that it has no acknowledgement for, as
+many as it sends in the time until it does so."""
 DEVICES_MAX = 64
 """Known devices of a lane. A vehicle carries a few."""
 
@@ -34,6 +37,8 @@ class _Tail:
     hash: bytes
     carried_by: tuple[str, str, bytes]
     devices: set[DeviceRef] = field(default_factory=set)
+    recent: dict[int, bytes] = field(default_factory=dict)
+    """The chain hashes of the last batches by their sequence numbers."""
 
 
 class LaneTails:
@@ -58,12 +63,24 @@ class LaneTails:
         ):
             return False
         tail.through, tail.hash = one.batch.sequence, one.hash
+        tail.recent[tail.through] = tail.hash
+        if len(tail.recent) > RECENT_MAX:
+            del tail.recent[next(iter(tail.recent))]
         return True
+
+    def has(self, one: Opened) -> bool:
+        """Return whether a batch is one of the last that were added to its lane, whose end is known."""
+        tail = self._tails.get(one.lane_key)
+        return tail is not None and tail.through != UNKNOWN and tail.recent.get(one.batch.sequence) == one.hash
+
+    def end(self, key: LaneKey) -> tuple[int, bytes] | None:
+        """Return the sequence number and the chain hash of the last batch of a lane, None if its end is not known."""
+        tail = self._tails.get(key)
+        return None if tail is None or tail.through == UNKNOWN else (tail.through, tail.hash)
 
     def knows(self, key: LaneKey) -> bool:
         """Return whether the end of a lane is known: all batches up to it are durable."""
-        tail = self._tails.get(key)
-        return tail is not None and tail.through != UNKNOWN
+        return self.end(key) is not None
 
     def forget(self, keys: Iterable[LaneKey]) -> None:
         """Let the next batches of these lanes be written at once."""
@@ -86,6 +103,7 @@ class LaneTails:
             if ack is None or ack.through_hash is None or not isinstance(one.content, ObservationColumns):
                 continue
             tail = _Tail(ack.through_sequence, ack.through_hash, _carried_by(one))
+            tail.recent[tail.through] = tail.hash
             if known is not None and known.carried_by == tail.carried_by and len(known.devices) < DEVICES_MAX:
                 tail.devices = known.devices
             tail.devices.update(one.content.sources)

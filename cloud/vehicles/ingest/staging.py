@@ -74,6 +74,8 @@ class Stage:
         self._queued = Group()
         self._queued_bytes = 0
         self._behind = Group()
+        self._repeated = Group()
+        """Batches that were staged before."""
         self._unfit = Group()
         """Batches that have waited, and are written at once after all."""
         self._waiting = WaitingLanes()
@@ -100,8 +102,12 @@ class Stage:
         staged: list[Opened] = []
         behind: list[Opened] = []
         waiting: list[Opened] = []
+        repeated: list[Opened] = []
         for one in group.opened:
             key = one.lane_key
+            if self._tails.has(one):
+                repeated.append(one)
+                continue
             has_room = self._has_room()
             if has_room and self._at_once[key] and self._waiting.add(one):
                 waiting.append(one)
@@ -118,6 +124,9 @@ class Stage:
             if key in self._staging:
                 behind.append(one)
                 self._staging[key] += 1
+        if repeated:
+            self._repeated = joined([self._repeated, group.extract(repeated)])
+            self._work.set()
         if waiting:
             group.extract(waiting)
         if staged:
@@ -206,11 +215,14 @@ class Stage:
         those that follow staged ones of their lanes."""
         owed, self._owed = list(self._owed.values()), {}
         unfit, self._unfit = self._unfit, Group()
+        repeated, self._repeated = self._repeated, Group()
         group, behind = self._take_queued()
         if owed:
             await send(owed)
         if unfit.deliveries:
             await write_at_once(unfit)
+        if repeated.deliveries:
+            await self._acknowledge_again(repeated, send)
         if group.opened and await self._make_durable(group):
             self._end_staging(group)
             await send(self._acks_of(group.opened))
@@ -226,6 +238,13 @@ class Stage:
         if behind.deliveries:
             await write_at_once(behind)
             self._end_staging(behind)
+
+    async def _acknowledge_again(self, repeated: Group, send: Send) -> None:
+        """Acknowledge lanes whose batches were sent again, but for those that will be acknowledged with an object."""
+        keys = dict.fromkeys(one.lane_key for one in repeated.opened if one.lane_key not in self._staging)
+        await send([_ack(key, *end) for key in keys if (end := self._tails.end(key)) is not None])
+        for delivery in repeated.deliveries:
+            await delivery.accept()
 
     def _take_queued(self) -> tuple[Group, Group]:
         """Remove and return the queued batches that are staged, and those that follow them."""
@@ -266,20 +285,7 @@ class Stage:
         the group are stored, since a batch is staged only behind the last one that was stored. A lane that turned out
         to lack some meanwhile is acknowledged when its next batch is written."""
         last = {one.lane_key: one for one in opened if self._tails.knows(one.lane_key)}
-        return [
-            DueAck(
-                key.tenant_id,
-                key.gateway_id,
-                ack_of(
-                    key.epoch,
-                    key.lane,
-                    LaneMarks().adding(FIRST_SEQUENCE, one.batch.sequence),
-                    contested=False,
-                    through_hash=one.hash,
-                ),
-            )
-            for key, one in last.items()
-        ]
+        return [_ack(key, one.batch.sequence, one.hash) for key, one in last.items()]
 
     def _is_full(self) -> bool:
         return (
@@ -297,6 +303,12 @@ class Stage:
             and self.unwritten.has_room
             and not self.outage.lasts
         )
+
+
+def _ack(key: LaneKey, through: int, through_hash: bytes) -> DueAck:
+    marks = LaneMarks().adding(FIRST_SEQUENCE, through)
+    ack = ack_of(key.epoch, key.lane, marks, contested=False, through_hash=through_hash)
+    return DueAck(key.tenant_id, key.gateway_id, ack)
 
 
 def _to_stage(one: Opened) -> StagedBatch:

@@ -73,7 +73,7 @@ def test_single_delivery_larger_than_the_queue_limit_of_its_gateway_is_queued():
     assert queue.put(deliveries("gw_a", 1)[0])
 
 
-def test_delivery_queue_recognises_a_copy_of_a_batch_until_the_first_is_taken():
+def test_delivery_queue_recognises_a_copy_of_a_batch_until_the_first_is_released():
     queue = FairQueue(sender_bytes_max=1 << 20, bytes_max=1 << 20)
     (first,), (copy,) = deliveries("gw_a", 1), deliveries("gw_a", 1)
     assert not queue.has(first)
@@ -82,6 +82,8 @@ def test_delivery_queue_recognises_a_copy_of_a_batch_until_the_first_is_taken():
     assert not queue.has(deliveries("gw_b", 1)[0])
     assert not queue.has(Handover().delivery(first.octets, gateway="gw_a", lane=Lane.WAVEFORM))
     assert queue.get_now() is first
+    assert queue.has(copy)
+    queue.release(first)
     assert not queue.has(copy)
 
 

@@ -75,12 +75,26 @@ async def test_batch_behind_a_missing_one_is_written_at_once_after_the_staged_on
     assert await marks(cloud) == {"numeric": (4, ""), "waveform": (1, "")}
 
 
-async def test_resent_batch_is_a_duplicate_of_the_staged_one(cloud: CloudUnderTest, gateway: GatewayInVehicle) -> None:
+async def test_resent_batch_is_a_duplicate_of_the_staged_one_and_is_acknowledged_again(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+) -> None:
     second = gateway.send(98.0)
-    await cloud.arrive(second)
+    await cloud.arrive(second, gateway.send(99.0))
     acks = await cloud.arrive(second)
+    assert [ack.through_sequence for ack in acks] == [3]
+    assert await numerics(cloud) == [(1, 97.0)]
+    await cloud.arrive(gateway.send(96.0))
+    await cloud.ingest.settle()
+    assert await numerics(cloud) == [(1, 97.0), (2, 98.0), (3, 99.0), (4, 96.0)]
+
+
+async def test_batch_that_is_resent_while_it_is_staged_is_acknowledged_with_its_object(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+) -> None:
+    second = gateway.send(98.0)
+    acks = await cloud.arrive(second, second)
     assert [ack.through_sequence for ack in acks] == [2]
-    assert await numerics(cloud) == [(1, 97.0), (2, 98.0)]
+    assert len(cloud.handover.accepted) == 4
 
 
 async def test_other_batch_with_the_number_of_a_staged_one_is_a_conflict(
@@ -173,7 +187,7 @@ async def test_batches_behind_one_that_is_written_at_once_wait_for_it_and_are_st
         cloud.stage.admit(group)
     assert [len(group.deliveries) for group in (written, *late)] == [1, 0, 0]
     await cloud.ingest.write(written, cloud.handover)
-    await cloud.stage.turn(cloud.send, cloud.write_at_once)
+    await cloud.stage.turn(cloud.send, cloud._write_at_once)
     assert [ack.through_sequence for _, ack in cloud.handover.acks][-2:] == [2, 4]
     assert [sequence for sequence, _ in await numerics(cloud)] == [1, 2]
     assert len(await staged_names(store)) == 1
@@ -188,5 +202,5 @@ async def test_batches_behind_one_that_is_let_go_are_written_at_once(
     for group in (lost, late):
         cloud.stage.admit(group)
     cloud.stage.let_go(lost)
-    await cloud.stage.turn(cloud.send, cloud.write_at_once)
+    await cloud.stage.turn(cloud.send, cloud._write_at_once)
     assert [(ack.through_sequence, ack.missing) for _, ack in cloud.handover.acks][-1] == (1, ((2, 3),))

@@ -81,18 +81,18 @@ async def test_batch_that_may_not_be_staged_waits_for_the_object_of_those_before
 async def test_batch_that_waits_for_the_object_of_those_before_it_is_written_although_no_other_arrives(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, store: HeldObjects
 ) -> None:
-    again = cloud.handover.delivery(gateway.send(98.0))
-    (group,) = await cloud.ingest.opener.open([again])
-    (repeated,) = await cloud.ingest.opener.open([again])
+    other = section(readings(36.6), device=DeviceRef("00000000000000aa", "Thermometer"))
+    sent = gateway.send(98.0), gateway.send_sections([other])
+    group, behind = [(await cloud.ingest.opener.open([cloud.handover.delivery(one)]))[0] for one in sent]
     cloud.stage.admit(group)
     putting = store.hold_puts()
     written: asyncio.Queue[Group] = asyncio.Queue()
     async with asyncio.timeout(60):
         run = asyncio.create_task(cloud.stage.run(cloud.send, written.put))
         await putting.wait()
-        cloud.stage.admit(repeated)
+        cloud.stage.admit(behind)
         store.release_puts()
-        assert [one.batch.sequence for one in (await written.get()).opened] == [2]
+        assert [one.batch.sequence for one in (await written.get()).opened] == [3]
     run.cancel()
 
 
@@ -110,10 +110,11 @@ async def test_no_batch_is_staged_while_a_later_one_of_its_lane_waits_to_be_writ
     assert [one.batch.sequence for one in missing.opened] == [2]
 
 
-async def test_high_load_is_written_at_once(
+async def test_batches_beyond_the_room_for_staged_ones_are_written_at_once(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(staged_envelopes, "NUMERICS_MAX", 1)
+    monkeypatch.setattr(staged_envelopes, "ROOM", 2)
     await cloud.arrive(gateway.send(98.0, 99.0))
     await cloud.arrive(gateway.send(96.0))
     assert len(await sequences(cloud)) == 4

@@ -99,6 +99,7 @@ async def test_store_that_cannot_be_opened_is_kept_unchanged_and_replaced_by_a_s
         assert (record.fields["epoch"], record.fields["numeric_last"]) == (epoch, last), "from the marks beside it"
         (shown,) = buffer.archive.records()
         assert shown.fields == dict(record.fields)
+        assert buffer.archive.unsent() == 1, "its batches are not saved yet"
     async with serving(path) as buffer:
         assert len(set_aside_paths(path)) == 1, "the spare store is an ordinary one"
         assert len(await events(buffer, "store.set_aside")) == 1, "one record for one store"

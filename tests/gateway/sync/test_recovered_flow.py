@@ -64,6 +64,7 @@ async def test_damaged_lane_does_not_stop_the_upload_of_other_lanes(tmp_path: Pa
                     await buffer.append_sections([numeric_section(3, first=900)])
                     await eventually(lambda: cloud.held(Lane.NUMERIC, epoch=buffer.epoch))
                     await eventually(lambda: not unsent_paths(path))
+                    assert buffer.archive.unsent() == 0
                     assert buffer.epoch != first
                     assert not uplink.state.contested
             assert cloud.forged == 0
