@@ -123,6 +123,27 @@ async def test_closed_stream_neither_reads_nor_writes(pair: Pair):
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     pair.stream.write(b"too late")
-    assert pair.stream._unsent == [b"discarded"], "nothing more is kept"
+    assert pair.stream._unsent.join() == b"discarded", "nothing more is kept"
     assert pair.received() == b""
     assert not pair.packets
+
+
+async def test_messages_that_arrive_soon_after_a_read_are_read_together(pair: Pair):
+    reads = []
+    receive = pair.own.recv
+
+    class Watched:
+        def __getattr__(self, name: str):
+            return getattr(pair.own, name)
+
+        def recv(self, size: int) -> bytes:
+            data: bytes = receive(size)
+            reads.append(len(data))
+            return data
+
+    pair.stream._socket = Watched()
+    for number in range(3):
+        pair.peer.send(encode_packet(Packet(PUBLISH, bytes([number]))))
+        pair.stream._read() if not number else None
+    await eventually(lambda: len(pair.packets) == 3)
+    assert len(reads) == 2
