@@ -111,7 +111,7 @@ def serve_command(
 ) -> None:
     """Run until SIGTERM."""
     from cloud.app import serve  # here, since short commands should not load what they do not use
-    from cloud.event_loop import run_service
+    from cloud.foundation.event_loop import run_service
 
     settings = settings_of(context)
     configure_logs(settings.section(LogSection).level)
