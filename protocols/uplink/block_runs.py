@@ -17,8 +17,8 @@ _U32_MAX = 0xFFFF_FFFF
 
 @dataclass(frozen=True, slots=True)
 class BlockHead:
-    """What the runs of a block state. `devices` has each device once, in the order of the block. `stored`: a device
-    measured some of the values earlier and sent them from its memory."""
+    """The facts that the runs of a block state. `devices` has each device once, in the order of the block. `stored`: a
+    device measured some of the values earlier and sent them from its memory."""
 
     devices: tuple[DeviceRef, ...]
     stored: bool

@@ -10,7 +10,7 @@ Ingest writes staged batches by the same code as all others, which recognises th
 process may write the batches of any staged object at any time, and then remove the object.
 
 The batches of a lane keep their order: one that may not be staged waits for the object of those before it, and until it
-is written none behind it is staged: they wait for it (`waiting_lanes`).
+is written none behind it is staged: they wait for it (`pending_lanes`).
 """
 
 import asyncio
@@ -33,11 +33,11 @@ from cloud.vehicles.ingest.limits import IngestSettings
 from cloud.vehicles.ingest.live_queue import BATCHES_FULL, ROWS_FULL
 from cloud.vehicles.ingest.opening import Opened
 from cloud.vehicles.ingest.outage import Outage
+from cloud.vehicles.ingest.pending_lanes import PendingLanes
 from cloud.vehicles.ingest.source import DueAck
 from cloud.vehicles.ingest.staged_envelopes import StagedEnvelope, StagedEnvelopes
 from cloud.vehicles.ingest.staged_object import StagedBatch, StagedObject, encode_staged, new_staged_name
 from cloud.vehicles.ingest.staging_periods import OwnPeriod
-from cloud.vehicles.ingest.waiting_lanes import WaitingLanes
 
 log = structlog.get_logger()
 
@@ -78,7 +78,7 @@ class Stage:
         """Batches that were staged before."""
         self._unfit = Group()
         """Batches that have waited, and are written at once after all."""
-        self._waiting = WaitingLanes()
+        self._pending = PendingLanes()
         self._owed: dict[LaneKey, DueAck] = {}
         self._staging: Counter[LaneKey] = Counter()
         """Lanes with batches in `_queued` or `_behind`, or in the object that is being put."""
@@ -109,7 +109,7 @@ class Stage:
                 repeated.append(one)
                 continue
             has_room = self._has_room()
-            if has_room and self._at_once[key] and self._waiting.add(one):
+            if has_room and self._at_once[key] and self._pending.add(one):
                 waiting.append(one)
                 continue
             if has_room and not self._at_once[key] and self._tails.add(one):
@@ -142,24 +142,24 @@ class Stage:
         """Note that a group was written at once, with these acknowledgements."""
         self._end_at_once(group)
         self._tails.learn([one for one in group.opened if not self._at_once[one.lane_key]], acks)
-        self._admit_waiting(group)
+        self._admit_pending(group)
 
     def let_go(self, group: Group) -> None:
         """Note that a group is neither staged nor written."""
         self._end_at_once(group)
-        self._admit_waiting(group)
+        self._admit_pending(group)
 
     def _begin_at_once(self, one: Opened) -> None:
         self._at_once[one.lane_key] += 1
-        self._waiting.begin(one)
+        self._pending.begin(one)
 
     def _end_at_once(self, group: Group) -> None:
         self._at_once.subtract(one.lane_key for one in group.opened)
         self._at_once = +self._at_once
 
-    def _admit_waiting(self, group: Group) -> None:
+    def _admit_pending(self, group: Group) -> None:
         """Admit the batches that waited for a group, before any that follow them."""
-        waited = self._waiting.end(
+        waited = self._pending.end(
             dict.fromkeys(one.lane_key for one in group.opened if not self._at_once[one.lane_key])
         )
         if waited:

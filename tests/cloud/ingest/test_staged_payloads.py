@@ -1,4 +1,4 @@
-"""Of a batch that is staged only the head is read at first; its observations are decoded when its rows are written."""
+"""A batch that is staged is decoded when its rows are written; only its head is read before."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -11,17 +11,17 @@ from cloud.vehicles.custody import LaneKey
 from cloud.vehicles.ingest.opening import Opened
 from protocols.uplink.block_runs import BlockHead
 
-WAITING_BYTES_MAX = 8 << 20
+PENDING_BYTES_MAX = 8 << 20
 """Bytes of the envelopes that wait. What arrives beyond that is written at once."""
 
 
-class WaitingLanes:
+class PendingLanes:
     """The last batch of each lane that is being written at once, and the batches that wait behind it."""
 
     def __init__(self) -> None:
         self._ends: dict[LaneKey, tuple[int, bytes]] = {}
         """The sequence number and the chain hash of the last batch that is being written, or waits."""
-        self._waiting: dict[LaneKey, list[Opened]] = {}
+        self._pending: dict[LaneKey, list[Opened]] = {}
         self._bytes = 0
 
     def begin(self, one: Opened) -> None:
@@ -39,11 +39,11 @@ class WaitingLanes:
             or one.envelope.historical
             or not isinstance(one.content, BlockHead)
             or (batch.sequence, batch.previous_hash) != (end[0] + 1, end[1])
-            or self._bytes >= WAITING_BYTES_MAX
+            or self._bytes >= PENDING_BYTES_MAX
         ):
             return False
         self._ends[key] = batch.sequence, one.hash
-        self._waiting.setdefault(key, []).append(one)
+        self._pending.setdefault(key, []).append(one)
         self._bytes += len(one.delivery.octets)
         return True
 
@@ -52,6 +52,6 @@ class WaitingLanes:
         found: list[Opened] = []
         for key in keys:
             self._ends.pop(key, None)
-            found += self._waiting.pop(key, ())
+            found += self._pending.pop(key, ())
         self._bytes -= sum([len(one.delivery.octets) for one in found])
         return found
