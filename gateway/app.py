@@ -221,7 +221,7 @@ class Gateway:
         try:
             await page.start()
             async with asyncio.TaskGroup() as group:
-                group.create_task(page.close_overdue_connections())
+                group.create_task(page.serve())
                 if tls is not None:
                     group.create_task(tls.run())
         finally:

@@ -30,6 +30,8 @@ from gateway.crew.session import LiveSessions, Marks, MemberSessions
 from gateway.crew.sign_in import SignIn
 from gateway.crew.stream import live_events
 from gateway.crew.welcome import welcome_app
+from gateway.crew.trends import Trends
+from gateway.crew.waveforms import STRIPS
 from gateway.epcr.call_observations import CallObservations
 from gateway.epcr.drafts import Drafts
 from gateway.live import LiveFeed
@@ -45,8 +47,8 @@ PAGES_MAX = 16
 """Live pages at one time: every seat of two crews. More than that are pages left open."""
 WRITE_S = 10.0
 """Seconds for one write; a tablet that takes longer is out of range, and its place is freed."""
-STRIPS_MAX = 2
-"""Waveforms of one page: it has two strips."""
+WAVES_MAX = len(STRIPS)
+"""Waveforms that one page can name: one for each strip."""
 LINGER_S = 1.0
 """Seconds that the rest of a refused body is read before the connection ends, so that the browser sees the refusal."""
 SECURITY_HEADERS = {
@@ -106,6 +108,7 @@ class CrewApp:
         tls: ServerCertificates | None = None,
     ) -> None:
         self._live = live
+        self._trends = Trends(live)
         self._status = status
         self._host = host
         self._port = port
@@ -120,6 +123,7 @@ class CrewApp:
         self.routes = (
             CrewRoute("GET", "/", self._page, Access.LIVE, page=True),
             CrewRoute("GET", "/live", self._stream, Access.LIVE),
+            CrewRoute("GET", "/trends", self._read_trends, Access.LIVE),
             CrewRoute("GET", "/texts/{language}/{part}.js", self._texts, Access.OPEN),
             *self._sign_in.routes(),
             *self._report_routes(drafts, observations, members),
@@ -181,9 +185,11 @@ class CrewApp:
             auto_decompress=False,  # `form_fields` refuses a compressed form: nothing is unpacked before the PIN
         )
 
-    async def close_overdue_connections(self) -> None:
-        """Close connections that send no request or read no response, until cancelled."""
-        await self._connections.sweep()
+    async def serve(self) -> None:
+        """Collect trends, and close connections that send no request or read no response, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._connections.sweep())
+            group.create_task(self._trends.follow())
 
     async def stop(self) -> None:
         if self._server is not None:
@@ -220,15 +226,19 @@ class CrewApp:
         return web.Response(body=b"export default " + orjson.dumps(texts) + b";\n", content_type="text/javascript")
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
-        return self._pages.render(request, "live.html")
+        return self._pages.render(request, "live.html", monitor_settings=True)
 
-    def events(self, wanted: Sequence[str], words: Language) -> AsyncIterator[bytes]:
+    async def _read_trends(self, request: web.Request) -> web.StreamResponse:
+        form = self._trends.form(self._clock.monotonic_s(), language_of(request))
+        return web.Response(body=orjson.dumps(form), content_type="application/json")
+
+    def events(self, wanted: Sequence[str], words: Language, *, twelve: bool) -> AsyncIterator[bytes]:
         """Yield the encoded events of one page without end. `wanted`: ids of the waveforms that the tablet showed last.
-        `words`: the language of the page.
+        `words`: the language of the page. `twelve`: the page also draws the leads of the 12-lead ECG.
 
         A test overrides it to count what a page has to receive.
         """
-        return live_events(self._live, lambda: asdict(self._status()), self._clock, wanted, words)
+        return live_events(self._live, lambda: asdict(self._status()), self._clock, wanted, words, twelve=twelve)
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         if self._open_pages >= PAGES_MAX:
@@ -237,8 +247,9 @@ class CrewApp:
         self._open_pages += 1
         try:
             await response.prepare(request)
-            wanted = request.query.getall("wave", [])[:STRIPS_MAX]
-            async for message in self.events(wanted, language_of(request)):
+            wanted = request.query.getall("wave", [])[:WAVES_MAX]
+            twelve = request.query.get("leads") == "12"
+            async for message in self.events(wanted, language_of(request), twelve=twelve):
                 async with asyncio.timeout(WRITE_S):
                     await response.write(message)
         except (ConnectionResetError, TimeoutError):

@@ -10,15 +10,26 @@ from typing import Any
 
 from gateway.crew.languages import Language
 from gateway.crew.vitals import VITALS, label_words, limits_s, place, state_words, status_words, unit_words
-from gateway.crew.waveforms import STRIPS, has_scale, look_of, newest_s, preference, samples, wave_words
+from gateway.crew.waveforms import (
+    STRIPS,
+    TWELVE_LEADS,
+    has_scale,
+    lead_of,
+    look_of,
+    newest_s,
+    preference,
+    samples,
+    wave_words,
+)
 from gateway.live import LiveDevice, LiveSnapshot, LiveWaveform
-from protocols.ieee11073.nomenclature import Code, name_of, term_of
+from protocols.ieee11073.nomenclature import Code, code_of, name_of, term_of
 from protocols.observation import Channel, Observation, Scalar, Special, status_names
 
 _VALIDATED = 0x0080
 """Measurement-Status validated-data: the device confirms the value. A tile without a status word means the same; a
 status word in the colour of a doubt would mean the opposite."""
 
+_BATTERY = code_of("MDC_ATTR_VAL_BATT_CHARGE")
 _UNVERIFIED = "unverified-link"
 """Flag of a value whose device is identified only by its own claim; the crew must not take it for the vehicle's
 monitor."""
@@ -36,15 +47,20 @@ def channel_id(device: LiveDevice, channel: Channel) -> str:
     return f"{device.ref.system_id}:{channel.handle}"
 
 
+def device_name(device: LiveDevice, words: Language) -> str:
+    """Return the device's model, or another name that a crew can read."""
+    unnamed = words.text("vitals.links.unnamed", id=device.ref.system_id[-4:])
+    return device.ref.model or device.manufacturer or unnamed
+
+
 def device_form(device: LiveDevice, now_s: float, words: Language) -> dict[str, Any]:
     """Describe a device and its link. `age_ms`: time since the device's last report, None before the first. `since_ms`:
     time since the device connected or disconnected. `link`: the kind of connection in words; the rest of a link's name
     is a port or an address, which means nothing to a crew."""
     scheme = device.link.partition(":")[0]
-    unnamed = words.text("vitals.links.unnamed", id=device.ref.system_id[-4:])
     return {
         "id": device.ref.system_id,
-        "name": device.ref.model or device.manufacturer or unnamed,
+        "name": device_name(device, words),
         "link": words.text_or(f"vitals.links.{scheme}", scheme),
         "connected": device.connected,
         "unverified": device.ref.unverified_link,
@@ -57,13 +73,14 @@ def value_form(device: LiveDevice, observation: Observation, now_s: float, words
     """Describe a value for the page.
 
     `tile`, `place`, `order` and `rank`: the value's position on the page. `more`: a second part of `text`, shown
-    smaller. `age_ms`: time since the value was received. `ageing_ms` and `stale_ms`: the ages at which the value is
-    ageing and stale. `listed` False: the tables in `vitals` have no row for this type of measurement.
+    smaller. `battery`: the value is the charge of the device's battery. `age_ms`: time since the value was received.
+    `ageing_ms` and `stale_ms`: the ages at which the value is ageing and stale. `listed` False: the tables in `vitals`
+    have no row for this type of measurement.
     """
     channel = observation.channel
     tile, order, rank, vital = place(channel.type)
     ageing_s, stale_s = limits_s(channel, vital)
-    text, more = _text(channel, observation, vital.decimals, words)
+    text, more = value_text(observation, words)
     flags = status_names(observation.status & ~_VALIDATED) + ([_UNVERIFIED] if device.ref.unverified_link else [])
     return {
         "id": channel_id(device, channel),
@@ -74,6 +91,7 @@ def value_form(device: LiveDevice, observation: Observation, now_s: float, words
         "listed": rank < len(VITALS),
         "label": label_words(channel.type, vital, words),
         "colour": vital.colour,
+        "battery": channel.type == _BATTERY,
         "name": term_of(channel.type).display,
         "text": text,
         "more": more,
@@ -112,23 +130,25 @@ def trace_form(wave_id: str, arrays: Sequence[Observation], now_s: float) -> dic
 
 
 def snapshot_form(
-    devices: Sequence[LiveSnapshot], wanted: Sequence[str], now_s: float, words: Language
+    devices: Sequence[LiveSnapshot], wanted: Sequence[str], now_s: float, words: Language, *, twelve: bool = False
 ) -> dict[str, Any]:
     """Describe everything that a page needs when it opens. `wanted`: ids of the waveforms that the tablet showed last.
-    A strip whose wanted waveform is absent gets the preferred waveform."""
+    A strip whose wanted waveform is absent gets the preferred waveform. `twelve`: the page also draws the leads of the
+    12-lead ECG. `shown` has the id of the waveform of each strip, `leads` that of each lead, `traces` their samples."""
     vital_signs = {shown.device.ref.system_id: _vital_signs(shown) for shown in devices}
     waves = [(shown.device, each) for shown in devices for each in shown.waveforms if has_scale(each.channel)]
+    strips = {strip: found for strip in STRIPS for found in _choose(strip, waves, wanted, vital_signs)}
+    leads = _twelve_leads(waves) if twelve else {}
+    drawn = {channel_id(device, each.channel): each for device, each in (*strips.values(), *leads.values())}
     return {
         "devices": [device_form(shown.device, now_s, words) for shown in devices],
         "values": [
             value_form(shown.device, each.observation, now_s, words) for shown in devices for each in shown.values
         ],
         "waves": [wave_form(device, each.channel, words) for device, each in waves],
-        "traces": [
-            trace_form(channel_id(device, each.channel), each.arrays, now_s)
-            for strip in STRIPS
-            for device, each in _choose(strip, waves, wanted, vital_signs)
-        ],
+        "shown": {strip: channel_id(device, each.channel) for strip, (device, each) in strips.items()},
+        "leads": {lead: channel_id(device, each.channel) for lead, (device, each) in leads.items()},
+        "traces": [trace_form(wave_id, each.arrays, now_s) for wave_id, each in drawn.items()],
     }
 
 
@@ -161,12 +181,29 @@ def _choose(
     return sorted(own, key=order)[:1]
 
 
+def _twelve_leads(waves: Sequence[tuple[LiveDevice, LiveWaveform]]) -> dict[str, tuple[LiveDevice, LiveWaveform]]:
+    """Return the standard leads of one device by their name: the connected device that sends the most of them, since
+    leads of two devices do not belong together."""
+    by_device: dict[str, dict[str, tuple[LiveDevice, LiveWaveform]]] = {}
+    for device, each in waves:
+        if (lead := lead_of(each.channel.type)) in TWELVE_LEADS:
+            by_device.setdefault(device.ref.system_id, {})[lead] = (device, each)
+
+    def order(leads: dict[str, tuple[LiveDevice, LiveWaveform]]) -> tuple[bool, int]:
+        device, _ = next(iter(leads.values()))
+        return device.connected, len(leads)
+
+    return max(by_device.values(), key=order, default={})
+
+
 def _age_ms(at_s: float, now_s: float) -> int:
     return max(0, round((now_s - at_s) * 1000))
 
 
-def _text(channel: Channel, observation: Observation, decimals: int | None, words: Language) -> tuple[str, str]:
-    value = observation.value
+def value_text(observation: Observation, words: Language) -> tuple[str, str]:
+    """Return a value as it is shown: its large text, and a second part that is shown smaller, "" for none."""
+    channel, value = observation.channel, observation.value
+    decimals = place(channel.type).vital.decimals
     if isinstance(value, Code):
         return term_of(value).display, ""
     if isinstance(value, tuple):

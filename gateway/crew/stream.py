@@ -1,11 +1,14 @@
 """The live stream to one crew page: server-sent events, because the page only receives and a browser reconnects itself.
 
-Updates are collected for a quarter of a second, so that twelve devices cause four writes a second and not hundreds. If
-a page does not read, the oldest updates are dropped (`LiveFeed`); the page gets a whole snapshot afterwards.
+A value is sent within VALUE_WAIT_S, since a crew compares it with the monitor beside it. Samples of waveforms are
+collected for a quarter of a second, because the page plays them out later anyway. So twelve devices cause a few writes
+a second and not hundreds. If a page does not read, the oldest updates are dropped (`LiveFeed`); the page gets a whole
+snapshot afterwards.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -18,8 +21,9 @@ from gateway.transports.clock import Clock
 from protocols.observation import Channel, Observation
 
 COLLECT_S = 0.25
-"""Interval of the messages, four a second: below what an eye notices as delay, and acceptable for a tablet's
-battery."""
+"""Interval of the messages with waveforms, four a second: acceptable for a tablet's battery."""
+VALUE_WAIT_S = 0.03
+"""Time for which a value waits for others of the same report: a tablet shows it within 100 ms."""
 COLLECTED_MAX = 256
 """Maximum of updates between two messages. A page that takes longer loses the oldest and gets a whole snapshot."""
 STATUS_EVERY = 8
@@ -33,29 +37,37 @@ def event(name: str, data: Any) -> bytes:
 
 
 async def live_events(
-    live: LiveFeed, status: Callable[[], Any], clock: Clock, wanted: Sequence[str], words: Language
+    live: LiveFeed, status: Callable[[], Any], clock: Clock, wanted: Sequence[str], words: Language, *, twelve: bool
 ) -> AsyncIterator[bytes]:
     """Yield the encoded events of one page without end. `wanted`: ids (`device:handle`) of the waveforms that the
-    tablet showed last. `status()` returns the state of store and uplink. `words`: the language of the page."""
+    tablet showed last. `status()` returns the state of store and uplink. `words`: the language of the
+    page. `twelve`: the page also draws the leads of the 12-lead ECG."""
     with live.subscribe() as updates:
         snapshot = live.snapshot()
-        picture = snapshot_form(snapshot, wanted, clock.monotonic_s(), words)
+        picture = snapshot_form(snapshot, wanted, clock.monotonic_s(), words, twelve=twelve)
         chosen = frozenset(each["id"] for each in picture["traces"])
         yield event("picture", picture) + event("status", status())
         known_waves = {channel_id(of.device, each.channel): each.channel for of in snapshot for each in of.waveforms}
         collected = _Collected()
         reader = asyncio.ensure_future(collected.fill(updates))
         try:
-            count = 0
+            count, tick_s = 0, clock.monotonic_s() + COLLECT_S
             while True:
-                await clock.sleep_until(clock.monotonic_s() + COLLECT_S)
-                count += 1
+                with suppress(TimeoutError):
+                    async with clock.timeout_at(tick_s):
+                        await collected.has_values.wait()
+                await clock.sleep_until(min(tick_s, clock.monotonic_s() + VALUE_WAIT_S))
+                due = clock.monotonic_s() >= tick_s
                 taken = collected.take()
                 if any(update.lost for update in taken):
-                    picture = snapshot_form(live.snapshot(), sorted(chosen), clock.monotonic_s(), words)
+                    picture = snapshot_form(live.snapshot(), sorted(chosen), clock.monotonic_s(), words, twelve=twelve)
+                    chosen = frozenset(each["id"] for each in picture["traces"])
                     yield event("picture", picture)
                 elif taken:
                     yield _changes(taken, chosen, known_waves, clock.monotonic_s(), words)
+                if not due:
+                    continue
+                count, tick_s = count + 1, clock.monotonic_s() + COLLECT_S
                 if count % STATUS_EVERY == 0:
                     yield event("status", status())
         finally:
@@ -69,10 +81,14 @@ class _Collected:
         self._updates: list[LiveUpdate] = []
         self._room = asyncio.Event()
         self._room.set()
+        self.has_values = asyncio.Event()
+        """Set while an update has more than samples of waveforms."""
 
     async def fill(self, updates: AsyncIterator[LiveUpdate]) -> None:
         async for update in updates:
             self._updates.append(update)
+            if not update.observations or any(each.samples is None for each in update.observations):
+                self.has_values.set()
             if len(self._updates) >= COLLECTED_MAX:
                 self._room.clear()
             await self._room.wait()
@@ -80,6 +96,7 @@ class _Collected:
     def take(self) -> list[LiveUpdate]:
         """Remove and return all collected updates."""
         taken, self._updates = self._updates, []
+        self.has_values.clear()
         self._room.set()
         return taken
 

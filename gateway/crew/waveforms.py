@@ -1,8 +1,8 @@
 """Tables of the waveforms that the crew page draws: strip, colour and scale.
 
-The first strip is always the ECG's; the second shows one other waveform. An ECG is drawn at the gain of ECG paper, 10
-mm/mV, so that noise of 0.1 mV is 1 mm high and is not taken for fibrillation. A waveform without a unit (pleth) has no
-true height; the page scales it to the strip and labels it so.
+The page has four strips: the ECG, the pleth, the capnogram, and one for everything else. An ECG is drawn at the gain of
+ECG paper, 10 mm/mV, so that noise of 0.1 mV is 1 mm high and is not taken for fibrillation. A waveform without a unit
+(pleth) has no true height; the page scales it to the strip and labels it so.
 """
 
 import struct
@@ -13,7 +13,9 @@ from gateway.crew.languages import Language
 from protocols.ieee11073.nomenclature import Code, name_of, term_of
 from protocols.observation import Channel, Observation
 
-STRIPS = ("ecg", "other")
+STRIPS = ("ecg", "pleth", "co2", "more")
+"""The strips of the page, from the top; each has waveforms of its kind."""
+TWELVE_LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 _LEAD_PREFIX = "MDC_ECG_ELEC_POTL_"
 _LEAD_II = f"{_LEAD_PREFIX}II"
 
@@ -31,12 +33,12 @@ class Look(NamedTuple):
 
 LOOKS = (
     Look("MDC_ECG_",              "ecg",   "ecg",   "ecg", "ecg"),
-    Look("MDC_PULS_OXIM_PLETH",   "other", "spo2",  "fit", "pleth"),
-    Look("MDC_AWAY_CO2",          "other", "co2",   "co2", "co2"),
-    Look("MDC_CONC_AWAY_CO2",     "other", "co2",   "fit", "co2"),
-    Look("MDC_IMPED_TTHOR",       "other", "resp",  "fit", "respiration"),
-    Look("MDC_RESP",              "other", "resp",  "fit", "respiration"),
-    Look("",                      "other", "plain", "fit", ""),
+    Look("MDC_PULS_OXIM_PLETH",   "pleth", "spo2",  "fit", "pleth"),
+    Look("MDC_AWAY_CO2",          "co2",   "co2",   "co2", "co2"),
+    Look("MDC_CONC_AWAY_CO2",     "co2",   "co2",   "fit", "co2"),
+    Look("MDC_IMPED_TTHOR",       "more",  "resp",  "fit", "respiration"),
+    Look("MDC_RESP",              "more",  "resp",  "fit", "respiration"),
+    Look("",                      "more",  "plain", "fit", ""),
 )  # fmt: skip
 """Drawings by the beginning of the type's name, the first that matches; in the order in which a strip prefers them."""
 

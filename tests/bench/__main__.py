@@ -19,6 +19,7 @@ from protocols.provenance.signatures import Algorithm
 from tests.bench import (
     ble,
     buffer,
+    crew,
     decode,
     encounters,
     evidence,
@@ -363,9 +364,11 @@ def main(
     for names, measure_running in (
         (running.DEMO_NAMES, running.measure_demo),
         (running.WRITTEN_NAMES, running.measure_written),
+        (crew.PAGE_NAMES, crew.measure_page),
+        (crew.LOAD_NAMES, crew.measure_load),
     ):
         if any(wanted(name) for name in names):
-            console.print(f"measuring the running demo: {', '.join(names)} …")
+            console.print(f"measuring {', '.join(names)} …")
             figures += [figure for figure in measure_running() if wanted(figure.name)]
     if any(wanted(name) for name in encounters.NAMES):
         console.print(f"measuring {encounters.NAMES[0]} …")

@@ -38,6 +38,13 @@ NOTICED_S = 60.0
 """Seconds until the gateway notices a silent broker: one and a half keep-alives."""
 STALE_S = 34.0
 SCENARIO = "deteriorating"
+SIZES = {"tablet": TABLET, "large": {"width": 1920, "height": 1200}, "phone": PHONE}
+LOOKS = ("day", "night", "contrast")
+VIEWS = ("live", "twelve", "trends", "devices")
+REVIEW = Path("build") / "shots" / "crew"
+"""Pictures of every view, size and look, for a person who reviews the page. They are no part of the documents."""
+DRAWN_S = 9.0
+"""Seconds until a sweep has passed the whole strip."""
 
 
 @asynccontextmanager
@@ -100,7 +107,28 @@ async def take_pages(demo: Demo) -> None:
         await asyncio.sleep(WATCH_S)
         for name, page in pages.items():
             await page.screenshot(path=SHOTS / name)
+        await pages["crew-tablet.png"].goto(f"{demo.plan.url('crew')}/#trends")
+        await asyncio.sleep(1)
+        await pages["crew-tablet.png"].screenshot(path=SHOTS / "crew-trends.png")
+        await pages["crew-tablet.png"].goto(f"{demo.plan.url('crew')}/#live")
+        await take_looks(demo, browser)
         await take_silence(demo, pages["crew-tablet.png"])
+
+
+async def take_looks(demo: Demo, browser: Browser) -> None:
+    """Take every view of the live page at three sizes and in three looks, into `REVIEW`."""
+    folder = Path(__file__).parents[2] / REVIEW
+    folder.mkdir(parents=True, exist_ok=True)
+    for size, viewport in SIZES.items():
+        page = await signed_in(browser, demo, viewport)
+        for look in LOOKS:
+            await page.evaluate("look => localStorage.setItem('argus-look', look)", look)
+            for view in VIEWS:
+                await page.goto(f"{demo.plan.url('crew')}/#{view}")
+                await page.reload()
+                await asyncio.sleep(DRAWN_S if view in ("live", "twelve") else 1.0)
+                await page.screenshot(path=folder / f"{view}-{size}-{look}.png")
+        await page.context.close()
 
 
 async def take_silence(demo: Demo, page: Page) -> None:

@@ -64,8 +64,8 @@ class CountedCrewApp(CrewApp):
         super().__init__(**options)
         self._sent = sent
 
-    def events(self, wanted: Sequence[str], words: Language) -> AsyncIterator[bytes]:
-        return self._sent.counted(super().events(wanted, words))
+    def events(self, wanted: Sequence[str], words: Language, *, twelve: bool) -> AsyncIterator[bytes]:
+        return self._sent.counted(super().events(wanted, words, twelve=twelve))
 
 
 async def enter_pin(page: Page, url: str) -> None:
@@ -122,11 +122,11 @@ def new_crew_app(
 async def serving(app: CrewApp) -> AsyncIterator[str]:
     """Serve the crew page; yield its address."""
     await app.start()
-    sweeping = asyncio.create_task(app.close_overdue_connections())
+    serving = asyncio.create_task(app.serve())
     try:
         yield f"http://127.0.0.1:{app.port}"
     finally:
-        sweeping.cancel()
+        serving.cancel()
         await app.stop()
 
 

@@ -11,6 +11,7 @@ from playwright.async_api import Browser, Locator, Page, expect
 from gateway.crew import CrewStatus
 from gateway.crew.stream import COLLECT_S
 from gateway.live import LiveFeed
+from tests.harness.axe import violations
 from tests.harness.browser import TABLET
 from tests.harness.crew_app import ALL_SENT, PIN, SentEvents, crew_app
 from tests.harness.moved_clock import MovedClock
@@ -92,6 +93,13 @@ class OpenPage:
             handled = None
             while handled not in (self.sent.count, _FAILED):
                 handled = await self.page.evaluate("count => window.eventsHandled(count)", self.sent.count)
+
+    async def examine(self) -> list[str]:
+        """Return the accessibility violations of the page as it is now."""
+        examination = asyncio.create_task(violations(self.page))
+        while not examination.done():
+            await self.page.clock.run_for(1)  # axe-core uses timers
+        return await examination
 
     async def sleep_tablet(self, seconds: float) -> None:
         """Move the gateway's clock and the tablet's time of day; the tablet's monotonic clock stands still, as in a

@@ -1,30 +1,40 @@
 // The live page: what the gateway streams, with its age, and visibly old when it is old.
 // Ages count from the moment of arrival on this tablet's own clocks (elapsed.js); the time of day may be wrong.
 import { deviceState, linkChip, networkChip, SILENCE_MS, storeWords } from "./chips.js";
+import { offerColours } from "./colours.js";
+import { DeviceList } from "./devices.js";
 import { ElapsedClock } from "./elapsed.js";
+import { offerRuler } from "./ruler.js";
 import { isSpot, Sources } from "./sources.js";
 import { Strip } from "./strips.js";
+import { language } from "./texts.js";
 import { Tiles } from "./tiles.js";
-import { deviceName } from "./words.js";
+import { TrendsView } from "./trends.js";
+import { TwelveLeads } from "./twelve.js";
+import { followViews } from "./views.js";
+import { keepScreenOn } from "./wake.js";
 
 const RECONNECT_MS = 10_000; // a connection that was cut without a word is given up and made again
 const TICK_MS = 500;
 
 const byId = (id) => document.getElementById(id);
+const viewOf = (name) => document.querySelector(`[data-view="${name}"]`);
 const clock = new ElapsedClock();
 const devices = new Map(), values = new Map(), waves = new Map();
-const strips = [
-  new Strip("ecg", byId("ecg-strip"), clock, connect),
-  new Strip("other", byId("other-strip"), clock, connect),
-];
+const strips = ["ecg", "pleth", "co2", "more"].map((kind) => new Strip(kind, byId(`${kind}-strip`), clock, connect));
 const tiles = new Tiles({ treatment: byId("treatment"), values: byId("values"), left: byId("left") });
+const twelve = new TwelveLeads(viewOf("twelve"), clock);
+const deviceList = new DeviceList(byId("devices"));
 const network = { status: null, openedAt: 0, provedAt: null };
-let stream = null, connectedAt = 0, heardAt = clock.now(), pictured = false;
+let shownIds = new Set();
+const trends = new TrendsView(viewOf("trends"), () => shownIds);
+let stream = null, connectedAt = 0, heardAt = clock.now(), pictured = false, view = null;
 
 function connect() {
   stream?.close();
   connectedAt = clock.now();
   const wanted = strips.filter((strip) => strip.chosen).map((strip) => `wave=${encodeURIComponent(strip.chosen)}`);
+  if (view === "twelve") wanted.push("leads=12");
   const opened = stream = new EventSource(`/live?${wanted.join("&")}`);
   const on = (name, act) => opened.addEventListener(name, (message) => {
     if (opened === stream && !sleptMeanwhile()) act(JSON.parse(message.data));
@@ -33,12 +43,14 @@ function connect() {
     devices.clear(); values.clear(); waves.clear();
     pictured = true;
     take(picture);
-    for (const strip of strips) strip.begin(waves, picture.traces);
+    for (const strip of strips) strip.begin(waves, picture.shown, picture.traces);
+    twelve.begin(waves, picture.leads, picture.traces);
     draw();
   });
   on("changes", (changes) => {
     take(changes);
     const missing = strips.filter((strip) => strip.extend(waves, changes.waves, changes.traces));
+    twelve.extend(waves, changes.traces);
     const known = missing.filter((strip) => changes.waves.some((each) => each.strip === strip.kind));
     if (known.length) { for (const strip of known) if (!strip.wave) strip.forget(); connect(); }
     draw();
@@ -87,21 +99,22 @@ function draw() {
   if (!pictured && !silent) return; // still connecting, as the page says when it opens
   const sources = new Sources(values, devices, now, silent ? heardAt : now);
   const all = sources.all();
+  shownIds = new Set(all.map(({ shown }) => shown.id));
   const continuous = new Set([...values.values()].filter((each) => each.listed && !isSpot(each)).map((each) => each.device));
   for (const wave of waves.values()) continuous.add(wave.device);
   tiles.draw(all, sources, silent);
   for (const strip of strips) strip.draw(devices, silent);
+  if (view === "twelve") twelve.draw(devices, silent);
   const shownWaves = strips.filter((strip) => strip.wave).map((strip) => ({ name: strip.name(), stale: strip.sweep.stale }));
   showChip(byId("link"), linkChip({ silentMs, now, devices, continuous, tiles: all, waves: shownWaves }));
   showChip(byId("cloud"), networkChip({
     silentMs, status: network.status, openMs: now - network.openedAt,
     provedMs: network.provedAt === null ? null : now - network.provedAt,
   }));
-  const store = byId("store"), words = network.status ? storeWords(network.status) : "";
-  if (store.textContent !== words) store.textContent = words;
-  store.hidden = words === "";
+  showWords(byId("store"), network.status ? storeWords(network.status) : "");
   byId("nothing").hidden = !pictured || values.size > 0;
-  drawDevices(now, silentMs, continuous);
+  deviceList.draw(devices, values, (device) => deviceState(device, { silentMs, now, isContinuous: continuous.has(device.id) }));
+  byId("clock").textContent = new Date().toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 }
 
 // Not rewritten while it stays the same: a screen reader would read it again.
@@ -110,18 +123,9 @@ function showChip(node, { tone, text }) {
   node.className = `chip ${tone}`.trim();
 }
 
-function drawDevices(now, silentMs, continuous) {
-  const present = [...devices.values()];
-  const ordered = [...present.filter((each) => each.connected), ...present.filter((each) => !each.connected)];
-  byId("devices").replaceChildren(...ordered.map((device) => {
-    const { tone, text } = deviceState(device, { silentMs, now, isContinuous: continuous.has(device.id) });
-    const row = document.createElement("li"), state = document.createElement("span");
-    row.textContent = deviceName(device.id, devices);
-    state.className = `state ${tone}`.trim();
-    state.textContent = text;
-    row.append(state);
-    return row;
-  }));
+function showWords(node, words) {
+  if (node.textContent !== words) node.textContent = words;
+  node.hidden = words === "";
 }
 
 function tick() {
@@ -135,8 +139,18 @@ function tick() {
   draw();
 }
 
+// The twelve leads are requested while they are shown: their samples are most of the traffic.
+followViews((shown) => {
+  const leads = (shown === "twelve") !== (view === "twelve");
+  view = shown;
+  trends.show(shown === "trends");
+  if (stream === null || leads) connect();
+  draw();
+});
 addEventListener("online", connect);
 addEventListener("pageshow", (shown) => { if (shown.persisted) connect(); });
 document.addEventListener("visibilitychange", tick);
 setInterval(tick, TICK_MS);
-connect();
+keepScreenOn((words) => showWords(byId("wake"), words));
+offerRuler(document.querySelector(".ruler"));
+offerColours(document.querySelector(".colours"));

@@ -7,7 +7,7 @@ const text = await texts("live");
 
 export class Strip {
   constructor(kind, section, clock, requestWave) {
-    this.kind = kind; // "ecg" or "other", as the gateway sorts the waveforms
+    this.kind = kind; // "ecg", "pleth", "co2" or "more", as the gateway sorts the waveforms
     this.section = section;
     this.choice = section.querySelector("select");
     this.scale = section.querySelector(".scale");
@@ -29,9 +29,9 @@ export class Strip {
   get wave() { return this.waves.find((each) => each.id === this.chosen) ?? null; }
 
   // A whole picture: the waveform that the gateway chose for this strip, if it has one.
-  begin(waves, traces) {
+  begin(waves, shown, traces) {
     this.waves = [...waves.values()].filter((each) => each.strip === this.kind);
-    const trace = traces.find((each) => this.waves.some((wave) => wave.id === each.id));
+    const trace = traces.find((each) => each.id === shown[this.kind]);
     this.sweep.clear();
     if (!trace) return;
     this.chosen = trace.id;
@@ -74,7 +74,7 @@ export class Strip {
     const listed = JSON.stringify(options);
     if (listed !== this.listed) {
       this.listed = listed;
-      this.choice.replaceChildren(...options.map(([id, text]) => new Option(text, id)));
+      this.choice.replaceChildren(...options.map(([id, name]) => new Option(name, id)));
     }
     if (this.wave && this.choice.value !== this.chosen) this.choice.value = this.chosen;
     const stale = silent || this.sweep.stale;

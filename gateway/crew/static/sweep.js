@@ -1,19 +1,20 @@
 // One waveform, drawn as a monitor draws it: a trace that sweeps from left to right and erases what it overwrites.
-// Speed and gain are fixed (25 mm/s, 10 mm/mV at the browser's own millimetre), so that the height of a trace means
+// Speed and gain are fixed (25 mm/s, 10 mm/mV in the tablet's measured millimetre), so that the height of a trace means
 // something: noise of 0.1 mV stays 1 mm high. Only a waveform without a unit is fitted to the strip, and is labelled so.
-// Samples arrive four times a second and are played out evenly, a little later, so that the trace runs smoothly.
-
+// Samples arrive in messages and are played out evenly, a little later, so that the trace runs smoothly. A frame draws
+// only what is new and copies the paper over what the bar erases: twelve traces cost little more than one.
+import { pxPerMm } from "./millimetre.js";
+import { coloursOf, contextOf, drawGrid, drawMark } from "./paper.js";
 import { texts } from "./texts.js";
 
 const text = await texts("live");
-const PX_PER_MM = 96 / 25.4;
 const DELAY_S = 0.7;
 const AHEAD_S = 4; // arrived and not yet played
 const KEPT_S = 60; // the widest screen at the slowest speed
 const MARGIN_MM = 12; // for the calibration mark
-const MARK_MM = 5;
 const GAP = 0.03; // of the strip, erased ahead of the trace
 const STALE_MS = 2500; // ten messages without a sample
+const LINE_PX = 1.8;
 
 const MILLIVOLTS = { mV: 1, uV: 1e-3, nV: 1e-6, V: 1e3 };
 const MM_PER_MV = 10;
@@ -23,14 +24,31 @@ const DRIFT_MV = 1; // a trace whose mean moved further is brought back to its p
 // By unit: the range of a strip and its mark.
 const CO2 = { mmHg: { high: 60, mark: 40 }, kPa: { high: 8, mark: 5 } };
 
+// All sweeps share one frame of the browser. `frameMs`: the time that the newest frame took on the main thread.
+const sweeps = new Set();
+export const cost = { frameMs: [], kept: 0 };
+
+function frame() {
+  requestAnimationFrame(frame);
+  const began = performance.now();
+  for (const sweep of sweeps) sweep.frame(began);
+  if (cost.kept) { cost.frameMs.push(performance.now() - began); if (cost.frameMs.length > cost.kept) cost.frameMs.shift(); }
+}
+requestAnimationFrame(frame);
+
 export class Sweep {
-  constructor(canvas, clock) {
+  // `mark` false: no margin with a calibration mark, for a lead among twelve that has one beside it.
+  constructor(canvas, clock, { mark = true } = {}) {
     this.canvas = canvas;
     this.clock = clock;
+    this.hasMark = mark;
+    this.grid = document.createElement("canvas");
     this.clear();
     this.readColours();
-    requestAnimationFrame(() => this.frame());
+    sweeps.add(this);
   }
+
+  stop() { sweeps.delete(this); }
 
   get idle() { return this.wave === null; }
   get silentMs() { return this.clock.now() - this.extendedAt; }
@@ -41,7 +59,8 @@ export class Sweep {
     this.wave = null;
     this.cutOff = false;
     this.extendedAt = this.clock.now();
-    this.drawn = ""; // the picture on the canvas, as drawIfChanged describes it
+    this.picture = null; // what is on the canvas: its size, scale and the samples drawn
+    this.fit = null;
   }
 
   begin(wave, samples, ageMs) {
@@ -75,10 +94,14 @@ export class Sweep {
     if (!(Math.abs(sum / count - this.baseline) <= DRIFT_MV)) this.baseline = sum / count;
   }
 
-  frame() {
-    requestAnimationFrame(() => this.frame());
-    if (this.idle) return;
-    const now = performance.now();
+  // The newest `seconds` of samples, oldest first; what is missing at the beginning is NaN.
+  newest(seconds) {
+    const count = Math.round(seconds / this.wave.period_s), first = this.written - count;
+    return Float64Array.from({ length: count }, (_, at) => (first + at < Math.max(0, this.written - this.ring.length) ? NaN : this.ring[(first + at) % this.ring.length]));
+  }
+
+  frame(now) {
+    if (this.idle || !this.canvas.clientWidth) return;
     const elapsed_s = Math.max(0, Math.min(1, (now - this.frameAt) / 1000));
     this.frameAt = now;
     // Play a little faster when behind and slower when ahead, so that the device's clock and ours may differ.
@@ -87,108 +110,120 @@ export class Sweep {
     if (behind_s > AHEAD_S) { this.shown = this.written - DELAY_S / this.wave.period_s; behind_s = DELAY_S; }
     const pace = 1 + Math.max(-0.5, Math.min(1, behind_s - DELAY_S));
     this.shown = Math.min(this.written, this.shown + (elapsed_s * pace) / this.wave.period_s);
-    this.drawIfChanged(Math.floor(this.shown));
+    this.draw(Math.floor(this.shown));
   }
 
   // A trace that stands still is not drawn sixty times a second: a tablet would spend its battery on equal pictures.
-  drawIfChanged(end) {
-    const { clientWidth, clientHeight } = this.canvas;
-    const looks = [end, this.written, this.stale, clientWidth, clientHeight, devicePixelRatio].join();
-    if (looks === this.drawn) return;
-    this.drawn = looks;
-    this.draw(end);
-  }
-
   draw(end) {
-    const canvas = this.canvas, ratio = devicePixelRatio || 1;
-    const width = canvas.clientWidth, height = canvas.clientHeight;
-    if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
-      canvas.width = Math.round(width * ratio);
-      canvas.height = Math.round(height * ratio);
-    }
-    const paper = canvas.getContext("2d");
-    paper.setTransform(ratio, 0, 0, ratio, 0, 0); // from here on in CSS pixels
-    paper.clearRect(0, 0, width, height);
-    const left = MARGIN_MM * PX_PER_MM;
-    const capacity = Math.max(2, Math.floor((width - left) / (this.speed * PX_PER_MM * this.wave.period_s)));
-    const first = Math.max(0, end - capacity, this.written - this.ring.length);
-    const scale = this.scale(first, end, height);
-    this.drawGrid(paper, width, height, left, scale);
-    if (scale.mark) this.drawMark(paper, scale);
-    this.drawTrace(paper, { first, end, capacity, left, width, height, scale });
+    const { clientWidth: width, clientHeight: height } = this.canvas;
+    const looks = [width, height, devicePixelRatio, pxPerMm(), this.stale, this.baseline].join();
+    const skipped = this.picture && end - this.picture.end > this.picture.capacity / 2;
+    if (!this.picture || this.picture.looks !== looks || skipped || this.outgrowsFit(end)) this.drawWhole(end, looks, width, height);
+    else if (end !== this.picture.end) this.drawNew(end);
   }
 
-  // Where zero lies and how many pixels one unit is high.
-  scale(first, end, height) {
-    if (this.wave.scale === "ecg") {
-      const perUnit = MM_PER_MV * PX_PER_MM;
-      return { zero: height * BASELINE + this.baseline * perUnit, perUnit, baseline: height * BASELINE, mark: 1, label: "1 mV" };
+  // A fitted waveform gets a new scale when it no longer fits, and at the beginning of each sweep.
+  outgrowsFit(end) {
+    if (this.fit === null) return false;
+    const { capacity, end: drawn } = this.picture;
+    for (let at = drawn; at < end; at++) {
+      const value = this.ring[at % this.ring.length];
+      if (value < this.fit.low || value > this.fit.high) return true;
     }
-    const range = this.wave.scale === "co2" ? CO2[this.wave.unit] : undefined;
-    if (range) {
-      const baseline = height - 6;
-      return { zero: baseline, perUnit: (baseline - 6) / range.high, baseline, mark: range.mark, label: `${range.mark} ${this.wave.unit}` };
-    }
+    return Math.floor(end / capacity) !== Math.floor(drawn / capacity) && this.fitOf(end - capacity, end).span < this.fit.span * 0.7;
+  }
+
+  fitOf(first, end) {
     let low = Infinity, high = -Infinity;
-    for (let at = first; at < end; at++) {
+    for (let at = Math.max(0, first, this.written - this.ring.length); at < end; at++) {
       const value = this.ring[at % this.ring.length];
       if (value < low) low = value;
       if (value > high) high = value;
     }
-    if (!(high >= low)) return { zero: 0, perUnit: 0, baseline: height / 2 };
-    const least = 20 * Math.abs(this.wave.slope) || 1;
-    const perUnit = height / (Math.max(high - low, least) * 1.15);
-    return { zero: height / 2 + ((high + low) / 2) * perUnit, perUnit, baseline: height / 2 };
+    if (!(high >= low)) return { low: 0, high: 0, span: 0 };
+    const least = 20 * Math.abs(this.wave.slope) || 1, spare = Math.max(high - low, least) * 0.08;
+    return { low: low - spare, high: high + spare, span: high - low };
   }
 
-  // The paper's boxes of 5 mm, stronger at each second.
-  drawGrid(paper, width, height, left, { baseline }) {
-    const box = 5 * PX_PER_MM, second = this.speed * PX_PER_MM;
-    paper.fillStyle = this.colours.grid;
-    for (let x = left; x < width; x += box) paper.fillRect(Math.round(x), 0, 1, height);
-    for (let y = baseline % box; y < height; y += box) paper.fillRect(left, Math.round(y), width - left, 1);
-    paper.fillStyle = this.colours.gridStrong;
-    for (let x = left; x < width; x += second) paper.fillRect(Math.round(x), 0, 1, height);
+  drawWhole(end, looks, width, height) {
+    const ratio = devicePixelRatio || 1, mm = pxPerMm();
+    const left = this.hasMark ? MARGIN_MM * mm : 0;
+    const capacity = Math.max(2, Math.floor((width - left) / (this.speed * mm * this.wave.period_s)));
+    const context = contextOf(this.canvas, width, height, ratio);
+    const scale = this.scale(end - capacity, end, height, mm);
+    const grid = contextOf(this.grid, width, height, ratio);
+    drawGrid(grid, { left, right: width, top: 0, bottom: height, baseline: scale.baseline, speed: this.speed, mm, colours: this.colours });
+    if (scale.mark && this.hasMark) drawMark(grid, { x: 2 * mm, baseline: scale.baseline, height: scale.mark * scale.perUnit, label: scale.label, mm, colours: this.colours, floor: height });
+    context.clearRect(0, 0, width, height);
+    context.drawImage(this.grid, 0, 0, width, height);
+    const gap = Math.max(1, Math.round(capacity * GAP));
+    this.picture = { looks, width, height, left, capacity, gap, scale, ratio, context, end, perSample: (width - left) / capacity };
+    this.cutOff = false;
+    const first = Math.max(0, end - capacity, this.written - this.ring.length);
+    this.stroke(first + (end - first === capacity ? gap : 0), end);
   }
 
-  drawMark(paper, { baseline, perUnit, mark, label }) {
-    const x = 2 * PX_PER_MM, width = MARK_MM * PX_PER_MM, top = baseline - mark * perUnit, foot = PX_PER_MM;
-    paper.strokeStyle = paper.fillStyle = this.colours.mark;
-    paper.lineWidth = 1.5;
-    paper.beginPath();
-    paper.moveTo(x - foot, baseline);
-    for (const [dx, y] of [[0, baseline], [0, top], [width, top], [width, baseline], [width + foot, baseline]]) paper.lineTo(x + dx, y);
-    paper.stroke();
-    paper.font = "12px system-ui, sans-serif";
-    paper.fillText(label, 5, Math.min(baseline + 15, paper.canvas.clientHeight - 2));
+  drawNew(end) {
+    const { end: drawn, capacity, gap, left, perSample, width } = this.picture;
+    // The bar runs ahead of the trace: copy the paper from where it stood to where it stands now.
+    for (let at = drawn + gap; at < end + gap; ) {
+      const place = at % capacity, count = Math.min(end + gap - at, capacity - place);
+      this.erase(left + place * perSample, place + count === capacity ? width : left + (place + count) * perSample);
+      at += count;
+    }
+    this.stroke(drawn, end);
+    this.picture.end = end;
+    if (drawn % capacity > end % capacity) this.cutOff = false; // a new sweep: what was cut off is leaving the strip
   }
 
-  drawTrace(paper, { first, end, capacity, left, width, height, scale }) {
-    const gap = Math.round(capacity * GAP), perSample = (width - left) / capacity;
-    let pen = false, cutOff = false;
-    paper.beginPath();
-    for (let at = first + (end - first === capacity ? gap : 0); at < end; at++) {
+  // From a line's breadth earlier, where the round end of an older line may reach into the gap.
+  erase(from, to) {
+    const { context, ratio, height } = this.picture;
+    const x = Math.max(0, Math.floor(from * ratio) - Math.ceil(LINE_PX * ratio)), breadth = Math.ceil(to * ratio) - x, tall = this.grid.height;
+    context.clearRect(x / ratio, 0, breadth / ratio, height);
+    context.drawImage(this.grid, x, 0, breadth, tall, x / ratio, 0, breadth / ratio, height);
+  }
+
+  // The line through the samples from `first` to before `end`, joined to the one before them.
+  stroke(first, end) {
+    const { context, capacity, left, perSample, height, scale } = this.picture;
+    let pen = false;
+    context.beginPath();
+    for (let at = first > 0 && first % capacity !== 0 ? first - 1 : first; at < end; at++) {
       const place = at % capacity, value = this.ring[at % this.ring.length];
-      if (place === 0 || Number.isNaN(value)) pen = false;
+      if (place === 0 || Number.isNaN(value)) pen = false; // a gap in the data is a gap in the line
       if (Number.isNaN(value)) continue;
       let y = scale.zero - value * scale.perUnit;
-      if (y < 0 || y > height) { cutOff = true; y = Math.max(1, Math.min(height - 1, y)); }
-      if (pen) paper.lineTo(left + place * perSample, y); else paper.moveTo(left + place * perSample, y);
+      if (y < 0 || y > height) { this.cutOff = true; y = Math.max(1, Math.min(height - 1, y)); }
+      if (pen) context.lineTo(left + place * perSample, y); else context.moveTo(left + place * perSample, y);
       pen = true;
     }
-    this.cutOff = cutOff;
-    paper.strokeStyle = this.stale ? this.colours.stale : this.colours.trace;
-    paper.lineWidth = 1.8;
-    paper.lineJoin = "round";
-    paper.stroke();
+    context.strokeStyle = this.stale ? this.colours.stale : this.colours.trace;
+    context.lineWidth = LINE_PX;
+    context.lineJoin = context.lineCap = "round";
+    context.stroke();
+  }
+
+  // Where zero lies and how many pixels one unit is high.
+  scale(first, end, height, mm) {
+    if (this.wave.scale === "ecg") {
+      const perUnit = MM_PER_MV * mm, baseline = height * (this.hasMark ? BASELINE : 0.5);
+      return { zero: baseline + this.baseline * perUnit, perUnit, baseline, mark: 1, label: "1 mV" };
+    }
+    const range = this.wave.scale === "co2" ? CO2[this.wave.unit] : undefined;
+    if (range) {
+      const baseline = height - 18;
+      return { zero: baseline, perUnit: (baseline - 6) / range.high, baseline, mark: range.mark, label: `${range.mark} ${this.wave.unit}` };
+    }
+    this.fit = this.fitOf(first, end);
+    const perUnit = height / (this.fit.high - this.fit.low || 1);
+    return { zero: height / 2 + ((this.fit.high + this.fit.low) / 2) * perUnit, perUnit, baseline: height / 2 };
   }
 
   // Called when the look of the page may have changed.
   readColours() {
-    this.drawn = "";
-    const style = getComputedStyle(this.canvas);
-    const read = (name) => style.getPropertyValue(name).trim();
-    this.colours = { trace: style.color, stale: read("--faint"), grid: read("--grid"), gridStrong: read("--grid-strong"), mark: read("--text") };
+    this.picture = null;
+    this.colours = coloursOf(this.canvas);
   }
 
   // The scale in words, for beside the choice of waveform.

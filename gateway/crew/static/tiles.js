@@ -1,5 +1,6 @@
 // One tile per parameter: the shown source's value, its device and age, and the other sources folded in below.
-import { texts } from "./texts.js";
+import { language, texts } from "./texts.js";
+import { isSpot } from "./sources.js";
 import { age, deviceName } from "./words.js";
 
 const text = await texts("live");
@@ -14,6 +15,8 @@ function element(tag, className) {
 }
 
 function setText(node, words) { if (node.textContent !== words) node.textContent = words; }
+
+const timeOf = (ms) => new Date(Date.now() - ms).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 
 function ageWords(ms, stale) {
   if (stale) return text("age.old", { age: age(ms) });
@@ -74,11 +77,15 @@ class Tile {
     this.node.title = shown.name;
     setText(this.name, shown.label);
     setText(this.unit, shown.unit);
-    setText(this.main, shown.text);
-    setText(this.more, shown.more);
+    // What is stale has no number that an eye could take for the present; the last one is named with its time.
+    const replaced = stale && !isSpot(shown) && !empty;
+    setText(this.main, replaced ? "–" : shown.text);
+    setText(this.more, replaced ? "" : shown.more);
     setText(this.flags, [empty && text("tile.no_reading"), ...shown.status].filter(Boolean).join(", "));
     setText(this.from, deviceName(shown.device, sources.devices) + (tile.why ? ` (${tile.why})` : ""));
-    setText(this.age, ageWords(sources.now - shown.at, stale));
+    const ms = sources.now - shown.at, ageText = ageWords(ms, stale);
+    if (replaced) setText(this.age, `${text("tile.last", { value: `${shown.text} ${shown.more}`.trim(), time: timeOf(ms) })} · ${ageText}`);
+    else setText(this.age, isSpot(shown) ? `${text("tile.measured", { time: timeOf(ms) })} · ${ageText}` : ageText);
     this.drawOthers(tile, sources, silent);
   }
 
