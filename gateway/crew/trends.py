@@ -1,6 +1,6 @@
 """Trends of the call for the crew page: numeric values over hours, blood pressures, and marks of events, from the feed.
 
-They are kept in memory and begin anew when the gateway starts, because a trend helps to judge the present; the buffer
+They are kept in memory and are empty when the gateway starts, because a trend helps to judge the present; the buffer
 keeps every value. Everything is bounded: SERIES_MAX channels of POINTS_MAX steps, PRESSURES_MAX pressures and MARKS_MAX
 marks, of which the oldest are dropped first; at most about 8 MB. A step keeps its lowest, highest and last value, so
 that a short fall is not lost between two points.
