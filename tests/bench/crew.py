@@ -159,7 +159,7 @@ async def _open(browser: Browser, url: str) -> Page:
     await page.add_init_script(f"({_FIRST_VALUE})()")
     await context.request.post(f"{url}/sign-in", form={"pin": PIN}, max_redirects=0)
     await page.goto(url)
-    await page.wait_for_function("window.firstValueMs")
+    await page.wait_for_function("() => window.firstValueMs")
     return page
 
 
