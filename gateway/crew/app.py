@@ -29,9 +29,9 @@ from gateway.crew.server_certificate import ServerCertificates
 from gateway.crew.session import LiveSessions, Marks, MemberSessions
 from gateway.crew.sign_in import SignIn
 from gateway.crew.stream import live_events
-from gateway.crew.welcome import welcome_app
 from gateway.crew.trends import Trends
 from gateway.crew.waveforms import STRIPS
+from gateway.crew.welcome import welcome_app
 from gateway.epcr.call_observations import CallObservations
 from gateway.epcr.drafts import Drafts
 from gateway.live import LiveFeed
