@@ -22,7 +22,7 @@ from protocols.observation import Channel, Observation
 
 COLLECT_S = 0.25
 """Interval of the messages with waveforms, four a second: acceptable for a tablet's battery."""
-VALUE_WAIT_S = 0.03
+VALUE_WAIT_S = 0.01
 """Time for which a value waits for others of the same report: a tablet shows it within 100 ms."""
 COLLECTED_MAX = 256
 """Maximum of updates between two messages. A page that takes longer loses the oldest and gets a whole snapshot."""
