@@ -233,7 +233,7 @@ async def test_check_22_nothing_that_was_saved_is_lost_when_the_gateway_is_kille
             await page.get_by_role("link", name="Narrative").click()
             await expect(page.locator("#saved")).to_have_text("Saved")
             typed = "Patient found sitting, pale and sweating; pain since one o'clock."
-            typing = asyncio.create_task(field(page, "narrative.text").get_by_role("textbox").type(typed, delay=60))
+            typing = asyncio.create_task(field(page, "narrative.text").get_by_role("textbox").type(typed, delay=30))
             for _ in range(2):
                 await page.wait_for_event("request", lambda request: request.url.endswith("/changes"))
             await gateway.kill()
