@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from PIL import Image
 from playwright.async_api import Browser, Page, expect
 from rich.console import Console
 
@@ -149,6 +150,12 @@ async def take_silence(demo: Demo, page: Page) -> None:
             os.kill(pids[name], signal.SIGCONT)
 
 
+def reduce_colours(shot: Path) -> None:
+    """Write a picture of the crew's page with at most 128 colours; its traces and tiles have fewer."""
+    with Image.open(shot) as picture:
+        picture.convert("RGB").quantize(colors=128).save(shot, optimize=True)
+
+
 async def take_all() -> None:
     """Take every picture; raise `AssertionError` if one is too large for a README."""
     SHOTS.mkdir(exist_ok=True)
@@ -158,6 +165,8 @@ async def take_all() -> None:
             await asyncio.gather(take_view(demo, SHOTS / "demo.svg"), take_pages(demo))
         await take_administration(SHOTS)
         os.chdir(SHOTS)
+    for shot in SHOTS.glob("crew-*.png"):
+        reduce_colours(shot)
     for shot in sorted(SHOTS.iterdir()):
         size = shot.stat().st_size
         print(f"{shot.name:<20} {size:>8} bytes")
