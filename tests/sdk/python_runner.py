@@ -71,6 +71,9 @@ def _of_api(argus: Argus, call: dict[str, Any], facts: dict[str, Any]) -> Any:
                 body=call.get("body"),
                 idempotency_key=call.get("idempotency_key"),
             )
+        case "exchange":
+            reply = host.exchange(call["method"], call["path"], headers=call["headers"])
+            return {"status": reply.status, "etag": reply.headers.get("etag"), "text": reply.body.decode()}
         case "list":
             return list(host.pages(call["path"], call.get("query")))
         case "wait_for_job":

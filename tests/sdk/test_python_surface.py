@@ -33,6 +33,7 @@ NOT_CALLED = {
 """Operations without a method that only returns their response, and why."""
 NOT_PARAMETERS = {"cursor", "format"}
 """Parameters that belong to a method: the iterators send cursors, and a method reads one format."""
+BASE = "https://api.example.org"
 NETWORK = {"asyncio", "http", "httpx", "socket", "ssl", "aiohttp"}
 
 
@@ -44,7 +45,7 @@ def called() -> dict[tuple[str, str], set[str]]:
     def respond(request: httpx.Request) -> httpx.Response:
         path = request.url.path.replace("VALUE", "{}")
         found.setdefault((request.method.lower(), path), set()).update(request.url.params.keys())
-        return httpx.Response(200, json={"status": "succeeded", "items": []})
+        return httpx.Response(200, json={"status": "succeeded", "items": [], "signed_url": f"{BASE}/file"})
 
     hosts = {"auth_url": "https://auth.example.org", "api_url": "https://api.example.org"}
     http = httpx.Client(transport=httpx.MockTransport(respond))
@@ -126,9 +127,6 @@ def test_short_secret_and_a_text_in_place_of_a_list_of_secrets_are_refused(secre
     assert refused.value.code == "secret_malformed"
 
 
-BASE = "https://api.example.org"
-
-
 def client(respond: Callable[[httpx.Request], httpx.Response], tokens: TokenSource | None = None) -> Argus:
     """Return a client whose requests get the responses of `respond`, and which does not pause."""
     http, timing = httpx.Client(transport=httpx.MockTransport(respond)), Timing(pause=lambda _seconds: None)
@@ -153,6 +151,30 @@ def test_rotation_of_a_webhook_secret_is_retried_since_the_same_secret_does_not_
     with client(lambda _: httpx.Response(statuses.pop(0), json={})) as argus:
         argus.webhooks.update("wh_1", {"secret": "a secret of a webhook, long"})
     assert statuses == []
+
+
+def test_content_type_and_accept_of_the_caller_replace_those_of_the_sdk() -> None:
+    sent: list[httpx.Request] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return httpx.Response(204)
+
+    headers = {"content-type": "text/csv", "accept": "text/plain"}
+    with client(respond) as argus:
+        assert argus.api_host.request("POST", "/v1/files", body=b"a,b\n", headers=headers) is None
+    (request,) = sent
+    assert request.headers.get_list("Content-Type") == ["text/csv"]
+    assert request.headers.get_list("Accept") == ["text/plain"]
+    assert request.content == b"a,b\n"
+
+
+def test_detail_of_an_error_is_that_of_the_service_and_its_text_adds_status_and_trace() -> None:
+    problem = {"code": "conflict", "detail": "The job has ended.", "trace_id": "0af7651916cd43dd8448eb211c80319c"}
+    with client(lambda _: httpx.Response(409, json=problem)) as argus, pytest.raises(ApiError) as found:
+        argus.jobs.cancel("01JTEST")
+    assert found.value.detail == "The job has ended."
+    assert str(found.value) == f"conflict: The job has ended. (status 409, trace {problem['trace_id']})"
 
 
 @pytest.mark.parametrize("text", ["-1", "1.5", "Mon, 01 Jan 2024 00:00:00 +99999999999999999999"])

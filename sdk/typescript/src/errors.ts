@@ -94,7 +94,7 @@ export function errorOf(status: number, headers: Headers, body: Uint8Array, retr
   const traceId = textOf(found.trace_id) ?? headers.get("X-Argus-Trace-ID");
   return new ArgusError({
     code: textOf(found.code) ?? textOf(found.error) ?? refusal.code ?? `http_${status}`,
-    detail: textOf(found.detail) ?? textOf(found.error_description) ?? refusal.detail ?? "The response has no description.",
+    detail: textOf(found.detail) ?? textOf(found.error_description) ?? textOf(found.title) ?? refusal.detail ?? UNEXPLAINED,
     status,
     traceId,
     retryAfterS,
@@ -104,13 +104,14 @@ export function errorOf(status: number, headers: Headers, body: Uint8Array, retr
   });
 }
 
+const UNEXPLAINED = "The response has no explanation.";
 /** Members of a problem document that an error has under names of their own. */
 const SHOWN = new Set(["type", "title", "status", "detail", "code", "trace_id", "errors", "instance"]);
 
 function parsedObject(body: Uint8Array): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(new TextDecoder().decode(body));
-    return value !== null && typeof value === "object" ? (value as Record<string, unknown>) : {};
+    return value !== null && typeof value === "object" && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
   } catch {
     return {};
   }

@@ -15,7 +15,7 @@ export type GraphqlOperation = ({ readonly documentId: string } | { readonly que
 
 interface GraphqlReply<T> {
   readonly data?: T;
-  readonly errors?: readonly GraphqlFault[];
+  readonly errors?: readonly GraphqlFault[] | null;
 }
 
 /** Execute an operation, and return its data. Throws `GraphqlFailed` with the first error. */
@@ -27,7 +27,8 @@ export async function sendGraphql<T>(argus: Argus, operation: GraphqlOperation):
     isRepeatable: isQuery,
     ...(signal && { signal }),
   });
-  const { data, errors = [] } = (jsonOf(reply) ?? {}) as GraphqlReply<T>;
+  const { data, errors: given } = (jsonOf(reply) ?? {}) as GraphqlReply<T>;
+  const errors = given ?? [];
   const [first] = errors;
   if (first === undefined) return data as T;
   const { code, trace_id: traceId } = first.extensions ?? {};

@@ -49,7 +49,8 @@ export interface ReceivedWebhook {
 
 const TOLERANCE_S = 300;
 const SECRET_BYTES_MIN = 24;
-const SIGNATURES_MAX = 10;
+/** Signatures of a message that are compared; Argus sends at most three. */
+const SIGNATURES_MAX = 16;
 const PREFIX = "whsec_";
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 const encoder = new TextEncoder();
@@ -61,12 +62,13 @@ export async function verifyWebhook(received: ReceivedWebhook): Promise<WebhookE
   const keys = secrets.map(secretKey);
   const id = header(headers, "webhook-id");
   const timestamp = header(headers, "webhook-timestamp");
-  const signatures = header(headers, "webhook-signature").split(" ", SIGNATURES_MAX);
+  const signatures = header(headers, "webhook-signature").split(" ");
   if (!/^[0-9]{1,12}$/.test(timestamp)) throw new WebhookRefused("timestamp_malformed");
   if (Math.abs(nowS - Number(timestamp)) > toleranceS) throw new WebhookRefused("timestamp_out_of_range");
   const bytes = typeof body === "string" ? encoder.encode(body) : body;
   const content = joined(encoder.encode(`${id}.${timestamp}.`), bytes);
-  const given = signatures.filter((one) => one.startsWith("v1,")).map((one) => fromBase64(one.slice(3)));
+  const known = signatures.filter((one) => one.startsWith("v1,")).slice(0, SIGNATURES_MAX);
+  const given = known.map((one) => fromBase64(one.slice(3)));
   if (!(await isSignedByAny(content, keys, given))) throw new WebhookRefused("signature_invalid");
   return parsed(bytes);
 }
@@ -95,7 +97,7 @@ function header(headers: ReceivedWebhook["headers"], name: string): string {
     headers instanceof Headers
       ? headers.get(name)
       : Object.entries(headers).find(([given]) => given.toLowerCase() === name)?.[1];
-  if (typeof value !== "string") throw new WebhookRefused("header_missing");
+  if (typeof value !== "string" || value === "") throw new WebhookRefused("header_missing");
   return value;
 }
 

@@ -43,6 +43,10 @@ const WITHOUT_A_CLIENT = {
 const OF_A_CLIENT = {
   request: (argus, { method, path, query, body, idempotency_key: idempotencyKey }) =>
     argus.request(method, path, { query, ...(body && { body }), ...(idempotencyKey && { idempotencyKey }) }),
+  exchange: async (argus, { method, path, headers }) => {
+    const reply = await argus.exchange(method, path, { headers });
+    return { status: reply.status, etag: reply.headers.get("etag"), text: new TextDecoder().decode(reply.body) };
+  },
   list: (argus, { path, query }) => all(argus.list(path, { query })),
   wait_for_job: (argus, { job_id: id, poll_s: pollS, limit_s: limitS }) => argus.jobs.wait(id, { pollS, limitS }),
   job_result: (argus, { job_id: id }) => argus.jobs.result(id),

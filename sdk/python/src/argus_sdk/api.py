@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -12,7 +12,15 @@ import httpx
 from argus_sdk.credentials import TokenSource
 from argus_sdk.downloads import folder_beside, part_name, place_file, place_parts
 from argus_sdk.errors import AddressRefused, ApiError, ResponseUnusable
-from argus_sdk.transport import Connection, Reader, RequestToSend, read_bytes, read_document, write_to
+from argus_sdk.transport import (
+    Connection,
+    Reader,
+    RequestToSend,
+    document_of,
+    read_bytes,
+    read_document,
+    write_to,
+)
 
 UNAUTHORIZED = 401
 PARTS_MAX = 1_000
@@ -24,6 +32,15 @@ KEYED_PATHS = ("/api/v1/devices/{}/observations", "/api/v1/epcr/encounters", "/v
 _KEYED = re.compile("|".join(re.escape(path).replace(r"\{\}", "[^/]+") for path in KEYED_PATHS))
 Result = TypeVar("Result")
 Query = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A response. `headers` finds a name in any case, and `body` is as it was received."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
 
 class Api:
@@ -47,20 +64,45 @@ class Api:
     ) -> Any:
         """Send a request to a path of this host; return the JSON value of the response, None without a body.
 
-        `body` is a JSON value, or JSON text as bytes. `is_repeatable` states that a repetition has no further effect.
-        By default this is so for GET, PUT and DELETE, and for a POST with an `idempotency_key` to a path that takes
-        one. On another path the service ignores the key, so it does not make a repetition safe.
+        `body` is a JSON value, or the bytes of the body. `is_repeatable` states that a repetition has no further
+        effect. By default this is so for GET, HEAD, PUT and DELETE, and for a POST with an `idempotency_key` to a path
+        that takes one. On another path the service ignores the key, so it does not make a repetition safe.
         """
+        reply = self.exchange(
+            method,
+            path,
+            query=query,
+            body=body,
+            idempotency_key=idempotency_key,
+            headers=headers,
+            is_repeatable=is_repeatable,
+        )
+        return document_of(reply.body)
+
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query | None = None,
+        body: object = None,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        is_repeatable: bool | None = None,
+    ) -> Reply:
+        """Send a request as `request` does, and return the whole response: its `ETag` is in `headers`, and the status
+        of an unchanged object is 304."""
         sent = dict(headers or {})
         if idempotency_key is not None:
             sent["Idempotency-Key"] = idempotency_key
         if is_repeatable is None:
             takes_key = method == "POST" and _KEYED.fullmatch(path.partition("?")[0]) is not None
-            is_repeatable = method in ("GET", "PUT", "DELETE") or (idempotency_key is not None and takes_key)
+            is_repeatable = method in ("GET", "HEAD", "PUT", "DELETE") or (idempotency_key is not None and takes_key)
         to_send = RequestToSend(
             method, self._address(path), query or {}, headers=sent, body=body, is_repeatable=is_repeatable
         )
-        return self._send(to_send, read_document)[0]
+        content, response = self._send(to_send, read_bytes)
+        return Reply(response.status_code, response.headers, content)
 
     def read_bytes(self, path: str, *, query: Query | None = None, headers: Mapping[str, str] | None = None) -> bytes:
         """Return the body of the response to a GET as it was received."""

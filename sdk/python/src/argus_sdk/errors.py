@@ -11,8 +11,9 @@ from typing import Any
 class ArgusError(Exception):
     """Base of all errors of the SDK."""
 
-    def __init__(self, code: str, detail: str) -> None:
-        super().__init__(f"{code}: {detail}")
+    def __init__(self, code: str, detail: str, *, context: str = "") -> None:
+        """`context` follows the detail in the text of the error."""
+        super().__init__(f"{code}: {detail}{context}")
         self.code = code
         self.detail = detail
 
@@ -38,7 +39,8 @@ class ApiError(ArgusError):
         problem_url: str | None = None,
         members: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(code, f"{detail} (status {status}, trace {trace_id})" if trace_id else f"{detail} ({status})")
+        trace = f", trace {trace_id}" if trace_id else ""
+        super().__init__(code, detail, context=f" (status {status}{trace})")
         self.status = status
         self.trace_id = trace_id
         self.errors = tuple(errors)
@@ -80,14 +82,16 @@ class JobFailed(ArgusError):
 
 
 class JobWaitExceeded(ArgusError):
-    """A job did not end within the time limit of the caller. It continues; `job` is its last state."""
+    """A job did not end within the time limit of the caller. It continues; `job` is its last state, and `trace_id`
+    the trace of the request that started it."""
 
     def __init__(self, job: Mapping[str, Any], limit_s: float) -> None:
         super().__init__("job_wait_exceeded", f"The job did not end within {limit_s:g} s. It continues.")
         self.job = job
+        self.trace_id: str = job["trace_id"]
 
 
-class GraphqlError(ArgusError):
+class GraphqlFailed(ArgusError):
     """Fields of an operation failed, or it was refused. `code` is that of the first error; `data` is what was read."""
 
     def __init__(self, errors: Sequence[Mapping[str, Any]], data: Mapping[str, Any] | None) -> None:

@@ -23,6 +23,8 @@ import httpx
 from argus_sdk.errors import AddressRefused, ApiError, ConnectionFailed, ResponseUnusable
 
 ATTEMPTS_MAX = 4
+NOT_MODIFIED = 304
+"""Status of the response to a request with `If-None-Match`, where the caller has the current version."""
 RETRY_AFTER_S_MAX = 60.0
 """Longest pause that the SDK makes itself. A longer one is for the caller to plan (`ApiError.retry_after_s`)."""
 BACKOFF_S = 0.5
@@ -59,7 +61,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class RequestToSend:
-    """A request. `query` leaves out parameters that are None. `body` is a JSON value, or JSON text as bytes.
+    """A request. `query` leaves out parameters that are None. `body` is a JSON value, or the bytes of the body.
     `is_repeatable`: a repetition has no further effect."""
 
     method: str
@@ -104,7 +106,7 @@ class Connection:
                 response = self._transmit(built)
                 try:
                     chunks = self._chunks(response, until_s)
-                    if response.is_success:
+                    if response.is_success or response.status_code == NOT_MODIFIED:
                         return read(chunks), response
                     error = _error_of(response, chunks, self.timing.unix_s())
                 finally:
@@ -141,12 +143,13 @@ class Connection:
             raise AddressRefused("insecure_address", "Tokens are sent over https only, or to this machine.")
         if query := {name: _text(value) for name, value in request.query.items() if value is not None}:
             url = url.copy_merge_params(query)
-        headers = {"Accept": "application/json", **request.headers}
+        headers = httpx.Headers({"Accept": "application/json"})
+        headers.update(request.headers)
         if request.form is not None:
             return self._http.build_request(request.method, url, headers=headers, data=dict(request.form))
         if request.body is None:
             return self._http.build_request(request.method, url, headers=headers)
-        headers["Content-Type"] = "application/json"
+        headers.setdefault("Content-Type", "application/json")
         return self._http.build_request(request.method, url, headers=headers, content=_json_text(request.body))
 
     def _pause_s(self, error: ApiError | ConnectionFailed, attempt: int) -> float | None:
@@ -170,7 +173,11 @@ def read_bytes(chunks: Iterator[bytes]) -> bytes:
 
 def read_document(chunks: Iterator[bytes]) -> Any:
     """Return the JSON value of a response, None without a body. Raises `ResponseUnusable`."""
-    text = read_bytes(chunks)
+    return document_of(read_bytes(chunks))
+
+
+def document_of(text: bytes) -> Any:
+    """Return the JSON value of a body, None for an empty one. Raises `ResponseUnusable`."""
     if not text:
         return None
     try:

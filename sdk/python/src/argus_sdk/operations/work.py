@@ -6,7 +6,7 @@ from typing import Any, Literal, cast
 
 from argus_sdk import types
 from argus_sdk.api import segment
-from argus_sdk.errors import GraphqlError, JobFailed, JobWaitExceeded, ResponseUnusable
+from argus_sdk.errors import GraphqlFailed, JobFailed, JobWaitExceeded, ResponseUnusable
 from argus_sdk.operations.group import Group
 from argus_sdk.strict_json import read_text, read_value
 
@@ -21,7 +21,8 @@ class Jobs(Group):
     def list(
         self, *, kind: str | None = None, status: str | None = None, limit: int | None = None
     ) -> Iterator[types.JobListed]:
-        """Yield the jobs of the tenant, newest first. `kind` and `status` are one value or several with commas."""
+        """Yield the jobs of the organisation, or of the tenant if the app has no organisation, newest first. `kind` and
+        `status` are one value or several with commas."""
         return self._api.pages("/v1/jobs", {"kind": kind, "status": status, "limit": limit})
 
     def start(self, wanted: types.JobWanted, *, idempotency_key: str | None = None) -> types.JobQueued:
@@ -54,19 +55,20 @@ class Jobs(Group):
         """Cancel a job; also if it was cancelled before. Raises `ApiError` with 409 if it has ended by itself."""
         self._api.request("DELETE", f"/v1/jobs/{segment(job_id)}")
 
-    def result(self, job_id: str) -> types.JobResultShown | types.JobResultPending:
-        """Return the signed address of the result, or the progress if there is none yet. Raises `ApiError` with 410 if
-        the result has expired. Treat the address as a credential."""
+    def result(self, job_id: str) -> types.JobResultShown:
+        """Return the signed address of the result. Treat it as a credential.
+
+        Raises `ResponseUnusable` with `result_pending` if the job has not ended, and `ApiError` with 410 if the result
+        has expired.
+        """
         found = self._api.request("GET", f"/v1/jobs/{segment(job_id)}/result")
-        return cast(types.JobResultShown | types.JobResultPending, found)
+        if not isinstance(found, dict) or not isinstance(found.get("signed_url"), str):
+            raise ResponseUnusable("result_pending", "The job has not ended. Wait for it first.")
+        return cast(types.JobResultShown, found)
 
     def download_result(self, job_id: str, path: Path) -> None:
         """Write the result of a job that has succeeded to a file, which appears when it is complete."""
-        found = self.result(job_id)
-        signed_url = found.get("signed_url")
-        if not isinstance(signed_url, str):
-            raise ResponseUnusable("result_pending", "The job has not ended. Wait for it first.")
-        self._api.download_signed(signed_url, path)
+        self._api.download_signed(self.result(job_id)["signed_url"], path)
 
 
 class Evidence(Group):
@@ -130,7 +132,7 @@ class Graphql(Group):
     ) -> dict[str, Any]:
         """Execute an approved document by its id (`sha256:` and 64 hexadecimal digits) or its text; return `data`.
 
-        `is_query` states that the operation changes nothing, so that it may be repeated. Raises `GraphqlError` if the
+        `is_query` states that the operation changes nothing, so that it may be repeated. Raises `GraphqlFailed` if the
         operation was refused or a field failed; `data` of the error has what was read.
         """
         body: dict[str, Any] = {"documentId": document_id} if document_id is not None else {"query": query}
@@ -140,7 +142,7 @@ class Graphql(Group):
         found: types.GraphqlResponse = self._api.request("POST", "/graphql", body=body, is_repeatable=is_query)
         errors, data = found.get("errors"), found.get("data")
         if errors:
-            raise GraphqlError(cast(list[Mapping[str, Any]], errors), data)
+            raise GraphqlFailed(cast(list[Mapping[str, Any]], errors), data)
         return data or {}
 
 
