@@ -45,6 +45,8 @@ SEND_TIMEOUT_S = 10.0
 STEP_MISSIONS_MAX = 200
 REFUSALS = (400, 403, 404, 409, 422)
 """Statuses that a repetition of the request does not change."""
+IN_FLIGHT = "idempotency_key_in_flight"
+"""Code of the 409 while Argus still processes the same request, which was sent before a connection was lost."""
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS missions (
     incident_id   TEXT NOT NULL,
@@ -172,7 +174,7 @@ class Connector:
                 log(f"{mission['incident_id']}: {error}")
                 if not isinstance(error, ApiError):  # no connection, so the other missions would fare no better
                     break
-                if error.status in REFUSALS:
+                if error.status in REFUSALS and error.code != IN_FLIGHT:
                     self._missions.refused(mission, error.code)
         return count
 

@@ -25,6 +25,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from argus_sdk.errors import ApiError
 from simulators.demo.free_ports import free_port
 from tests.examples.conftest import SECRET, VEHICLE, Dispatch, Examples, Hospital, path_of
 from tests.harness.eventually import until
@@ -190,6 +191,24 @@ def test_refused_mission_is_shown_and_sent_again_only_when_a_person_says_so(disp
     assert dispatch.mission(incident)["refusal"] is None
     assert dispatch.mission(incident)["begin_key"] != key
     dispatch.missions.refused(dispatch.mission(incident), "vehicle_unknown")
+
+
+@pytest.mark.parametrize(("code", "refusal"), [("idempotency_key_in_flight", None), ("conflict", "conflict")])
+def test_mission_is_refused_unless_its_request_is_still_processed(
+    program: Any, tmp_path: Path, code: str, refusal: str | None
+) -> None:
+    class Busy:
+        @property
+        def encounters(self) -> "Busy":
+            return self
+
+        def begin(self, *_: object, **__: object) -> None:
+            raise ApiError(code, "Another request has this key.", status=409)
+
+    missions = program.Missions(tmp_path / "missions.db")
+    missions.open("cad_1", VEHICLE)
+    assert program.Connector(Busy(), missions).step() == 0
+    assert missions.rows()[0]["refusal"] == refusal
 
 
 def test_connector_refuses_a_message_that_is_not_signed(dispatch: Dispatch) -> None:
