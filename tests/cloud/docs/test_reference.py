@@ -9,8 +9,10 @@ import pytest
 
 from cloud.foundation.http import NotFound
 from cloud.foundation.pages import Language
+from cloud.partners.docs.guides import GUIDES
 from cloud.partners.docs.reference import Reference, read_reference
 from cloud.partners.docs.site import DocsSite
+from cloud.partners.graphql.schema import schema
 
 LANGUAGES = list(Language)
 
@@ -61,14 +63,16 @@ async def test_reference_lists_every_operation_with_audience_and_stability_in_th
 
 
 @pytest.mark.contract("C-276", "C-283")
-async def test_on_request_areas_are_described_without_paths_operations_and_schemas(site: DocsSite) -> None:
+async def test_on_request_areas_are_described_without_paths_operations_and_schemas(
+    site: DocsSite, document: dict[str, Any]
+) -> None:
     pages = [
         (await site.page(language, kind, name)).html
         for language in LANGUAGES
         for kind, name in (("reference", ""), ("guide", "on-request"), ("guide", "graphql"))
     ]
     shown = [text_of(page) for page in pages] + [orjson.dumps((await site.index())["on_request"]).decode()]
-    for text in shown:
+    for text in (*shown, orjson.dumps(document).decode()):
         assert not re.search(r"/api/v1/platform|/v1/saml|/api/v1/identified|__schema|__type\b", text)
     assert "Platform control-plane APIs" in shown[0]
     assert "Federacja tożsamości i SAML" in shown[3]
@@ -82,8 +86,25 @@ async def test_graphql_pages_describe_the_transport_and_no_operation_of_the_sche
     for language in LANGUAGES:
         for kind, name in (("guide", "graphql"), ("operation", "executeGraphql")):
             shown = text_of((await site.page(language, kind, name)).html)
-            assert not re.search(r"acqiMetrics|telephony\w+|type Query|mutation", shown)
+            assert not re.search(r"type Query|mutation", shown)
             assert "approved GraphQL document" in shown
+        guide = text_of((await site.page(language, "guide", "graphql")).html)
+        for word in ("Authorization: Bearer", "X-Tenant-ID", "application/graphql-response+json", "extensions.code"):
+            assert word in guide
+
+
+@pytest.mark.contract("C-099")
+async def test_no_page_names_a_field_of_the_graphql_schema(site: DocsSite, reference: Reference) -> None:
+    roots = [kind for kind in (schema().query_type, schema().mutation_type) if kind is not None]
+    # An encounter is also an object of the public contract.
+    fields = {name for kind in roots for name in kind.fields} - {"encounter"}
+    assert {"acqiMetrics", "telephonyRoutes"} <= fields
+    named = re.compile("|".join(rf"\b{name}\b" for name in sorted(fields)))
+    pages = [("home", ""), ("reference", "")]
+    pages += [("guide", name) for name in GUIDES] + [("operation", id) for id in reference.operations]
+    for language in LANGUAGES:
+        for kind, name in pages:
+            assert named.findall(text_of((await site.page(language, kind, name)).html)) == [], name
 
 
 async def test_index_for_programs_points_to_each_operation_in_the_openapi_document(
