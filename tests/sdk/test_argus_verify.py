@@ -5,6 +5,8 @@ import hashlib
 import io
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -56,6 +58,18 @@ def test_published_transcript_is_reported_as_expected(name: str) -> None:
     assert report["broken_links"] == EXPECTED[name]["broken_links"]
     assert report["graph"] == ("matches" if name.endswith("ld") else "absent")
     assert found.exit_code == (0 if report["valid"] else 1)
+
+
+@pytest.mark.parametrize("language", ["en", "pl"])
+def test_command_of_the_provenance_guide_verifies_a_transcript(
+    language: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guide = ROOT / "cloud" / "partners" / "docs" / "guides" / language / "provenance.md"
+    (words,) = re.findall(r"(?m)^argus-verify (.+)$", guide.read_text())
+    shutil.copy(INTACT, tmp_path / "transcript.json")
+    shutil.copy(KEYS, tmp_path / "keys.json")
+    monkeypatch.chdir(tmp_path)
+    assert run(*words.split()).exit_code == 0
 
 
 PERIODS: dict[str, Any] = json.loads((FOLDER / "expected-periods.json").read_text())
