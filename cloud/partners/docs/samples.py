@@ -23,7 +23,7 @@ _INDENT = "    "
 @dataclass(frozen=True, slots=True)
 class Slot:
     """A part of a sample that the reader's values replace: `base` (the address of the host), `target` (path and query),
-    `path`, `query` and `options` (members of an object), `token` or `body`."""
+    `path`, `query` and `options` (members of an object), `token`, `body` or `form` (the fields of a form)."""
 
     name: str
     text: str
@@ -67,7 +67,7 @@ def curl_sample(operation: Operation) -> Sample:
     for name, value in _headers(operation):
         parts += [f' \\\n  -H "{name}: ', *value, '"']
     if body is not None and body.media_type == FORM:
-        parts += [" \\\n  -d '", urlencode(body.example, safe="<>:"), "'"]
+        parts += [" \\\n  -d '", Slot("form", urlencode(body.example, safe="<>:")), "'"]
     elif body is not None:
         parts += [" \\\n  -d '", Slot("body", _json(body.example).replace("'", "'\\''")), "'"]
     return [*parts, "\n"]
@@ -98,7 +98,7 @@ def _python_without_token(operation: Operation) -> Sample:
     parts += [f'{_INDENT}"{operation.method}",\n{_INDENT}"', *_address(operation), '",\n']
     body = _shown_body(operation)
     if body is not None:
-        parts.append(f"{_INDENT}data={python_literal(body.example, _INDENT)},\n")
+        parts += [f"{_INDENT}data=", Slot("form", python_literal(body.example, _INDENT)), ",\n"]
     parts.append(")\n")
     if _redirects(operation):
         return [*parts, 'print(response.status_code, response.headers.get("Location"))\n']
@@ -134,7 +134,8 @@ def _typescript_without_token(operation: Operation) -> Sample:
     parts: list[str | Slot] = ['const response = await fetch("', *_address(operation), '"']
     body = _shown_body(operation)
     if body is not None:
-        parts.append(f', {{\n  method: "POST",\n  body: new URLSearchParams({_json(body.example, "  ")}),\n}}')
+        fields = Slot("form", _json(body.example, "  "))
+        parts += [', {\n  method: "POST",\n  body: new URLSearchParams(', fields, "),\n}"]
     elif _redirects(operation):
         parts.append(', { redirect: "manual" }')
     parts.append(");\n")

@@ -85,6 +85,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "place.path": ("path", "ścieżka"),
     "place.query": ("query", "ciąg zapytania"),
     "place.header": ("header", "nagłówek"),
+    "place.form": ("form field", "pole formularza"),
     "compose.title": ("Your values", "Twoje wartości"),
     "compose.about": (
         "The samples below use these values. They stay on this page: nothing is sent or stored.",

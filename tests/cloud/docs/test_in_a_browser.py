@@ -189,6 +189,21 @@ async def test_path_and_query_of_the_reader_appear_in_each_sample(browser: Brows
     await page.close()
 
 
+async def test_fields_of_a_form_appear_in_each_sample(browser: Browser, docs: str) -> None:
+    page = await open_page(browser, docs + "/en/docs/api-reference/issueToken", viewport=TABLET)
+    await page.get_by_label("scope form field").fill("argus:epcr:read argus:jobs:read")
+    await expect(page.locator('code[data-language="curl"]')).to_contain_text("client_secret=<client-secret>")
+    await page.get_by_label("client_secret form field").fill("it's & <mine>")
+    for language, texts in (
+        ("curl", ("client_secret=it%27s+%26+%3Cmine%3E", "scope=argus:epcr:read+argus:jobs:read")),
+        ("python", ('"client_secret": "it\'s & <mine>"', '"scope": "argus:epcr:read argus:jobs:read"')),
+        ("typescript", ('"client_secret": "it\'s & <mine>"', '"scope": "argus:epcr:read argus:jobs:read"')),
+    ):
+        sample = await page.locator(f'code[data-language="{language}"]').text_content() or ""
+        assert [text for text in ("client_credentials", *texts) if text not in sample] == []
+    await page.close()
+
+
 async def test_invalid_values_are_reported_and_leave_the_samples_as_they_were(browser: Browser, docs: str) -> None:
     page = await open_page(browser, docs + "/en/docs/api-reference/enqueueJob", viewport=TABLET)
     before = await page.locator('code[data-language="curl"]').inner_text()

@@ -27,6 +27,15 @@ function python(value, margin) {
   return rows.length ? `{\n${rows.join("")}${margin}}` : "{}";
 }
 
+// A field without a value has the name in angle brackets that the server wrote, or is left out.
+const shown = ({ dataset, value }) => value || (dataset.example.startsWith("<") ? dataset.example : "");
+// The fields of a form as its media type writes them. What the server wrote in angle brackets is left as it is.
+const urlencoded = (inputs) =>
+  inputs.map((input) => {
+    const text = input.value ? encoded(input.value).replaceAll("%3A", ":").replaceAll("%20", "+") : shown(input);
+    return `${input.dataset.name}=${text}`;
+  }).join("&");
+
 const written = {
   curl: (value) => JSON.stringify(value, null, 2).replaceAll("'", "'\\''"),
   python: (value) => python(value, "    "),
@@ -82,6 +91,10 @@ if (form) {
       const isGood = /^[A-Za-z0-9._~+/=-]*$/.test(target.value);
       wrong(target, !isGood);
       if (isGood) fill("token", target.value || "<access-token>");
+    } else if (target.dataset.value === "form") {
+      const fields = of("form").filter(shown);
+      const value = Object.fromEntries(fields.map((input) => [input.dataset.name, shown(input)]));
+      fill("form", (language) => (language === "curl" ? urlencoded(fields) : written[language](value)));
     } else if (target.dataset.value === "body") {
       try {
         const value = JSON.parse(target.value);
