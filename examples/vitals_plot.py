@@ -5,9 +5,9 @@ ARGUS_API, ARGUS_CLIENT_ID and ARGUS_CLIENT_SECRET of an app that has the scope 
 
     python vitals_plot.py ENCOUNTER vitals.svg
 
-Each panel is one code of one device in one unit: the line is the mean of each ten seconds, the band its least and
-greatest value. An interval without a value breaks the line, since nothing is known of it. Argus makes the summaries,
-and leaves out values that the device declared invalid or that are implausible: `left_out` counts them.
+Each panel is one code of one probe of a device in one unit: the line is the mean of each ten seconds, the band its
+least and greatest value. An interval without a value breaks the line, since nothing is known of it. Argus makes the
+summaries, and leaves out values that the device declared invalid or that are implausible: `left_out` counts them.
 
 The SVG is written here, in forty lines, so that the script needs nothing but argus-sdk. For more than lines, give the
 rows to a library: `pandas.DataFrame(rows)`.
@@ -53,10 +53,12 @@ if not rows:
     sys.exit("The encounter has no vital signs.")
 
 # %% One series for each panel, in the order of CODES
-series: dict[tuple[str, str, str], list[Any]] = {}
+series: dict[tuple[str, str, str, str, str], list[Any]] = {}
 for row in rows:
     if row["count"]:
-        series.setdefault((row["mdc_code"], row["device_id"], row["unit_code"] or ""), []).append(row)
+        site, probe = ", ".join(row["supplemental_types"]), f"{row['handle']} {row['person']}"
+        key = (row["mdc_code"], row["device_id"], row["unit_code"] or "", site, probe)
+        series.setdefault(key, []).append(row)
 ordered = sorted(series.items(), key=lambda item: (list(CODES).index(item[0][0]), item[0]))
 left_out = sum(row["left_out"] for row in rows)
 
@@ -103,8 +105,8 @@ def panel(title: str, values: list[Any], top: int) -> str:
 
 
 panels = [
-    panel(f"{CODES[code]} [{unit}], {device}", values, i * HEIGHT)
-    for i, ((code, device, unit), values) in enumerate(ordered)
+    panel(f"{CODES[code]} [{unit}], {device}{site and f', {site}'}", values, i * HEIGHT)
+    for i, ((code, device, unit, site, _probe), values) in enumerate(ordered)
 ]
 height = len(panels) * HEIGHT + 30
 first, last = rows[0]["from"], rows[-1]["until"]

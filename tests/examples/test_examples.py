@@ -284,6 +284,42 @@ def test_plot_has_a_panel_for_each_vital_sign_and_breaks_the_line_at_a_gap(
     assert sorted(heights, key=float, reverse=True) == heights  # the saturation rises
 
 
+def test_plot_has_a_panel_for_each_probe_of_a_device(
+    examples: Examples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class TwoProbes:
+        def __init__(self, **_: object) -> None:
+            self.encounters = self
+
+        def __enter__(self) -> "TwoProbes":
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def list_observations(self, *_: object, **__: object) -> list[dict[str, Any]]:
+            return [self.row(handle, site) for handle, site in ((1, ["MDC_UPEXT_FINGER"]), (2, []))]
+
+        def row(self, handle: int, sites: list[str]) -> dict[str, Any]:
+            return {
+                "mdc_code": "MDC_PULS_OXIM_SAT_O2",
+                "device_id": "dev_1",
+                "unit_code": "%",
+                "handle": handle,
+                "person": None,
+                "supplemental_types": sites,
+                "from": "2026-03-24T10:00:00Z",
+                "until": "2026-03-24T10:00:10Z",
+                "left_out": 0,
+                **dict.fromkeys(("count", "min", "mean", "max"), 90 + handle),
+            }
+
+    monkeypatch.setattr("argus_sdk.client.Argus", TwoProbes)
+    plot(examples, "enc_1", tmp_path / "vitals.svg", monkeypatch)
+    svg = ElementTree.parse(tmp_path / "vitals.svg").getroot()  # noqa: S314  our own file
+    titles = [panel.findtext(f"{SVG}text") for panel in svg.findall(f"{SVG}g")]
+    assert titles == ["Oxygen saturation [%], dev_1", "Oxygen saturation [%], dev_1, MDC_UPEXT_FINGER"]
+
+
 def test_plot_of_an_encounter_without_vital_signs_ends_with_a_message(
     examples: Examples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
