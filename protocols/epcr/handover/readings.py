@@ -51,7 +51,7 @@ SIGN_NAMES: Final[Mapping[Sign, Words]] = MappingProxyType(
         Sign.PRESSURE: Words("BP", "RR", "RR"),
         Sign.SPO2: Words("SpO₂", "SpO₂", "SpO₂"),
         Sign.BREATHING: Words("Resp", "Oddechy", "AF"),
-        Sign.ETCO2: Words("EtCO₂", "EtCO₂", "EtCO₂"),
+        Sign.ETCO2: Words("EtCO₂", "EtCO₂", "etCO₂"),
         Sign.GCS: Words("GCS", "GCS", "GCS"),
         Sign.TEMPERATURE: Words("Temp", "Temp.", "Temp"),
         Sign.GLUCOSE: Words("Glucose", "Glikemia", "BZ"),
