@@ -1,6 +1,6 @@
 """A dispatch system's connector: an incident with a vehicle → an encounter, followed until its end, and closed.
 
-The dispatch desk writes what it wants into a local store, and one process sends it and follows the encounters:
+The dispatch desk writes its orders into a local store, and one process sends them and follows the encounters:
 
     python cad_connector.py open   missions.db INCIDENT VEHICLE
     python cad_connector.py close  missions.db INCIDENT VEHICLE completed
@@ -13,7 +13,7 @@ ARGUS_WEBHOOK_SECRETS (the secrets of the webhook, separated by spaces: two duri
 The app needs the scope `argus:epcr:write`, and the webhook the events `epcr.encounter.updated` and
 `epcr.encounter.finished`.
 
-Each wish is stored before it is sent, with its idempotency key, and each step is repeated until its result is stored:
+Each order is stored before it is sent, with its idempotency key, and each step is repeated until its result is stored:
 so the programs may end at any time. A webhook only reports that an encounter has changed, and the connector then reads
 it. So a message that is late, repeated or lost changes nothing: every open encounter is also read every five minutes.
 """
@@ -38,7 +38,7 @@ ENDS = ("completed", "cancelled", "transferred")
 EVENTS = ("epcr.encounter.updated", "epcr.encounter.finished")
 POLL_S = 300.0
 PAUSE_S = 5.0
-"""Pause between two looks for wishes of the desk, and before a retry."""
+"""Pause between two queries for orders of the desk, and before a retry."""
 BODY_DIGITS_MAX = 6
 """Digits of the length of a message: less than a megabyte. Those of Argus have some hundred bytes."""
 SEND_TIMEOUT_S = 10.0
@@ -88,7 +88,7 @@ class Missions:
             )
 
     def close(self, incident_id: str, vehicle_id: str, status: str) -> bool:
-        """Store that the encounter is to end with a status, now; return whether this is the first such wish of a known
+        """Store that the encounter is to end with a status, now; return whether this is the first such order of a known
         mission."""
         wish = (status, datetime.now(UTC).isoformat(), new_idempotency_key(), incident_id, vehicle_id)
         with self._transaction() as database:
@@ -260,7 +260,7 @@ class Receiver:
                 self.end_headers()
 
             def log_message(self, *_words: object) -> None:
-                """Log nothing: addresses are no use here."""
+                """Log nothing: addresses are not useful here."""
 
         host, _, port = address.rpartition(":")
         return HTTPServer((host, int(port)), Handler)

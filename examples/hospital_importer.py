@@ -11,8 +11,9 @@ twice, and a bundle that is downloaded twice, change nothing.
 
 Limits. Messages are handled one after another, so while a bundle is downloaded, others wait; Argus gives up a delivery
 after 15 s and sends it again later, when its bundle is stored already. Retries end after three days, so a hospital that
-was away longer lists the encounters that it lacks (`argus.encounters.list`). An import needs disk for the bundle twice:
-as files for the time of the download, and as rows. With less than 2 GiB free, messages get 503, and a person must act.
+was unreachable for longer lists the encounters that it lacks (`argus.encounters.list`). An import needs disk for the
+bundle twice: as files for the time of the download, and as rows. With less than 2 GiB free, messages get 503, and a
+person must act.
 """
 
 import json
@@ -122,7 +123,7 @@ def make_server(address: str, importer: Importer) -> HTTPServer:
             self.end_headers()
 
         def log_message(self, *_words: object) -> None:
-            """Log nothing: addresses are no use here."""
+            """Log nothing: addresses are not useful here."""
 
     host, _, port = address.rpartition(":")
     return HTTPServer((host, int(port)), Receiver)

@@ -1,4 +1,4 @@
-"""The page for the crew's tablet: live values, read-only, behind the vehicle's PIN."""
+"""The pages for the crew's tablet: live values behind the vehicle's PIN; reports and hand-overs for crew members."""
 
 from gateway.crew.app import CrewApp, CrewStatus
 

@@ -86,7 +86,7 @@ class CallObservations:
 
     def _span(self, draft: Draft) -> tuple[int, int | None]:
         """Return the first and the last time of reception of the call's observations, by the gateway's clock; None: it
-        goes on."""
+        continues."""
         opened_us = draft.changes[0].gateway_time_us
         ends = [
             each.changes[0].gateway_time_us

@@ -2,7 +2,7 @@
 
 No public authority issues a certificate for `argus.local` or a private address. So each vehicle has an authority of its
 own, which the tablets of the vehicle install once. Installed on a tablet it could, without a constraint, vouch for any
-site that the tablet visits; the thief of a box could then read the tablet's other traffic. A critical name
+site that the tablet visits; the thief of a vehicle computer could then read the tablet's other traffic. A critical name
 constraint (RFC 5280 §4.2.1.10) limits it to the names and private addresses under which the vehicle's page is served,
 and its extended key usage to servers, since the constraint does not bind certificates for mail or programs.
 Chromium, Android, Apple and Windows enforce it, and refuse the whole certificate where they do not know it.

@@ -1,5 +1,5 @@
 // The look of the page, set before anything is drawn, and the tablet's own choice of it. Not a module: it must not wait.
-// "auto" follows the tablet: high contrast where it asks for more, otherwise day or night as its colour scheme.
+// "auto" follows the tablet: high contrast where it requests more contrast, otherwise day or night as its colour scheme.
 "use strict";
 (() => {
   const KEY = "argus-look";

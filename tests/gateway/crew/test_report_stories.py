@@ -101,7 +101,7 @@ async def test_paramedic_opens_a_report_accepts_vital_signs_and_signs(browser: B
         await page.get_by_role("link", name="Sign", exact=True).click()
         await page.get_by_role("button", name="Sign the report").click()
         await expect(page.locator("#sealed")).to_be_visible()
-        await page.get_by_role("textbox", name="Reason of the addendum").fill("The age was found later")
+        await page.get_by_role("textbox", name="Reason for the addendum").fill("The age was found later")
         await page.get_by_role("button", name="Begin the addendum").click()
         await page.get_by_role("link", name="Patient").click()
         await field(page, "patient.sex").get_by_role("button", name="Female").click()
