@@ -136,7 +136,7 @@ PHRASES: Final[Mapping[str, Words]] = MappingProxyType(
         "ruler": Words("50 mm if printed at 100 %", "50 mm przy wydruku w skali 100 %", "50 mm bei Druck mit 100 %"),
         "accessible": Words(
             "The HTML page of this hand-over is its accessible form.",
-            "Dostępną cyfrowo wersją tego dokumentu jest strona HTML.",
+            "Dostępną cyfrowo postacią tego dokumentu jest strona HTML.",
             "Die barrierefreie Form dieser Übergabe ist ihre HTML-Seite.",
         ),
         "first": Words("first", "pierwszy", "erster"),
