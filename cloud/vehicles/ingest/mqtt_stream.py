@@ -131,11 +131,14 @@ class PacketStream:
             self._loop.remove_writer(self._socket)
 
     def _read(self) -> None:
+        size_bytes = 0
         while not self._closed:
             try:
                 data = self._socket.recv(READ_BYTES_MAX)
                 packets = self._divider.packets(data)
             except _LATER:
+                if size_bytes:
+                    self._pause()
                 return
             except (OSError, ValueError, MalformedPacket) as error:
                 self._fail(str(error))
@@ -146,11 +149,15 @@ class PacketStream:
             self._note()
             for packet in packets:
                 self._receive(packet)
-            # TLS may hold decrypted bytes that the descriptor no longer announces.
-            if not isinstance(self._socket, ssl.SSLSocket) or not self._socket.pending():
-                if len(data) < READ_BYTES_MAX:
-                    self._pause()
-                return
+            size_bytes += len(data)
+            if isinstance(self._socket, ssl.SSLSocket):
+                # A read returns one record at most, and a broker may send each packet in its own. The rest of a record
+                # is decrypted, so the descriptor does not announce it.
+                if size_bytes < READ_BYTES_MAX or self._socket.pending():
+                    continue
+            elif size_bytes < READ_BYTES_MAX:
+                self._pause()
+            return
 
     def _pause(self) -> None:
         """Read again after `READ_EVERY_S`, since more messages have arrived then."""

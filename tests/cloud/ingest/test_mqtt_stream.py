@@ -2,12 +2,15 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from cloud.vehicles.ingest.mqtt_stream import PacketStream
 from protocols.uplink.mqtt_packets import PUBLISH, Packet, encode_packet
+from tests.harness.certificates import Authority
 from tests.harness.eventually import eventually
 
 
@@ -147,3 +150,22 @@ async def test_messages_that_arrive_soon_after_a_read_are_read_together(pair: Pa
         pair.stream._read() if not number else None
     await eventually(lambda: len(pair.packets) == 3)
     assert len(reads) == 2
+
+
+async def test_packets_that_arrive_in_records_of_tls_of_their_own_are_read_together(tmp_path: Path):
+    authority = Authority(tmp_path)
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(*authority.issue("broker", "broker", names=("broker.example",)))
+    trusting = ssl.create_default_context(cafile=str(tmp_path / "ca.crt"))
+    plain, plain_peer = socket.socketpair()
+    accepting = asyncio.ensure_future(asyncio.to_thread(serving.wrap_socket, plain_peer, server_side=True))
+    own = await asyncio.to_thread(trusting.wrap_socket, plain, server_hostname="broker.example")
+    with own, await accepting as peer:
+        own.setblocking(False)
+        packets: list[Packet] = []
+        stream = PacketStream(own, note=lambda: None, receive=packets.append, fail=pytest.fail)
+        for number in range(3):
+            peer.sendall(encode_packet(Packet(PUBLISH, bytes([number]))))
+        stream._read()
+        stream.close()
+        assert len(packets) == 3
