@@ -101,10 +101,12 @@ class DeliveryOpener:
             await turns.step()
         return groups
 
-    async def unpack_all(self, group: Group) -> None:
-        """Unpack the batches of a group of which only the head was read."""
+    async def unpack_all(self, group: Group) -> list[Opened]:
+        """Unpack the batches of a group of which only the head was read. Remove and return those that meet an error in
+        the cloud's code; their deliveries stay."""
+        failed: list[Opened] = []
         if not any(isinstance(one.content, BlockHead) for one in group.opened):
-            return
+            return failed
         turns = OpeningTurns()
         opened: list[Opened] = []
         for one in group.opened:
@@ -112,9 +114,11 @@ class DeliveryOpener:
                 opened.append(unpacked(one))
             except Exception as error:
                 _give_up(one.delivery, error)
+                failed.append(one)
             await turns.step()
         group.opened = opened
         group.observations = sum(map(rows_of, opened))
+        return failed
 
     async def _find_gateways(self, deliveries: Sequence[Delivery]) -> dict[GatewayName, RegisteredGateway]:
         """Return the gateways that the topics name; wait while the database is unavailable. They are read for each

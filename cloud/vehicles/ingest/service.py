@@ -16,7 +16,7 @@ from cloud.foundation.errors import DomainError
 from cloud.foundation.objects import ObjectStoreUnavailable
 from cloud.foundation.tracing import Spans
 from cloud.vehicles.ingest.attempts import AWAY, wait_for_next
-from cloud.vehicles.ingest.delivery_group import Group
+from cloud.vehicles.ingest.delivery_group import Group, group_of
 from cloud.vehicles.ingest.delivery_opening import DeliveryOpener
 from cloud.vehicles.ingest.group import GroupWriter
 from cloud.vehicles.ingest.group_commit import GroupCommit
@@ -139,7 +139,7 @@ class Ingest:
         """Put waveforms into objects; return them. First write the rows of staged ones that precede them. If the object
         store stays unavailable, let them go and return an empty group."""
         assert self._packer is not None
-        await self.opener.unpack_all(waveforms)
+        await self._unpack(waveforms)
         attempt = 0
         while True:
             try:
@@ -156,6 +156,12 @@ class Ingest:
                 return waveforms
             else:
                 return waveforms
+
+    async def _unpack(self, group: Group) -> None:
+        """Unpack a group that is not staged. No batch of its lanes waits for those that cannot be unpacked."""
+        failed = await self.opener.unpack_all(group)
+        if failed and self._stage is not None:
+            self._stage.let_go(group_of(failed))
 
     async def _let_go(self, group: Group) -> None:
         """Drop waveforms for which there is no room. Their gateways get no acknowledgement and resend them."""
@@ -219,7 +225,7 @@ class Ingest:
     async def write(self, group: Group, sender: AckSender) -> None:
         """Write a group of batches, and before it the staged batches that precede them. Send the acknowledgements to
         their gateways, and then accept the deliveries, which the broker may then delete."""
-        await self.opener.unpack_all(group)
+        await self._unpack(group)
         try:
             await self._write_staged_before(group)
             acks_due = await self._commit.commit(group)
