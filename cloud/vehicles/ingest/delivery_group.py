@@ -63,6 +63,26 @@ class Group:
         self.observations -= extracted.observations
         return extracted
 
+    def add(self, batches: Sequence[Opened]) -> None:
+        """Add batches with their deliveries."""
+        self.opened += batches
+        self.deliveries += [one.delivery for one in batches]
+        self.observations += sum(map(rows_of, batches))
+
+    def divided(self, *, batches_max: int, bytes_max: int, observations_max: int) -> "list[Group]":
+        """Return the group in parts, in order: the last one is this group itself. Each has batches until one of these
+        limits is reached."""
+        parts: list[list[Opened]] = [[]]
+        size_bytes = observations = 0
+        for one in self.opened:
+            if len(parts[-1]) >= batches_max or size_bytes >= bytes_max or observations >= observations_max:
+                parts.append([])
+                size_bytes = observations = 0
+            parts[-1].append(one)
+            size_bytes += len(one.delivery.octets)
+            observations += rows_of(one)
+        return [*(self.extract(part) for part in parts[:-1]), self]
+
     def take_statuses(self, names: Collection[GatewayName]) -> "Group":
         """Remove the statuses of these gateways, and return them as a group."""
         if not names:

@@ -94,7 +94,7 @@ class Ingest:
             await _acknowledge(sender, acks_due)
 
         async def write_at_once(group: Group) -> None:
-            await self._let_go(await live.put(group))
+            await self._queue(live, group)
 
         async def enter(group: Group) -> None:
             await self._enter_live(live, group)
@@ -133,7 +133,17 @@ class Ingest:
         if self._stage is not None and self._settings.stage_s:
             self._stage.admit(group)
         if group.deliveries:
-            await self._let_go(await live.put(group))
+            await self._queue(live, group)
+
+    async def _queue(self, live: LiveQueue, group: Group) -> None:
+        """Queue a group to be written, in parts that one transaction may write: batches that have waited join it."""
+        limits = self._settings
+        for part in group.divided(
+            batches_max=limits.group_batches_max,
+            bytes_max=limits.group_octets_max,
+            observations_max=limits.group_observations_max,
+        ):
+            await self._let_go(await live.put(part))
 
     async def pack(self, waveforms: Group) -> Group:
         """Put waveforms into objects; return them. First write the rows of staged ones that precede them. If the object

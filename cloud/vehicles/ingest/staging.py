@@ -52,6 +52,9 @@ most, it is far smaller than a staged object may be."""
 QUEUED_BATCHES_MAX = 8 * BATCHES_FULL
 """Batches for one object. An object begins to be put when it has `BATCHES_FULL`, but those that arrive while the one
 before is put join it: to write them at once would cost several times as much, when there is least time for it."""
+QUEUED_ROWS_MAX = 64_000
+"""Rows of the batches for one object: those of a second of eight hundred vehicles. An envelope of some hundred bytes
+may unpack to 65 536, and what is acknowledged from an object is written whatever the quotas of its gateway."""
 
 Send = Callable[[Sequence[DueAck]], Awaitable[None]]
 WriteAtOnce = Callable[[Group], Awaitable[None]]
@@ -76,12 +79,10 @@ class Stage:
         self._behind = Group()
         self._repeated = Group()
         """Batches that were staged before."""
-        self._unfit = Group()
-        """Batches that have waited, and are written at once after all."""
         self._pending = PendingLanes()
         self._owed: dict[LaneKey, DueAck] = {}
         self._staging: Counter[LaneKey] = Counter()
-        """Lanes with batches in `_queued` or `_behind`, or in the object that is being put."""
+        """The number of the batches of each lane in `_queued` or `_behind`, or in the object that is being put."""
         self._at_once: Counter[LaneKey] = Counter()
         """Lanes with batches that are not staged, and not written yet."""
         self._putting: set[str] = set()
@@ -96,12 +97,14 @@ class Stage:
         """The names of the objects that this process stages or has staged, and has not written the rows of."""
         return self.unwritten.object_names | self._putting
 
-    def admit(self, group: Group) -> None:
-        """Remove from a group the batches that may be staged, now or after others of their lanes are written, and those
-        of their lanes that follow them. The caller writes the others, and calls `learn` or `let_go` with them."""
+    def admit(self, group: Group, *, waits: bool = True) -> None:
+        """Remove from a group the batches that may be staged, now or, if it `waits`, after others of their lanes are
+        written, and those of their lanes that follow them. Add those that have waited and do so no longer. The caller
+        writes the group, and calls `learn` or `let_go` with it."""
         staged: list[Opened] = []
         behind: list[Opened] = []
         waiting: list[Opened] = []
+        released: list[Opened] = []
         repeated: list[Opened] = []
         for one in group.opened:
             key = one.lane_key
@@ -109,7 +112,7 @@ class Stage:
                 repeated.append(one)
                 continue
             has_room = self._has_room()
-            if has_room and self._at_once[key] and self._pending.add(one):
+            if waits and has_room and self._at_once[key] and self._pending.add(one):
                 waiting.append(one)
                 continue
             if has_room and not self._at_once[key] and self._tails.add(one):
@@ -120,15 +123,20 @@ class Stage:
                 self._queued.opened.append(one)
                 continue
             self._tails.forget([key])
-            self._begin_at_once(one)
-            if key in self._staging:
-                behind.append(one)
-                self._staging[key] += 1
+            earlier = self._pending.release(one)
+            released += earlier
+            for each in (*earlier, one):
+                self._begin_at_once(each)
+                if key in self._staging:
+                    behind.append(each)
+                    self._staging[key] += 1
         if repeated:
             self._repeated = joined([self._repeated, group.extract(repeated)])
             self._work.set()
         if waiting:
             group.extract(waiting)
+        if released:
+            group.add(released)
         if staged:
             self._queued.deliveries += group.extract(staged).deliveries
         if behind:
@@ -164,9 +172,11 @@ class Stage:
         )
         if waited:
             again = group_of(waited)
-            self.admit(again)
+            self.admit(again, waits=False)
             if again.deliveries:
-                self._unfit = joined([self._unfit, again])
+                # As behind staged ones, so that none of their lanes overtakes them until the next turn.
+                self._staging.update(one.lane_key for one in again.opened)
+                self._behind = joined([self._behind, again])
                 self._work.set()
 
     def know(self, names: Iterable[GatewayName], moves: int) -> None:
@@ -212,19 +222,16 @@ class Stage:
     async def turn(self, send: Send, write_at_once: WriteAtOnce) -> None:
         """Stage the batches that are queued now. If the object store is unavailable, `write_at_once` gets them, and
         those that arrived meanwhile: what is acknowledged must not follow a batch that is not durable. It also gets
-        those that follow staged ones of their lanes."""
+        those that follow staged ones of their lanes, or have waited and may not be staged."""
         owed, self._owed = list(self._owed.values()), {}
-        unfit, self._unfit = self._unfit, Group()
         repeated, self._repeated = self._repeated, Group()
         group, behind = self._take_queued()
         if owed:
             await send(owed)
-        if unfit.deliveries:
-            await write_at_once(unfit)
         if repeated.deliveries:
             await self._acknowledge_again(repeated, send)
         if group.opened and await self._make_durable(group):
-            self._end_staging(group)
+            self._end_staging(one.lane_key for one in group.opened)
             await send(self._acks_of(group.opened))
             for delivery in group.deliveries:
                 await delivery.accept()
@@ -236,8 +243,9 @@ class Stage:
                 self._begin_at_once(one)
             behind = joined([group, behind, late, behind_late])
         if behind.deliveries:
+            lanes = [one.lane_key for one in behind.opened]  # before others divide the group
             await write_at_once(behind)
-            self._end_staging(behind)
+            self._end_staging(lanes)
 
     async def _acknowledge_again(self, repeated: Group, send: Send) -> None:
         """Acknowledge lanes whose batches were sent again, but for those that will be acknowledged with an object."""
@@ -250,12 +258,14 @@ class Stage:
         """Remove and return the queued batches that are staged, and those that follow them."""
         group, self._queued, self._queued_bytes = self._queued, Group(), 0
         behind, self._behind = self._behind, Group()
-        self._work.clear()
         self._full.clear()
+        if not self._owed and not self._repeated.deliveries:  # which may have come since the turn began
+            self._work.clear()
         return group, behind
 
-    def _end_staging(self, group: Group) -> None:
-        self._staging.subtract(one.lane_key for one in group.opened)
+    def _end_staging(self, lanes: Iterable[LaneKey]) -> None:
+        """Note for each batch the lane of one that is in an object, or queued to be written."""
+        self._staging.subtract(lanes)
         self._staging = +self._staging
 
     async def _make_durable(self, group: Group) -> bool:
@@ -300,6 +310,7 @@ class Stage:
         return (
             len(self._queued.opened) < QUEUED_BATCHES_MAX
             and self._queued_bytes < QUEUED_BYTES_MAX
+            and self._queued.observations < QUEUED_ROWS_MAX
             and self.unwritten.has_room
             and not self.outage.lasts
         )

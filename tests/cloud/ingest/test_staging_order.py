@@ -58,10 +58,11 @@ async def sequences(cloud: CloudUnderTest) -> list[int]:
     return [row.sequence for row in await cloud.rows(observations)]
 
 
-async def test_batches_that_fill_no_object_together_are_acknowledged_in_their_order(
-    cloud: CloudUnderTest, gateway: GatewayInVehicle, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("limit", ["QUEUED_BYTES_MAX", "QUEUED_BATCHES_MAX", "QUEUED_ROWS_MAX"])
+async def test_batches_that_do_not_fit_into_one_object_are_acknowledged_in_their_order(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
-    monkeypatch.setattr(staging, "QUEUED_BYTES_MAX", 1)
+    monkeypatch.setattr(staging, limit, 1)
     acks = await cloud.arrive(gateway.send(98.0), gateway.send(99.0), gateway.send(96.0))
     assert [(ack.through_sequence, ack.missing) for ack in acks] == [(4, ())]
     assert await sequences(cloud) == [1, 2, 3, 4]
