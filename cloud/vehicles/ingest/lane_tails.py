@@ -91,16 +91,15 @@ class LaneTails:
     def learn(self, written: Sequence[Opened], acks: Sequence[DueAck]) -> None:
         """Note the ends of lanes from batches that were written, and the acknowledgements for them. A lane with missing
         or contested batches is left out."""
-        ends = {
-            (due.tenant_id, due.gateway_id, due.ack.epoch, due.ack.lane): due.ack
-            for due in acks
-            if not due.ack.missing and not due.ack.conflict and due.ack.through_hash is not None
-        }
+        # The last one of each lane: in a group that was divided, those before it do not list what is missing since.
+        ends = {(due.tenant_id, due.gateway_id, due.ack.epoch, due.ack.lane): due.ack for due in acks}
         for one in written:
             key = one.lane_key
             ack = ends.get((key.tenant_id, key.gateway_id, key.epoch, key.lane))
             known = self._tails.pop(key, None)
-            if ack is None or ack.through_hash is None or not isinstance(one.content, ObservationColumns):
+            if ack is None or ack.missing or ack.conflict or ack.through_hash is None:
+                continue
+            if not isinstance(one.content, ObservationColumns):
                 continue
             tail = _Tail(ack.through_sequence, ack.through_hash, _carried_by(one))
             tail.recent[tail.through] = tail.hash

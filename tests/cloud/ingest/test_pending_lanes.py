@@ -6,13 +6,16 @@ from pathlib import Path
 import pytest
 
 from cloud.foundation.db import Database, DatabaseUnavailable
+from cloud.vehicles.custody import LaneMarks
 from cloud.vehicles.custody.tables import batches
 from cloud.vehicles.ingest import delivery_opening, pending_lanes
+from cloud.vehicles.ingest.acks import ack_of
 from cloud.vehicles.ingest.delivery_group import Group
+from cloud.vehicles.ingest.source import DueAck
 from protocols.uplink.channels import DeviceRef
 from protocols.uplink.envelope import BatchKind, Envelope
 from protocols.uplink.lanes import Lane
-from tests.builders.ingest_cloud import CloudUnderTest
+from tests.builders.ingest_cloud import TENANT, CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle, readings, section
 from tests.builders.staging import BreakableObjects, numerics, staging_cloud
 from tests.builders.waveforms import waves
@@ -157,6 +160,20 @@ async def test_batch_that_is_resent_while_an_object_cannot_be_stored_is_acknowle
     await cloud.stage.turn(cloud.send, cloud._write_at_once)
     _, ack = cloud.handover.acks[-1]
     assert (ack.lane, ack.through_sequence) == (Lane.WAVEFORM, 1)
+
+
+async def test_no_batch_is_staged_behind_one_whose_last_acknowledgement_is_of_a_conflict(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+) -> None:
+    group = await admitted(cloud, from_new_device(gateway, 0))
+    await cloud.ingest.opener.unpack_all(group)
+    marks = LaneMarks().adding(1, 2)
+    acks = [
+        ack_of("epoch-a", Lane.NUMERIC, marks, contested=contested, through_hash=group.opened[0].hash)
+        for contested in (False, True)
+    ]
+    cloud.stage.learn(group, [DueAck(TENANT, "gw_test", ack) for ack in acks])
+    assert sequences_of(await admitted(cloud, gateway.send(98.0))) == [3]
 
 
 async def test_group_is_divided_where_it_reaches_a_limit(cloud: CloudUnderTest, gateway: GatewayInVehicle) -> None:
