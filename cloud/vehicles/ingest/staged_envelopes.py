@@ -16,7 +16,7 @@ import structlog
 from cloud.vehicles.custody import LaneKey
 from cloud.vehicles.fleet import GatewayName, RegisteredGateway
 from cloud.vehicles.ingest.delivery_group import Group, rows_of
-from cloud.vehicles.ingest.opening import Opened, open_delivery, unpack
+from cloud.vehicles.ingest.opening import Opened, UnpackedContent, UnreadablePayload, open_delivery, unpack
 from cloud.vehicles.ingest.source import BatchDelivery
 from cloud.vehicles.ingest.status import StagedEnd
 from protocols.uplink.envelope import decode_envelope
@@ -77,14 +77,20 @@ class StagedEnvelope:
         return 0 if self.is_waveform else self.rows
 
     def open(self) -> Opened | None:
-        """Unpack the batch. It is not verified again: its bytes have been in memory since. None: it met an error in the
-        cloud's code, since it was opened before."""
+        """Unpack the batch. It is not verified again: its bytes have been in memory since. If its payload meets an
+        error in the cloud's code, it is unreadable: it was acknowledged, and the chain keeps it for a repaired cloud.
+        None: even the envelope meets an error, though it was opened before."""
         try:
             envelope = decode_envelope(self.delivery.octets)
-            content = unpack(envelope.batch)
         except Exception as error:
             _log_failure(self.gateway, error)
             return None
+        content: UnpackedContent
+        try:
+            content = unpack(envelope.batch)
+        except Exception as error:
+            _log_failure(self.gateway, error)
+            content = UnreadablePayload("an error in the cloud prevents that its rows are written")
         return Opened(
             delivery=self.delivery,
             gateway=self.gateway,

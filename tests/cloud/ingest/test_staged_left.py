@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from cloud.clinical.devices import Devices
 from cloud.clinical.observations.tables import observations
 from cloud.foundation.db import Database
 from cloud.foundation.objects import LocalObjects, ObjectStoreUnavailable, StoredObject
+from cloud.vehicles.custody.tables import batches
 from cloud.vehicles.fleet import RegisteredGateway
 from cloud.vehicles.ingest import delivery_opening, staged_envelopes, staged_reading, staging
 from cloud.vehicles.ingest.opening import Opened, Refused
@@ -17,7 +19,9 @@ from cloud.vehicles.ingest.source import BatchDelivery
 from cloud.vehicles.ingest.staged_object import STAGED
 from cloud.vehicles.ingest.staged_reading import StagedReader
 from cloud.vehicles.ingest.staged_sweeping import LATEST_US
-from tests.builders.ingest_cloud import CloudUnderTest
+from cloud.vehicles.ingest.tables import staging_processes
+from cloud.vehicles.verification.reprocess import Reprocessing
+from tests.builders.ingest_cloud import TENANT, CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle
 
 HOUR_US = 3_600_000_000
@@ -96,22 +100,40 @@ async def test_sweep_writes_what_a_killed_process_staged(
     assert await staged_names(store) == []
 
 
-async def test_batch_that_meets_an_error_in_the_code_stays_in_its_object_and_does_not_end_ingest(
+async def test_batch_whose_payload_meets_an_error_in_the_code_is_stored_without_rows_and_delays_no_reader(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, store: LateObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("synthetic")
+
+    await cloud.arrive(gateway.send(98.0), gateway.send(99.0))
+    with monkeypatch.context() as broken:
+        broken.setattr(staged_envelopes, "unpack", fail)
+        await cloud.ingest.settle()
+    assert [row.content for row in await cloud.rows(batches)] == ["rows", "unreadable", "unreadable"]
+    assert await staged_names(store) == []
+    (process,) = await cloud.rows(staging_processes)
+    assert process.written_period == process.period
+    done = await Reprocessing(cloud.database, Devices(cloud.ids)).run(TENANT)
+    assert (done.unpacked, done.still_unreadable) == (2, 0)
+    assert sorted(await numerics(cloud)) == [97.0, 98.0, 99.0]
+
+
+async def test_envelope_that_meets_an_error_in_the_code_stays_in_its_object_and_does_not_end_ingest(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, store: LateObjects, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await cloud.arrive(gateway.send(98.0))
-    unpacking = staged_envelopes.unpack
 
     def fail(*_: object) -> None:
         raise RuntimeError("synthetic")
 
-    monkeypatch.setattr(staged_envelopes, "unpack", fail)
-    started = CloudUnderTest(cloud.database, objects=store, staged=True, removes=True)
-    await started.staged.write_left()
-    await cloud.ingest.settle()
-    assert await numerics(cloud) == [97.0]
-    assert len(await staged_names(store)) == 1
-    monkeypatch.setattr(staged_envelopes, "unpack", unpacking)
+    with monkeypatch.context() as broken:
+        broken.setattr(staged_envelopes, "decode_envelope", fail)
+        started = CloudUnderTest(cloud.database, objects=store, staged=True, removes=True)
+        await started.staged.write_left()
+        await cloud.ingest.settle()
+        assert await numerics(cloud) == [97.0]
+        assert len(await staged_names(store)) == 1
     await CloudUnderTest(cloud.database, objects=store, staged=True, removes=True).staged.write_left()
     assert await numerics(cloud) == [97.0, 98.0]
 
