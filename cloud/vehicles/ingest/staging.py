@@ -150,12 +150,25 @@ class Stage:
         """Note that a group was written at once, with these acknowledgements."""
         self._end_at_once(group)
         self._tails.learn([one for one in group.opened if not self._at_once[one.lane_key]], acks)
+        if group.statuses:
+            self._forget_lost(acks)
         self._admit_pending(group)
 
     def let_go(self, group: Group) -> None:
         """Note that a group is neither staged nor written."""
         self._end_at_once(group)
         self._admit_pending(group)
+
+    def _forget_lost(self, acks: Iterable[DueAck]) -> None:
+        """Forget the ends of lanes of which the database has less than was acknowledged: it was restored from a copy,
+        or another server took over that lacks the last changes. Their vehicles send again what it lacks after these
+        acknowledgements, and that must not be acknowledged from memory. Without effect on the others: batches that are
+        not durable yet are not in an acknowledgement."""
+        for due in acks:
+            key = LaneKey(due.tenant_id, due.gateway_id, due.ack.epoch, due.ack.lane)
+            end = self._tails.end(key)
+            if end is not None and due.ack.through_sequence < end[0] - self._staging[key]:
+                self._tails.forget([key])
 
     def _begin_at_once(self, one: Opened) -> None:
         self._at_once[one.lane_key] += 1

@@ -163,6 +163,25 @@ async def test_missing_batch_that_is_found_when_rows_are_written_is_reported_to_
     assert (await numerics(cloud))[-1] == (4, 96.0)
 
 
+@pytest.mark.parametrize("lost", [True, False])
+async def test_resent_batch_is_acknowledged_from_memory_only_if_the_database_has_lost_nothing(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, lost: bool
+) -> None:
+    sent = gateway.send(98.0)
+    await cloud.arrive(sent, gateway.send(99.0))
+    await cloud.ingest.settle()
+    if lost:
+        async with cloud.database.transaction() as tx:  # the database is restored from a copy
+            await tx.execute(lanes.update().where(lanes.c.lane == "numeric").values(through_sequence=1))
+    status = Status(
+        gateway="gw_test", epoch="epoch-a", online=True, at_us=NOW_US, boot_id="boot-1", software="test", marks={}
+    )
+    await cloud.take(cloud.handover.status_delivery(status))
+    (group,) = await cloud.ingest.opener.open([cloud.handover.delivery(sent)])
+    cloud.stage.admit(group)
+    assert bool(group.opened) is lost
+
+
 async def test_conflict_that_is_found_when_rows_are_written_is_reported_to_the_gateway(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, store: BreakableObjects
 ) -> None:
