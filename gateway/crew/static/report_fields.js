@@ -224,22 +224,26 @@ class TextField extends Field {
     if (this.model.length_max) this.input.maxLength = this.model.length_max;
     this.input.autocomplete = "off";
     this.input.setAttribute("aria-labelledby", this.title.id);
-    this.input.addEventListener("input", () => { this.timer ??= setTimeout(() => this.save(), TYPING_MS); });
+    this.input.addEventListener("input", () => { this.typed = true; this.timer ??= setTimeout(() => this.save(), TYPING_MS); });
     this.input.addEventListener("change", () => this.save());
     this.body.append(this.input);
   }
 
+  // Only what was typed here is stated: the text of a page that is not shown may be older than the report.
   save() {
     clearTimeout(this.timer);
     this.timer = null;
-    const typed = this.input.value;
+    if (!this.typed) return;
+    this.typed = false;
+    const typed = this.input.value, { seen } = this;
     if (typed === (this.value ?? "")) return;
-    if (typed.trim()) this.store.set(this.key, this.entry, { value: typed });
-    else this.store.set(this.key, this.entry, null, { action: "remove" });
+    if (typed.trim()) this.store.set(this.key, this.entry, { value: typed }, { seen });
+    else this.store.set(this.key, this.entry, null, { action: "remove", seen });
   }
 
   draw() {
-    if (document.activeElement === this.input && this.input.value !== "") return; // never change a text under the hand
+    if (this.typed || (document.activeElement === this.input && this.input.value !== "")) return; // never change a text under the hand
+    this.seen = new Set(this.store.statements(this.key, this.entry).map((each) => each.id));
     const value = this.value ?? "";
     if (this.input.value !== value) this.input.value = value;
   }

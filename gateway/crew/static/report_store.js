@@ -127,18 +127,27 @@ export class ReportStore {
 
   // ---- what this tablet changes
 
-  // State the content of a field: {value}, {negative}, {not_recorded}, or for a removal null. Returns a function that
-  // undoes it, or null where nothing changed.
-  set(key, entry, content, { action = "set" } = {}) {
-    const many = this.elements[key]?.many ?? false, before = this.shown(key, entry);
+  // The statements about a field that this tablet knows: what is shown, what contradicts it, and what is not acknowledged.
+  statements(key, entry) {
     const field = this.fields.get(nameOf(key, entry));
-    // What is not acknowledged yet is seen too: a removal that names nothing would withdraw what nobody here has seen.
-    const seen = [...new Map([...(field?.shown ?? []), ...(field?.contradicting ?? []), ...before].map((each) => [each.id, each])).values()];
-    const contradicted = (field?.contradicting ?? []).length > 0;
+    const known = [...(field?.shown ?? []), ...(field?.contradicting ?? []), ...this.shown(key, entry)];
+    return [...new Map(known.map((each) => [each.id, each])).values()];
+  }
+
+  // State the content of a field: {value}, {negative}, {not_recorded}, or for a removal null. Returns a function that
+  // undoes it, or null where nothing changed. `seen`: ids of the statements that the author saw, where the field showed
+  // an older state than the present one; what others stated since then stays beside the new statement.
+  set(key, entry, content, { action = "set", seen = null } = {}) {
+    const many = this.elements[key]?.many ?? false, before = this.shown(key, entry);
+    const contradicted = (this.fields.get(nameOf(key, entry))?.contradicting ?? []).length > 0;
     const value = content?.value ?? null;
     if (action === "set" && content !== null && !contradicted && before.some((each) => sameContent(each, content)) && (many || before.length === 1)) return null;
     if (action === "remove" && before.length === 0) return null;
-    const replaced = seen.filter((each) => !many || each.value === value || (content?.value == null) !== (each.value == null));
+    // What is not acknowledged yet is seen too: a removal that names nothing would withdraw what nobody here has seen.
+    const replaced = this.statements(key, entry)
+      .filter((each) => seen === null || seen.has(each.id) || each.author === this.author)
+      .filter((each) => !many || each.value === value || (content?.value == null) !== (each.value == null));
+    if (action === "remove" && replaced.length === 0) return null;
     this.add({
       id: newId(), key, device_time: nowText(), action,
       ...(entry ? { entry } : {}),

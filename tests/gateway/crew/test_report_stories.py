@@ -141,6 +141,46 @@ async def test_check_21_two_tablets_edit_one_report_and_both_show_what_contradic
         )
 
 
+async def test_lock_keeps_the_texts_of_sections_that_were_not_shown(browser: Browser, tmp_path: Path):
+    async with (
+        report_vehicle(tmp_path, clock=SystemClock()) as vehicle,
+        vehicle.tablet() as client,
+        tablet(browser, vehicle.url, PARAMEDIC) as page,
+    ):
+        await client.open_report()
+        await client.append({"id": "n1", "key": "patient.last_name", "value": "Nowak"})
+        await open_report(page, vehicle.url, "narrative")
+        await page.evaluate("import('/static/session.js').then((session) => session.lock())")
+        await page.wait_for_url(f"{vehicle.url}/")
+        assert await client.values("patient.last_name") == ["Nowak"]
+        assert (await client.record())["sequence"] == 3
+
+
+async def test_text_typed_over_a_text_that_was_not_shown_contradicts_it(browser: Browser, tmp_path: Path):
+    async with (
+        report_vehicle(tmp_path, clock=SystemClock()) as vehicle,
+        vehicle.tablet(NURSE) as ewa,
+        tablet(browser, vehicle.url, PARAMEDIC) as anna,
+    ):
+        await ewa.open_report()
+        await open_report(anna, vehicle.url, "narrative")
+        narrative = field(anna, "narrative.text").get_by_role("textbox")
+        await narrative.press_sequentially("Pain")
+        await expect(anna.locator("#saved")).to_have_text("Saved")
+        (shown,) = [each["shown"] for each in (await ewa.record())["fields"] if each["key"] == "narrative.text"]
+        gaps = anna.locator('a[href="#gaps"] .badge')
+        before = await gaps.inner_text()
+        await ewa.append(
+            {"id": "n1", "key": "narrative.text", "value": "Found on the floor", "replaces": [shown[0]["id"]]},
+            {"id": "n2", "key": "patient.last_name", "value": "Nowak"},
+        )
+        await expect(gaps).not_to_have_text(before)
+        await narrative.press_sequentially(" since noon")
+        conflict = field(anna, "narrative.text").get_by_role("group", name="Two different entries")
+        await expect(conflict).to_contain_text("Found on the floor (Ewa")
+        await expect(conflict).to_contain_text("Pain since noon (Anna")
+
+
 async def test_checks_16_and_18_arrest_page_takes_one_tap_for_each_act_and_the_pad_offers_the_last_value(
     browser: Browser, tmp_path: Path
 ):
