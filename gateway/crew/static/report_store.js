@@ -4,6 +4,7 @@
 
 const RETRY_MS = 2000;
 const BATCH_MAX = 64; // changes of one request
+const BATCH_BYTES_MAX = 60_000; // below what the gateway reads at once, and what a browser sends while a page ends (64 KiB)
 const SILENT_MS = 40_000; // the gateway sends a sign of life every fifteen seconds
 
 export function newId() {
@@ -188,7 +189,7 @@ export class ReportStore {
     this.sending = true;
     clearTimeout(this.timer);
     this.beginAddendum();
-    const batch = this.pending.slice(0, BATCH_MAX);
+    const batch = this.nextBatch();
     try {
       const reply = await this.post("changes", { changes: batch });
       this.reached = true;
@@ -199,12 +200,12 @@ export class ReportStore {
       } else if (reply.status === 401) {
         location.assign("/sign-in");
         return;
-      } else if (reply.status >= 500) {
-        this.reached = false;
+      } else if (reply.status >= 500 || !Array.isArray(body.refused)) {
+        this.reached = false; // without a reason of the gateway's, such as a body that the radio cut: it is sent again
       } else if (body.refused?.[0]?.code === "sealed") {
         this.needsReason = true; // signed on another tablet meanwhile: what was entered here becomes an addendum
       } else {
-        this.drop(batch, body.refused ?? []);
+        this.drop(batch, body.refused);
       }
     } catch {
       this.reached = false;
@@ -213,6 +214,18 @@ export class ReportStore {
     }
     this.tell();
     if (this.pending.length) this.timer = setTimeout(() => this.send(), this.reached ? 0 : RETRY_MS);
+  }
+
+  // The next changes of one request: a text that was typed without contact is in each of its changes, so bytes count too.
+  nextBatch() {
+    const batch = [];
+    let bytes = 0;
+    for (const change of this.pending.slice(0, BATCH_MAX)) {
+      bytes += new TextEncoder().encode(JSON.stringify(change)).length;
+      if (batch.length > 1 && bytes > BATCH_BYTES_MAX) break; // one change and the reason of its addendum fit always
+      batch.push(change);
+    }
+    return batch;
   }
 
   // After the seal every request is an addendum, whose first change is the reason. It keeps its id when it is sent again.
@@ -239,7 +252,7 @@ export class ReportStore {
 
   // The last attempt before a lock: the browser sends it although the page ends.
   flush() {
-    if (this.pending.length && !this.needsReason) this.post("changes", { changes: this.pending.slice(0, BATCH_MAX) }, { keepalive: true }).catch(() => {});
+    if (this.pending.length && !this.needsReason) this.post("changes", { changes: this.nextBatch() }, { keepalive: true }).catch(() => {});
   }
 
   post(path, body, options = {}) {

@@ -181,6 +181,43 @@ async def test_text_typed_over_a_text_that_was_not_shown_contradicts_it(browser:
         await expect(conflict).to_contain_text("Pain since noon (Anna")
 
 
+async def test_long_text_that_was_typed_without_contact_is_saved_with_everything_before_it(
+    browser: Browser, tmp_path: Path
+):
+    async with (
+        report_vehicle(tmp_path, clock=SystemClock()) as vehicle,
+        vehicle.tablet() as client,
+        tablet(browser, vehicle.url, PARAMEDIC) as page,
+    ):
+        await client.open_report()
+        await open_report(page, vehicle.url, "narrative")
+        await page.context.set_offline(True)
+        narrative = field(page, "narrative.text").get_by_role("textbox")
+        texts = [f"{number} {'x' * 9_000}" for number in range(20)]
+        for text in texts:
+            await narrative.fill(text)
+            await narrative.blur()
+        await expect(page.locator("#saved")).to_contain_text("No contact with the gateway: 20 entries")
+        await page.context.set_offline(False)
+        await expect(page.locator("#saved")).to_have_text("Saved")
+        assert await client.values("narrative.text") == [texts[-1]]
+
+
+async def test_request_that_is_refused_without_a_reason_is_sent_again(browser: Browser, tmp_path: Path):
+    async with (
+        report_vehicle(tmp_path, clock=SystemClock()) as vehicle,
+        vehicle.tablet() as client,
+        tablet(browser, vehicle.url, PARAMEDIC) as page,
+    ):
+        await client.open_report()
+        await open_report(page, vehicle.url, "patient")
+        late = "The request did not arrive completely. Try again.\n"
+        await page.route("**/changes", lambda route: route.fulfill(status=408, body=late), times=1)
+        await field(page, "patient.sex").get_by_role("button", name="Female").click()
+        await expect(page.locator("#saved")).to_have_text("Saved")
+        assert await client.values("patient.sex") == ["9919001"]
+
+
 async def test_checks_16_and_18_arrest_page_takes_one_tap_for_each_act_and_the_pad_offers_the_last_value(
     browser: Browser, tmp_path: Path
 ):
