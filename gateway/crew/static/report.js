@@ -135,7 +135,10 @@ class Form {
 
   undo(key, act) {
     if (!act) return;
-    this.toast.replaceChildren(element("span", "", key ? text("undo.changed", { field: this.title(key) }) : text("undo.added")), button(text("undo.act"), () => { act(); this.toast.hidden = true; }, "answer"));
+    this.toast.replaceChildren(element("span", "", key ? text("undo.changed", { field: this.title(key) }) : text("undo.added")), button(text("undo.act"), () => {
+      this.toast.hidden = true;
+      if (act() === false) this.say(text("undo.overtaken", { field: this.title(key) }));
+    }, "answer"));
     this.toast.hidden = false;
     clearTimeout(this.undoTimer);
     this.undoTimer = setTimeout(() => { this.toast.hidden = true; }, UNDO_MS);

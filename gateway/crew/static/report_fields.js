@@ -237,8 +237,8 @@ class TextField extends Field {
     this.typed = false;
     const typed = this.input.value, { seen } = this;
     if (typed === (this.value ?? "")) return;
-    if (typed.trim()) this.store.set(this.key, this.entry, { value: typed }, { seen });
-    else this.store.set(this.key, this.entry, null, { action: "remove", seen });
+    if (typed.trim()) this.store.set(this.key, this.entry, { value: typed }, { seen, over: this.shown.at(-1)?.id });
+    else this.store.set(this.key, this.entry, this.model.many ? { value: this.value } : null, { action: "remove", seen });
   }
 
   draw() {

@@ -95,7 +95,7 @@ export class ReportStore {
     for (const { change } of [...this.stored, ...this.pending.map((change) => ({ change }))]) {
       if (change.key !== key || (change.entry ?? "") !== (entry ?? "")) continue;
       const removes = change.action === "remove";
-      if (many) shown = shown.filter((each) => each.value !== change.value && (removes || (each.value !== null) === (change.value != null)));
+      if (many) shown = shown.filter((each) => each.value !== (change.value ?? null) && !change.replaces?.includes(each.id) && (removes || (each.value !== null) === (change.value != null)));
       else shown = [];
       if (!removes) shown = [...shown, { id: change.id, value: null, negative: null, not_recorded: null, author: this.author, ...change }];
     }
@@ -136,9 +136,10 @@ export class ReportStore {
   }
 
   // State the content of a field: {value}, {negative}, {not_recorded}, or for a removal null. Returns a function that
-  // undoes it, or null where nothing changed. `seen`: ids of the statements that the author saw, where the field showed
-  // an older state than the present one; what others stated since then stays beside the new statement.
-  set(key, entry, content, { action = "set", seen = null } = {}) {
+  // undoes it (`takeBack`), or null where nothing changed. `seen`: ids of the statements that the author saw, where the
+  // field showed an older state than the present one; what others stated since then stays beside the new statement.
+  // `over`: id of the statement that was edited, among those of an element with many values.
+  set(key, entry, content, { action = "set", seen = null, over = null } = {}) {
     const many = this.elements[key]?.many ?? false, before = this.shown(key, entry);
     const contradicted = (this.fields.get(nameOf(key, entry))?.contradicting ?? []).length > 0;
     const value = content?.value ?? null;
@@ -147,19 +148,27 @@ export class ReportStore {
     // What is not acknowledged yet is seen too: a removal that names nothing would withdraw what nobody here has seen.
     const replaced = this.statements(key, entry)
       .filter((each) => seen === null || seen.has(each.id) || each.author === this.author)
-      .filter((each) => !many || each.value === value || (content?.value == null) !== (each.value == null));
+      .filter((each) => !many || each.value === value || each.id === over || (content?.value == null) !== (each.value == null));
     if (action === "remove" && replaced.length === 0) return null;
-    this.add({
-      id: newId(), key, device_time: nowText(), action,
-      ...(entry ? { entry } : {}),
-      ...(action === "set" ? content : many && value !== null ? { value } : {}),
-      replaces: replaced.slice(0, 8).map((each) => each.id),
-    });
-    const last = before.at(-1);
-    return () => {
-      if (many) return this.set(key, entry, { value }, { action: action === "set" ? "remove" : "set" });
-      return last ? this.set(key, entry, contentOf(last)) : this.set(key, entry, null, { action: "remove" });
-    };
+    const change = this.change(key, entry, action, action === "set" ? content : many && value !== null ? { value } : {}, replaced);
+    this.add(change);
+    return () => this.takeBack(change, many ? before.filter((each) => replaced.some((one) => one.id === each.id)) : before.slice(-1));
+  }
+
+  change(key, entry, action, content, replaced) {
+    return { id: newId(), key, device_time: nowText(), action, ...(entry ? { entry } : {}), ...content, replaces: replaced.slice(0, 8).map((each) => each.id) };
+  }
+
+  // Undo one change: withdraw it, and state again what it replaced. Only the change itself is replaced, so that nothing
+  // that others have stated since then is withdrawn. Returns false where the field shows something else by now.
+  takeBack(change, replaced) {
+    const { key, entry } = change, shown = this.shown(key, entry), many = this.elements[key]?.many ?? false;
+    const removes = change.action === "remove", stands = shown.some((each) => each.id === change.id);
+    if (removes ? !many && shown.length > 0 : !stands) return false;
+    const own = removes ? [] : [change];
+    if (!removes && (many || !replaced.length)) this.add(this.change(key, entry, "remove", many && change.value != null ? { value: change.value } : {}, own));
+    for (const each of replaced) this.add(this.change(key, entry, "set", contentOf(each), many ? [] : own));
+    return true;
   }
 
   add(change) {

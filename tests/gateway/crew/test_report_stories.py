@@ -218,6 +218,66 @@ async def test_request_that_is_refused_without_a_reason_is_sent_again(browser: B
         assert await client.values("patient.sex") == ["9919001"]
 
 
+async def test_undo_restores_what_was_replaced(browser: Browser, tmp_path: Path):
+    async with (
+        report_vehicle(tmp_path, clock=SystemClock()) as vehicle,
+        vehicle.tablet(NURSE) as ewa,
+        tablet(browser, vehicle.url, PARAMEDIC) as page,
+    ):
+        await ewa.open_report()
+        await ewa.append({"id": "n1", "key": "history.drug_allergies", "value": "7980"})
+        await open_report(page, vehicle.url, "history")
+        allergies = field(page, "history.drug_allergies")
+        penicillin = allergies.get_by_role("button", name="Penicillin")
+        await expect(penicillin).to_have_attribute("aria-pressed", "true")
+        await allergies.get_by_role("button", name="refused").click()
+        await allergies.get_by_role("button", name="No known drug allergy").click()
+        await expect(penicillin).to_have_attribute("aria-pressed", "false")
+        await page.get_by_role("button", name="Undo").click()
+        await expect(penicillin).to_have_attribute("aria-pressed", "true")
+        await expect(page.locator("#saved")).to_have_text("Saved")
+        assert await ewa.values("history.drug_allergies") == ["7980"]
+
+
+async def test_undo_withdraws_nothing_that_another_author_stated_meanwhile(browser: Browser, tmp_path: Path):
+    async with (
+        report_vehicle(tmp_path, clock=SystemClock()) as vehicle,
+        vehicle.tablet(NURSE) as ewa,
+        tablet(browser, vehicle.url, PARAMEDIC) as page,
+    ):
+        await ewa.open_report()
+        await open_report(page, vehicle.url, "patient")
+        sex = field(page, "patient.sex")
+        await sex.get_by_role("button", name="Female").click()
+        await expect(page.locator("#saved")).to_have_text("Saved")
+        (shown,) = [each["shown"] for each in (await ewa.record())["fields"] if each["key"] == "patient.sex"]
+        await ewa.append({"id": "n1", "key": "patient.sex", "value": "9919003", "replaces": [shown[0]["id"]]})
+        await expect(sex.locator("[aria-pressed=true]")).to_contain_text("Male")
+        await page.get_by_role("button", name="Undo").click()
+        await expect(page.locator("#undo")).to_contain_text("nothing was undone")
+        assert await ewa.values("patient.sex") == ["9919003"]
+
+
+async def test_phone_number_that_is_typed_slowly_is_one_number(browser: Browser, tmp_path: Path):
+    async with (
+        report_vehicle(tmp_path, clock=SystemClock()) as vehicle,
+        vehicle.tablet() as client,
+        tablet(browser, vehicle.url, PARAMEDIC) as page,
+    ):
+        await client.open_report()
+        await open_report(page, vehicle.url, "patient")
+        phone = field(page, "patient.phone").get_by_role("textbox")
+        for digits in ("501", "501 234", "501 234 567"):
+            await phone.fill(digits)
+            await phone.blur()
+            await expect(page.locator("#saved")).to_have_text("Saved")
+        assert await client.values("patient.phone") == ["501 234 567"]
+        await phone.fill("")
+        await phone.blur()
+        await expect(page.locator("#saved")).to_have_text("Saved")
+        assert await client.values("patient.phone") == []
+
+
 async def test_checks_16_and_18_arrest_page_takes_one_tap_for_each_act_and_the_pad_offers_the_last_value(
     browser: Browser, tmp_path: Path
 ):
