@@ -191,9 +191,10 @@ class HandoverPages:
     async def _open(self, request: web.Request) -> web.StreamResponse:
         if any("prefetch" in request.headers.get(name, "") for name in _PREFETCH):
             raise web.HTTPForbidden(text="A code is opened by a person.\n")  # a preview must not spend it
-        if self._reader_of(request) is not None:
+        code = request.match_info["code"][:CODE_TEXT_LENGTH_MAX]
+        if self._codes.is_spent_by(code, cookie(request, READER_COOKIE)):
             raise web.HTTPSeeOther(_VIEW)  # the reader scanned the spent code again
-        return await self._open_code(request, request.match_info["code"][:CODE_TEXT_LENGTH_MAX])
+        return await self._open_code(request, code)  # a reader of another patient reads this one from now on
 
     async def _open_code(self, request: web.Request, code: str) -> web.StreamResponse:
         opened = self._codes.open(code, request.remote or "")

@@ -93,7 +93,7 @@ class HandoverCodes:
             guesses = self._guesses[address] = _Guesses(now_s)
         if guesses.count >= WRONG_MAX:
             return Refused(wait_s=guesses.began_s + WRONG_S - now_s)
-        digest = _digest(code.upper().translate(_SIMILAR)[: CODE_LENGTH + 1])
+        digest = _code_digest(code)
         for access in self._accesses.values():
             if not access.reader and access.until_s > now_s and secrets.compare_digest(access.code, digest):
                 token = secrets.token_urlsafe(_TOKEN_BYTES)
@@ -103,6 +103,11 @@ class HandoverCodes:
                 return Opened(token)
         guesses.count += 1
         return Refused()
+
+    def is_spent_by(self, code: str, token: str) -> bool:
+        """Return whether the reader with this token opened its access with this code, and may still read."""
+        encounter = self.encounter_of(token)
+        return encounter is not None and secrets.compare_digest(self._accesses[encounter].code, _code_digest(code))
 
     def encounter_of(self, token: str) -> str | None:
         """Return the encounter that a reader may read; None for an unknown or expired token."""
@@ -121,6 +126,11 @@ class HandoverCodes:
         """Return whether a code of this encounter can be opened."""
         access = self._accesses.get(encounter)
         return access is not None and not access.reader and access.until_s > self._clock.monotonic_s()
+
+
+def _code_digest(code: str) -> bytes:
+    """Return the digest of a code as it was typed or scanned."""
+    return _digest(code.upper().translate(_SIMILAR)[: CODE_LENGTH + 1])
 
 
 def _digest(text: str) -> bytes:

@@ -24,7 +24,7 @@ from gateway.epcr.handover.codes import (
     Refused,
 )
 from protocols.epcr.change import FieldChange
-from tests.builders.care_changes import ENCOUNTER
+from tests.builders.care_changes import ENCOUNTER, change
 from tests.builders.fhir_encounters import observed
 from tests.builders.handovers import NOW_US, ListedSource, chest_pain, handover_parts, numerics, twelve_leads
 from tests.harness.axe import violations
@@ -55,6 +55,9 @@ def test_code_opens_the_hand_over_for_one_reader_only():
     assert not codes.has_code(ENCOUNTER)
     assert codes.open(issued.code, "10.0.0.9") == Refused()
     assert codes.encounter_of("another token") is None
+    assert codes.is_spent_by(issued.code.lower(), token)
+    assert not codes.is_spent_by("0000-0000", token)
+    assert not codes.is_spent_by(issued.code, "another token")
 
 
 def test_typed_code_may_have_small_letters_spaces_and_similar_characters():
@@ -175,6 +178,19 @@ async def test_check_4_hospital_reads_the_hand_over_by_code_before_it_is_signed_
             assert reply.url.path == "/h/view"
         async with session.get(f"{url}{CREW}") as reply:
             assert "Opened by a reader at" in await reply.text()
+
+
+async def test_reader_of_one_patient_who_scans_the_code_of_another_reads_the_other():
+    early = [*chest_pain(), change("patient.last_name", "Inny", encounter="enc_other", gateway_time_us=NOW_US)]
+    async with tablet(source=ListedSource(early, numerics(2))) as (url, session), reader() as hospital:
+        async with session.post(f"{url}/handover/enc_other/code") as reply:
+            found = re.search(r'class="letters">([^<]+)<', await reply.text())
+        assert found is not None
+        async with hospital.get(f"{url}/h/{found[1]}") as reply:
+            assert "Inny" in await reply.text()
+        async with hospital.get(f"{url}/h/{await shown_code(url, session)}") as reply:
+            text = await reply.text()
+        assert ("Łucja Żółć" in text, "Inny" in text) == (True, False)
 
 
 async def test_second_device_cannot_open_the_code_and_reads_nothing():
