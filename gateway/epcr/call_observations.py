@@ -2,8 +2,9 @@
 
 The observations of a call are those received from ten minutes before its draft was opened until the next draft is
 opened, or until five minutes after the care was transferred. They are read from the store once and reduced
-(`protocols.epcr.call_measurements`); later requests read only the batches behind. Two open drafts at one time share no
-observation: the later one takes what comes after it was opened.
+(`protocols.epcr.call_measurements`); later requests read only the batches behind. No two drafts share an observation:
+while the patient of an earlier draft is neither handed over nor its report signed, the later draft takes only what
+comes after it was opened.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 
 from gateway.buffer import Buffer
 from gateway.epcr.drafts import Draft, Drafts
+from protocols.epcr.annotations import Annotation
 from protocols.epcr.call_measurements import CallMeasurements
 from protocols.epcr.entries import Entries
 from protocols.epcr.proposal import Proposal
@@ -22,6 +24,8 @@ from protocols.uplink.lanes import Lane
 BEFORE_US = 600_000_000
 """Devices are switched on before anyone opens a report: at the patient, on the way from the vehicle."""
 AFTER_TRANSFER_US = 300_000_000
+CALL_US_MAX = 24 * 3_600_000_000
+"""Longest call: a draft that was opened before and has no end is forgotten, not open."""
 CALLS_MAX = 4
 """Calls whose reduced measurements are kept; a further one is read again."""
 BATCHES_MAX = 60_000
@@ -56,13 +60,22 @@ class CallObservations:
             await self._read(draft, call)
         entries = {name.entry for each in draft.record.fields for name in (each.name,) if name.entry}
         entries.update(name.entry for name in draft.record.void)
-        return [each for each in call.measurements.proposals() if each.id not in entries]
+        return [each for each in self._offered(draft, call) if each.id not in entries]
 
     async def find(self, draft: Draft, proposal_ids: Sequence[str]) -> list[Proposal]:
         """Return the proposals with these ids, also those that were accepted before; unknown ids are left out."""
         await self.proposals(draft)
-        known = {each.id: each for each in self._calls[draft.encounter].measurements.proposals()}
+        known = {each.id: each for each in self._offered(draft, self._calls[draft.encounter])}
         return [known[each] for each in dict.fromkeys(proposal_ids) if each in known]
+
+    def _offered(self, draft: Draft, call: _Call) -> list[Proposal]:
+        """Return the proposals of the call as its interval is now: its end may be stated after the values were read."""
+        first_us, last_us = self._span(draft)
+        return [
+            each
+            for each in call.measurements.proposals()
+            if first_us <= each.anchor.received_at_us and (last_us is None or each.anchor.received_at_us <= last_us)
+        ]
 
     async def _read(self, draft: Draft, call: _Call) -> None:
         epoch, last = self._buffer.epoch, self._buffer.marks()[Lane.NUMERIC].last
@@ -98,10 +111,19 @@ class CallObservations:
         if transferred_us is not None and transferred_us > opened_us:
             ends.append(transferred_us + AFTER_TRANSFER_US)
         before = [
-            each_us + AFTER_TRANSFER_US
+            min(opened_us, _end_us(each))
             for each in self._drafts.all()
-            if each is not draft
-            and (each_us := Entries(each.record).time_us("times.transfer_of_care")) is not None
-            and each_us < opened_us
+            if each is not draft and each.changes[0].gateway_time_us <= opened_us
         ]
         return max([opened_us - BEFORE_US, *before]), min(ends, default=None)
+
+
+def _end_us(draft: Draft) -> int:
+    """Return the time until which the observations are those of a draft, if no other draft was opened: five minutes
+    after the transfer of care, or when it was signed."""
+    ends_us = [draft.changes[0].gateway_time_us + CALL_US_MAX]
+    ends_us += [each.gateway_time_us for each in draft.changes if each.key == Annotation.SEAL][:1]
+    transferred_us = Entries(draft.record).time_us("times.transfer_of_care")
+    if transferred_us is not None:
+        ends_us.append(transferred_us + AFTER_TRANSFER_US)
+    return min(ends_us)

@@ -1,8 +1,9 @@
 """Makes hand-overs: reads the care record and the device values of an encounter, and selects what is stated.
 
 Whose values (DESIGN D16): the values of a vehicle's devices belong to the encounter that was opened last. So those of
-an encounter begin with its record, or up to an hour before it with the times that it states, and end when the patient
-was handed over or when the next encounter was opened.
+an encounter begin with its record, or up to an hour before it with the times that it states, but never before the
+patient of the encounter before it was handed over. They end when the patient was handed over or when the next encounter
+was opened.
 
 Values are read in pages and thinned (`protocols.epcr.handover.readings`), so a call of many hours needs no more memory
 than a short one. Of the waveforms, only the seconds of the ECG strip are read.
@@ -133,15 +134,29 @@ class Handovers:
 
     async def _interval(self, encounter: str, record: CareRecord, first_us: int, now_us: int) -> tuple[int, int]:
         """Return the time in which the vehicle's devices measured this patient."""
+        others = [each for each in await self._source.care_records() if each.encounter != encounter]
         stated = [at_us for key in _BEGAN if (at_us := _moment(record, key)) is not None]
         earliest_us = first_us - EARLIER_US_MAX
         began_us = min([first_us, *(at_us for at_us in stated if at_us >= earliest_us)])
+        if began_us < first_us:
+            began_us = max(began_us, min(first_us, await self._end_of_earlier_us(others, first_us)))
         ends_us = [now_us, began_us + CALL_US_MAX]
         if (handed_over := _moment(record, "times.transfer_of_care")) is not None:
             ends_us.append(handed_over + AFTER_TRANSFER_US)
-        later = (each.first_us for each in await self._source.care_records() if each.encounter != encounter)
-        ends_us += [at_us for at_us in later if at_us > first_us]
+        ends_us += [each.first_us for each in others if each.first_us > first_us]
         return began_us, max(began_us, min(ends_us))
+
+    async def _end_of_earlier_us(self, others: Sequence[CareRecordSpan], first_us: int) -> int:
+        """Return the time until which the devices measured the patient of the encounter that was opened before; 0
+        without one. A record may state that its mission began while that patient was still in the vehicle."""
+        earlier = max((each for each in others if each.first_us <= first_us), key=_first_us, default=None)
+        if earlier is None:
+            return 0
+        ends_us = [earlier.first_us + CALL_US_MAX]
+        record = current_record(await self._source.care_changes(earlier.encounter))
+        if (handed_over := _moment(record, "times.transfer_of_care")) is not None:
+            ends_us.append(handed_over + AFTER_TRANSFER_US)
+        return min(ends_us)
 
     async def _waveforms(self, record: VisibleRecord, began_us: int, until_us: int) -> list[ObservationRecord]:
         """Return the waveform blocks of the last 12-lead ECG that the record states, otherwise of the last seconds."""
@@ -170,6 +185,10 @@ def _recent(records: list[ObservationRecord], length_us: int) -> list[Observatio
         return []
     since_us = max(each.observed_at_us for each in records) - length_us - 2 * _SECOND_US
     return [each for each in records if each.observed_at_us >= since_us]
+
+
+def _first_us(span: CareRecordSpan) -> int:
+    return span.first_us
 
 
 def _order(record: ObservationRecord) -> tuple[int, int, int]:

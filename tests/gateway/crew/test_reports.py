@@ -224,6 +224,30 @@ async def test_observations_of_the_next_call_are_not_proposed_for_the_earlier_re
     assert len((await anna.get("/drafts/enc_next/proposals")).body["proposals"]) == 1
 
 
+async def test_observations_from_before_a_report_are_those_of_an_earlier_open_report_only(
+    vehicle: ReportVehicle, anna: Tablet
+):
+    assert isinstance(vehicle.clock, MovedClock)
+    await vehicle.clock.advance(1200)
+    await sections(vehicle, blood_pressure(121.0, 79.0, 93.0, received_s=vehicle.clock.monotonic_s()))
+    await vehicle.clock.advance(60)
+    await anna.open_report("enc_next")
+    assert len((await anna.get(f"/drafts/{ENCOUNTER}/proposals")).body["proposals"]) == 1
+    assert (await anna.get("/drafts/enc_next/proposals")).body["proposals"] == []
+
+
+async def test_observations_from_before_a_report_are_proposed_after_the_earlier_report_was_signed(
+    vehicle: ReportVehicle, anna: Tablet
+):
+    assert isinstance(vehicle.clock, MovedClock)
+    assert (await anna.post(f"/drafts/{ENCOUNTER}/signature", {})).status == 200
+    await vehicle.clock.advance(1200)
+    await sections(vehicle, blood_pressure(121.0, 79.0, 93.0, received_s=vehicle.clock.monotonic_s()))
+    await vehicle.clock.advance(60)
+    await anna.open_report("enc_next")
+    assert len((await anna.get("/drafts/enc_next/proposals")).body["proposals"]) == 1
+
+
 @pytest.mark.parametrize("accept", [None, [], ["p"] * 17, [7], "p1"])
 async def test_malformed_acceptance_is_refused(anna: Tablet, accept: Any):
     assert (await anna.post(f"/drafts/{ENCOUNTER}/proposals", {"accept": accept})).status == 422

@@ -112,6 +112,22 @@ async def test_values_from_the_stated_begin_of_the_mission_are_of_the_patient():
     assert saturations(await made([stated], [early])) == ["93"]
 
 
+@pytest.mark.parametrize(("transfer", "shown"), [(None, []), ("01:18", ["93"]), ("01:22", [])])
+async def test_values_from_before_the_transfer_of_the_earlier_patient_are_of_that_patient(
+    transfer: str | None, shown: list[str]
+):
+    changes = [
+        change("patient.age", "20", encounter="enc_early", gateway_time_us=OPENED_US - 50 * MINUTE_US),
+        change("times.unit_notified", at("01:10"), gateway_time_us=OPENED_US),
+    ]
+    if transfer is not None:
+        changes.append(
+            change("times.transfer_of_care", at(transfer), encounter="enc_early", gateway_time_us=OPENED_US)
+        )
+    early = observed(93.0, at_us=OPENED_US - 5 * MINUTE_US)
+    assert saturations(await made(changes, [early])) == shown
+
+
 async def test_values_after_the_next_encounter_was_opened_are_of_its_patient():
     changes = [
         change("patient.age", "63", gateway_time_us=OPENED_US),
