@@ -5,7 +5,8 @@ time. It is given when the changes are on the disk. A read and a stream have the
 draft's log: a tablet that has it knows what it has seen. Contradictions follow from `replaces`, the statements that
 the author saw (`protocols.epcr.record`).
 
-Errors have a code and a sentence, never what was entered. The author of a change is who has signed in on the tablet.
+Errors have a code and a sentence, never what was entered. The author of a change is who has signed in on the tablet; a
+page sends the member that it was opened for, so that nothing is stored under the name of the next one.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from typing import Any
 from aiohttp import web
 
 from gateway.buffer import BufferClosed, StoreFull
+from gateway.buffer.care_changes import ChangeIdReused
 from gateway.crew.access import Access
 from gateway.crew.pages import Pages
 from gateway.crew.report_form import form_model
@@ -25,7 +27,7 @@ from gateway.crew.routes import CrewRoute, member_of, member_session_of, session
 from gateway.crew.session import MemberSession
 from gateway.crew.stream import event
 from gateway.epcr.call_observations import CallObservations
-from gateway.epcr.drafts import ConflictsOpen, Draft, Drafts
+from gateway.epcr.drafts import ChangesRefused, ConflictsOpen, Draft, Drafts
 from gateway.epcr.record_writer import RecordWriter
 from gateway.epcr.requests import time_us
 from gateway.security.crew_members import CrewMembers
@@ -112,6 +114,8 @@ class Reports:
         ids = (f"{encounter[-48:]}-open-{number}" for number in range(len(encounter) + 64))
         try:
             draft = await self._drafts.open(encounter, author=member_of(request).id, change_ids=ids)
+        except ChangeIdReused as reused:
+            return _refusal(409, "id_reused", str(reused))
         except (StoreFull, BufferClosed):
             return _cannot_store()
         return web.json_response({"encounter": draft.encounter, "sequence": draft.sequence})
@@ -122,7 +126,7 @@ class Reports:
 
     async def _append(self, request: web.Request) -> web.StreamResponse:
         draft = await self._find(request)
-        body = await json_object(request, self._clock, bytes_max=BODY_BYTES_MAX)
+        body = await _body(request, self._clock, bytes_max=BODY_BYTES_MAX)
         if draft.sealed and not session_of(request).may(Access.SIGN):
             return _refusal(403, "sealed", "This report is signed. Your role may not add an addendum.")
         reply = await self._writer.append(
@@ -144,7 +148,7 @@ class Reports:
 
     async def _accept(self, request: web.Request) -> web.StreamResponse:
         draft = await self._find(request)
-        body = await json_object(request, self._clock, bytes_max=SMALL_BODY_BYTES_MAX)
+        body = await _body(request, self._clock)
         ids = body.get("accept")
         if not isinstance(ids, list) or not 1 <= len(ids) <= ACCEPTED_MAX or not all(isinstance(i, str) for i in ids):
             return _refusal(422, "accept_malformed", f"accept is a list of 1 to {ACCEPTED_MAX} ids of proposals.")
@@ -164,13 +168,17 @@ class Reports:
                 # What was accepted before has its first time, so sending it again would be another change.
                 if new := [each for each in changes if each.id not in draft.ids]:
                     await self._drafts.append_changes(new)
+        except ChangesRefused as refused:  # signed on another tablet meanwhile, or full
+            return _refusal(409, refused.fault.code, refused.fault.text)
+        except ChangeIdReused as reused:  # accepted by another request of this member meanwhile
+            return _refusal(409, "id_reused", str(reused))
         except (StoreFull, BufferClosed):
             return _cannot_store()
         return web.json_response({"accepted": [each.id for each in found], "sequence": draft.sequence})
 
     async def _sign(self, request: web.Request) -> web.StreamResponse:
         draft = await self._find(request)
-        body = await json_object(request, self._clock, bytes_max=SMALL_BODY_BYTES_MAX)
+        body = await _body(request, self._clock)
         try:
             await self._drafts.sign_off(
                 draft.encounter, author=member_of(request).id, device_time_us=time_us(body.get("device_time"))
@@ -250,6 +258,15 @@ def changes_form(draft: Draft, sent: dict[FieldName, Field], now: dict[FieldName
     form = draft_form(draft, [each for name, each in now.items() if sent.get(name) != each])
     form["emptied"] = [{"key": name.key, "entry": name.entry} for name in sent if name not in now]
     return form
+
+
+async def _body(request: web.Request, clock: Clock, *, bytes_max: int = SMALL_BODY_BYTES_MAX) -> Json:
+    """Return the body of a request that states something. Raises 401 where its "member" is not who has signed in: the
+    page of the member before was still open, and its entries would get the wrong author."""
+    body = await json_object(request, clock, bytes_max=bytes_max)
+    if body.get("member", member_of(request).id) != member_of(request).id:
+        raise web.HTTPUnauthorized(text="Another crew member has signed in on this tablet. Sign in again.\n")
+    return body
 
 
 def _fault(code: str, text: str) -> Json:

@@ -9,6 +9,7 @@ confirmed when its changes are on the disk.
 """
 
 import asyncio
+import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,8 @@ DROPPED_MAX = 4_096
 """Dropped drafts whose ids are remembered; the store keeps fewer."""
 DRAFT_CHANGES_MAX = 10_000
 """Changes of one draft: twenty times those of a long call, and 10 MB of memory."""
+CLOSING_CHANGES = 8
+"""Changes beyond the limit by which a full draft is signed and sealed: three of the signature, and a seal."""
 _SIGNER, _SIGNED = "4512003", "4515031"
 """NEMSIS: the crew member with the primary responsibility; signed."""
 
@@ -85,7 +88,7 @@ class Draft:
 
     def take(self, change: FieldChange) -> None:
         """Add a stored change."""
-        if change.id in self.ids or len(self.changes) >= DRAFT_CHANGES_MAX:
+        if change.id in self.ids or len(self.changes) >= DRAFT_CHANGES_MAX + CLOSING_CHANGES:
             return
         self.ids.add(change.id)
         self.changes.append(change)
@@ -236,7 +239,7 @@ class Drafts:
             if draft is None:
                 return await self._store(changes)
             new = [change for change in changes if change.id not in draft.ids]
-            if len(draft.changes) + len(new) > DRAFT_CHANGES_MAX:
+            if new and len(draft.changes) + len(new) > DRAFT_CHANGES_MAX:
                 raise ChangesRefused(Fault("draft_full", f"A report has at most {DRAFT_CHANGES_MAX} changes."))
             if not draft.sealed or not new:
                 return await self._store(changes)
@@ -257,9 +260,10 @@ class Drafts:
                 raise ConflictsOpen(conflicts)
             now_us = self._clock.wall_us()
             entry = f"signed-{draft.sequence}"
+            tag = secrets.token_hex(16)  # no client can have used the ids before, which would prevent the signature
             signature = [
                 FieldChange(
-                    id=f"{encounter[-32:]}-{entry}-{name}",
+                    id=f"{tag}-{name}",
                     encounter=encounter,
                     key=f"signatures.{name}",
                     author=author,

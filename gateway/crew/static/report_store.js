@@ -266,7 +266,7 @@ export class ReportStore {
 
   post(path, body, options = {}) {
     return fetch(`/drafts/${this.encounter}/${path}`, {
-      ...options, method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+      ...options, method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ ...body, member: this.author }),
     });
   }
 

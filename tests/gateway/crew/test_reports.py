@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.crew.reports import SMALL_BODY_BYTES_MAX
+from gateway.epcr.call_observations import CallObservations
 from protocols.observation import Observation
 from protocols.uplink.observations import DeviceObservations
 from tests.builders.buffer_observations import OXIMETER
@@ -163,6 +164,35 @@ async def test_unknown_report_is_not_found_and_malformed_ids_are_refused(anna: T
     assert (await anna.get("/reports/enc_none")).status == 404
     for encounter in ("", "enc 1", 7, None):
         assert (await anna.post("/drafts", {"encounter": encounter})).status == 422
+
+
+async def test_request_of_a_page_that_was_opened_for_another_member_is_refused(anna: Tablet):
+    for path, body in (
+        ("changes", {"changes": [AGE]}),
+        ("proposals", {"accept": ["p1"]}),
+        ("signature", {}),
+    ):
+        reply = await anna.post(f"/drafts/{ENCOUNTER}/{path}", {**body, "member": NURSE.id})
+        assert reply.status == 401, path
+    assert (await anna.record())["sequence"] == 2
+    assert (await anna.post(CHANGES, {"changes": [AGE], "member": PARAMEDIC.id})).status == 200
+
+
+async def test_acceptance_after_another_tablet_has_signed_is_refused(
+    vehicle: ReportVehicle, anna: Tablet, ewa: Tablet, monkeypatch: pytest.MonkeyPatch
+):
+    await sections(vehicle, spo2(97.0, received_s=vehicle.clock.monotonic_s()))
+    (proposal,) = (await anna.get(f"/drafts/{ENCOUNTER}/proposals")).body["proposals"]
+    find = CallObservations.find
+
+    async def find_and_sign(*arguments: Any) -> Any:
+        found = await find(*arguments)
+        assert (await ewa.post(f"/drafts/{ENCOUNTER}/signature", {})).status == 200
+        return found
+
+    monkeypatch.setattr(CallObservations, "find", find_and_sign)
+    reply = await anna.post(f"/drafts/{ENCOUNTER}/proposals", {"accept": [proposal["id"]]})
+    assert (reply.status, reply.body["refused"][0]["code"]) == (409, "sealed")
 
 
 async def test_id_of_another_change_is_refused(anna: Tablet):

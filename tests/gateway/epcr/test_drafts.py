@@ -184,7 +184,20 @@ async def test_change_from_before_the_seal_that_is_sent_again_is_acknowledged(dr
 async def test_draft_has_a_limit_of_changes(drafts: Drafts, monkeypatch: pytest.MonkeyPatch):
     await open_draft(drafts)
     monkeypatch.setattr(drafts_module, "DRAFT_CHANGES_MAX", 3)
-    await drafts.append_changes([change("patient.age", "50")])
+    await drafts.append_changes([change("patient.age", "50", id="c1")])
     with pytest.raises(ChangesRefused) as refused:
         await drafts.append_changes([change("patient.age", "51")])
     assert refused.value.fault.code == "draft_full"
+    stored = await drafts.append_changes([change("patient.age", "50", id="c1")])
+    assert stored.repeated == ("c1",)
+
+
+async def test_full_draft_is_signed_and_sealed_and_takes_nothing_more(drafts: Drafts, monkeypatch: pytest.MonkeyPatch):
+    await open_draft(drafts)
+    monkeypatch.setattr(drafts_module, "DRAFT_CHANGES_MAX", 3)
+    await drafts.append_changes([change("patient.age", "50")])
+    draft = await drafts.sign_off(ENCOUNTER, author=ANNA, device_time_us=None)
+    assert draft is not None
+    assert (draft.sealed, verdict(draft)) == (True, SealVerdict.INTACT)
+    with pytest.raises(ChangesRefused):
+        await drafts.append_changes(addendum())
