@@ -162,9 +162,9 @@ setInterval(() => form.drawState(), STATE_MS);
 setInterval(() => { if (!document.hidden) form.proposals.load(); }, PROPOSALS_MS);
 addEventListener("online", () => { store.open(); store.send(); });
 // What is not acknowledged yet is sent before a lock; what the page shows is dropped with it.
-addEventListener("crew-lock", () => {
+addEventListener("crew-lock", ({ detail }) => {
   for (const section of form.sections.values()) section.save?.();
-  store.flush();
+  if (store.pending.length) detail.sending.push(store.flush());
   store.close();
   document.getElementById("page").replaceChildren();
 });

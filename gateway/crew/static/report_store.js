@@ -204,7 +204,7 @@ export class ReportStore {
       this.reached = true;
       const body = await reply.json().catch(() => ({}));
       if (reply.ok) {
-        this.pending.splice(0, batch.length);
+        this.pending = this.pending.filter((each) => !batch.includes(each));
         if (body.sequence > this.sequence) this.stored.push(...batch.map((change) => ({ change, sequence: body.sequence })));
       } else if (reply.status === 401) {
         location.assign("/sign-in");
@@ -259,9 +259,14 @@ export class ReportStore {
     this.refused = [...gone].map((change) => ({ change, code: refused[0]?.code ?? "refused" }));
   }
 
-  // The last attempt before a lock: the browser sends it although the page ends.
-  flush() {
-    if (this.pending.length && !this.needsReason) this.post("changes", { changes: this.nextBatch() }, { keepalive: true }).catch(() => {});
+  // The last attempt before a lock, one request after the other. The browser sends the first although the page ends.
+  async flush() {
+    while (this.pending.length && !this.needsReason) {
+      this.beginAddendum();
+      const batch = this.nextBatch(), reply = await this.post("changes", { changes: batch }, { keepalive: true });
+      if (!reply.ok) return;
+      this.pending = this.pending.filter((each) => !batch.includes(each));
+    }
   }
 
   post(path, body, options = {}) {

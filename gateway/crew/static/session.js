@@ -1,12 +1,14 @@
 // The member's session on this tablet: reports that somebody uses the page, and locks it when nobody does.
 //
 // Locking ends the member's session and leaves the live values. What a page must forget, it drops in a handler of
-// "crew-lock" on the window; then a page of the report is replaced by the live page, so that "back" does not return.
+// "crew-lock" on the window, which adds the requests that are still under way to `detail.sending`; then a page of the
+// report is replaced by the live page, so that "back" does not return.
 // A timer may stand still while a tablet sleeps: the time without use is checked again when it wakes.
 import { ElapsedClock } from "./elapsed.js";
 
 const REPORT_EVERY_MS = 15_000; // below the gateway's grace after which it locks by itself
 const TICK_MS = 1000;
+const SEND_MS = 1000; // what a page still has to send goes before the lock, after which the gateway refuses it
 const USES = ["pointerdown", "keydown", "wheel", "touchstart"];
 
 const page = document.body.dataset;
@@ -14,10 +16,12 @@ const clock = new ElapsedClock();
 const lockAfterMs = Number(page.lockAfterS) * 1000;
 let usedAt = clock.now(), reportedAt = usedAt, locked = page.member === undefined;
 
-export function lock() {
+export async function lock() {
   if (locked) return;
   locked = true;
-  dispatchEvent(new Event("crew-lock"));
+  const sending = [];
+  dispatchEvent(new CustomEvent("crew-lock", { detail: { sending } }));
+  if (sending.length) await Promise.race([Promise.allSettled(sending), new Promise((done) => { setTimeout(done, SEND_MS); })]);
   // Without a contact the gateway locks the session by itself; the page must not wait for it.
   fetch("/lock", { method: "POST", redirect: "manual", keepalive: true }).catch(() => {});
   if (page.live === undefined) { location.replace("/"); return; }

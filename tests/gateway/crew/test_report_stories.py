@@ -156,6 +156,26 @@ async def test_lock_keeps_the_texts_of_sections_that_were_not_shown(browser: Bro
         assert (await client.record())["sequence"] == 3
 
 
+async def test_text_that_is_typed_right_before_a_lock_is_stored(browser: Browser, tmp_path: Path):
+    async with (
+        report_vehicle(tmp_path, clock=SystemClock()) as vehicle,
+        vehicle.tablet() as client,
+        tablet(browser, vehicle.url, PARAMEDIC) as page,
+    ):
+        await client.open_report()
+        await open_report(page, vehicle.url, "narrative")
+        await page.evaluate(
+            """() => {
+                 const narrative = document.querySelector('[data-key="narrative.text"] textarea');
+                 narrative.value = "Pale and sweating";
+                 narrative.dispatchEvent(new Event("input"));
+                 return import("/static/session.js").then((session) => { session.lock(); });
+               }"""
+        )
+        await page.wait_for_url(f"{vehicle.url}/")
+        assert await client.values("narrative.text") == ["Pale and sweating"]
+
+
 async def test_text_typed_over_a_text_that_was_not_shown_contradicts_it(browser: Browser, tmp_path: Path):
     async with (
         report_vehicle(tmp_path, clock=SystemClock()) as vehicle,
