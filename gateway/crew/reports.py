@@ -10,6 +10,7 @@ page sends the member that it was opened for, so that nothing is stored under th
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any
@@ -42,6 +43,8 @@ BODY_BYTES_MAX = CHANGES_BYTES_MAX + 64 * 1024
 SMALL_BODY_BYTES_MAX = 4 * 1024
 ACCEPTED_MAX = 16
 """Proposals that one request accepts: those of an hour of vital signs."""
+OPENED_MAX, OPENED_S = 32, 3600.0
+"""Reports that the tablets open within an hour: every patient of a disaster, and half of the drafts in memory."""
 STREAMS_MAX = 32
 """Streams of drafts at one time."""
 WRITE_S = 10.0
@@ -72,6 +75,7 @@ class Reports:
         self._is_open = is_open
         self._members = members
         self._streams = 0
+        self._opened_at_s: deque[float] = deque(maxlen=OPENED_MAX)
 
     def routes(self) -> tuple[CrewRoute, ...]:
         draft = "/drafts/{encounter}"
@@ -111,6 +115,8 @@ class Reports:
         encounter = body.get("encounter")
         if not isinstance(encounter, str) or not is_identifier(encounter):
             return _refusal(422, "encounter_malformed", "encounter is an id of 1 to 64 letters, digits or hyphens.")
+        if self._drafts.find(encounter) is None and not self._count_opening():
+            return _refusal(429, "too_many", f"At most {OPENED_MAX} reports are opened within an hour.")
         ids = (f"{encounter[-48:]}-open-{number}" for number in range(len(encounter) + 64))
         try:
             draft = await self._drafts.open(encounter, author=member_of(request).id, change_ids=ids)
@@ -119,6 +125,15 @@ class Reports:
         except (StoreFull, BufferClosed):
             return _cannot_store()
         return web.json_response({"encounter": draft.encounter, "sequence": draft.sequence})
+
+    def _count_opening(self) -> bool:
+        """Count one more report. Return False beyond the limit: a tablet that opens reports without an end would push
+        those of the crew out of the list."""
+        now_s = self._clock.monotonic_s()
+        if len(self._opened_at_s) == OPENED_MAX and now_s - self._opened_at_s[0] < OPENED_S:
+            return False
+        self._opened_at_s.append(now_s)
+        return True
 
     async def _read(self, request: web.Request) -> web.StreamResponse:
         draft = await self._find(request)
@@ -223,6 +238,8 @@ class Reports:
                 yield event("draft", draft_form(draft, draft.record.fields))
             while True:
                 if await self._is_quiet(changed):
+                    if self._drafts.find(draft.encounter) is not draft:
+                        return  # it was dropped from memory; the page connects again and reads it anew
                     yield event("quiet", {"sequence": draft.sequence})
                     continue
                 changed.clear()

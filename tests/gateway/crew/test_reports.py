@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from gateway.crew.reports import SMALL_BODY_BYTES_MAX
+import gateway.epcr.drafts as drafts_module
+from gateway.crew.reports import OPENED_MAX, OPENED_S, QUIET_S, SMALL_BODY_BYTES_MAX
 from gateway.epcr.call_observations import CallObservations
 from protocols.observation import Observation
 from protocols.uplink.observations import DeviceObservations
@@ -130,6 +131,29 @@ async def test_stream_from_the_present_sequence_sends_only_later_changes(vehicle
     assert (await stream.content.readuntil(b"\n\n")).startswith(b"event: changes\n")
     stream.close()
     assert (await event(anna, f"/drafts/{ENCOUNTER}/stream?since=2"))[0][0] == "draft"
+
+
+async def test_stream_of_a_report_that_was_dropped_from_memory_ends(
+    vehicle: ReportVehicle, anna: Tablet, monkeypatch: pytest.MonkeyPatch
+):
+    assert isinstance(vehicle.clock, MovedClock)
+    stream = await anna.session.get(f"{anna.url}/drafts/{ENCOUNTER}/stream?since=2")
+    monkeypatch.setattr(drafts_module, "DRAFTS_MAX", 1)
+    await anna.open_report("enc_next")
+    await vehicle.clock.advance(QUIET_S)
+    assert await stream.content.read() == b""
+    assert (await event(anna, f"/drafts/{ENCOUNTER}/stream"))[0][1]["sequence"] == 2
+
+
+async def test_reports_that_are_opened_within_an_hour_have_a_limit(vehicle: ReportVehicle, anna: Tablet):
+    assert isinstance(vehicle.clock, MovedClock)
+    for number in range(OPENED_MAX - 1):
+        assert (await anna.open_report(f"enc_{number}")).status == 200
+    refused = await anna.open_report("enc_more")
+    assert (refused.status, refused.body["refused"][0]["code"]) == (429, "too_many")
+    assert (await anna.open_report("enc_1")).status == 200
+    await vehicle.clock.advance(OPENED_S)
+    assert (await anna.open_report("enc_more")).status == 200
 
 
 @pytest.mark.parametrize(
