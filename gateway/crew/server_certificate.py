@@ -1,7 +1,8 @@
 """Keeps the server certificate of the crew's pages valid: for the present names and addresses, and over time.
 
 A new certificate is made when the gateway starts, when half of the validity is over, when the machine gets another
-address, and when a time service begins or ceases to set the clock. Open connections are not affected.
+address, when a time service begins or ceases to set the clock, and when the clock was set back by more than a day. Open
+connections are not affected.
 """
 
 import ipaddress
@@ -22,6 +23,8 @@ from gateway.sessions.clocks.trusted_clock import TrustedClock
 
 CHECK_EVERY_S = 5.0
 """Interval of the check: a tablet that opens the page right after an address has changed waits no longer."""
+
+_DAY_US = 86_400_000_000
 
 log = structlog.get_logger()
 
@@ -45,6 +48,7 @@ class ServerCertificates:
         self._addresses = addresses or private_addresses
         self._addresses_unknown = False
         self._disciplined = False
+        self._issued_at_us = 0
         self._wanted: frozenset[str] = frozenset()
         self._issued: ServerCertificate | None = None
         refused = sorted(name for name in self._names if not authority.permits(name))
@@ -56,11 +60,12 @@ class ServerCertificates:
         wanted, now_us = self._names | self._present_addresses(), self._clock.wall_us()
         disciplined = self._clock.synchronised
         fits = self._issued is not None and wanted == self._wanted and disciplined == self._disciplined
-        if fits and self._issued is not None and now_us < self._issued.renew_at_us:
+        # After a step of the clock back, the certificate may not be valid yet.
+        if fits and self._issued is not None and self._issued_at_us - _DAY_US <= now_us < self._issued.renew_at_us:
             return False
         self._issued = self.authority.issue(wanted, now_us=now_us, disciplined=disciplined)
         self._issued.load(self.context)
-        self._wanted, self._disciplined = wanted, disciplined
+        self._wanted, self._disciplined, self._issued_at_us = wanted, disciplined, now_us
         return True
 
     def _present_addresses(self) -> frozenset[str]:

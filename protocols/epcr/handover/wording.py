@@ -49,6 +49,11 @@ _CODE = Words("code", "kod", "Code")
 _OR = Words("or", "lub", "oder")
 _TWO_ANSWERS = Words("two answers", "dwie odpowiedzi", "zwei Angaben")
 _TIME_SEPARATOR = " "
+_DIRECTION_MARKS = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_CONTROLS = (*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), *range(0x7F, 0xA0))
+_LEFT_OUT = dict.fromkeys((*_DIRECTION_MARKS, *_CONTROLS))
+"""Characters of a text that are not shown: a mark that changes the direction of what follows (Unicode UAX 9) would turn
+the dose after a name, and no document may have control characters (XML 1.0 §2.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,7 @@ class Wording:
                 return self.quantity(value, unit)
             case Moment():
                 return self.moment(value)
-        return self.code(values, value) if values.kind == "code" else value
+        return self.code(values, value) if values.kind == "code" else value.translate(_LEFT_OUT)
 
     def code(self, values: ValueSet, code: str) -> str:
         """Return the words of a code, or the code with the name of its system."""

@@ -53,6 +53,19 @@ def trusting(authority):
     return aiohttp.TCPConnector(ssl=ssl.create_default_context(cadata=authority.der))
 
 
+def test_certificate_is_renewed_after_the_clock_was_set_back(authority):
+    day_us, now_us = 86_400_000_000, TrustedClock(SystemClock()).wall_us()
+    clock = MovedClock(wall_us=now_us + 400 * day_us)
+    certificates = ServerCertificates(
+        authority, frozenset(), TrustedClock(clock, disciplined=lambda: 0), addresses=lambda: frozenset()
+    )
+    assert certificates.refresh()
+    assert not certificates.refresh()
+    clock.set_wall_us(now_us)
+    assert certificates.refresh()
+    assert not certificates.refresh()
+
+
 async def test_session_cookies_are_bound_to_the_host_and_sent_over_tls_only(authority):
     async with tls_page(authority) as port, aiohttp.ClientSession(connector=trusting(authority)) as tablet:
         url = f"https://127.0.0.1:{port}"

@@ -23,6 +23,7 @@ from protocols.epcr.handover.readings import (
 from protocols.epcr.handover.wording import Wording
 from protocols.epcr.projection import treatment_record
 from protocols.epcr.record import current_record
+from protocols.epcr.value_sets import Text
 from protocols.observation_record import ObservationRecord
 from tests.builders.care_changes import ANNA, ENCOUNTER, JAN, change
 from tests.builders.fhir_encounters import KEY, PRESSURE, generated_encounter, observed
@@ -159,6 +160,10 @@ def test_code_without_words_is_stated_as_its_code():
     found = content(changes)
     assert plain(facts(found, Item.INJURIES)) == ["skin: code 3504099"]
     assert plain(facts(found, Item.TREATMENT)) == ["RxNorm 999999"]
+
+
+def test_characters_that_turn_a_text_or_control_a_document_are_left_out():
+    assert wording().value(Text(40), "No\u202ewak\u2066 \x01dr\x1b\nŻak") == "Nowak dr\nŻak"
 
 
 def test_time_of_another_day_is_stated_with_its_date():
