@@ -133,11 +133,12 @@ class Form {
     section.focus(key, entry);
   }
 
-  undo(key, act) {
+  // Offer to undo what was just done. `name`: what it was done to; `act` returns false where it was changed since then.
+  undo(key, act, name = this.title(key)) {
     if (!act) return;
     this.toast.replaceChildren(element("span", "", key ? text("undo.changed", { field: this.title(key) }) : text("undo.added")), button(text("undo.act"), () => {
       this.toast.hidden = true;
-      if (act() === false) this.say(text("undo.overtaken", { field: this.title(key) }));
+      if (act() === false) this.say(text("undo.overtaken", { field: name }));
     }, "answer"));
     this.toast.hidden = false;
     clearTimeout(this.undoTimer);

@@ -54,10 +54,16 @@ export class EntriesSection extends Section {
     const entry = newId();
     const undo = this.store.set(`${this.model.group}.time`, entry, { value: nowText() });
     for (const [key, value] of Object.entries(content)) this.store.set(key, entry, { value });
-    this.form.undo(null, undo && (() => this.store.declareVoid(this.model.group, entry, text("entry.undone"))));
+    this.form.undo(null, undo && (() => this.takeBack(entry)), text(`sections.${this.model.name}`));
     this.opened = entry;
     this.update();
     return entry;
+  }
+
+  takeBack(entry) {
+    if (!this.store.isOwn(this.model.group, entry)) return false;
+    this.store.declareVoid(this.model.group, entry, text("entry.undone"));
+    return true;
   }
 
   update() {
