@@ -239,7 +239,7 @@ class Reports:
             while True:
                 if await self._is_quiet(changed):
                     if self._drafts.find(draft.encounter) is not draft:
-                        return  # it was dropped from memory; the page connects again and reads it anew
+                        return  # it was dropped from memory; the page connects and reads it again
                     yield event("quiet", {"sequence": draft.sequence})
                     continue
                 changed.clear()

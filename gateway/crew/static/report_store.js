@@ -109,7 +109,7 @@ export class ReportStore {
     return this.draft?.conflicts.find((each) => each.key === key && each.entry === (entry ?? "")) ?? null;
   }
 
-  // Whether nobody else has stated anything in an entry.
+  // Whether no other author has stated anything in an entry.
   isOwn(group, entry) {
     const fields = [...this.fields.values()].filter((each) => each.entry === entry && each.key.startsWith(`${group}.`));
     return fields.every((field) => [...field.shown, ...field.contradicting].every((each) => each.author === this.author));
