@@ -11,7 +11,11 @@ const PARTS = ["[data-renewed=state]", "[data-renewed=facts]"];
 const clock = new ElapsedClock();
 let renewedAt = clock.now();
 
+// The reader's address is the same for each patient: a code that was opened in another tab must not turn this page into
+// that of another patient.
 function replace(fresh) {
+  const encounterOf = (page) => page.querySelector("main.handover")?.dataset.encounter;
+  if (encounterOf(fresh) !== encounterOf(document)) throw new Error("another patient");
   for (const part of PARTS) {
     const old = document.querySelector(part), found = fresh.querySelector(part);
     // Unchanged facts stay in place, so that a reader's place and a screen reader's cursor do not move.

@@ -41,6 +41,7 @@ def page_values(handover: Handover, files: str) -> Mapping[str, object]:
     return {
         "lang": language.value,
         "content": handover.content,
+        "handed_over": handover.encounter,
         "orders": {order: order is handover.content.order for order in Order},
         # A drawing escapes its texts.
         "ecg": None if ecg is None else Markup(svg(ecg)),  # noqa: S704

@@ -368,6 +368,32 @@ async def test_check_6_first_screen_is_without_scrolling_and_pages_are_accessibl
 
 @pytest.mark.browser
 @pytest.mark.asyncio(loop_scope="module")
+async def test_open_page_does_not_turn_into_that_of_another_patient(browser: Browser):
+    other = change("patient.last_name", "Inny", encounter="enc_other", gateway_time_us=NOW_US)
+    app = new_crew_app(members=[PARAMEDIC], handover=handover_parts([*chest_pain(), other], numerics(1)))
+    async with serving(app) as url:
+        crew = await browser.new_context()
+        await crew.request.post(f"{url}/sign-in", form={"pin": PIN})
+        await crew.request.post(f"{url}/sign-in", form={"member": PARAMEDIC.id, "pin": PARAMEDIC.pin})
+        phone = await browser.new_context(locale="en")
+        pages = [await phone.new_page(), await phone.new_page()]
+        await pages[0].clock.install()
+        for page, encounter in zip(pages, (ENCOUNTER, "enc_other"), strict=True):
+            text = await (await crew.request.post(f"{url}/handover/{encounter}/code")).text()
+            code = re.search(r'class="letters">([^<]+)<', text)
+            assert code is not None
+            await page.goto(f"{url}/h/{code[1]}")
+        await expect(pages[1].get_by_text("Inny").first).to_be_visible()
+        await pages[0].clock.run_for(60_000)
+        await expect(pages[0].get_by_role("alert")).to_contain_text("No contact with the vehicle")
+        await expect(pages[0].get_by_text("Łucja Żółć").first).to_be_visible()
+        await expect(pages[0].get_by_text("Inny")).to_have_count(0)
+        await crew.close()
+        await phone.close()
+
+
+@pytest.mark.browser
+@pytest.mark.asyncio(loop_scope="module")
 async def test_open_page_is_renewed_until_the_access_ends_and_states_a_lost_contact(browser: Browser):
     observations = numerics(1)
     app = new_crew_app(members=[PARAMEDIC], handover=handover_parts(chest_pain(), observations))
