@@ -121,9 +121,7 @@ async def test_values_from_before_the_transfer_of_the_earlier_patient_are_of_tha
         change("times.unit_notified", at("01:10"), gateway_time_us=OPENED_US),
     ]
     if transfer is not None:
-        changes.append(
-            change("times.transfer_of_care", at(transfer), encounter="enc_early", gateway_time_us=OPENED_US)
-        )
+        changes.append(change("times.transfer_of_care", at(transfer), encounter="enc_early", gateway_time_us=OPENED_US))
     early = observed(93.0, at_us=OPENED_US - 5 * MINUTE_US)
     assert saturations(await made(changes, [early])) == shown
 
