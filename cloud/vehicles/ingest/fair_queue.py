@@ -89,11 +89,14 @@ class FairQueue:
             del self._held_bytes[sender]
 
     def clear(self) -> int:
-        """Discard all queued deliveries; return their number."""
+        """Discard all queued deliveries after the connection to the broker was lost; return their number. The broker
+        also delivers again what ingest is handling. That is no repetition, since no acceptance of the first copy can
+        reach the broker."""
         count = 0
         while (delivery := self.get_now()) is not None:
             self.release(delivery)
             count += 1
+        self._held_batches.clear()
         return count
 
 

@@ -186,7 +186,11 @@ async def test_text_typed_over_a_text_that_was_not_shown_contradicts_it(browser:
         await open_report(anna, vehicle.url, "narrative")
         narrative = field(anna, "narrative.text").get_by_role("textbox")
         await narrative.press_sequentially("Pain")
-        await expect(anna.locator("#saved")).to_have_text("Saved")
+
+        async def is_stored() -> bool:
+            return await ewa.values("narrative.text") == ["Pain"]
+
+        await eventually(is_stored)
         (shown,) = [each["shown"] for each in (await ewa.record())["fields"] if each["key"] == "narrative.text"]
         gaps = anna.locator('a[href="#gaps"] .badge')
         before = await gaps.inner_text()
