@@ -43,8 +43,9 @@ class AiohttpConnection(RequestHandler):
 
     @property
     def idle(self) -> bool:
-        """True if no request is being served and none is queued."""
-        return self._waiter is not None and not self._waiter.done()
+        """True if no request is being served and none is queued. uvloop delivers the first bytes before the task that
+        serves has begun to wait for requests."""
+        return self.parsed_count == 0 or (self._waiter is not None and not self._waiter.done())
 
     @property
     def is_responding(self) -> bool:
