@@ -35,11 +35,9 @@ FEW = 100
 FEW_S = min(45.0, SECONDS)
 SIZES = (1_000, 900, 800, 700, 600, 550, 500, 450, 400)
 VEHICLES_MIN = 400
-FREE_PART = 0.1
-"""Part of the cores that must remain free at the cost of a vehicle among `VEHICLES_MIN`."""
-PROCESS_PART = 0.8
-"""Part of one core that the cloud's process may need at that cost. It works on one core at a time, and near a whole
-one its queue grows with each burst: with 550 vehicles, which need 0.94, acknowledgements were minutes late."""
+FREE_PART = 0.3
+"""Part of the cores that must remain free at the cost of a vehicle among `VEHICLES_MIN`. With 0.23 free, 500 vehicles
+fell minutes behind in ten minutes: under such a load a vehicle costs a third more, and queues grow with each burst."""
 MOMENT_S = min(25.0, SECONDS)
 """Time of the runs that choose the size, show what one core carries, and have two ingest processes."""
 SHARE_OF_NEED = 0.5
@@ -57,9 +55,7 @@ EDGES_S = 2.0
 def fitting(run: Measured, cores: int) -> int:
     """Return the largest size that the cores carry with the fleet, at the cost of a vehicle in `run`."""
     vehicle_ms = run.cost.cpu_ms + run.cost.fleet_ms
-    all_ms, process_ms = 1000 * cores * (1 - FREE_PART), 1000 * PROCESS_PART
-    fits = (size for size in SIZES if size * vehicle_ms <= all_ms and size * run.cost.cloud_ms <= process_ms)
-    return next(fits, VEHICLES_MIN)
+    return next((size for size in SIZES if size * vehicle_ms <= 1000 * cores * (1 - FREE_PART)), VEHICLES_MIN)
 
 
 def carried(run: Measured) -> float:
