@@ -87,7 +87,7 @@ class StagedWriter:
         self._lacking: set[str] = set()
         """Objects with batches that could not be written."""
         self._own_lacking: set[str] = set()
-        """Those of them that this process has staged. Its period does not end while there are any: readers in other
+        """Objects in `_lacking` that this process has staged. Its period does not end while there are any: readers in other
         processes then read these objects, and write what they can."""
         self._removes = removes
 
