@@ -87,8 +87,8 @@ class StagedWriter:
         self._lacking: set[str] = set()
         """Objects with batches that could not be written."""
         self._own_lacking: set[str] = set()
-        """Objects in `_lacking` that this process has staged. Its period does not end while there are any: readers in other
-        processes then read these objects, and write what they can."""
+        """Objects in `_lacking` that this process has staged. Its period does not end while there are any, so that
+        readers in other processes read these objects, and write what they can."""
         self._removes = removes
 
     async def run(self) -> None:
