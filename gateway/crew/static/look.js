@@ -14,7 +14,7 @@
   function apply() {
     const look = chosen();
     document.documentElement.dataset.look = look !== "auto" ? look : more.matches ? "contrast" : dark.matches ? "night" : "day";
-    dispatchEvent(new Event("lookchange")); // pictures take their colours anew
+    dispatchEvent(new Event("lookchange")); // pictures take the new colours
   }
 
   apply();

@@ -15,5 +15,5 @@ export function isMeasured() { return localStorage.getItem(KEY) !== null; }
 
 export function keepPxPerMm(value) {
   localStorage.setItem(KEY, String(Math.max(LEAST, Math.min(MOST, value))));
-  dispatchEvent(new Event("lookchange")); // pictures are drawn anew
+  dispatchEvent(new Event("lookchange")); // pictures are drawn again
 }

@@ -151,7 +151,7 @@ export class ReportStore {
     const value = content?.value ?? null;
     if (action === "set" && content !== null && !contradicted && before.some((each) => sameContent(each, content)) && (many || before.length === 1)) return null;
     if (action === "remove" && before.length === 0) return null;
-    // What is not acknowledged yet is seen too: a removal that names nothing would withdraw what nobody here has seen.
+    // What is not acknowledged yet is seen too: a removal that names nothing would withdraw what no one has seen on this tablet.
     const replaced = this.statements(key, entry)
       .filter((each) => seen === null || seen.has(each.id) || each.author === this.author)
       .filter((each) => !many || each.value === value || each.id === over || (content?.value == null) !== (each.value == null));

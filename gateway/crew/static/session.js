@@ -1,4 +1,4 @@
-// The member's session on this tablet: reports that somebody uses the page, and locks it when nobody does.
+// The member's session on this tablet: reports each use of the page, and locks it when the page is not used.
 //
 // Locking ends the member's session and leaves the live values. What a page must forget, it drops in a handler of
 // "crew-lock" on the window, which adds the requests that are still under way to `detail.sending`; then a page of the

@@ -1,5 +1,5 @@
 // The views of the live page: one is shown, the others keep their place. The address names the view, so that the
-// browser's own way back works, and a page that is opened anew shows the same view.
+// browser's own way back works, and a page that is opened again shows the same view.
 
 const links = [...document.querySelectorAll("[data-view-link]")];
 const views = [...document.querySelectorAll("[data-view]")];
