@@ -11,11 +11,16 @@ from typing import Any, TypeVar
 Result = TypeVar("Result")
 
 
-def run_service(main: Coroutine[Any, Any, Result]) -> Result:
-    """Run `main` to its end, and return its result."""
+def new_service_loop() -> asyncio.AbstractEventLoop:
+    """Return a new event loop of the kind on which the service runs."""
     try:
         import uvloop
     except ImportError:
-        return asyncio.run(main)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+def run_service(main: Coroutine[Any, Any, Result]) -> Result:
+    """Run `main` to its end, and return its result."""
+    with asyncio.Runner(loop_factory=new_service_loop) as runner:
         return runner.run(main)

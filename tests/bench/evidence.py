@@ -6,7 +6,6 @@ referenced as the worker does: twice in the first ten minutes and after the end.
 tenth of the ingest.
 """
 
-import asyncio
 import atexit
 import itertools
 import logging
@@ -22,6 +21,7 @@ import structlog
 
 from cloud.clinical.epcr import Epcr, MissionChange, Missions
 from cloud.foundation.db import Database, open_database
+from cloud.foundation.event_loop import run_service
 from protocols.epcr.encounter import EncounterStatus
 from tests.bench.frame import Done
 from tests.builders.evidence import EvidenceRoom
@@ -46,7 +46,7 @@ def measure_ingest() -> tuple[Callable[[], Done], Callable[[], Done]]:
     def run(*, with_evidence: bool) -> Done:
         with tempfile.TemporaryDirectory() as folder:
             url = f"sqlite:///{shutil.copy(migrated_file(), Path(folder) / 'cloud.db')}"
-            return asyncio.run(_run(url, with_evidence=with_evidence))
+            return run_service(_run(url, with_evidence=with_evidence))
 
     return partial(run, with_evidence=True), partial(run, with_evidence=False)
 
@@ -62,7 +62,7 @@ def measure_ingest_postgresql() -> tuple[Callable[[], Done], Callable[[], Done]]
         name = f"evidence_{next(_NUMBERS)}"
         cluster.administer(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
         try:
-            return asyncio.run(_run(cluster.url(name), with_evidence=with_evidence))
+            return run_service(_run(cluster.url(name), with_evidence=with_evidence))
         finally:
             cluster.administer(f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -31,6 +31,7 @@ import structlog
 from cloud.clinical.observations.rows import COLUMNS, columns_of
 from cloud.foundation.clock import SystemClock
 from cloud.foundation.db import Database, migrate, open_database
+from cloud.foundation.event_loop import new_service_loop
 from cloud.foundation.ids import UlidIds
 from cloud.vehicles.ingest import BrokerAddress, IngestSettings, make_ingest
 from cloud.vehicles.ingest.running import tune_garbage_collector
@@ -114,7 +115,7 @@ class _Bench:
 
     def __init__(self, url: str, folder: Path, processes: int = 1) -> None:
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
-        self._loop = asyncio.new_event_loop()
+        self._loop = new_service_loop()
         self._open = AsyncExitStack()
         self._process: asyncio.subprocess.Process
         self.run(self._start(url, folder, processes))

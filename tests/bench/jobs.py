@@ -32,6 +32,7 @@ from pgqueuer.queries import Queries
 from cloud.foundation.clock import SystemClock
 from cloud.foundation.db import Database, migrate, open_database
 from cloud.foundation.db.statistics import refresh_statistics
+from cloud.foundation.event_loop import new_service_loop
 from cloud.work.jobs import Finish, JobStore, RunningJob
 from cloud.work.jobs.execution import JobExecutor
 from cloud.work.jobs.worker import JobWorker
@@ -96,7 +97,7 @@ def measure_sqlite() -> tuple[Run, Run]:
     atexit.register(kept.close)
     folder = Path(kept.enter_context(tempfile.TemporaryDirectory()))
     url = f"sqlite:///{folder / 'cloud.db'}"
-    loop = asyncio.new_event_loop()
+    loop = new_service_loop()
     loop.run_until_complete(migrate(url, create=True))
     ours = Ours(loop.run_until_complete(open_database(url)))
     raw = sqlite3.connect(folder / "raw.db", isolation_level=None)
@@ -132,7 +133,7 @@ def _postgresql(prepare: Callable[[str], Awaitable[Callable[[], Awaitable[Done]]
     atexit.register(kept.close)
     cluster = kept.enter_context(postgresql_running())
     cluster.administer("CREATE DATABASE ours TEMPLATE template0", "CREATE DATABASE others TEMPLATE template0")
-    loop = asyncio.new_event_loop()
+    loop = new_service_loop()
     loop.run_until_complete(migrate(cluster.url("ours"), create=True))
     ours = Ours(loop.run_until_complete(open_database(cluster.url("ours"))))
     other = loop.run_until_complete(prepare(cluster.url("others")))

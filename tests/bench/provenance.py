@@ -7,7 +7,6 @@ parsed transcript of 1 000 records; its reference makes the canonical JSON and t
 signature over the same bytes.
 """
 
-import asyncio
 import atexit
 import hashlib
 import hmac
@@ -22,6 +21,7 @@ import rfc8785
 
 from cloud.foundation.clock import SystemClock
 from cloud.foundation.db import migrate, open_database
+from cloud.foundation.event_loop import new_service_loop
 from cloud.foundation.ids import UlidIds
 from cloud.work.evidence.recorder import Document, Entry
 from protocols.provenance.canonical_json import canonical_json
@@ -55,7 +55,7 @@ def measure_append() -> tuple[Run, Run]:
     kept = ExitStack()
     atexit.register(kept.close)
     folder = Path(kept.enter_context(tempfile.TemporaryDirectory()))
-    loop = asyncio.new_event_loop()
+    loop = new_service_loop()
     url = f"sqlite:///{folder / 'cloud.db'}"
     evidence = piece(tenant="tnt_north", organization="org_north")
     entry = Entry(

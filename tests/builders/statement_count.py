@@ -92,6 +92,10 @@ class CountingDriver:
         self._counter.statements += 1
         return await self._driver.rows(statement, values)
 
+    async def rows_each(self, queries: Sequence[tuple[Prepared, Values]]) -> Sequence[Sequence[Sequence[Any]]]:
+        self._counter.statements += len(queries)
+        return await self._driver.rows_each(queries)
+
     async def run(self, statement: Prepared, values: Values) -> int:
         self._counter.statements += 1
         return await self._driver.run(statement, values)

@@ -106,6 +106,9 @@ class _DriverRecorder:
         await self._explain(statement, values)
         return await self._driver.rows(statement, values)
 
+    async def rows_each(self, queries: Sequence[tuple[Prepared, Values]]) -> Sequence[Sequence[Sequence[Any]]]:
+        return [await self.rows(statement, values) for statement, values in queries]
+
     async def run(self, statement: Prepared, values: Values) -> int:
         await self._explain(statement, values)
         return await self._driver.run(statement, values)

@@ -28,6 +28,9 @@ class PostgresqlDriver:
             found: Sequence[Sequence[Any]] = await self._raw.fetch(ready.text, *ready.arguments(values))
         return found
 
+    async def rows_each(self, queries: Sequence[tuple[Prepared, Values]]) -> Sequence[Sequence[Sequence[Any]]]:
+        return [await self.rows(statement, values) for statement, values in queries]
+
     async def run(self, statement: Prepared, values: Values) -> int:
         ready = statement.on("postgresql")
         with our_errors():

@@ -39,6 +39,12 @@ class SqliteDriver:
             lambda raw: raw.execute(ready.text, ready.arguments(values)).fetchall()
         )
 
+    async def rows_each(self, queries: Sequence[tuple[Prepared, Values]]) -> Sequence[Sequence[Sequence[Any]]]:
+        ready = [(statement.on("sqlite"), values) for statement, values in queries]
+        return await self._transaction.on_connection(
+            lambda raw: [raw.execute(one.text, one.arguments(values)).fetchall() for one, values in ready]
+        )
+
     async def run(self, statement: Prepared, values: Values) -> int:
         ready = statement.on("sqlite")
         return await self._transaction.on_connection(

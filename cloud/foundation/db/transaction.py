@@ -54,6 +54,10 @@ class Driver(Protocol):
         """Return the rows of a query, or of a change with RETURNING."""
         ...
 
+    async def rows_each(self, queries: Sequence[tuple[Prepared, Values]]) -> Sequence[Sequence[Sequence[Any]]]:
+        """Run queries in order, and return the rows of each. On SQLite, the caller waits for the writer's thread once."""
+        ...
+
     async def run(self, statement: Prepared, values: Values) -> int:
         """Run a change with these values; return the number of changed rows."""
         ...

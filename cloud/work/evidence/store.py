@@ -1,9 +1,9 @@
 """SQL statements on evidence and its records."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, delete, exists, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, exists, func, select, update
 
 from cloud.clinical.epcr import encounters
 from cloud.foundation.db import Prepared, Records, Transaction, insert
@@ -38,18 +38,32 @@ _ADD = Prepared(
     .on_conflict_do_nothing()
     .returning(evidence.c.id)
 )
-_LAST = Prepared(
-    _RECORDS.select()
-    .where(evidence_records.c.tenant_id == bindparam("tenant"), evidence_records.c.evidence_id == bindparam("evidence"))
-    .order_by(evidence_records.c.position.desc())
-    .limit(1)
+_OF_EVIDENCE = evidence_records.alias()
+_NEWEST = (
+    select(func.max(_OF_EVIDENCE.c.position))
+    .where(_OF_EVIDENCE.c.tenant_id == evidence.c.tenant_id, _OF_EVIDENCE.c.evidence_id == evidence.c.id)
+    .scalar_subquery()
+)
+# Both in one statement, since an append waits for it. It cannot lock the evidence too: on PostgreSQL a statement that
+# waited for the lock would see the end of before.
+_END_AND_LAST = Prepared(
+    select(*_ENDS.columns, *_RECORDS.columns)
+    .select_from(
+        evidence.outerjoin(
+            evidence_ends,
+            and_(evidence_ends.c.tenant_id == evidence.c.tenant_id, evidence_ends.c.evidence_id == evidence.c.id),
+        ).outerjoin(
+            evidence_records,
+            and_(
+                evidence_records.c.tenant_id == evidence.c.tenant_id,
+                evidence_records.c.evidence_id == evidence.c.id,
+                evidence_records.c.position == _NEWEST,
+            ),
+        )
+    )
+    .where(evidence.c.tenant_id == bindparam("tenant"), evidence.c.id == bindparam("evidence"))
 )
 _APPEND = Prepared(insert(evidence_records).values({name: bindparam(name) for name in _FIELDS}))
-_END = Prepared(
-    _ENDS.select().where(
-        evidence_ends.c.tenant_id == bindparam("tenant"), evidence_ends.c.evidence_id == bindparam("evidence")
-    )
-)
 _KEY = ("tenant_id", "evidence_id")
 _STATE_END = insert(evidence_ends).values({name: bindparam(name) for name in (*_KEY, *_ENDS.names)})
 _EXTEND = Prepared(
@@ -74,6 +88,17 @@ def _readable(viewer: Viewer) -> Sequence[ColumnElement[bool]]:
     return *visible(evidence, viewer), ~raised
 
 
+def _read_end_and_last(rows: Sequence[Sequence[Any]]) -> tuple[EvidenceEnd, StoredRecord | None]:
+    """Return the end that evidence states, or that of its last record if it states none, or an earlier one; and the
+    last record."""
+    if not rows:
+        return EvidenceEnd(), None
+    stated, newest = rows[0][: len(_ENDS.names)], rows[0][len(_ENDS.names) :]
+    end = EvidenceEnd() if stated[0] is None else _ENDS.read(stated)
+    last = None if newest[0] is None else _RECORDS.read(newest)
+    return end if last is None or end.record_count >= last.position else last.as_end, last
+
+
 class EvidenceStore:
     """SQL statements on evidence."""
 
@@ -88,23 +113,17 @@ class EvidenceStore:
         key = {"tenant": wanted.tenant_id, "evidence": wanted.id}
         if expect_new and await tx.driver.rows(_ADD, _EVIDENCE.values(wanted)):
             return wanted, EvidenceEnd(), None
-        rows = await tx.driver.rows(_OPEN, key)
+        both = ((_OPEN, key), (_END_AND_LAST, key))
+        rows, ends = await tx.driver.rows_each(both)
         if not rows:
             await tx.driver.rows(_ADD, _EVIDENCE.values(wanted))
-            rows = await tx.driver.rows(_OPEN, key)
-        end, last = await self._end_and_last(tx, key)
-        return _EVIDENCE.read(rows[0]), end, last
+            rows, ends = await tx.driver.rows_each(both)
+        return _EVIDENCE.read(rows[0]), *_read_end_and_last(ends)
 
     async def end_of(self, tx: Transaction, tenant_id: str, evidence_id: str) -> EvidenceEnd:
         """Return the end that evidence states, or that of its last record if it states none, or an earlier one."""
-        end, _ = await self._end_and_last(tx, {"tenant": tenant_id, "evidence": evidence_id})
-        return end
-
-    async def _end_and_last(self, tx: Transaction, key: Mapping[str, Any]) -> tuple[EvidenceEnd, StoredRecord | None]:
-        stated = await tx.driver.rows(_END, key)
-        found = await tx.driver.rows(_LAST, key)
-        end, last = _ENDS.read(stated[0]) if stated else EvidenceEnd(), _RECORDS.read(found[0]) if found else None
-        return end if last is None or end.record_count >= last.position else last.as_end, last
+        rows = await tx.driver.rows(_END_AND_LAST, {"tenant": tenant_id, "evidence": evidence_id})
+        return _read_end_and_last(rows)[0]
 
     async def append(self, tx: Transaction, record: StoredRecord) -> None:
         """Add a record behind the last one of its evidence, which the caller has locked with `open`, and state it as
