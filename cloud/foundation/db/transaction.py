@@ -55,7 +55,7 @@ class Driver(Protocol):
         ...
 
     async def rows_each(self, queries: Sequence[tuple[Prepared, Values]]) -> Sequence[Sequence[Sequence[Any]]]:
-        """Run queries in order, and return the rows of each. On SQLite, the caller waits for the writer's thread once."""
+        """Run queries in order, and return the rows of each. On SQLite, this waits for the writer's thread once."""
         ...
 
     async def run(self, statement: Prepared, values: Values) -> int:

@@ -130,7 +130,8 @@ class Ingest:
 
     async def _enter_live(self, live: LiveQueue, group: Group) -> None:
         """Stage the batches of a group that may be staged, and queue the others to be written."""
-        if self._stage is not None and self._settings.stage_s:
+        if self._stage is not None and self._settings.stage_s and group.deliveries:
+            await self._stage.wait_for_room()
             self._stage.admit(group)
         if group.deliveries:
             await self._queue(live, group)

@@ -31,8 +31,10 @@ BATCHES_MAX = 16_000
 BYTES_MAX = 8 << 20
 """Envelope bytes after which the rows are written: they are in memory, and their waveforms fill an object."""
 ROOM = 4
-"""Room for batches as a multiple of those after which rows are written, since further ones arrive meanwhile. Without
-room they are written at once, which costs several times as much."""
+"""Room for batches as a multiple of those after which rows are written, since further ones arrive meanwhile."""
+ROOM_WAIT_S = 5.0
+"""Longest time for which batches wait for room. Then they are written at once, which costs several times as much: a
+cloud that wrote them so because it was behind would never catch up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +136,8 @@ class StagedEnvelopes:
         """Number of the batches of waveforms."""
         self._any = asyncio.Event()
         self._over = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
 
     @property
     def object_names(self) -> frozenset[str]:
@@ -143,11 +147,13 @@ class StagedEnvelopes:
     @property
     def has_room(self) -> bool:
         """Return whether more batches may be staged, also while the rows of others are being written."""
-        return (
-            self._bytes < ROOM * BYTES_MAX
-            and self._numerics < ROOM * NUMERICS_MAX
-            and self._batches < ROOM * BATCHES_MAX
-        )
+        return self._room.is_set()
+
+    async def wait_for_room(self) -> None:
+        """Wait until more batches may be staged, for `ROOM_WAIT_S` at most."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ROOM_WAIT_S):
+                await self._room.wait()
 
     def ends(self) -> Mapping[LaneKey, StagedEnd]:
         """Return the first and the last of the batches of each lane."""
@@ -249,3 +255,11 @@ class StagedEnvelopes:
             self._numerics += sign * one.numerics
             self._batches += sign
             self.waveforms += sign * one.is_waveform
+        if (
+            self._bytes < ROOM * BYTES_MAX
+            and self._numerics < ROOM * NUMERICS_MAX
+            and self._batches < ROOM * BATCHES_MAX
+        ):
+            self._room.set()
+        else:
+            self._room.clear()

@@ -97,6 +97,11 @@ class Stage:
         """The names of the objects that this process stages or has staged, and has not written the rows of."""
         return self.unwritten.object_names | self._putting
 
+    async def wait_for_room(self) -> None:
+        """Wait until more batches may be staged, but not for long, and not during an outage of the object store."""
+        if not self.outage.lasts:
+            await self.unwritten.wait_for_room()
+
     def admit(self, group: Group, *, waits: bool = True) -> None:
         """Remove from a group the batches that may be staged, now or, if it `waits`, after others of their lanes are
         written, and those of their lanes that follow them. Add those that have waited and do so no longer. The caller

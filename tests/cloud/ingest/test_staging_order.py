@@ -111,11 +111,40 @@ async def test_no_batch_is_staged_while_a_later_one_of_its_lane_waits_to_be_writ
     assert [one.batch.sequence for one in missing.opened] == [2]
 
 
-async def test_batches_beyond_the_room_for_staged_ones_are_written_at_once(
+@pytest.fixture
+async def full_cloud(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, monkeypatch: pytest.MonkeyPatch
-) -> None:
+) -> CloudUnderTest:
+    """The cloud, without room for further staged batches."""
     monkeypatch.setattr(staged_envelopes, "NUMERICS_MAX", 1)
     monkeypatch.setattr(staged_envelopes, "ROOM", 2)
     await cloud.arrive(gateway.send(98.0, 99.0))
-    await cloud.arrive(gateway.send(96.0))
-    assert len(await sequences(cloud)) == 4
+    return cloud
+
+
+async def test_batches_beyond_the_room_for_staged_ones_are_written_at_once(
+    full_cloud: CloudUnderTest, gateway: GatewayInVehicle
+) -> None:
+    await full_cloud.arrive(gateway.send(96.0))
+    assert len(await sequences(full_cloud)) == 4
+
+
+async def test_batches_wait_for_the_room_that_the_writer_of_staged_rows_makes(full_cloud: CloudUnderTest) -> None:
+    async with asyncio.timeout(staged_envelopes.ROOM_WAIT_S / 2):
+        waiting = asyncio.create_task(full_cloud.stage.wait_for_room())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        await full_cloud.staged.flush()
+        await waiting
+    assert full_cloud.stage.unwritten.has_room
+
+
+async def test_batches_do_not_wait_for_room_for_long_or_while_the_object_store_is_unavailable(
+    full_cloud: CloudUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staged_envelopes, "ROOM_WAIT_S", 0.0)
+    await full_cloud.stage.wait_for_room()
+    assert not full_cloud.stage.unwritten.has_room
+    monkeypatch.setattr(staged_envelopes, "ROOM_WAIT_S", 1e9)
+    full_cloud.stage.outage.begin()
+    await full_cloud.stage.wait_for_room()
