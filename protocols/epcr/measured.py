@@ -33,12 +33,15 @@ class Reading:
     record: ObservationRecord
 
 
-class _Row(NamedTuple):
+class MeasuredType(NamedTuple):
+    """A type of measurement. `keys`: the elements that its numbers state. `decimals`: those of the number as the device
+    sent it, None: as many as it sent."""
+
     type: str
     keys: tuple[str, ...]
     units: dict[str, float]
-    """Factor from each UCUM unit to the record's unit."""
-    places: int
+    """Factor from each UCUM unit to the record's unit; empty where it cannot be converted."""
+    decimals: int | None = 0
     with_it: tuple[tuple[str, str], ...] = ()
     is_spot: bool = False
 
@@ -48,6 +51,8 @@ _PRESSURE = {"mm[Hg]": 1.0, "kPa": 7.500_617}
 _PERCENT = {"%": 1.0}
 _CELSIUS = {"Cel": 1.0, "[degF]": 1.0}
 _GLUCOSE = {"mg/dL": 1.0, "mmol/L": 18.016}
+_UNCONVERTED: dict[str, float] = {}
+"""A concentration is no pressure without the pressure of the air, so the crew enters it."""
 _MONITOR, _OXIMETER, _OTHER = "3311005", "3311007", "3311009"
 _CUFF = ("vitals.pressure_method", "3308005")
 _BLOOD_PRESSURE = ("vitals.systolic", "vitals.diastolic", "vitals.mean_pressure")
@@ -61,32 +66,41 @@ def _site(code: str) -> tuple[tuple[str, str], ...]:
     return (("vitals.temperature_site", code),)
 
 
-_ROWS = (
-    _Row("MDC_ECG_HEART_RATE", ("vitals.heart_rate",), _RATE, 0, _pulse(_MONITOR)),
-    _Row("MDC_PULS_OXIM_PULS_RATE", ("vitals.heart_rate",), _RATE, 0, _pulse(_OXIMETER)),
-    _Row("MDC_PLETH_PULS_RATE", ("vitals.heart_rate",), _RATE, 0, _pulse(_OXIMETER)),
-    _Row("MDC_PULS_RATE", ("vitals.heart_rate",), _RATE, 0, _pulse(_OTHER)),
-    _Row("MDC_PULS_OXIM_SAT_O2", ("vitals.spo2",), _PERCENT, 0),
-    _Row("MDC_PRESS_BLD_NONINV", _BLOOD_PRESSURE, _PRESSURE, 0, (_CUFF,), is_spot=True),
-    _Row("MDC_AWAY_CO2_ET", ("vitals.etco2",), _PRESSURE, 0),
-    _Row("MDC_CO2_RESP_RATE", ("vitals.breathing_rate",), _RATE, 0),
-    _Row("MDC_RESP_RATE", ("vitals.breathing_rate",), _RATE, 0),
-    _Row("MDC_TTHOR_RESP_RATE", ("vitals.breathing_rate",), _RATE, 0),
-    _Row("MDC_TEMP_CORE", ("vitals.temperature",), _CELSIUS, 1, is_spot=True),
-    _Row("MDC_TEMP_BODY", ("vitals.temperature",), _CELSIUS, 1, is_spot=True),
-    _Row("MDC_TEMP_TYMP", ("vitals.temperature",), _CELSIUS, 1, _site("3325013"), is_spot=True),
-    _Row("MDC_TEMP_EAR", ("vitals.temperature",), _CELSIUS, 1, _site("3325013"), is_spot=True),
-    _Row("MDC_TEMP_ORAL", ("vitals.temperature",), _CELSIUS, 1, _site("3325007"), is_spot=True),
-    _Row("MDC_TEMP_RECT", ("vitals.temperature",), _CELSIUS, 1, _site("3325009"), is_spot=True),
-    _Row("MDC_TEMP_AXILLA", ("vitals.temperature",), _CELSIUS, 1, _site("3325001"), is_spot=True),
-    _Row("MDC_CONC_GLU_CAPILLARY_WHOLEBLOOD", ("vitals.glucose",), _GLUCOSE, 0, is_spot=True),
-    _Row("MDC_CONC_GLU_CAPILLARY_PLASMA", ("vitals.glucose",), _GLUCOSE, 0, is_spot=True),
-    _Row("MDC_CONC_GLU_UNDETERMINED_WHOLEBLOOD", ("vitals.glucose",), _GLUCOSE, 0, is_spot=True),
-    _Row("X_PRIVATE_13", ("vitals.carboxyhaemoglobin",), _PERCENT, 1),
+MEASURED_TYPES = (
+    MeasuredType("MDC_ECG_HEART_RATE", ("vitals.heart_rate",), _RATE, with_it=_pulse(_MONITOR)),
+    MeasuredType("MDC_PULS_OXIM_PULS_RATE", ("vitals.heart_rate",), _RATE, with_it=_pulse(_OXIMETER)),
+    MeasuredType("MDC_PLETH_PULS_RATE", ("vitals.heart_rate",), _RATE, with_it=_pulse(_OXIMETER)),
+    MeasuredType("MDC_PULS_RATE", ("vitals.heart_rate",), _RATE, with_it=_pulse(_OTHER)),
+    MeasuredType("MDC_PULS_RATE_NON_INV", ("vitals.heart_rate",), _RATE, with_it=_pulse(_OTHER)),
+    MeasuredType("MDC_PULS_OXIM_SAT_O2", ("vitals.spo2",), _PERCENT),
+    MeasuredType("MDC_PRESS_BLD_NONINV", _BLOOD_PRESSURE, _PRESSURE, with_it=(_CUFF,), is_spot=True),
+    MeasuredType("MDC_AWAY_CO2_ET", ("vitals.etco2",), _PRESSURE),
+    MeasuredType("MDC_CONC_AWAY_CO2_ET", ("vitals.etco2",), _UNCONVERTED, 1),
+    MeasuredType("MDC_CO2_RESP_RATE", ("vitals.breathing_rate",), _RATE),
+    MeasuredType("MDC_RESP_RATE", ("vitals.breathing_rate",), _RATE),
+    MeasuredType("MDC_TTHOR_RESP_RATE", ("vitals.breathing_rate",), _RATE),
+    MeasuredType("MDC_TEMP_CORE", ("vitals.temperature",), _CELSIUS, 1, is_spot=True),
+    MeasuredType("MDC_TEMP_BODY", ("vitals.temperature",), _CELSIUS, 1, is_spot=True),
+    MeasuredType("MDC_TEMP_TYMP", ("vitals.temperature",), _CELSIUS, 1, _site("3325013"), is_spot=True),
+    MeasuredType("MDC_TEMP_EAR", ("vitals.temperature",), _CELSIUS, 1, _site("3325013"), is_spot=True),
+    MeasuredType("MDC_TEMP_ORAL", ("vitals.temperature",), _CELSIUS, 1, _site("3325007"), is_spot=True),
+    MeasuredType("MDC_TEMP_RECT", ("vitals.temperature",), _CELSIUS, 1, _site("3325009"), is_spot=True),
+    MeasuredType("MDC_TEMP_AXILLA", ("vitals.temperature",), _CELSIUS, 1, _site("3325001"), is_spot=True),
+    MeasuredType("MDC_CONC_GLU_CAPILLARY_WHOLEBLOOD", ("vitals.glucose",), _GLUCOSE, None, is_spot=True),
+    MeasuredType("MDC_CONC_GLU_CAPILLARY_PLASMA", ("vitals.glucose",), _GLUCOSE, None, is_spot=True),
+    MeasuredType("MDC_CONC_GLU_UNDETERMINED_WHOLEBLOOD", ("vitals.glucose",), _GLUCOSE, None, is_spot=True),
+    MeasuredType("X_PRIVATE_13", ("vitals.carboxyhaemoglobin",), _PERCENT, 1),
 )
-"""Types of measurements; of one element, the better source comes first."""
+"""Types of measurements for the record and the hand-over; of one element, the better source comes first."""
 
-_BY_CODE: dict[Code, tuple[int, _Row]] = {code_of(row.type): (rank, row) for rank, row in enumerate(_ROWS)}
+_BY_CODE: dict[Code, tuple[int, MeasuredType]] = {
+    code_of(row.type): (rank, row) for rank, row in enumerate(MEASURED_TYPES)
+}
+
+
+def measured_type(code: Code) -> tuple[int, MeasuredType] | None:
+    """Return the row of a type of measurement with its rank, the lowest for the best source; None without one."""
+    return _BY_CODE.get(code)
 
 
 def is_withheld(record: ObservationRecord) -> bool:
@@ -108,7 +122,7 @@ def readings_of(record: ObservationRecord) -> list[Reading]:
     for key, number in zip(row.keys, _numbers(record.value), strict=False):
         if isinstance(number, Special):
             continue
-        value = _text(_celsius(number) if unit == "[degF]" else number * factor, row.places)
+        value = _text(_celsius(number) if unit == "[degF]" else number * factor, row.decimals or 0)
         element = find_element(key)
         assert element is not None, "each row names elements of the catalogue"
         if element.values.permits(value):

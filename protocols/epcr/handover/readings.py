@@ -8,14 +8,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
 from protocols.epcr.handover.language import Words
 from protocols.epcr.handover.wording import Wording, microseconds_of
+from protocols.epcr.measured import MeasuredType, measured_type
 from protocols.epcr.projection import VisibleField, VisibleRecord
 from protocols.epcr.units import canonical_number
 from protocols.epcr.value_sets import Decimal, Whole
-from protocols.ieee11073.nomenclature import Code, code_of, name_of, term_of
+from protocols.ieee11073.nomenclature import Code, name_of, term_of
 from protocols.observation_record import ObservationRecord
 from protocols.plausibility import is_implausible
 
@@ -61,39 +62,6 @@ SIGN_NAMES: Final[Mapping[Sign, Words]] = MappingProxyType(
 """Short names, as crews of each country use them: in Polish and German the blood pressure is RR."""
 
 
-class _Measured(NamedTuple):
-    sign: Sign
-    decimals: int | None
-
-
-_TYPES: Final[Mapping[str, _Measured]] = MappingProxyType(
-    {
-        "MDC_ECG_HEART_RATE": _Measured(Sign.HEART_RATE, 0),
-        "MDC_PULS_OXIM_PULS_RATE": _Measured(Sign.HEART_RATE, 0),
-        "MDC_PLETH_PULS_RATE": _Measured(Sign.HEART_RATE, 0),
-        "MDC_PULS_RATE": _Measured(Sign.HEART_RATE, 0),
-        "MDC_PULS_RATE_NON_INV": _Measured(Sign.HEART_RATE, 0),
-        "MDC_PRESS_BLD_NONINV": _Measured(Sign.PRESSURE, 0),
-        "MDC_PULS_OXIM_SAT_O2": _Measured(Sign.SPO2, 0),
-        "MDC_CO2_RESP_RATE": _Measured(Sign.BREATHING, 0),
-        "MDC_RESP_RATE": _Measured(Sign.BREATHING, 0),
-        "MDC_TTHOR_RESP_RATE": _Measured(Sign.BREATHING, 0),
-        "MDC_AWAY_CO2_ET": _Measured(Sign.ETCO2, 0),
-        "MDC_CONC_AWAY_CO2_ET": _Measured(Sign.ETCO2, 1),
-        "MDC_TEMP_CORE": _Measured(Sign.TEMPERATURE, 1),
-        "MDC_TEMP_BODY": _Measured(Sign.TEMPERATURE, 1),
-        "MDC_TEMP_TYMP": _Measured(Sign.TEMPERATURE, 1),
-        "MDC_TEMP_EAR": _Measured(Sign.TEMPERATURE, 1),
-        "MDC_TEMP_ORAL": _Measured(Sign.TEMPERATURE, 1),
-        "MDC_TEMP_RECT": _Measured(Sign.TEMPERATURE, 1),
-        "MDC_CONC_GLU_CAPILLARY_WHOLEBLOOD": _Measured(Sign.GLUCOSE, None),
-        "MDC_CONC_GLU_CAPILLARY_PLASMA": _Measured(Sign.GLUCOSE, None),
-    }
-)
-"""Types of measurements of devices; of the types of one sign, the preferred one comes first."""
-_BY_CODE: Final[Mapping[Code, tuple[int, _Measured]]] = MappingProxyType(
-    {code_of(name): (rank, measured) for rank, (name, measured) in enumerate(_TYPES.items())}
-)
 _ELEMENTS: Final[Mapping[str, Sign]] = MappingProxyType(
     {
         "vitals.heart_rate": Sign.HEART_RATE,
@@ -106,6 +74,7 @@ _ELEMENTS: Final[Mapping[str, Sign]] = MappingProxyType(
         "vitals.pain": Sign.PAIN,
     }
 )
+"""Elements with one number that a hand-over states, each as one sign."""
 _SYSTOLIC, _DIASTOLIC = "vitals.systolic", "vitals.diastolic"
 _GCS_PARTS = ("vitals.gcs_eye", "vitals.gcs_verbal", "vitals.gcs_motor")
 _VITALS = "vitals"
@@ -221,14 +190,15 @@ def readings_of_devices(channels: Iterable[Sequence[ObservationRecord]]) -> list
     that its device calls invalid, or that is test data, is no reading."""
     best: dict[Sign, tuple[tuple[bool, int, int], list[Reading]]] = {}
     for records in channels:
-        placed = _BY_CODE.get(records[0].type)
-        found = [] if placed is None else [each for record in records if (each := _reading(record, placed[1]))]
-        if placed is None or not found:
+        placed = measured_type(records[0].type)
+        sign = None if placed is None else _sign_of(placed[1])
+        if placed is None or sign is None:
             continue
+        found = [each for record in records if (each := _reading(record, sign, placed[1].decimals))]
         rank = (records[0].device.unverified_link, placed[0], -len(found))
-        known = best.get(placed[1].sign)
-        if known is None or rank < known[0]:
-            best[placed[1].sign] = rank, found
+        known = best.get(sign)
+        if found and (known is None or rank < known[0]):
+            best[sign] = rank, found
     return sorted((each for _, found in best.values() for each in found), key=lambda each: each.at_us)
 
 
@@ -276,13 +246,17 @@ def _time_of(fields: Mapping[str, VisibleField]) -> int:
     return min(statement.recorded_us for one in fields.values() for statement in one.shown)
 
 
-def _reading(record: ObservationRecord, measured: _Measured) -> Reading | None:
-    numbers = _numbers(record, measured)
+def _sign_of(measured: MeasuredType) -> Sign | None:
+    return Sign.PRESSURE if measured.keys[0] == _SYSTOLIC else _ELEMENTS.get(measured.keys[0])
+
+
+def _reading(record: ObservationRecord, sign: Sign, decimals: int | None) -> Reading | None:
+    numbers = _numbers(record, decimals)
     if not numbers or record.status & (_ABSENT_BITS | _TEST_BITS):
         return None
     implausible = is_implausible(record.type, record.unit, record.value, record.components)
     return Reading(
-        sign=measured.sign,
+        sign=sign,
         numbers=numbers,
         ucum="" if record.unit is None else term_of(record.unit).ucum,
         at_us=record.observed_at_us,
@@ -291,16 +265,16 @@ def _reading(record: ObservationRecord, measured: _Measured) -> Reading | None:
     )
 
 
-def _numbers(record: ObservationRecord, measured: _Measured) -> tuple[str, ...]:
+def _numbers(record: ObservationRecord, decimals: int | None) -> tuple[str, ...]:
     match record.value:
         case float() as number:
-            return (_decimal(number, measured.decimals),)
+            return (_decimal(number, decimals),)
         case tuple() as parts if not isinstance(parts, Code):
             found = {
                 name_of(type_).rsplit("_", 1)[-1]: part for type_, part in zip(record.components, parts, strict=False)
             }
             pair = [found.get("SYS"), found.get("DIA")]
-            return tuple(_decimal(part, measured.decimals) for part in pair if isinstance(part, float))
+            return tuple(_decimal(part, decimals) for part in pair if isinstance(part, float))
     return ()
 
 
