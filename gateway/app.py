@@ -192,7 +192,7 @@ class Gateway:
         except CrewPinUnusable as error:
             log.error("crew.unusable", why=str(error))
             return
-        names = frozenset(name.lower() for name in section.host_names)
+        names = frozenset(section.host_names)
         tls = None
         if not is_loopback(section.listen.host):
             try:
@@ -214,7 +214,7 @@ class Gateway:
             host_names=names,
             lock_after_s=section.lock_after_s,
             drafts=parts.drafts,
-            observations=CallObservations(parts.buffer, parts.drafts),
+            observations=CallObservations(parts.buffer, parts.drafts, lambda: self._time.boots.anchors),
             handover=handover_parts(self._settings, identity, parts, lambda: self._time.boots.anchors),
             tls=tls,
         )
@@ -239,9 +239,12 @@ class Gateway:
     def _server_certificates(self, identity: Identity, names: frozenset[str]) -> ServerCertificates:
         """Return the certificates of the crew page. A vehicle of an earlier version gets its authority now."""
         names |= machine_names()
-        authority = VehicleAuthority.load(identity.secrets) or VehicleAuthority.create(
-            identity.secrets, self._settings.gateway.vehicle, names, now_us=self._clock.wall_us(), built_us=BUILD_US
-        )
+        authority = VehicleAuthority.load(identity.secrets)
+        if authority is None:
+            authority = VehicleAuthority.create(
+                identity.secrets, self._settings.gateway.vehicle, names, now_us=self._clock.wall_us(), built_us=BUILD_US
+            )
+            log.warning("crew.authority_made", fingerprint=authority.fingerprint)
         return ServerCertificates(authority, names, self._clock)
 
     async def _close(self, parts: Parts) -> None:

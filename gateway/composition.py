@@ -249,7 +249,9 @@ def uplink_settings(mqtt: MqttSection, identity: Identity) -> UplinkSettings:
 
 def buffer_settings(settings: Settings) -> BufferSettings:
     return BufferSettings(
-        retention_s=settings.buffer.retention_h * 3600.0, disk_budget_bytes=settings.buffer.disk_budget_mb << 20
+        retention_s=settings.buffer.retention_h * 3600.0,
+        open_records_s=settings.buffer.open_reports_days * 86_400.0,
+        disk_budget_bytes=settings.buffer.disk_budget_mb << 20,
     )
 
 

@@ -19,6 +19,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 
 _FILE_BYTES_MAX = 262_144
+_HOST_NAME_LENGTH_MAX = 253
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+"""A label of a host name (RFC 1123 §2.1)."""
 """A settings file has about two kilobytes, so a file above this limit is the wrong one."""
 BLUEZ = "gateway.transports.bluez:BluezBackend"
 """The default BLE stack: BlueZ, the Bluetooth stack of Linux."""
@@ -72,10 +75,21 @@ def _zone(value: object) -> str:
         ) from None
 
 
+def _host_name(value: object) -> str:
+    name = value.removesuffix(".").lower() if isinstance(value, str) else ""
+    if len(name) > _HOST_NAME_LENGTH_MAX or not all(_LABEL.fullmatch(label) for label in name.split(".")):
+        raise ValueError(
+            'write a host name of ASCII letters, digits, hyphens and dots, for instance "tablet.ambulance.example"; a '
+            'name with other letters has an ASCII form, which begins with "xn--"'
+        )
+    return name
+
+
 Listen = Annotated[Address, BeforeValidator(_address)]
 FilePath = Annotated[Path, BeforeValidator(_path), Field(strict=False)]
 BrokerUrl = Annotated[str, BeforeValidator(_broker_url)]
 Zone = Annotated[str, BeforeValidator(_zone)]
+HostName = Annotated[str, BeforeValidator(_host_name)]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
@@ -173,8 +187,8 @@ class CrewSection(_Section):
     """HOST:PORT of the page."""
     pin_file: FilePath | None = None
     """File with the six-digit PIN. None: `crew.pin` in the state_dir, made by `provision`."""
-    host_names: tuple[Annotated[str, Field(min_length=1, max_length=253)], ...] = Field(default=(), max_length=16)
-    """Names under which tablets open the page, beside the machine's own name and its addresses."""
+    host_names: tuple[HostName, ...] = Field(default=(), max_length=16, strict=False)
+    """Names under which tablets open the page, in lower case, beside the machine's own name and its addresses."""
     mdns: bool = True
     """True: the page is announced in the vehicle's network as `argus.local`, by multicast DNS."""
     lock_after_s: int = Field(default=300, ge=30, le=3_600)
@@ -189,6 +203,9 @@ class BufferSection(_Section):
     disk_budget_mb: int = Field(default=4_096, ge=32, le=1_048_576)
     """Megabytes for the store; beyond it waveforms are dropped first (with a gap record), then the oldest numerics,
     never events."""
+    open_reports_days: int = Field(default=30, ge=1, le=365)
+    """Days that a report is kept until it is signed, also where the cloud has acknowledged it. Afterwards it can be
+    neither changed nor signed on the vehicle."""
     witness_file: FilePath | None = None
     """For tests: a file that gets the line `epoch lane sequence`, flushed to disk, after each commit."""
 

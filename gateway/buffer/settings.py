@@ -18,6 +18,10 @@ class BufferSettings:
     clock moves. Unacknowledged batches do not expire: the store also serves an ambulance that was offline for four
     days."""
 
+    open_records_s: float = 30 * 24 * HOUR_S
+    """Time for which all batches of a care record are kept until it is sealed, counted from its first one in the
+    running time of the store. A crew signs at the end of a shift; a month is for the one that is forgotten."""
+
     disk_budget_bytes: int = 4 << 30
     """Disk space that the store may use. 12-lead ECG, pleth and capnogram take about 1.5 GiB in 72 h. Beyond the
     budget, batches are dropped in the order of D2."""

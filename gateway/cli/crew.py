@@ -94,7 +94,7 @@ def show_authority(config: Path, *, new: bool, as_json: bool) -> None:
     identity = Identity.load(settings.identity_dir)
     authority = None if new else VehicleAuthority.load(identity.secrets)
     if authority is None:
-        names = machine_names() | {name.lower() for name in settings.crew.host_names}
+        names = machine_names() | set(settings.crew.host_names)
         now_us = TrustedClock(SystemClock()).wall_us()
         vehicle = settings.gateway.vehicle
         authority = VehicleAuthority.create(identity.secrets, vehicle, names, now_us=now_us, built_us=BUILD_US)

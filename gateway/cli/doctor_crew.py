@@ -11,6 +11,7 @@ from gateway.security.vehicle_authority import AuthorityUnusable, VehicleAuthori
 from gateway.sessions.clocks.trusted_clock import TrustedClock
 from gateway.settings import CrewSection, Settings
 from gateway.transports.clock import SystemClock
+from protocols.observation_record import utc_text
 
 EXPIRY_DAYS_MIN = 180
 """Days before the end of the authority at which to replace it: each tablet of the vehicle has to be in reach once."""
@@ -47,7 +48,13 @@ def _authority(identity: Identity, crew: CrewSection) -> Iterator[Finding]:
     if authority is None:
         yield CREW.unwise("The tablets have nothing to trust yet: the gateway makes its authority when it starts.")
         return
-    yield from authority_findings(authority, crew, TrustedClock(SystemClock()).wall_us())
+    clock = TrustedClock(SystemClock())
+    yield from authority_findings(authority, crew, clock.wall_us())
+    if clock.doubtful:
+        yield CREW.unwise(
+            f"No time service sets the clock, and it shows {utc_text(clock.wall_us())[:10]}, years after the release "
+            "of this software. If it is wrong, tablets refuse the crew page; start a time service."
+        )
 
 
 def authority_findings(authority: VehicleAuthority, crew: CrewSection, now_us: int) -> Iterator[Finding]:
@@ -69,7 +76,7 @@ def authority_findings(authority: VehicleAuthority, crew: CrewSection, now_us: i
         )
     else:
         yield CREW.well(f"The tablets trust the authority {authority.fingerprint[:23]}…")
-    foreign = sorted(name for name in machine_names() | set(crew.host_names) if not authority.permits(name.lower()))
+    foreign = sorted(name for name in machine_names() | set(crew.host_names) if not authority.permits(name))
     if foreign:
         yield CREW.unwise(
             f"The vehicle's authority does not permit {', '.join(foreign)}: tablets refuse the crew page under this "

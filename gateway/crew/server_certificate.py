@@ -20,6 +20,7 @@ from gateway.security.vehicle_authority import (
     server_context,
 )
 from gateway.sessions.clocks.trusted_clock import TrustedClock
+from protocols.observation_record import utc_text
 
 CHECK_EVERY_S = 5.0
 """Interval of the check: a tablet that opens the page right after an address has changed waits no longer."""
@@ -51,6 +52,8 @@ class ServerCertificates:
         self._issued_at_us = 0
         self._wanted: frozenset[str] = frozenset()
         self._issued: ServerCertificate | None = None
+        if clock.doubtful:
+            log.warning("crew.clock_doubtful", at=utc_text(clock.wall_us()))
         refused = sorted(name for name in self._names if not authority.permits(name))
         if refused:
             log.warning("crew.names_not_certified", names=refused)
@@ -104,6 +107,6 @@ def network_addresses() -> frozenset[str]:
 
 
 def machine_names() -> frozenset[str]:
-    """Return the machine's host name and its mDNS name."""
+    """Return the machine's host name and its mDNS name; none where the host name cannot stand in a certificate."""
     name = socket.gethostname().partition(".")[0].lower()
-    return frozenset({name, f"{name}.local"})
+    return frozenset({name, f"{name}.local"}) if name and name.isascii() else frozenset()

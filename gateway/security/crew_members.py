@@ -26,6 +26,7 @@ from gateway.security.crew_pin import random_pin
 from gateway.security.guess_limit import GuessLimit, Wait
 from gateway.security.secret_store import SecretDamaged, SecretStore
 from protocols.epcr.crew_role import CrewRole
+from protocols.epcr.seal import GATEWAY_AUTHOR
 from protocols.uplink.topics import is_identifier
 
 FILE = "crew-members"
@@ -35,6 +36,8 @@ MEMBERS_MAX = 200
 NAME_LENGTH_MAX = 40
 WAIT_S_MAX = 120.0
 """Seconds, the longest wait for one member on one tablet; half of a million PINs then takes 1.9 years."""
+RESERVED_IDS = frozenset((GATEWAY_AUTHOR,))
+"""Ids under which programs write in patient reports."""
 _VERSION = 1
 _NAME_CATEGORIES = ("L", "M", "N", "P", "Zs")
 """Unicode categories of a name's characters. Control and format characters could turn or hide a part of a name."""
@@ -155,12 +158,18 @@ class CrewMembers:
             raise CrewMembersUnusable(
                 f"{self._path} is damaged: no crew member can sign in; remove it and add the crew members again"
             ) from None
-        return {each.id: each for each in sorted(members, key=lambda each: each.name.casefold())}
+        return {
+            each.id: each
+            for each in sorted(members, key=lambda each: each.name.casefold())
+            if each.id not in RESERVED_IDS  # from before ids were reserved; the next change of the list removes it
+        }
 
 
 def _check(member: CrewMember) -> None:
     if not is_identifier(member.id):
         raise CrewMembersUnusable(f"{member.id!r} cannot be an id: write 1 to 64 letters, digits, _ or -")
+    if member.id in RESERVED_IDS:
+        raise CrewMembersUnusable(f"the id {member.id} is the gateway's own in patient reports: choose another one")
     name = member.name
     if not (1 <= len(name) <= NAME_LENGTH_MAX and name == name.strip()) or not all(
         unicodedata.category(each).startswith(_NAME_CATEGORIES) for each in name

@@ -13,7 +13,9 @@ with its key, each time that the gateway starts and before it expires; it is nev
 **Clocks.** A tablet judges a certificate by its own clock, and the box may start in 1970. The box's clock is at least
 the day of the software's build (`trusted_clock`), and while nothing disciplines it, it may lag behind by the time that
 the vehicle stood without power. So the authority is valid from that day, and a server certificate made by an
-undisciplined clock is valid for longer, below the 825 days that Apple accepts.
+undisciplined clock is valid for longer in both directions, below the 825 days that Apple accepts. An undisciplined
+clock that is years ahead of the build is reported (`TrustedClock.doubtful`): tablets with the right time refuse the
+certificate until a time service sets the clock; then another one is made.
 """
 
 import ipaddress
@@ -23,6 +25,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from pathlib import Path
 from typing import Self
 
 from cryptography import x509
@@ -49,6 +52,8 @@ SERVER_DAYS_UNDISCIPLINED = 397
 """Validity while the clock may lag: more than a year without power and network."""
 SERVER_DAYS_BEFORE = 30
 """Days by which a server certificate is valid before it was made: clocks of tablets lag too."""
+SERVER_DAYS_BEFORE_UNDISCIPLINED = 397
+"""The same while the clock may be ahead: it was set by hand, or by a device that was wrong."""
 NAMES_MAX = 32
 """Names and addresses in a server certificate."""
 PRIVATE_NETWORKS: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = (
@@ -59,6 +64,7 @@ PRIVATE_NETWORKS: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = (
 MDNS_NAMES_MAX = 9
 """`argus.local` to `argus-9.local`: names of vehicles that meet in one network (`mdns_name`)."""
 _DAY_US = 86_400_000_000
+_BEGIN = b"-----BEGIN CERTIFICATE"
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -118,19 +124,26 @@ class VehicleAuthority:
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .sign(key, SHA256())
         )
-        # The key last: without it there is no authority, and one is made again after a power cut between the two.
-        replace_file(secrets.path(KEY_FILE).with_name(CERTIFICATE_FILE), certificate.public_bytes(Encoding.PEM))
-        secrets.put(KEY_FILE, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        # The sealed file has both and is written first. So after a power cut between the two files `load` completes the
+        # authority, and a certificate without the sealed file means that the key was lost.
+        certificate_pem = certificate.public_bytes(Encoding.PEM)
+        secrets.put(KEY_FILE, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + certificate_pem)
+        replace_file(_certificate_path(secrets), certificate_pem)
         return cls(certificate, key)
 
     @classmethod
     def load(cls, secrets: SecretStore) -> Self | None:
-        """Read the authority; None where there is none. Raises `AuthorityUnusable`."""
-        path = secrets.path(KEY_FILE).with_name(CERTIFICATE_FILE)
+        """Read the authority; None where there never was one. Raises `AuthorityUnusable`, also where its key was lost:
+        another authority would be one that no tablet of the vehicle trusts."""
+        path = _certificate_path(secrets)
         try:
             pem = secrets.get(KEY_FILE)
             if pem is None:
+                if path.exists():
+                    raise AuthorityUnusable(_lost(f"{secrets.path(KEY_FILE)} is missing, and {path} is there"))
                 return None
+            if _BEGIN in pem and not path.exists():
+                replace_file(path, pem[pem.index(_BEGIN) :])
             key = load_pem_private_key(pem, password=None)
             certificate = x509.load_pem_x509_certificate(path.read_bytes())
         except OSError as error:
@@ -174,6 +187,7 @@ class VehicleAuthority:
         served = sorted(permitted, key=lambda name: (as_address(name) is not None, name))[:NAMES_MAX]
         key = generate_private_key(SECP256R1())
         days = SERVER_DAYS if disciplined else SERVER_DAYS_UNDISCIPLINED
+        days_before = SERVER_DAYS_BEFORE if disciplined else SERVER_DAYS_BEFORE_UNDISCIPLINED
         ends_us = min(now_us + days * _DAY_US, self.not_after_us)
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Argus crew pages")])
         certificate = (
@@ -182,7 +196,7 @@ class VehicleAuthority:
             .issuer_name(self.certificate.subject)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(_moment(max(now_us - SERVER_DAYS_BEFORE * _DAY_US, self.not_before_us)))
+            .not_valid_before(_moment(max(now_us - days_before * _DAY_US, self.not_before_us)))
             .not_valid_after(_moment(max(ends_us, self.not_before_us + _DAY_US)))
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs_certificates=False), critical=True)
@@ -222,6 +236,10 @@ def as_address(name: str) -> Address | None:
         return ipaddress.ip_address(name)
     except ValueError:
         return None
+
+
+def _certificate_path(secrets: SecretStore) -> Path:
+    return secrets.path(KEY_FILE).with_name(CERTIFICATE_FILE)
 
 
 def _general_name(name: str) -> x509.GeneralName:

@@ -104,6 +104,17 @@ def test_unknown_time_zone_is_rejected_with_an_example(tmp_path):
             load(settings_file(tmp_path, MINIMAL + f"[clocks]\nzone = {zone}\n"))
 
 
+def test_host_name_is_lower_case_ascii_or_is_rejected_with_an_example(tmp_path):
+    crew = MINIMAL + '[crew]\nlisten = "0.0.0.0:8080"\nhost_names = '
+    loaded = load(settings_file(tmp_path, crew + '["Tablet.Ambulance.Example.", "xn--rettung-b1a.example"]\n'))
+    assert loaded.crew is not None
+    assert loaded.crew.host_names == ("tablet.ambulance.example", "xn--rettung-b1a.example")
+    for name in ("rettung-münchen.example", "under_score", "two..dots", "-a", "", f"{'a' * 64}.example"):
+        with pytest.raises(SettingsError, match=r"line 8, crew\.host_names\.1: write a host name .*xn--") as error:
+            load(settings_file(tmp_path, f'{crew}["{name}"]\n'))
+        assert not name or name not in str(error.value)
+
+
 def test_clock_section_of_the_settings_is_applied_to_the_clock_policy_and_the_manager():
     clocks = ClocksSection(set_devices=False, offset_s_max=9.0, pause_min=2, read_every_s=30, zone="Europe/Zurich")
     policy = clock_policy(clocks)

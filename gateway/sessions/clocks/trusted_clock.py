@@ -22,6 +22,8 @@ from protocols.clock_anchor import ClockAnchor
 BUILD_US = 1_767_225_600_000_000
 """Lower bound of the time, 2026-01-01T00:00:00Z: this software is no older. Each release moves the bound forward, at
 most to the day of the release."""
+CREDIBLE_US = 2 * 365 * 86_400_000_000
+"""Time after the build at which an undisciplined clock is believed: a vehicle gets another release within two years."""
 PERSIST_EVERY_S = 60.0
 """Interval of storing the wall time. After a power cut the clock lags by at most this and the time without power."""
 WALL_STATE = "wall_us"
@@ -106,6 +108,11 @@ class TrustedClock:
     def estimated(self) -> bool:
         """True when the machine's clock is certainly wrong, so that the wall time continues from an earlier time."""
         return not self.synchronised and self._clock.wall_us() < self._floor_now_us() - ESTIMATED_US_MIN
+
+    @property
+    def doubtful(self) -> bool:
+        """True when nothing disciplines the clock and it is so far ahead of the build that it may be wrong."""
+        return not self.synchronised and self.wall_us() > BUILD_US + CREDIBLE_US
 
     def _take_anchor(self) -> None:
         if self._error_us is None:

@@ -62,9 +62,18 @@ def test_authority_with_a_damaged_key_or_the_certificate_of_another_is_reported(
         VehicleAuthority.load(secrets_in(tmp_path))
 
 
-def test_authority_is_made_again_after_a_power_cut_before_its_key_was_written(tmp_path):
-    (tmp_path / CERTIFICATE_FILE).write_bytes(b"of an interrupted attempt")
-    assert VehicleAuthority.load(secrets_in(tmp_path)) is None
+def test_lost_key_of_the_authority_is_reported_and_no_other_authority_is_made(tmp_path):
+    VehicleAuthority.create(secrets_in(tmp_path), "veh_1", [], now_us=NOW_US, built_us=BUILT_US)
+    (tmp_path / f"{KEY_FILE}.sealed").unlink()
+    with pytest.raises(AuthorityUnusable, match=r"vehicle-ca\.key\.sealed is missing.*Restore.*authority --new"):
+        VehicleAuthority.load(secrets_in(tmp_path))
+
+
+def test_authority_is_complete_after_a_power_cut_before_its_certificate_was_written(tmp_path):
+    made = VehicleAuthority.create(secrets_in(tmp_path), "veh_1", [], now_us=NOW_US, built_us=BUILT_US)
+    (tmp_path / CERTIFICATE_FILE).unlink()
+    assert VehicleAuthority.load(secrets_in(tmp_path)).fingerprint == made.fingerprint
+    assert (tmp_path / CERTIFICATE_FILE).exists()
 
 
 def test_name_constraint_is_critical_and_permits_only_own_names_and_private_addresses(authority):
@@ -132,6 +141,11 @@ def test_server_certificate_is_valid_now_and_longer_while_the_clock_may_lag(auth
     assert ends_us == now_us + days * DAY_US
     assert ends_us - starts_us < 825 * DAY_US, "Apple refuses longer ones"
     assert now_us < issued.renew_at_us < ends_us
+
+
+def test_certificate_of_an_undisciplined_clock_that_is_a_year_ahead_is_valid_for_tablets_with_the_right_time(authority):
+    leaf = leaf_of(authority.issue(["argus.local"], now_us=NOW_US + 365 * DAY_US, disciplined=False))
+    assert leaf.not_valid_before_utc.timestamp() * 1e6 < NOW_US < leaf.not_valid_after_utc.timestamp() * 1e6
 
 
 def test_tls_client_that_trusts_the_authority_connects_to_the_server_certificate(authority):
