@@ -9,6 +9,7 @@ On a loopback address, which no other machine reaches, the page is served withou
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from gateway.crew.request_checks import own_names, require_own_host, require_own
 from gateway.crew.routes import SESSION, STATIC, CrewRoute, Handler, RouteTable
 from gateway.crew.server_certificate import ServerCertificates
 from gateway.crew.session import LiveSessions, Marks, MemberSessions
+from gateway.crew.shares import Rate, Rates, StreamPlaces
 from gateway.crew.sign_in import SignIn
 from gateway.crew.stream import live_events
 from gateway.crew.trends import Trends
@@ -45,6 +47,10 @@ BODY_BYTES_MAX = 1024
 """The only body is a PIN."""
 PAGES_MAX = 16
 """Live pages at one time: every seat of two crews. More than that are pages left open."""
+ADDRESS_PAGES_MAX = 6
+"""Live pages of one address: the connections that a browser opens to one host."""
+TRENDS = Rate("trends", burst=12, every_s=2.0)
+"""Requests of the trends: an open view asks every ten seconds, and one response has up to 46,000 numbers."""
 WRITE_S = 10.0
 """Seconds for one write; a tablet that takes longer is out of range, and its place is freed."""
 WAVES_MAX = len(STRIPS)
@@ -123,19 +129,19 @@ class CrewApp:
         self.routes = (
             CrewRoute("GET", "/", self._page, Access.LIVE, page=True),
             CrewRoute("GET", "/live", self._stream, Access.LIVE),
-            CrewRoute("GET", "/trends", self._read_trends, Access.LIVE),
+            CrewRoute("GET", "/trends", self._read_trends, Access.LIVE, rate=TRENDS),
             CrewRoute("GET", "/texts/{language}/{part}.js", self._texts, Access.OPEN),
             *self._sign_in.routes(),
             *self._report_routes(drafts, observations, members),
             *(() if handover is None else HandoverPages(handover, clock, self._pages).routes()),
         )
-        self._table = RouteTable(self.routes)
+        self._table = RouteTable(self.routes, Rates(clock))
         self._host_names = own_names() | host_names
         self._connections = CrewConnections(clock)
         self._tls = tls
         self._server: asyncio.Server | None = None
         self._doorway: Doorway | None = None
-        self._open_pages = 0
+        self._places = StreamPlaces(total=PAGES_MAX, each=ADDRESS_PAGES_MAX)
         self._runners: list[web.AppRunner] = []
 
     def _report_routes(
@@ -212,6 +218,7 @@ class CrewApp:
             if changes:
                 require_own_origin(request)
             self._table.require_access(request)
+            self._table.require_rate(request)
             response = await handler(request)
             if changes and session is not None and session.member is not None and not response.prepared:
                 self._cookies.renew(response, session.member)
@@ -241,22 +248,17 @@ class CrewApp:
         return live_events(self._live, lambda: asdict(self._status()), self._clock, wanted, words, twelve=twelve)
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
-        if self._open_pages >= PAGES_MAX:
-            raise web.HTTPServiceUnavailable(text="Too many pages are open. Close one of them.")
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
-        self._open_pages += 1
-        try:
+        with self._places.place(request) as place, suppress(ConnectionResetError, TimeoutError):
+            # Suppressed: the page was closed or is out of range; the browser reconnects when it returns.
             await response.prepare(request)
             wanted = request.query.getall("wave", [])[:WAVES_MAX]
             twelve = request.query.get("leads") == "12"
             async for message in self.events(wanted, language_of(request), twelve=twelve):
+                if place.given_away:
+                    break
                 async with asyncio.timeout(WRITE_S):
                     await response.write(message)
-        except (ConnectionResetError, TimeoutError):
-            # The page was closed or is out of range; the browser reconnects when it returns.
-            pass
-        finally:
-            self._open_pages -= 1
         return response
 
 

@@ -5,7 +5,8 @@ for both lets an address that was typed without `https` or read from a code lead
 
 A connection that has not sent its first byte, or not finished its handshake, is not yet counted by `CrewConnections`.
 So their number and their time are limited here, for each address and in all. At the limit the oldest one of the address
-with the most of them is closed.
+with the most of them is closed. A handshake also costs the gateway some milliseconds, so each address has a rate of
+them; a connection beyond it is closed at once, because nothing can be said before a handshake.
 """
 
 import asyncio
@@ -14,6 +15,9 @@ import ssl
 from collections import Counter
 from collections.abc import Callable
 
+import structlog
+
+from gateway.crew.shares import Rate, Rates
 from gateway.transports.clock import Clock
 
 OPENING_MAX = 64
@@ -22,8 +26,14 @@ ADDRESS_OPENING_MAX = 16
 """The same for one address: two browsers on one tablet open six each."""
 OPENING_S_MAX = 10.0
 """Seconds until the first byte, and again until the end of the handshake."""
+HANDSHAKES = Rate("handshake", burst=64, every_s=0.25)
+"""Connections of one address: the pages of two browsers, opened again and again, need less than one a second."""
+REPORT_EVERY_S = 60.0
+"""Interval of the log line that reports refused connections."""
 _TLS_HANDSHAKE = b"\x16"
 _BACKLOG = 64
+
+log = structlog.get_logger()
 
 Factory = Callable[[], asyncio.Protocol]
 
@@ -37,6 +47,9 @@ class Doorway:
         self._plain = plain
         self._tls = tls
         self._clock = clock
+        self._rates = Rates(clock)
+        self._refused = 0
+        self._reported_at_s = -REPORT_EVERY_S
         self._socket: socket.socket | None = None
         self._accepting: asyncio.Task[None] | None = None
         self._opening: dict[asyncio.Task[None], str] = {}
@@ -69,10 +82,21 @@ class Doorway:
             except OSError:  # the client left, or the process has no descriptor: try again soon
                 await self._clock.sleep_until(self._clock.monotonic_s() + 0.1)
                 continue
+            if self._rates.wait_s(HANDSHAKES, peer[0]):
+                connection.close()
+                self._note_refused()
+                continue
             task = loop.create_task(self._admit(connection))
             self._opening[task] = peer[0]
             task.add_done_callback(self._forget)
             self._make_room(peer[0])
+
+    def _note_refused(self) -> None:
+        self._refused += 1
+        now_s = self._clock.monotonic_s()
+        if now_s - self._reported_at_s >= REPORT_EVERY_S:
+            log.warning("crew.handshakes_refused", connections=self._refused)
+            self._refused, self._reported_at_s = 0, now_s
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._opening.pop(task, None)

@@ -7,6 +7,7 @@ PDF and its bundle. The reader needs no PIN and sees nothing else.
 A code in an address is spent when it is opened, and no address has anything of the patient.
 """
 
+import asyncio
 import io
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -23,10 +24,11 @@ from gateway.buffer.reading import CareRecordSpan
 from gateway.crew.access import Access
 from gateway.crew.pages import Pages, language_of
 from gateway.crew.request_checks import cookie, form_fields
-from gateway.crew.routes import CrewRoute, member_of
+from gateway.crew.routes import CrewRoute, member_of, session_of
+from gateway.crew.shares import Rate
 from gateway.epcr.handover.bundle import Describe, handover_bundle
 from gateway.epcr.handover.codes import CODE_S, READ_S, HandoverCodes, Refused
-from gateway.epcr.handover.handovers import EncounterUnknown, Handover, Handovers
+from gateway.epcr.handover.handovers import TRANSFER_OF_CARE, EncounterUnknown, Handover, Handovers
 from gateway.epcr.handover.page import STYLESHEET, handover_page, page_values
 from gateway.epcr.handover.pdf import PdfPrinter, PdfUnavailable
 from gateway.transports.clock import Clock
@@ -44,11 +46,13 @@ MODULE_PX = 8
 """Pixels of a module of the QR code, so that a phone reads it at arm's length."""
 RECEIVER_LENGTH_MAX = 60
 CODE_TEXT_LENGTH_MAX = 32
+READING = Rate("hand-over", burst=12, every_s=3.0)
+"""Requests of a hand-over: each reads the values of the whole call. A person opens the page, its PDF and its bundle."""
 _STYLESHEET_URL = "/h/handover.css"
 _VIEW = "/h/view"
 _PREFETCH = ("Sec-Purpose", "Purpose")
-_RECEIVER, _TRANSFER = "4512005", "4513007"
-"""Signer "health care provider" and reason "transfer of patient care" of the signatures."""
+_RECEIVER = "4512005"
+"""Signer "health care provider" of the signatures."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Append = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
@@ -84,23 +88,24 @@ class HandoverPages:
         self._pages = pages
         self._codes = HandoverCodes(clock)
         self._printer = PdfPrinter()
+        self._receiving = asyncio.Lock()
 
     def routes(self) -> tuple[CrewRoute, ...]:
         encounter = "/handover/{encounter}"
         return (
             CrewRoute("GET", "/handover", self._list, Access.HAND_OVER, page=True),
-            CrewRoute("GET", encounter, self._crew_page, Access.HAND_OVER, page=True),
-            CrewRoute("GET", f"{encounter}/pdf", self._crew_pdf, Access.HAND_OVER),
-            CrewRoute("GET", f"{encounter}/bundle", self._crew_bundle, Access.HAND_OVER),
+            CrewRoute("GET", encounter, self._crew_page, Access.HAND_OVER, page=True, rate=READING),
+            CrewRoute("GET", f"{encounter}/pdf", self._crew_pdf, Access.HAND_OVER, rate=READING),
+            CrewRoute("GET", f"{encounter}/bundle", self._crew_bundle, Access.HAND_OVER, rate=READING),
             CrewRoute("POST", f"{encounter}/code", self._issue, Access.HAND_OVER),
             CrewRoute("POST", f"{encounter}/received", self._receive, Access.HAND_OVER),
             # Open to a reader: each of these needs a code, or the cookie that a code was exchanged for.
             CrewRoute("GET", READER_PATH, self._enter_page, Access.OPEN),
             CrewRoute("POST", READER_PATH, self._enter, Access.OPEN),
             CrewRoute("GET", _STYLESHEET_URL, self._stylesheet, Access.OPEN),
-            CrewRoute("GET", _VIEW, self._reader_page, Access.OPEN),
-            CrewRoute("GET", f"{_VIEW}/pdf", self._reader_pdf, Access.OPEN),
-            CrewRoute("GET", f"{_VIEW}/bundle", self._reader_bundle, Access.OPEN),
+            CrewRoute("GET", _VIEW, self._reader_page, Access.OPEN, rate=READING),
+            CrewRoute("GET", f"{_VIEW}/pdf", self._reader_pdf, Access.OPEN, rate=READING),
+            CrewRoute("GET", f"{_VIEW}/bundle", self._reader_bundle, Access.OPEN, rate=READING),
             CrewRoute("GET", f"{READER_PATH}/{{code}}", self._open, Access.OPEN),
         )
 
@@ -155,12 +160,19 @@ class HandoverPages:
         encounter = request.match_info["encounter"]
         await self._require(request, encounter)
         fields = await form_fields(request, self._clock)
+        async with self._receiving:
+            # A second tap, or another tablet: one receipt is enough, and the report corrects it.
+            if not await self._handovers.is_received(encounter):
+                await self._record_receipt(request, encounter, fields)
+        raise web.HTTPSeeOther(f"/handover/{encounter}")
+
+    async def _record_receipt(self, request: web.Request, encounter: str, fields: Mapping[str, str]) -> None:
         name = " ".join(fields.get("name", "").split())[:RECEIVER_LENGTH_MAX]
         moment = (_EPOCH + timedelta(microseconds=self._clock.wall_us())).astimezone(self._zone)
         at, entry = moment.isoformat(timespec="seconds"), f"received-{uuid.uuid4().hex[:12]}"
         signature = {
             "signatures.signer": _RECEIVER,
-            "signatures.reason": _TRANSFER,
+            "signatures.reason": TRANSFER_OF_CARE,
             "signatures.time": at,
             **({"signatures.last_name": name} if name else {}),
         }
@@ -171,13 +183,14 @@ class HandoverPages:
         sent = {"encounter": encounter, "author": member_of(request).id, "changes": changes}
         reply = await self._append(sent)
         if "stored" not in reply and reply["refused"][0]["code"] == SEALED:
+            if not session_of(request).may(Access.SIGN):
+                raise web.HTTPForbidden(text=f"{language_of(request).text('handover.addendum_forbidden')}\n")
             reason = language_of(request).text("handover.receive")
             addendum = {"id": str(uuid.uuid4()), "key": Annotation.ADDENDUM.value, "entry": entry, "value": reason}
             reply = await self._append({**sent, "changes": [addendum, *changes]})
         if "stored" not in reply:
             raise web.HTTPConflict(text=f"{reply['refused'][0]['text']}\n")
         await self._note("handover.received", encounter)
-        raise web.HTTPSeeOther(f"/handover/{encounter}")
 
     # ---- the reader
 

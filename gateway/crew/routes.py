@@ -9,6 +9,7 @@ from aiohttp import web
 
 from gateway.crew.access import Access, is_allowed
 from gateway.crew.session import MemberSession, Tablet
+from gateway.crew.shares import Rate, Rates
 from gateway.security.crew_members import CrewMember
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -16,13 +17,15 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 class CrewRoute(NamedTuple):
     """One route. `access`: what it requires; there is no default, so that no route is open by mistake. `page`: a client
-    without the access is redirected to the page where it can sign in; otherwise it gets 401 or 403."""
+    without the access is redirected to the page where it can sign in; otherwise it gets 401 or 403. `rate`: share of
+    one address; None: the route is cheap."""
 
     method: str
     path: str
     handler: Handler
     access: Access
     page: bool = False
+    rate: Rate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +63,9 @@ def member_session_of(request: web.Request) -> MemberSession:
 class RouteTable:
     """All routes of the crew's pages, and the decision whether a session may use one."""
 
-    def __init__(self, routes: tuple[CrewRoute, ...]) -> None:
+    def __init__(self, routes: tuple[CrewRoute, ...], rates: Rates) -> None:
         self._routes = routes
+        self._rates = rates
         self._by_place: Mapping[tuple[str, str], CrewRoute] = MappingProxyType(
             {(route.method, route.path): route for route in routes}
         )
@@ -73,11 +77,9 @@ class RouteTable:
     def require_access(self, request: web.Request) -> None:
         """Raise 303 to the sign-in page, 401 or 403 where the session of a request lacks the route's access. A path
         without a route requires LIVE, so that only a signed-in tablet learns which paths exist."""
-        resource = request.match_info.route.resource
-        place = "" if resource is None else resource.canonical
-        if place == STATIC:
+        if _path_of(request) == STATIC:
             return
-        route = self._by_place.get((request.method, place))
+        route = self._route_of(request)
         access = Access.LIVE if route is None else route.access
         session = request.get(SESSION)
         if access is Access.OPEN or (session is not None and session.may(access)):
@@ -87,6 +89,21 @@ class RouteTable:
         if route is not None and route.page:
             raise web.HTTPSeeOther("/sign-in")
         raise web.HTTPUnauthorized(text="Sign in first.\n")
+
+    def require_rate(self, request: web.Request) -> None:
+        """Raise 429 where the address has used its share of the route."""
+        route = self._route_of(request)
+        if route is not None and route.rate is not None:
+            self._rates.require(route.rate, request)
+
+    def _route_of(self, request: web.Request) -> CrewRoute | None:
+        return self._by_place.get((request.method, _path_of(request)))
+
+
+def _path_of(request: web.Request) -> str:
+    """Return the path of the request's route with its variables; "" without a route."""
+    resource = request.match_info.route.resource
+    return "" if resource is None else resource.canonical
 
 
 STATIC = "/static"

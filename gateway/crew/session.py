@@ -10,8 +10,8 @@ Three cookies, none of which has personal data:
   the live session continues.
 
 A session is valid only together with the mark of the tablet on which it began. Its key derives from the store's key and
-the PIN, so that a changed PIN or a removed member ends it. A session that was locked cannot be used again while the
-gateway runs, also not with a copy of its cookie.
+the PIN, so that a changed PIN or a removed member ends it. A session that was locked or signed out cannot be used again
+while the gateway runs, also not with a copy of its cookie.
 
 The time in a cookie is the machine's monotonic clock, with the id of the boot, because a vehicle's wall clock may jump
 by years when it is first set. A session continues after a reboot for the rest of its time, if the gateway remembers the
@@ -44,12 +44,12 @@ LOCK_GRACE_S = 30.0
 KNOWN_MEMBERS_MAX = 12
 """Members whose sign-in a tablet remembers, the latest first; the crews of a week."""
 _SESSIONS_MAX = 256
-"""Members' sessions of which the gateway remembers the last use or the end."""
+"""Sessions of which the gateway remembers the last use or the end."""
 _ID_BYTES = 12
 _SEAL = r"([0-9a-f]{64})"
 _MOMENT = r"([A-Za-z0-9_-]{1,64})\.([0-9]{1,10})"
 _MARK = re.compile(rf"([0-9a-f]{{24}}(?:\.[0-9a-f]{{8}}){{0,{KNOWN_MEMBERS_MAX}}})\.{_SEAL}")
-_LIVE = re.compile(rf"{_MOMENT}\.{_SEAL}")
+_LIVE = re.compile(rf"([0-9a-f]{{24}})\.{_MOMENT}\.{_SEAL}")
 _MEMBER = re.compile(rf"([0-9a-f]{{24}})\.([A-Za-z0-9_-]{{1,64}})\.{_MOMENT}\.{_SEAL}")
 
 
@@ -106,21 +106,27 @@ class LiveSessions:
     """Issues and verifies live sessions."""
 
     def __init__(self, store_key: bytes, pin: str, boots: Boots) -> None:
-        self._key = hmac.digest(store_key, b"argus crew session v3\0" + pin.encode(), hashlib.sha256)
+        self._key = hmac.digest(store_key, b"argus crew session v4\0" + pin.encode(), hashlib.sha256)
         self._boots = boots
+        self._ended: BoundedMap[str, bool] = BoundedMap(_SESSIONS_MAX)
 
     def issue(self, tablet: Tablet) -> str:
         """Return a cookie that is valid for `SESSION_S` on this tablet."""
-        moment = _moment(self._boots)
-        return f"{moment}.{_seal(self._key, f'{tablet.id}.{moment}')}"
+        text = f"{secrets.token_hex(_ID_BYTES)}.{_moment(self._boots)}"
+        return f"{text}.{_seal(self._key, f'{tablet.id}.{text}')}"
+
+    def end(self, cookie: str, tablet: Tablet) -> None:
+        """End the session of a cookie: a copy of it is refused from now on."""
+        if self.is_valid(cookie, tablet):
+            self._ended[cookie.partition(".")[0]] = True
 
     def is_valid(self, cookie: str, tablet: Tablet) -> bool:
         """Return whether this gateway issued the cookie to this tablet, less than `SESSION_S` ago."""
         form = _LIVE.fullmatch(cookie)
         if form is None:
             return False
-        boot_id, second, seal = form.groups()
-        if not hmac.compare_digest(seal, _seal(self._key, f"{tablet.id}.{boot_id}.{second}")):
+        id, boot_id, second, seal = form.groups()
+        if id in self._ended or not hmac.compare_digest(seal, _seal(self._key, f"{tablet.id}.{id}.{boot_id}.{second}")):
             return False
         age_s = self._boots.age_s(boot_id, float(second))
         return age_s is not None and age_s < SESSION_S

@@ -14,7 +14,7 @@ from playwright.async_api import Error, expect
 
 from gateway.app import Gateway
 from gateway.cli.provision import provisioned
-from gateway.crew.doorway import ADDRESS_OPENING_MAX, OPENING_S_MAX
+from gateway.crew.doorway import ADDRESS_OPENING_MAX, HANDSHAKES, OPENING_S_MAX
 from gateway.crew.server_certificate import ServerCertificates
 from gateway.crew.welcome import AUTHORITY_PATH
 from gateway.security.identity import Identity
@@ -114,6 +114,24 @@ async def test_connections_without_a_handshake_are_limited_and_closed(authority)
         await eventually(lambda: ended() == len(held), what="silent connections are closed")
         for _, writer in held:
             writer.transport.abort()
+
+
+async def test_handshakes_of_one_address_have_a_rate_and_others_are_served(authority):
+    clock = MovedClock()
+    async with tls_page(authority, clock) as port:
+        for _ in range(HANDSHAKES.burst):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.transport.abort()
+        sign_in = f"https://127.0.0.1:{port}/sign-in"
+        async with aiohttp.ClientSession(connector=trusting(authority)) as tablet:
+            with pytest.raises(aiohttp.ClientConnectionError):
+                await tablet.get(sign_in)
+        other = aiohttp.TCPConnector(local_addr=("127.0.0.9", 0), ssl=ssl.create_default_context(cadata=authority.der))
+        async with aiohttp.ClientSession(connector=other) as tablet, tablet.get(sign_in) as page:
+            assert page.status == 200
+        await clock.advance(HANDSHAKES.every_s)
+        async with aiohttp.ClientSession(connector=trusting(authority)) as tablet, tablet.get(sign_in) as page:
+            assert page.status == 200
 
 
 async def test_gateway_that_starts_in_1970_serves_the_page_over_tls_to_a_tablet_with_the_right_time(tmp_path):

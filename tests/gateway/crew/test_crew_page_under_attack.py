@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
+from gateway.crew.app import ADDRESS_PAGES_MAX, PAGES_MAX, TRENDS
 from gateway.crew.connections import ADDRESS_CONNECTIONS_MAX, CONNECTIONS_MAX, IDLE_S_MAX, SWEEP_EVERY_S
 from gateway.crew.request_checks import BODY_S_MAX
 from tests.harness.crew_app import PIN, crew_app
@@ -130,6 +131,50 @@ async def test_form_that_arrives_too_slowly_is_refused_after_the_body_timeout():
         await eventually(lambda: clock.next_deadline_s is not None, what="the page reads the form")
         await clock.advance(BODY_S_MAX)
         assert (await held.reader.read()).startswith(b"HTTP/1.1 408 ")
+
+
+@asynccontextmanager
+async def watching(url: str, count: int, address: str) -> AsyncIterator[list[aiohttp.ClientResponse]]:
+    """Yield `count` live streams of one address, each of a tablet that has signed in."""
+    source = aiohttp.TCPConnector(local_addr=(address, 0), limit=0)
+    async with aiohttp.ClientSession(connector=source, cookie_jar=aiohttp.CookieJar(unsafe=True)) as client:
+        assert await sign_in(client, url) == 303
+        yield [await client.get(f"{url}/live") for _ in range(count)]
+
+
+async def test_live_pages_of_one_address_are_limited_and_the_others_get_live_values():
+    async with crew_app() as url, watching(url, ADDRESS_PAGES_MAX + 1, "127.0.0.2") as streams:
+        assert [each.status for each in streams] == [200] * ADDRESS_PAGES_MAX + [429]
+        assert streams[-1].headers["Retry-After"] == "30"
+        assert "open pages" in await streams[-1].text()
+        async with watching(url, 1, "127.0.0.3") as [live]:
+            assert (live.status, await live.content.readline()) == (200, b"event: picture\n")
+
+
+async def test_new_address_gets_a_live_page_where_others_hold_all_of_them():
+    clock = MovedClock()
+    async with (
+        crew_app(clock=clock) as url,
+        watching(url, ADDRESS_PAGES_MAX, "127.0.0.2") as first,
+        watching(url, ADDRESS_PAGES_MAX, "127.0.0.3"),
+        watching(url, PAGES_MAX - 2 * ADDRESS_PAGES_MAX, "127.0.0.4") as last,
+        watching(url, 1, "127.0.0.5") as [newcomer],
+    ):
+        assert (last[-1].status, newcomer.status) == (200, 200)
+        assert await newcomer.content.readline() == b"event: picture\n"
+        for _ in range(20):
+            await clock.advance(0.5)
+        assert b"event: status" in await first[0].read(), "the oldest page of the first address has ended"
+
+
+async def test_trends_have_a_rate_for_each_address():
+    clock = MovedClock()
+    async with crew_app(clock=clock) as url, tablet() as client:
+        await sign_in(client, url)
+        statuses = [(await client.get(f"{url}/trends")).status for _ in range(TRENDS.burst + 1)]
+        assert statuses == [200] * TRENDS.burst + [429]
+        await clock.advance(TRENDS.every_s)
+        assert (await client.get(f"{url}/trends")).status == 200
 
 
 WRONG_GUESSES = 30

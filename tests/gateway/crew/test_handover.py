@@ -11,7 +11,7 @@ from playwright.async_api import Browser, expect
 
 from gateway.buffer import StoreFull
 from gateway.buffer.reading import CareRecordSpan
-from gateway.crew.handover import READER_COOKIE
+from gateway.crew.handover import READER_COOKIE, READING, HandoverParts
 from gateway.epcr.handover.codes import (
     ALPHABET,
     CODE_S,
@@ -23,7 +23,9 @@ from gateway.epcr.handover.codes import (
     Opened,
     Refused,
 )
+from gateway.security.crew_members import CrewMember
 from protocols.epcr.change import FieldChange
+from protocols.epcr.crew_role import CrewRole
 from tests.builders.care_changes import ENCOUNTER, change
 from tests.builders.fhir_encounters import observed
 from tests.builders.handovers import NOW_US, ListedSource, chest_pain, handover_parts, numerics, twelve_leads
@@ -33,6 +35,7 @@ from tests.harness.crew_app import PARAMEDIC, PIN, new_crew_app, serving
 from tests.harness.moved_clock import MovedClock
 
 CREW = f"/handover/{ENCOUNTER}"
+DRIVER = CrewMember(id="usr_18", name="Piotr", role=CrewRole.DRIVER, pin="180018")
 
 
 # ---- codes
@@ -133,16 +136,20 @@ class Stored:
 
 @asynccontextmanager
 async def tablet(
-    stored: Stored | None = None, source: ListedSource | None = None
+    stored: Stored | None = None,
+    source: ListedSource | None = None,
+    *,
+    parts: HandoverParts | None = None,
+    member: CrewMember = PARAMEDIC,
 ) -> AsyncIterator[tuple[str, aiohttp.ClientSession]]:
-    """Serve the pages of a call with chest pain; yield their address, and a tablet on which a paramedic signed in."""
+    """Serve the pages of a call with chest pain; yield their address, and a tablet on which a member signed in."""
     shown = source or ListedSource(chest_pain(), numerics(2))
     stored = stored or Stored()
-    parts = handover_parts(source=shown, append=stored.append, note=stored.note)
-    app = new_crew_app(members=[PARAMEDIC], handover=parts)
+    parts = parts or handover_parts(source=shown, append=stored.append, note=stored.note)
+    app = new_crew_app(members=[member], handover=parts)
     async with serving(app) as url, aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
         await session.post(f"{url}/sign-in", data={"pin": PIN}, allow_redirects=False)
-        form = {"member": PARAMEDIC.id, "pin": PARAMEDIC.pin}
+        form = {"member": member.id, "pin": member.pin}
         await session.post(f"{url}/sign-in", data=form, allow_redirects=False)
         yield url, session
 
@@ -261,6 +268,32 @@ async def test_receipt_after_sign_off_is_an_addendum_with_its_reason():
     assert request["changes"][-1]["key"] == "times.transfer_of_care"
 
 
+async def test_second_tap_on_received_records_nothing_more():
+    source = ListedSource(chest_pain(), numerics(2))
+    stored = Stored()
+
+    async def append(request: Mapping[str, Any]) -> Mapping[str, Any]:
+        source.add([change(each["key"], each["value"], entry=each.get("entry")) for each in request["changes"]])
+        return await stored.append(request)
+
+    parts = handover_parts(source=source, append=append, note=stored.note)
+    async with tablet(parts=parts) as (url, session):
+        replies = [await session.post(f"{url}{CREW}/received", data={}, allow_redirects=False) for _ in range(2)]
+    assert [each.status for each in replies] == [303, 303]
+    assert (len(stored.requests), len(stored.events)) == (1, 1)
+
+
+async def test_receipt_after_sign_off_needs_a_member_who_may_sign():
+    stored = Stored(sealed=True)
+    async with (
+        tablet(stored=stored, member=DRIVER) as (url, session),
+        session.post(f"{url}{CREW}/received", data={}, allow_redirects=False) as reply,
+    ):
+        assert (reply.status, "may sign" in await reply.text()) == (403, True)
+    assert stored.requests == []
+    assert stored.events == []
+
+
 async def test_code_its_opening_and_the_receipt_are_events_for_the_audit():
     stored = Stored()
     async with tablet(stored=stored) as (url, session), reader() as hospital:
@@ -268,6 +301,16 @@ async def test_code_its_opening_and_the_receipt_are_events_for_the_audit():
         await session.post(f"{url}{CREW}/received", data={})
     names = ("handover.code_issued", "handover.opened", "handover.received")
     assert stored.events == [(name, ENCOUNTER) for name in names]
+
+
+async def test_reading_of_hand_overs_has_a_rate_for_each_address():
+    async with tablet() as (url, session):
+        replies = [await session.get(f"{url}/h/view", allow_redirects=False) for _ in range(READING.burst + 1)]
+        assert [each.status for each in replies] == [303] * READING.burst + [429]
+        assert 1 <= int(replies[-1].headers["Retry-After"]) <= READING.every_s
+        other = aiohttp.TCPConnector(local_addr=("127.0.0.9", 0))
+        async with aiohttp.ClientSession(connector=other) as hospital:
+            assert (await hospital.get(f"{url}/h/view", allow_redirects=False)).status == 303
 
 
 async def test_order_is_switched_by_one_tap_and_an_unknown_one_is_refused():

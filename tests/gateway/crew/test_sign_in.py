@@ -117,6 +117,19 @@ async def test_locked_session_is_refused_from_then_on_also_by_a_copy_of_its_cook
             assert page.status == (200 if path == "/lock" else 303)
 
 
+async def test_sign_out_ends_every_copy_of_the_live_session():
+    async with crew_app(members=[PARAMEDIC]) as url, new_tablet() as tablet:
+        await enter(tablet, url, PIN)
+        by_pin = cookies_of(tablet)
+        await enter(tablet, url, PARAMEDIC.pin, PARAMEDIC.id)
+        copied = cookies_of(tablet)
+        assert (await status_with(by_pin, url), await status_with(copied, url)) == (303, 200), "one session of a tablet"
+        assert await post(tablet, url, "/sign-out") == 303
+        assert await status_with(copied, url) == 303
+        assert await enter(tablet, url, PIN) == 303
+        assert await status_with(cookies_of(tablet), url) == 200
+
+
 async def test_session_is_locked_after_the_idle_time_and_live_values_stay_visible():
     clock = MovedClock()
     async with crew_app(members=[PARAMEDIC], clock=clock, lock_after_s=LOCK_AFTER_S) as url, new_tablet() as tablet:
