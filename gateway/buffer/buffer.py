@@ -20,6 +20,7 @@ from gateway.buffer.archive import Archive
 from gateway.buffer.ble_devices import PairedDevice
 from gateway.buffer.blocks import Block
 from gateway.buffer.care_changes import StoredChanges, append_changes, changes_after
+from gateway.buffer.care_logs import NO_COUNTS, CareLog
 from gateway.buffer.devices import KnownConfiguration, StoredDevice
 from gateway.buffer.errors import BufferClosed, BufferUnusable, StoreFull, Trouble
 from gateway.buffer.lanes import LaneMarks
@@ -30,6 +31,7 @@ from gateway.buffer.reading import (
     CareRecordSpan,
     care_changes,
     care_records,
+    device_decisions,
     last_sections,
     records,
     records_between,
@@ -46,6 +48,7 @@ from gateway.buffer.writer import tidy_step
 from gateway.transports.clock import Clock
 from protocols.clock_anchor import NO_ANCHORS, Anchors
 from protocols.epcr.change import FieldChange
+from protocols.epcr.device_holding import DeviceDecision
 from protocols.ieee11073.association.fetched_segments import SegmentKey
 from protocols.observation_record import ObservationRecord
 from protocols.uplink.acks import Ack
@@ -248,10 +251,34 @@ class Buffer:
         finally:
             self._room.give(1)
 
-    async def append_changes(self, changes: Sequence[FieldChange]) -> StoredChanges:
+    async def append_changes(
+        self, changes: Sequence[FieldChange], counts: Mapping[str, int] = NO_COUNTS
+    ) -> StoredChanges:
         """Store field changes of care records in one batch, in the reserve if the disk is full; return when they are
-        durable. Raises `ChangeIdReused` and StoreFull; nothing is stored then, and the client still has the changes."""
-        return await self._store.task(lambda store: append_changes(store, changes))
+        durable. `counts`: number of changes of each encounter's log with these, where the caller knows it. Raises
+        `ChangeIdReused` and StoreFull; nothing is stored then, and the client still has the changes."""
+        return await self._store.task(lambda store: append_changes(store, changes, counts))
+
+    async def numeric_before(self, before_us: int, not_before_us: int | None) -> tuple[str, int]:
+        """Return the epoch, and the sequence number of the last batch of numerics that was stored `before_us` ago; 0
+        where none was. `not_before_us`: at least the last one that was stored before this wall time."""
+
+        def find(store: Store) -> int:
+            last = store.heads[Lane.NUMERIC].last
+            if before_us:
+                last = store.last_before(Lane.NUMERIC, "row_kept_before", store.time.now_us() - before_us)
+            if not_before_us is not None:
+                last = max(last, store.last_before(Lane.NUMERIC, "row_before_time", not_before_us))
+            return last
+
+        return self.epoch, await self._store.task(find)
+
+    async def care_logs(self, encounters: Sequence[str]) -> dict[str, CareLog]:
+        """Return what the store knows of the logs of these encounters (`care_logs`); an unknown one is left out. Raises
+        StoreFull without a store."""
+        reader = self._store.require_or_refuse().reader
+        found: dict[str, CareLog] = await self._store.read(reader.care_logs, encounters)
+        return found
 
     async def changes_after(self, sequence: int) -> tuple[int, list[FieldChange]]:
         """Return the next stored field changes above a sequence number of their lane, a page at a time, and the number
@@ -307,12 +334,22 @@ class Buffer:
         since_us: int | None = None,
         limit: int,
         after: int = 0,
+        anchors: Anchors = NO_ANCHORS,
     ) -> AsyncIterator[ObservationRecord]:
         """Yield up to `limit` observations, lane by lane in the order of their sequence. `lane`, `device` (a system id)
         and `since_us` (earliest reception by the gateway's wall clock) select observations. None sets no condition.
-        `after`: only batches above this sequence number of each lane."""
+        `after`: only batches above this sequence number of each lane. `anchors` as in `records_between`."""
         reader = self._store.require_or_refuse().reader
-        found = records(reader, self._store.read, lane=lane, device=device, since_us=since_us, limit=limit, after=after)
+        found = records(
+            reader,
+            self._store.read,
+            lane=lane,
+            device=device,
+            since_us=since_us,
+            limit=limit,
+            anchors=anchors,
+            after=after,
+        )
         async for record in found:
             yield record
 
@@ -332,6 +369,10 @@ class Buffer:
     async def care_records(self) -> list[CareRecordSpan]:
         """Return the encounters that have a care record here, the one that was changed last at the end."""
         return await care_records(self._store.require_or_refuse().reader, self._store.read)
+
+    async def device_decisions(self) -> list[DeviceDecision]:
+        """Return the decisions which care record the devices measure for, in the order in which they were stored."""
+        return await device_decisions(self._store.require_or_refuse().reader, self._store.read)
 
     async def last_sections(self, lane: Lane, blocks: int) -> list[DeviceObservations]:
         """Return the observations of the last `blocks` blocks of `lane`, in the order of their storage."""

@@ -5,10 +5,11 @@ repeated id is recognised, also after a kill. A store that replaces a failed one
 then a change may be stored twice, and the record ignores the second (`protocols.epcr.record`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from gateway.buffer import care_logs
 from gateway.buffer.blocks import Block
 from gateway.buffer.errors import BufferError
 from gateway.buffer.statements import CARE_CHANGES
@@ -42,9 +43,10 @@ class StoredChanges:
     repeated: tuple[str, ...]
 
 
-def append_changes(store: Store, changes: Sequence[FieldChange]) -> StoredChanges:
-    """Store the changes that are not stored yet, in one batch and one durable transaction. Raises `ChangeIdReused`,
-    and `StoreFull` when the reserve is used up; then nothing is stored."""
+def append_changes(store: Store, changes: Sequence[FieldChange], counts: Mapping[str, int]) -> StoredChanges:
+    """Store the changes that are not stored yet, in one batch and one durable transaction. `counts`: number of changes
+    of each encounter's log with these changes, where the caller knows it (`care_logs`). Raises `ChangeIdReused`, and
+    `StoreFull` when the reserve is used up; then nothing is stored."""
     known: dict[str, bytes] = {}
     new: list[FieldChange] = []
     for change in changes:
@@ -58,7 +60,9 @@ def append_changes(store: Store, changes: Sequence[FieldChange]) -> StoredChange
     added = tuple(change.id for change in new)
     if new:
         block = Block(Lane.EPCR, BatchKind.EPCR, len(new), encode_changes(new))
-        store.commit([block], [partial(_remember, prints=[(one, known[one]) for one in added])])
+        prints = [(one, known[one]) for one in added]
+        note = partial(care_logs.remember, changes=new, counts=counts)
+        store.commit([block], [partial(_remember, prints=prints), note])
     written = set(added)
     return StoredChanges(added, tuple(dict.fromkeys(one.id for one in changes if one.id not in written)))
 

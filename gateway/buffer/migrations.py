@@ -94,12 +94,27 @@ def _care_changes(database: "Database") -> None:
     )
 
 
+def _care_logs(database: "Database") -> None:
+    # Its rows are made when the store is opened (`care_logs.adopt`): they need the key.
+    database.execute(
+        """CREATE TABLE care_logs (
+    log      BLOB    PRIMARY KEY,   -- keyed digest of the encounter's id
+    first    INTEGER NOT NULL,      -- sequence of the batch with its first change
+    changes  INTEGER NOT NULL,
+    sealed   INTEGER NOT NULL,      -- 1: signed, so only addenda follow
+    begun_us INTEGER NOT NULL,      -- the store's own running time, as kept_us
+    kept_us  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID"""
+    )
+
+
 STEPS: Sequence[Step] = (
     _device_reports,
     _fetched_segments,
     _ble_devices_and_fetched_records,
     _link_classes,
     _care_changes,
+    _care_logs,
 )
 """Migration steps. Step i brings version i + 1 to version i + 2. Version 1 is what the first release created."""
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from gateway.buffer import damage, full_disk
+from gateway.buffer import care_logs, damage, full_disk
 from gateway.buffer.database import StoreLock, open_writer
-from gateway.buffer.errors import BufferClosed, BufferUnusable, Diagnosis, Trouble
+from gateway.buffer.errors import BufferClosed, BufferUnusable, Diagnosis, StoreFull, Trouble
 from gateway.buffer.high_water import HighWater, MarksFile, marks_path
 from gateway.buffer.queued_items import Append, Item, Outcome, Task
 from gateway.buffer.refusals import check_marks, unusable
@@ -93,6 +93,8 @@ def open_files(place: StorePlace) -> OpenedFiles:
             last = {lane: head.last for lane, head in store.heads.items()}
             check_marks(path, marks, about.epoch, last, store.observations_of_batches())
             full_disk.begin(store)
+            with suppress(StoreFull):  # at the next opening then
+                care_logs.adopt(store)
             reader = StoreReader(path, gateway=place.gateway, key=place.key)
         except BaseException:
             marks_file.close()

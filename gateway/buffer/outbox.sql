@@ -27,6 +27,11 @@ FROM batches WHERE position BETWEEN ? AND ? ORDER BY position DESC LIMIT 1;
 SELECT position, through FROM batches WHERE position BETWEEN ? AND ? AND created_at_us < ?
 ORDER BY position DESC LIMIT 1;
 
+-- row_kept_before --
+-- The same by the store's running time, which no step of the wall clock moves.
+SELECT position, through FROM batches WHERE position BETWEEN ? AND ? AND kept_us < ?
+ORDER BY position DESC LIMIT 1;
+
 -- totals_at --
 -- The totals of the row that covers a position, for the backlog behind the cloud's mark.
 SELECT observations_total, bytes_total FROM batches WHERE position BETWEEN ? AND ? ORDER BY position DESC LIMIT 1;

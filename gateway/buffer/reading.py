@@ -9,6 +9,7 @@ from gateway.buffer.errors import BufferError
 from gateway.buffer.store_reader import StoreReader
 from protocols.clock_anchor import NO_ANCHORS, Anchors
 from protocols.epcr.change import FieldChange
+from protocols.epcr.device_holding import DeviceDecision, read_decision
 from protocols.observation_record import ObservationRecord, records_of
 from protocols.uplink.envelope import BatchKind
 from protocols.uplink.events import GatewayEvent, decode_event
@@ -112,6 +113,14 @@ async def care_records(reader: StoreReader, read: Read) -> list[CareRecordSpan]:
             count = 1 if known is None else known.changes + 1
             spans[change.encounter] = CareRecordSpan(change.encounter, first_us, change.gateway_time_us, count)
     return list(spans.values())
+
+
+async def device_decisions(reader: StoreReader, read: Read) -> list[DeviceDecision]:
+    """Return the decisions which record the devices measure for, in the order in which they were stored."""
+    found: list[DeviceDecision] = []
+    async for page in _change_pages(reader, read):
+        found += [decision for change in page if (decision := read_decision(change)) is not None]
+    return found
 
 
 async def _change_pages(reader: StoreReader, read: Read) -> AsyncIterator[list[FieldChange]]:

@@ -1,7 +1,9 @@
 """Drops batches whose retention time has passed or that exceed the disk budget, in steps that delay no commit for long.
 
 After the retention time only acknowledged batches are dropped. Over the disk budget, the order is: acknowledged batches
-of any lane, then the oldest waveforms, then the oldest numerics; never an unacknowledged event or ePCR. A gap record
+of any lane, then the oldest waveforms, then the oldest numerics; never an unacknowledged event or ePCR. Batches of a
+care record that is not sealed stay although they are acknowledged (`care_logs`), and so does the ePCR lane behind them,
+because a lane is dropped from its beginning; the changes of a month take some megabytes. A gap record
 replaces dropped batches. If they were unacknowledged, the uplink sends the gap record in their place. If they were
 acknowledged, the gap record is sent only when a restored cloud requests the range again.
 
@@ -15,6 +17,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from gateway.buffer import care_logs
 from gateway.buffer.damage import heal, readable
 from gateway.buffer.gaps import gap_row_before, keep_few, may_merge, merged, stand_in
 from gateway.buffer.rows import SEQUENCE_MASK, Misread, Row, span_of
@@ -94,6 +97,8 @@ def _drop(
     batch is dropped."""
     head = store.heads[lane]
     through = min(through, head.complete)
+    if lane is Lane.EPCR and (held_from := care_logs.held_from(store)) is not None:
+        through = min(through, held_from - 1)
     if not head.first or head.first > through:
         return False
     columns = store.connection.execute(

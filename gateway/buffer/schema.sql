@@ -1,4 +1,4 @@
--- The gateway's store, version 6. `migrations.py` says how older files become this; a test proves that both are the same.
+-- The gateway's store, version 7. `migrations.py` says how older files become this; a test proves that both are the same.
 
 -- One row. What this store is: whose, since when, and whether the key at hand is its key.
 CREATE TABLE store (
@@ -118,4 +118,14 @@ CREATE TABLE care_changes (
     change_id   TEXT    PRIMARY KEY,
     fingerprint BLOB    NOT NULL,   -- keyed digest of what the client sent
     kept_us     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- What the log of each care record must have, kept longer than the log: one that lost its beginning is not sealed.
+CREATE TABLE care_logs (
+    log      BLOB    PRIMARY KEY,   -- keyed digest of the encounter's id
+    first    INTEGER NOT NULL,      -- sequence of the batch with its first change
+    changes  INTEGER NOT NULL,
+    sealed   INTEGER NOT NULL,      -- 1: signed, so only addenda follow
+    begun_us INTEGER NOT NULL,      -- the store's own running time, as kept_us
+    kept_us  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

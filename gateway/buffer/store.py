@@ -137,6 +137,12 @@ class Store:
         ends = {lane: Row.of(columns) for lane in Lane if (columns := self._end(lane)) is not None}
         return {lane: row.observations_total for lane, row in ends.items() if row.kind is not BatchKind.GAP}
 
+    def last_before(self, lane: Lane, statement: str, at_us: int) -> int:
+        """Return the sequence number of the last row of a lane before a time; 0 where there is none. `statement`: the
+        query that compares the times."""
+        row = self.connection.execute(OUTBOX[statement], (*span_of(lane, 0), at_us)).fetchone()
+        return max(row[0] - position_of(lane, 0), row[1]) if row else 0
+
     def refresh_first(self, head: LaneHead) -> None:
         """Update the oldest batch and the number of dropped bytes in `head`, the state of a lane, after rows of the
         lane were dropped."""

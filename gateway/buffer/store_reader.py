@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gateway.buffer import care_logs
 from gateway.buffer.database import check_structure, open_reader
 from gateway.buffer.device_reports import device_reports
 from gateway.buffer.high_water import HighWater, marks_path
@@ -129,6 +130,14 @@ class StoreReader:
         """Return the small value stored under `name`, or None."""
         rows = self._fetch(DEVICES["state_get"], (name,))
         return str(rows[0][0]) if rows else None
+
+    def care_logs(self, encounters: Sequence[str]) -> dict[str, care_logs.CareLog]:
+        """Return what is known of the logs of these encounters; an unknown one is left out."""
+        try:
+            found = {each: care_logs.find(self._connection, self._sealer, each) for each in encounters}
+        except sqlite3.Error as error:
+            raise unusable(self._path, error) from error
+        return {each: log for each, log in found.items() if log is not None}
 
     def device_reports(self) -> list[bytes]:
         """Return the stored device histories; one that cannot be opened is left out."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from gateway.epcr.drafts import Draft
+from gateway.epcr.draft_log import Draft
 from protocols.epcr.change import FieldChange
 from protocols.epcr.draft import Conflict, open_conflicts
 from protocols.epcr.entries import Entries
@@ -57,6 +57,7 @@ def draft_form(draft: Draft, fields: Iterable[Field]) -> Json:
         "encounter": draft.encounter,
         "sequence": draft.sequence,
         "sealed": draft.sealed,
+        "closed": draft.is_incomplete,
         "fields": [field_form(each) for each in fields],
         "void": [
             {"group": name.key, "entry": name.entry, **statement_form(change)} for name, change in record.void.items()
@@ -71,7 +72,7 @@ def draft_form(draft: Draft, fields: Iterable[Field]) -> Json:
     }
 
 
-def listed_form(draft: Draft, now_us: int) -> Json:
+def listed_form(draft: Draft, now_us: int, *, holds_devices: bool) -> Json:
     """Return a draft in the list. `age_s` is None where the gateway did not know the time when it was opened."""
     stated = Entries(draft.record)
     age_s = (now_us - draft.changes[0].gateway_time_us) // 1_000_000
@@ -80,6 +81,8 @@ def listed_form(draft: Draft, now_us: int) -> Json:
         "age_s": age_s if 0 <= age_s <= AGE_S_MAX else None,
         "opened_at": utc_text(draft.changes[0].gateway_time_us),
         "sealed": draft.sealed,
+        "closed": draft.is_incomplete,
+        "holds_devices": holds_devices,
         "complaint": stated.value("situation.complaint"),
         "patient_age": stated.value("patient.age"),
         "sequence": draft.sequence,

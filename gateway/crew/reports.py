@@ -26,13 +26,16 @@ from gateway.crew.report_json import conflict_form, draft_form, listed_form, pro
 from gateway.crew.request_checks import json_object
 from gateway.crew.routes import CrewRoute, member_of, member_session_of, session_of
 from gateway.crew.session import MemberSession
+from gateway.crew.shares import StreamPlaces
 from gateway.crew.stream import event
 from gateway.epcr.call_observations import CallObservations
-from gateway.epcr.drafts import ChangesRefused, ConflictsOpen, Draft, Drafts
+from gateway.epcr.draft_log import Draft
+from gateway.epcr.drafts import INCOMPLETE, ChangesRefused, ConflictsOpen, Drafts
 from gateway.epcr.record_writer import RecordWriter
 from gateway.epcr.requests import time_us
 from gateway.security.crew_members import CrewMembers
 from gateway.transports.clock import Clock
+from protocols.epcr.draft import SEALED
 from protocols.epcr.proposal import accepted
 from protocols.epcr.record import Field, FieldName
 from protocols.uplink.epcr import CHANGES_BYTES_MAX
@@ -45,12 +48,14 @@ ACCEPTED_MAX = 16
 """Proposals that one request accepts: those of an hour of vital signs."""
 OPENED_MAX, OPENED_S = 32, 3600.0
 """Reports that the tablets open within an hour: every patient of a disaster, and half of the drafts in memory."""
-STREAMS_MAX = 32
-"""Streams of drafts at one time."""
+STREAMS_MAX, ADDRESS_STREAMS_MAX = 32, 6
+"""Streams of drafts at one time, in all and of one address: the connections that a browser opens to one host."""
 WRITE_S = 10.0
 """Seconds for one write; a tablet that takes longer is out of range."""
 QUIET_S = 15.0
 """Seconds after which a stream without changes sends a sign of life, so that a tablet notices a lost gateway."""
+_CONFLICTS = frozenset((SEALED, INCOMPLETE.code, "id_reused"))
+"""Codes of refusals that the state of the draft causes, not the request."""
 
 Json = dict[str, Any]
 
@@ -74,7 +79,7 @@ class Reports:
         self._pages = pages
         self._is_open = is_open
         self._members = members
-        self._streams = 0
+        self._places = StreamPlaces(total=STREAMS_MAX, each=ADDRESS_STREAMS_MAX)
         self._opened_at_s: deque[float] = deque(maxlen=OPENED_MAX)
 
     def routes(self) -> tuple[CrewRoute, ...]:
@@ -90,6 +95,7 @@ class Reports:
             CrewRoute("POST", f"{draft}/changes", self._append, Access.WRITE),
             CrewRoute("GET", f"{draft}/proposals", self._proposals, Access.READ),
             CrewRoute("POST", f"{draft}/proposals", self._accept, Access.WRITE),
+            CrewRoute("POST", f"{draft}/devices", self._take_devices, Access.WRITE),
             CrewRoute("POST", f"{draft}/signature", self._sign, Access.SIGN),
         )
 
@@ -107,8 +113,9 @@ class Reports:
     async def _list(self, request: web.Request) -> web.StreamResponse:
         with suppress(StoreFull, BufferClosed):  # what was read before is shown
             await self._drafts.catch_up()
-        now_us = self._clock.wall_us()
-        return web.json_response({"drafts": [listed_form(each, now_us) for each in self._drafts.all()]})
+        now_us, holder = self._clock.wall_us(), self._drafts.devices.holder
+        drafts = [listed_form(each, now_us, holds_devices=each is holder) for each in self._drafts.all()]
+        return web.json_response({"drafts": drafts})
 
     async def _open(self, request: web.Request) -> web.StreamResponse:
         body = await json_object(request, self._clock, bytes_max=SMALL_BODY_BYTES_MAX)
@@ -120,6 +127,8 @@ class Reports:
         ids = (f"{encounter[-48:]}-open-{number}" for number in range(len(encounter) + 64))
         try:
             draft = await self._drafts.open(encounter, author=member_of(request).id, change_ids=ids)
+        except ChangesRefused as refused:
+            return _refusal(409, refused.fault.code, refused.fault.text)
         except ChangeIdReused as reused:
             return _refusal(409, "id_reused", str(reused))
         except (StoreFull, BufferClosed):
@@ -149,7 +158,7 @@ class Reports:
         )
         if (refused := reply.get("refused")) is not None:
             code = refused[0]["code"]
-            status = 503 if code == "store_full" else 409 if code in ("sealed", "id_reused") else 422
+            status = 503 if code == "store_full" else 409 if code in _CONFLICTS else 422
             return web.json_response(reply, status=status)
         return web.json_response({**reply, "sequence": draft.sequence})
 
@@ -159,7 +168,26 @@ class Reports:
             found = await self._observations.proposals(draft)
         except (StoreFull, BufferClosed):
             return _cannot_store()
-        return web.json_response({"proposals": [proposal_form(each) for each in found]})
+        holder = self._drafts.devices.holder
+        state = "here" if holder is draft else "free" if holder is None else "elsewhere"
+        return web.json_response({"proposals": [proposal_form(each) for each in found], "devices": state})
+
+    async def _take_devices(self, request: web.Request) -> web.StreamResponse:
+        """Let the devices measure for this report from now on, or since it was opened."""
+        draft = await self._find(request)
+        body = await _body(request, self._clock)
+        since = body.get("since")
+        if since not in ("now", "opening"):
+            return _refusal(422, "since_malformed", "since is now or opening.")
+        try:
+            await self._drafts.take_devices(
+                draft.encounter, author=member_of(request).id, since_opening=since == "opening"
+            )
+        except ChangesRefused as refused:
+            return _refusal(409, refused.fault.code, refused.fault.text)
+        except (StoreFull, BufferClosed):
+            return _cannot_store()
+        return web.json_response({"devices": "here", "sequence": draft.sequence})
 
     async def _accept(self, request: web.Request) -> web.StreamResponse:
         draft = await self._find(request)
@@ -203,28 +231,24 @@ class Reports:
             return web.json_response(
                 {"refused": [_fault(refused.fault.code, refused.fault.text)], "conflicts": conflicts}, status=409
             )
+        except ChangesRefused as refused:
+            return _refusal(409, refused.fault.code, refused.fault.text)
         except (StoreFull, BufferClosed):
             return _cannot_store()
         return web.json_response({"sealed": True, "sequence": draft.sequence})
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         draft = await self._find(request)
-        if self._streams >= STREAMS_MAX:
-            raise web.HTTPServiceUnavailable(text="Too many reports are open. Close one of them.\n")
         session = member_session_of(request)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
-        self._streams += 1
-        try:
+        with self._places.place(request) as place, suppress(ConnectionResetError, TimeoutError):
+            # Suppressed: the page was closed or is out of range; the browser reconnects when it returns.
             await response.prepare(request)
             async for message in self._events(draft, request.query.get("since", "")):
-                if not self._is_open(session):
+                if place.given_away or not self._is_open(session):
                     break  # the tablet was locked
                 async with asyncio.timeout(WRITE_S):
                     await response.write(message)
-        except (ConnectionResetError, TimeoutError):
-            pass  # the page was closed or is out of range; the browser reconnects when it returns
-        finally:
-            self._streams -= 1
         return response
 
     async def _events(self, draft: Draft, since: str) -> AsyncIterator[bytes]:

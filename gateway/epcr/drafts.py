@@ -6,38 +6,48 @@ as it was at the last acknowledgement.
 
 Changes are appended one request at a time, because a seal must cover exactly what was stored before it. A request is
 confirmed when its changes are on the disk.
+
+The store drops old batches. A log that lacks a part is shown as closed: it is neither changed nor sealed
+(`gateway.buffer.care_logs`). A store that replaces a failed one gets the logs of the drafts in memory first, so that
+both a restart and the cloud find each of them whole in it.
 """
 
 import asyncio
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
 
-from gateway.buffer import Buffer
+import structlog
+
+from gateway.buffer import Buffer, BufferClosed, StoreFull
 from gateway.buffer.care_changes import StoredChanges
+from gateway.epcr.device_holding import DeviceHolding
+from gateway.epcr.draft_log import DRAFT_CHANGES_MAX, Draft
 from gateway.transports.clock import Clock
 from protocols.bounded_map import BoundedMap
-from protocols.epcr.annotations import Annotation
 from protocols.epcr.change import FieldChange
 from protocols.epcr.check import Fault
-from protocols.epcr.draft import Conflict, fault_after_seal, open_conflicts, opening
-from protocols.epcr.record import CareRecord, current_record
-from protocols.epcr.seal import GATEWAY_AUTHOR, chain, chain_start, seal_value
+from protocols.epcr.draft import SEALED, Conflict, fault_after_seal, open_conflicts, opening
+from protocols.epcr.seal import chain_start
 from protocols.observation_record import utc_text
+from protocols.uplink.epcr import change_pages
 from protocols.uplink.lanes import Lane
+
+log = structlog.get_logger()
 
 DRAFTS_MAX = 64
 """Drafts in memory: the missions of several days. Beyond it the signed one that was changed longest ago is dropped from
 the list, then the longest unchanged; the store and the cloud keep both."""
 DROPPED_MAX = 4_096
 """Dropped drafts whose ids are remembered; the store keeps fewer."""
-DRAFT_CHANGES_MAX = 10_000
-"""Changes of one draft: twenty times those of a long call, and 10 MB of memory."""
-CLOSING_CHANGES = 8
-"""Changes beyond the limit by which a full draft is signed and sealed: three of the signature, and a seal."""
 _SIGNER, _SIGNED = "4512003", "4515031"
 """NEMSIS: the crew member with the primary responsibility; signed."""
+INCOMPLETE = Fault(
+    "log_incomplete",
+    "This vehicle has only a part of this report, because the report is old or its store was damaged. So the report "
+    "can be neither changed nor signed here. Use the report in the cloud, and begin a new one here.",
+)
 
 
 class ChangesRefused(Exception):
@@ -61,60 +71,6 @@ class ConflictsOpen(ChangesRefused):
         )
 
 
-@dataclass(slots=True, eq=False)
-class Draft:
-    """The log of one encounter. `digest`: end of its hash chain. `changed` is set by each further change; a reader
-    clears a copy of its own (`watch`)."""
-
-    encounter: str
-    digest: bytes
-    changes: list[FieldChange] = field(default_factory=list)
-    ids: set[str] = field(default_factory=set)
-    sealed: bool = False
-    watchers: set[asyncio.Event] = field(default_factory=set)
-    _record: CareRecord | None = None
-
-    @property
-    def sequence(self) -> int:
-        """Number of changes in the log: the number of the last one, counted from 1."""
-        return len(self.changes)
-
-    @property
-    def record(self) -> CareRecord:
-        """The current record; computed once after each change."""
-        if self._record is None:
-            self._record = current_record(self.changes)
-        return self._record
-
-    def take(self, change: FieldChange) -> None:
-        """Add a stored change."""
-        if change.id in self.ids or len(self.changes) >= DRAFT_CHANGES_MAX + CLOSING_CHANGES:
-            return
-        self.ids.add(change.id)
-        self.changes.append(change)
-        self.digest = chain(self.digest, change)
-        self.sealed = self.sealed or change.key == Annotation.SEAL
-        self._record = None
-        for watcher in self.watchers:
-            watcher.set()
-
-    def sealing(
-        self, further: Sequence[FieldChange], gateway_time_us: int, sign: Callable[[bytes], bytes]
-    ) -> FieldChange:
-        """Return the change that seals the log together with `further`, which follow its present end."""
-        digest, count = self.digest, len(self.changes) + len(further)
-        for change in further:
-            digest = chain(digest, change)
-        return FieldChange(
-            id=f"seal-{digest.hex()[:32]}",
-            encounter=self.encounter,
-            key=Annotation.SEAL,
-            author=GATEWAY_AUTHOR,
-            gateway_time_us=gateway_time_us,
-            value=seal_value(self.encounter, count, digest, sign),
-        )
-
-
 class Drafts:
     """All drafts of the store. `sign` signs bytes with the gateway's Ed25519 key; `mission` has the values that each
     new draft begins with (vehicle, software)."""
@@ -132,6 +88,7 @@ class Drafts:
         self._through = 0
         self._reading = asyncio.Lock()
         self._appending = asyncio.Lock()
+        self.devices = DeviceHolding(buffer, clock, self.find)
 
     # ---- reading
 
@@ -142,11 +99,15 @@ class Drafts:
             committed.clear()
             if self._buffer.failure is None and self._is_behind():
                 await self.catch_up()
+                with suppress(StoreFull, BufferClosed):  # with the next change then
+                    async with self._appending:
+                        await self._carry_over()
             await committed.wait()
 
     async def catch_up(self) -> None:
         """Take every change that is stored by now. Raises StoreFull without a store."""
         async with self._reading:
+            known = set(self._drafts)
             while self._is_behind():
                 epoch = self._buffer.epoch
                 if epoch != self._epoch:
@@ -161,6 +122,17 @@ class Drafts:
                     if change.encounter in self._dropped:
                         await self._restore(change.encounter)
                     self._draft(change.encounter).take(change)
+                    self.devices.take(change)
+            await self._compare([each for name, each in self._drafts.items() if name not in known])
+
+    async def _compare(self, drafts: Sequence[Draft]) -> None:
+        """Note what the store knows of the logs of these drafts, which were read from it just now."""
+        if not drafts:
+            return
+        logs = await self._buffer.care_logs([each.encounter for each in drafts])
+        for draft in drafts:
+            if (log := logs.get(draft.encounter)) is not None:
+                draft.expected, draft.sealed = log.changes, draft.sealed or log.sealed
 
     async def _restore(self, encounter: str) -> None:
         """Read the whole log of a dropped draft again, because a seal must cover all of it."""
@@ -169,11 +141,12 @@ class Drafts:
         while True:
             after, changes = await self._buffer.changes_after(through)
             if after == through:
-                return
+                break
             through = after
             for change in changes:
                 if change.encounter == encounter:
                     draft.take(change)
+        await self._compare([draft])
 
     def _is_behind(self) -> bool:
         return self._buffer.epoch != self._epoch or self._buffer.marks()[Lane.EPCR].last > self._through
@@ -186,7 +159,7 @@ class Drafts:
                 dropped = next(iter(self._drafts)) if oldest is None else oldest.encounter
                 del self._drafts[dropped]
                 self._dropped[dropped] = True
-            draft = self._drafts[encounter] = Draft(encounter, chain_start(encounter))
+            draft = self._drafts[encounter] = Draft(encounter, chain_start(encounter), self._epoch)
         self._drafts.move_to_end(encounter)
         return draft
 
@@ -212,10 +185,12 @@ class Drafts:
 
     async def open(self, encounter: str, *, author: str, change_ids: Iterable[str]) -> Draft:
         """Open the draft of an encounter, with the mission data that is known; return it when it is durable. A draft
-        that is open already is returned as it is. Raises StoreFull, and `ChangesRefused` without mission data."""
+        that is open already is returned as it is. Raises StoreFull, and `ChangesRefused` where the encounter had a
+        report whose log has left the store."""
         async with self._appending:
             if (draft := await self.load(encounter)) is not None and draft.changes:
                 return draft
+            await self._require_new(encounter)
             first = opening(
                 change_ids,
                 encounter=encounter,
@@ -223,7 +198,7 @@ class Drafts:
                 gateway_time_us=self._clock.wall_us(),
                 mission={**self._mission, "call.report_number": encounter},
             )
-            await self._store(first)
+            await self._store([*first, await self.devices.opening(encounter, author)])
         draft = self.find(encounter)
         assert draft is not None, "what is stored is in the log"
         return draft
@@ -237,8 +212,11 @@ class Drafts:
         async with self._appending:
             draft = await self.load(encounter)
             if draft is None:
+                await self._require_new(encounter)
                 return await self._store(changes)
             new = [change for change in changes if change.id not in draft.ids]
+            if new and draft.is_incomplete:
+                raise ChangesRefused(INCOMPLETE)
             if new and len(draft.changes) + len(new) > DRAFT_CHANGES_MAX:
                 raise ChangesRefused(Fault("draft_full", f"A report has at most {DRAFT_CHANGES_MAX} changes."))
             if not draft.sealed or not new:
@@ -249,13 +227,29 @@ class Drafts:
             stored = await self._store([*changes, seal])
             return StoredChanges(tuple(each for each in stored.added if each != seal.id), stored.repeated)
 
+    async def take_devices(self, encounter: str, *, author: str, since_opening: bool) -> Draft | None:
+        """Let the devices measure for a report from now on, or since it was opened; return it when that is durable,
+        None for an unknown encounter. Raises `ChangesRefused` for a report that takes no changes, and StoreFull."""
+        async with self._appending:
+            draft = await self.load(encounter)
+            if draft is None:
+                return None
+            if draft.is_incomplete:
+                raise ChangesRefused(INCOMPLETE)
+            if draft.sealed:
+                raise ChangesRefused(Fault(SEALED, "This report is signed. Open a report for the patient."))
+            await self._store([await self.devices.move(encounter, author, since_opening=since_opening)])
+            return draft
+
     async def sign_off(self, encounter: str, *, author: str, device_time_us: int | None) -> Draft | None:
         """Sign the draft and seal its log; return it when that is durable, None for an unknown encounter. A sealed
-        draft is returned as it is. Raises `ConflictsOpen`, StoreFull."""
+        draft is returned as it is. Raises `ConflictsOpen`, `ChangesRefused` for an incomplete log, and StoreFull."""
         async with self._appending:
             draft = await self.load(encounter)
             if draft is None or draft.sealed:
                 return draft
+            if draft.is_incomplete:
+                raise ChangesRefused(INCOMPLETE)
             if conflicts := open_conflicts(draft.record):
                 raise ConflictsOpen(conflicts)
             now_us = self._clock.wall_us()
@@ -274,10 +268,30 @@ class Drafts:
                 )
                 for name, value in (("signer", _SIGNER), ("status", _SIGNED), ("time", utc_text(now_us)))
             ]
-            await self._store([*signature, draft.sealing(signature, now_us, self._sign)])
+            closing = [*await self.devices.release(draft, author), *signature]
+            await self._store([*closing, draft.sealing(closing, now_us, self._sign)])
             return draft
 
+    async def _require_new(self, encounter: str) -> None:
+        """Raise `ChangesRefused` where the store had a log of this encounter."""
+        if await self._buffer.care_logs([encounter]):
+            raise ChangesRefused(INCOMPLETE)
+
     async def _store(self, changes: Sequence[FieldChange]) -> StoredChanges:
-        stored = await self._buffer.append_changes(changes)
+        await self._carry_over()
+        encounter = changes[0].encounter
+        draft = self.find(encounter)
+        ids = {change.id for change in changes} | (set() if draft is None else draft.ids)
+        stored = await self._buffer.append_changes(changes, {encounter: len(ids)})
         await self.catch_up()
         return stored
+
+    async def _carry_over(self) -> None:
+        """Store the logs of the drafts in memory again where another store has replaced the one that they are in."""
+        epoch = self._buffer.epoch
+        for draft in [each for each in self._drafts.values() if each.epoch != epoch]:
+            count = {draft.encounter: max(draft.sequence, draft.expected)}
+            for page in change_pages(draft.changes):
+                await self._buffer.append_changes(page, count)
+            draft.epoch = epoch
+            log.info("epcr.log_carried_over", changes=draft.sequence)

@@ -2,7 +2,7 @@
 
 They are in the same log as all other changes, because the log is what vehicle and cloud share, and what a seal covers.
 They are no elements of the catalogue: no report has a place for them, and no partner sees them. Authors write addenda
-and decisions; the gateway writes the sources of accepted measurements and the seals.
+and decisions; the gateway writes the sources of accepted measurements, the decisions about the devices, and the seals.
 """
 
 from enum import StrEnum
@@ -28,6 +28,9 @@ class Annotation(StrEnum):
     SOURCE = "record.source"
     """The measurement that an accepted value was taken from (`protocols.epcr.proposal`). The entry is the id of the
     change with the value."""
+    DEVICES = "record.devices"
+    """Decision which report the vehicle's devices measure for (`protocols.epcr.device_holding`). The entry is the id of
+    the decision."""
     SEAL = "record.seal"
     """Seal over all earlier changes of the log (`protocols.epcr.seal`)."""
 

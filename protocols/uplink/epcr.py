@@ -6,7 +6,7 @@ changes its meaning gets another key, and a change that needs another form gets 
 stores as bytes and unpacks after its upgrade.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from protocols.epcr.change import (
     AUTHOR_LENGTH_MAX,
@@ -51,6 +51,21 @@ def encode_changes(changes: Sequence[FieldChange]) -> bytes:
     if len(payload) > CHANGES_BYTES_MAX:
         raise LocalProtocolError(f"changes of {len(payload)} bytes; {CHANGES_BYTES_MAX} are allowed")
     return payload
+
+
+def change_pages(changes: Sequence[FieldChange]) -> Iterator[Sequence[FieldChange]]:
+    """Yield a log in parts that `encode_changes` accepts, in their order."""
+    page: list[FieldChange] = []
+    page_bytes = 0
+    for change in changes:
+        change_bytes = len(encode_changes([change]))
+        if page and (len(page) == CHANGES_MAX or page_bytes + change_bytes > CHANGES_BYTES_MAX):
+            yield page
+            page, page_bytes = [], 0
+        page.append(change)
+        page_bytes += change_bytes
+    if page:
+        yield page
 
 
 def decode_changes(data: bytes, *, announced_count: int) -> list[FieldChange]:

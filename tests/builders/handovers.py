@@ -10,6 +10,7 @@ from gateway.crew.handover import Append, HandoverParts, Note
 from gateway.epcr.handover.bundle import describe_nothing
 from gateway.epcr.handover.handovers import Handovers
 from protocols.epcr.change import FieldChange
+from protocols.epcr.device_holding import DeviceDecision, read_decision
 from protocols.observation import SampleArray, SampleFormat
 from protocols.observation_record import ObservationRecord
 from protocols.uplink.lanes import Lane
@@ -93,8 +94,11 @@ class ListedSource:
     """Source of hand-overs whose records are lists."""
 
     def __init__(self, changes: Sequence[FieldChange], observations: Sequence[ObservationRecord] = ()) -> None:
-        self._changes = changes
+        self._changes = list(changes)
         self._observations = observations
+
+    def add(self, changes: Sequence[FieldChange]) -> None:
+        self._changes += changes
 
     async def care_changes(self, encounter: str) -> Sequence[FieldChange]:
         return [each for each in self._changes if each.encounter == encounter]
@@ -105,6 +109,12 @@ class ListedSource:
             first_us = spans[each.encounter].first_us if each.encounter in spans else each.gateway_time_us
             spans[each.encounter] = CareRecordSpan(each.encounter, first_us, each.gateway_time_us, 1)
         return list(spans.values())
+
+    async def device_decisions(self) -> Sequence[DeviceDecision]:
+        return [decision for each in self._changes if (decision := read_decision(each)) is not None]
+
+    def moment_us(self, decision: DeviceDecision) -> int:
+        return decision.decided_us
 
     async def records(self, lane: Lane, since_us: int, until_us: int) -> AsyncIterator[ObservationRecord]:
         for each in self._observations:

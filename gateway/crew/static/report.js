@@ -73,6 +73,7 @@ class Form {
     if (node.textContent !== words) node.textContent = words;
     node.className = `chip ${tone}`.trim();
     document.getElementById("sealed").hidden = !store.sealed;
+    document.getElementById("closed").hidden = !store.closed;
   }
 
   // ---- words

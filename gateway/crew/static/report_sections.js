@@ -206,8 +206,14 @@ export class ProposalsSection extends Section {
     this.all = button("", () => this.accept(this.vitals().map((each) => each.id)), "go");
     this.list = element("div", "entries");
     this.empty = element("p", "nothing", text("proposals.none"));
-    this.node.append(this.all, this.empty, this.list);
+    this.devices = element("div", "holding");
+    this.devicesState = element("p", "", "");
+    this.takeNow = button(text("devices.now"), () => this.takeDevices("now"), "go");
+    this.takeSinceOpening = button(text("devices.opening"), () => this.takeDevices("opening"), "answer");
+    this.devices.append(this.devicesState, this.takeNow, this.takeSinceOpening);
+    this.node.append(this.devices, this.all, this.empty, this.list);
     this.found = [];
+    this.holding = null; // "here", "elsewhere" or "free": which report the devices measure for
     this.taken = new Set();
   }
 
@@ -217,9 +223,17 @@ export class ProposalsSection extends Section {
   async load() {
     try {
       const reply = await fetch(`/drafts/${this.store.encounter}/proposals`);
-      if (reply.ok) this.found = (await reply.json()).proposals;
+      if (reply.ok) ({ proposals: this.found, devices: this.holding } = await reply.json());
     } catch { /* the next attempt finds out; the state of the connection is shown at the top */ }
     this.form.tell();
+  }
+
+  async takeDevices(since) {
+    try {
+      const reply = await this.store.post("devices", { since });
+      if (!reply.ok) throw new Error();
+    } catch { this.form.say(text("devices.not_taken")); }
+    this.load();
   }
 
   async accept(ids) {
@@ -240,10 +254,13 @@ export class ProposalsSection extends Section {
 
   update() {
     const open = this.open(), vitals = this.vitals();
+    this.devices.hidden = this.holding === null || this.store.sealed || this.store.closed;
+    this.devicesState.textContent = this.holding === null ? "" : text(`devices.${this.holding}`);
+    this.takeNow.hidden = this.takeSinceOpening.hidden = this.holding === "here";
     this.empty.hidden = open.length > 0;
-    this.all.hidden = vitals.length < 2 || this.store.sealed;
+    this.all.hidden = vitals.length < 2 || this.store.sealed || this.store.closed;
     this.all.textContent = text("proposals.accept_all", { count: vitals.length });
-    const sign = open.map((each) => each.id).join() + this.store.sealed;
+    const sign = open.map((each) => each.id).join() + this.store.sealed + this.store.closed;
     if (sign === this.sign) return;
     this.sign = sign;
     this.list.replaceChildren(...open.map((proposal) => this.card(proposal)));
@@ -259,7 +276,7 @@ export class ProposalsSection extends Section {
       element("small", "", [proposal.devices.join(", "), uncertain, proposal.device_time && text("proposals.device_time", { time: proposal.device_time })].filter(Boolean).join(" · ")),
     );
     const take = button(text("proposals.accept"), () => this.accept([proposal.id]), "go");
-    take.hidden = this.store.sealed;
+    take.hidden = this.store.sealed || this.store.closed;
     card.append(words, take);
     return card;
   }
@@ -341,10 +358,11 @@ export class SignSection extends Section {
   update() {
     const { store } = this, conflicts = store.draft?.conflicts ?? [], gaps = store.draft?.gaps.length ?? 0;
     const unsaved = store.pending.length > 0;
-    this.state.textContent = store.sealed ? text(store.addendum ? "sign.writing_addendum" : "sign.sealed") : text("sign.open", { count: gaps });
-    this.sign.hidden = store.sealed;
+    this.state.textContent = store.closed ? text("sign.closed")
+      : store.sealed ? text(store.addendum ? "sign.writing_addendum" : "sign.sealed") : text("sign.open", { count: gaps });
+    this.sign.hidden = store.sealed || store.closed;
     this.sign.disabled = conflicts.length > 0 || unsaved;
-    this.addendum.hidden = !(store.sealed && store.addendum === null) && !store.needsReason;
+    this.addendum.hidden = store.closed || (!(store.sealed && store.addendum === null) && !store.needsReason);
     const sign = conflicts.map((each) => each.statements.map((one) => one.id)).join();
     if (sign === this.sign_) return;
     this.sign_ = sign;

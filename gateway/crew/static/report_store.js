@@ -3,6 +3,7 @@
 // here, so that sending it again changes nothing.
 
 const RETRY_MS = 2000;
+const REPLACES_MAX = 8; // statements that one change names
 const BATCH_MAX = 64; // changes of one request
 const BATCH_BYTES_MAX = 60_000; // below what the gateway reads at once, and what a browser sends while a page ends (64 KiB)
 const SILENT_MS = 40_000; // the gateway sends a sign of life every fifteen seconds
@@ -86,7 +87,8 @@ export class ReportStore {
   }
 
   get sealed() { return this.draft?.sealed ?? false; }
-  get readOnly() { return this.sealed && this.addendum === null; }
+  get closed() { return this.draft?.closed ?? false; } // the vehicle has only a part of it
+  get readOnly() { return this.closed || (this.sealed && this.addendum === null); }
 
   // What a field shows: statements of the gateway's record with this tablet's changes over them.
   shown(key, entry) {
@@ -157,12 +159,20 @@ export class ReportStore {
       .filter((each) => !many || each.value === value || each.id === over || (content?.value == null) !== (each.value == null));
     if (action === "remove" && replaced.length === 0) return null;
     const change = this.change(key, entry, action, action === "set" ? content : many && value !== null ? { value } : {}, replaced);
+    this.removeRest(change, many, replaced);
     this.add(change);
     return () => this.takeBack(change, many ? before.filter((each) => replaced.some((one) => one.id === each.id)) : before.slice(-1));
   }
 
   change(key, entry, action, content, replaced) {
-    return { id: newId(), key, device_time: nowText(), action, ...(entry ? { entry } : {}), ...content, replaces: replaced.slice(0, 8).map((each) => each.id) };
+    return { id: newId(), key, device_time: nowText(), action, ...(entry ? { entry } : {}), ...content, replaces: replaced.slice(0, REPLACES_MAX).map((each) => each.id) };
+  }
+
+  // A change names a limited number of statements: further changes withdraw the rest of them before it.
+  removeRest({ key, entry, value }, many, replaced) {
+    for (let at = REPLACES_MAX; at < replaced.length; at += REPLACES_MAX) {
+      this.add(this.change(key, entry, "remove", many && value != null ? { value } : {}, replaced.slice(at)));
+    }
   }
 
   // Undo one change: withdraw it, and state again what it replaced. Only the change itself is replaced, so that nothing
@@ -178,6 +188,8 @@ export class ReportStore {
   }
 
   add(change) {
+    // What the gateway did not accept has been entered again, or something else in its place.
+    this.refused = this.refused.filter((each) => nameOf(each.change.key, each.change.entry) !== nameOf(change.key, change.entry));
     this.pending.push(change);
     this.tell();
     this.send();
@@ -188,10 +200,9 @@ export class ReportStore {
   }
 
   choose(conflict, statement) {
-    this.add({
-      id: newId(), key: conflict.key, device_time: nowText(), action: "set", ...(conflict.entry ? { entry: conflict.entry } : {}),
-      ...contentOf(statement), replaces: conflict.statements.map((each) => each.id).slice(0, 8),
-    });
+    const change = this.change(conflict.key, conflict.entry, "set", contentOf(statement), conflict.statements);
+    this.removeRest(change, this.elements[conflict.key]?.many ?? false, conflict.statements);
+    this.add(change);
   }
 
   letBothStand(conflict) {

@@ -20,7 +20,8 @@ function line(draft) {
   link.append(
     element("strong", "", draft.complaint ?? text("list.no_complaint")),
     element("span", "", [draft.patient_age && text("list.patient_age", { age: draft.patient_age }), ageWords(draft.age_s)].filter(Boolean).join(" · ")),
-    element("span", draft.sealed ? "chip good" : "chip", draft.sealed ? text("list.signed") : text("list.gaps", { count: draft.gaps })),
+    ...(draft.holds_devices ? [element("span", "chip", text("list.devices"))] : []),
+    element("span", draft.sealed ? "chip good" : "chip", draft.sealed ? text("list.signed") : draft.closed ? text("closed") : text("list.gaps", { count: draft.gaps })),
   );
   made.append(link);
   return made;

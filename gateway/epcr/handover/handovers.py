@@ -1,9 +1,10 @@
 """Makes hand-overs: reads the care record and the device values of an encounter, and selects what is stated.
 
-Whose values (DESIGN D16): the values of a vehicle's devices belong to the encounter that was opened last. So those of
-an encounter begin with its record, or up to an hour before it with the times that it states, but never before the
-patient of the encounter before it was handed over. They end when the patient was handed over or when the next encounter
-was opened.
+Whose values (DESIGN D16): the values of a vehicle's devices belong to the encounter that holds the devices
+(`protocols.epcr.device_holding`). So those of an encounter begin when it takes them, or up to an hour before its record
+with the times that it states, but never before the patient of the encounter before it was handed over. They end when
+the patient was handed over or when another encounter takes the devices. The values of a record that decides nothing
+about the devices, of an earlier release, end when the next record begins.
 
 Values are read in pages and thinned (`protocols.epcr.handover.readings`), so a call of many hours needs no more memory
 than a short one. Of the waveforms, only the seconds of the ECG strip are read.
@@ -18,6 +19,7 @@ from datetime import tzinfo
 from gateway.buffer.reading import CareRecordSpan
 from gateway.epcr.handover.ecg import STRIP_S, Ecg, ecg_of
 from gateway.epcr.handover.source import HandoverSource
+from protocols.epcr.device_holding import spans_of
 from protocols.epcr.draft import is_sealed
 from protocols.epcr.encounter import EncounterStatus, stated_status
 from protocols.epcr.handover.content import HandoverContent, handover_content
@@ -40,6 +42,8 @@ AFTER_TRANSFER_US = 300_000_000
 ECG_SEARCH_US = 60_000_000
 """Time before the end of the call in which the ECG strip is searched, beside the time of the last 12-lead ECG."""
 _BEGAN = ("times.unit_notified", "times.en_route", "times.on_scene", "times.at_patient")
+TRANSFER_OF_CARE = "4513007"
+"""NEMSIS: reason "transfer of patient care" of a signature."""
 _TWELVE_LEAD, _EVENT = "4103001", "devices.event"
 _SERVICES = {"2205005": "interfacility_transfer", "2205013": "event_medical"}
 """Care model by the code of `call.service_requested`; any other service is an emergency."""
@@ -92,6 +96,16 @@ class Handovers:
         """Return the encounters that can be handed over, the one that was changed last first."""
         return (await self._source.care_records())[::-1]
 
+    async def is_received(self, encounter: str) -> bool:
+        """Return whether the record states that a hospital received the patient."""
+        record = current_record(await self._source.care_changes(encounter))
+        return any(
+            field.name.key == "signatures.reason"
+            and field.shown[-1].value == TRANSFER_OF_CARE
+            and record.declared_void(field.name) is None
+            for field in record.fields
+        )
+
     async def make(self, encounter: str, language: Language, order: Order) -> Handover:
         """Make the hand-over of an encounter. Raises `EncounterUnknown`."""
         changes = await self._source.care_changes(encounter)
@@ -99,15 +113,17 @@ class Handovers:
             raise EncounterUnknown
         record, now_us = current_record(changes), self._now_us()
         wording = Wording(language, self._zone, now_us)
-        began_us, until_us = await self._interval(encounter, record, changes[0].gateway_time_us, now_us)
+        intervals = await self._intervals(encounter, record, changes[0].gateway_time_us, now_us)
+        began_us, until_us = intervals[0][0], intervals[-1][1]
         visible = treatment_record(record, key=self._key, encounter=encounter)
         thinned = ThinnedObservations()
-        async for each in self._source.records(Lane.NUMERIC, began_us, until_us):
-            thinned.add(each)
+        for interval in intervals:
+            async for each in self._source.records(Lane.NUMERIC, *interval):
+                thinned.add(each)
         channels = thinned.channels()
         readings = [*readings_of_record(visible, wording), *readings_of_devices(channels)]
         readings.sort(key=lambda each: each.at_us)
-        waveforms = await self._waveforms(visible, began_us, until_us)
+        waveforms = await self._waveforms(visible, *intervals[-1])
         signed, stated = is_sealed(changes), stated_status(record)
         return Handover(
             encounter=encounter,
@@ -132,8 +148,30 @@ class Handovers:
             interval_s=thinned.interval_us // _SECOND_US,
         )
 
+    async def _intervals(
+        self, encounter: str, record: CareRecord, first_us: int, now_us: int
+    ) -> Sequence[tuple[int, int]]:
+        """Return the times in which the vehicle's devices measured this patient, oldest first; at least one, which may
+        be empty."""
+        decisions = await self._source.device_decisions()
+        if all(each.encounter != encounter for each in decisions):
+            return [await self._interval(encounter, record, first_us, now_us)]
+        spans = spans_of(decisions, self._source.moment_us).get(encounter, ())
+        found = []
+        for number, span in enumerate(spans):
+            until_us = now_us if span.last is None else span.last
+            if number == 0:  # also what was measured before the record was opened
+                began_us, _ = await self._interval(encounter, record, span.first, now_us)
+            else:
+                began_us = span.first
+            if (handed_over := _moment(record, "times.transfer_of_care")) is not None and handed_over >= span.first:
+                until_us = min(until_us, handed_over + AFTER_TRANSFER_US)
+            found.append((began_us, max(began_us, min(until_us, began_us + CALL_US_MAX))))
+        return found or [(first_us, first_us)]
+
     async def _interval(self, encounter: str, record: CareRecord, first_us: int, now_us: int) -> tuple[int, int]:
-        """Return the time in which the vehicle's devices measured this patient."""
+        """Return the time in which the vehicle's devices measured the patient of a record that was opened at
+        `first_us`."""
         others = [each for each in await self._source.care_records() if each.encounter != encounter]
         stated = [at_us for key in _BEGAN if (at_us := _moment(record, key)) is not None]
         earliest_us = first_us - EARLIER_US_MAX

@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 
 from gateway.buffer import Buffer
-from gateway.buffer.reading import CareRecordSpan, care_changes, care_records, records_between
+from gateway.buffer.reading import CareRecordSpan, care_changes, care_records, device_decisions, records_between
 from gateway.buffer.store_reader import StoreReader
 from protocols.clock_anchor import Anchors
 from protocols.epcr.change import FieldChange
+from protocols.epcr.device_holding import DeviceDecision, moment_of
 from protocols.observation_record import ObservationRecord
 from protocols.uplink.lanes import Lane
 
@@ -21,6 +22,12 @@ class HandoverSource(Protocol):
 
     async def care_records(self) -> Sequence[CareRecordSpan]:
         """Return the encounters with a care record, the one that was changed last at the end."""
+
+    async def device_decisions(self) -> Sequence[DeviceDecision]:
+        """Return the decisions which encounter the devices measure for, in the order in which they were stored."""
+
+    def moment_us(self, decision: DeviceDecision) -> int:
+        """Return the time of a decision in µs since 1970, corrected like the times of observations."""
 
     def records(self, lane: Lane, since_us: int, until_us: int) -> AsyncIterator[ObservationRecord]:
         """Yield the observations of a lane in an interval of wall time, in the order of their sequence."""
@@ -39,6 +46,12 @@ class BufferSource:
     async def care_records(self) -> Sequence[CareRecordSpan]:
         return await self._buffer.care_records()
 
+    async def device_decisions(self) -> Sequence[DeviceDecision]:
+        return await self._buffer.device_decisions()
+
+    def moment_us(self, decision: DeviceDecision) -> int:
+        return moment_of(decision, self._anchors())
+
     def records(self, lane: Lane, since_us: int, until_us: int) -> AsyncIterator[ObservationRecord]:
         return self._buffer.records_between(lane, since_us, until_us, self._anchors())
 
@@ -55,6 +68,12 @@ class StoreSource:
 
     async def care_records(self) -> Sequence[CareRecordSpan]:
         return await care_records(self._reader, asyncio.to_thread)
+
+    async def device_decisions(self) -> Sequence[DeviceDecision]:
+        return await device_decisions(self._reader, asyncio.to_thread)
+
+    def moment_us(self, decision: DeviceDecision) -> int:
+        return moment_of(decision, self._anchors)
 
     def records(self, lane: Lane, since_us: int, until_us: int) -> AsyncIterator[ObservationRecord]:
         return records_between(self._reader, asyncio.to_thread, lane, since_us, until_us, self._anchors)

@@ -12,6 +12,7 @@ import gateway.epcr.drafts as drafts_module
 from gateway.crew.reports import OPENED_MAX, OPENED_S, QUIET_S, SMALL_BODY_BYTES_MAX
 from gateway.epcr.call_observations import CallObservations
 from protocols.observation import Observation
+from protocols.observation_record import utc_text
 from protocols.uplink.observations import DeviceObservations
 from tests.builders.buffer_observations import OXIMETER
 from tests.builders.crew_live import blood_pressure, spo2
@@ -22,6 +23,7 @@ from tests.harness.report_tablets import ENCOUNTER, NURSE, STUDENT, ReportVehicl
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 AGE = {"id": "c1", "key": "patient.age", "value": "50"}
+HOUR_US = 3_600_000_000
 CHANGES = f"/drafts/{ENCOUNTER}/changes"
 
 
@@ -45,6 +47,12 @@ async def ewa(vehicle: ReportVehicle, anna: Tablet) -> AsyncIterator[Tablet]:
         yield tablet
 
 
+async def shown(tablet: Tablet, encounter: str, key: str) -> list[dict[str, Any]]:
+    """Return the statements that a report shows for a key."""
+    fields = (await tablet.record(encounter))["fields"]
+    return [each for field in fields if field["key"] == key for each in field["shown"]]
+
+
 async def event(tablet: Tablet, path: str, count: int = 1) -> list[tuple[str, Any]]:
     """Return the next events of a stream."""
     stream = await tablet.session.get(f"{tablet.url}{path}")
@@ -59,7 +67,7 @@ async def event(tablet: Tablet, path: str, count: int = 1) -> list[tuple[str, An
 async def test_check_10_report_opens_without_dispatch_data_and_is_listed_with_its_age(
     vehicle: ReportVehicle, anna: Tablet
 ):
-    assert (await anna.open_report()).body["sequence"] == 2
+    assert (await anna.open_report()).body["sequence"] == 3
     assert isinstance(vehicle.clock, MovedClock)
     await vehicle.clock.advance(3600)
     await anna.append({"id": "c1", "key": "situation.complaint", "value": "chest pain"})
@@ -70,9 +78,9 @@ async def test_check_10_report_opens_without_dispatch_data_and_is_listed_with_it
 
 async def test_change_is_stored_with_the_member_as_its_author_and_once(vehicle: ReportVehicle, anna: Tablet):
     first = await anna.append(AGE)
-    assert (first.body["stored"], first.body["sequence"]) == (["c1"], 3)
+    assert (first.body["stored"], first.body["sequence"]) == (["c1"], 4)
     again = await anna.append(AGE)
-    assert (again.status, again.body["repeated"], again.body["sequence"]) == (200, ["c1"], 3)
+    assert (again.status, again.body["repeated"], again.body["sequence"]) == (200, ["c1"], 4)
     draft = vehicle.drafts.find(ENCOUNTER)
     assert draft is not None
     assert draft.changes[-1].author == PARAMEDIC.id
@@ -118,7 +126,7 @@ async def test_stream_has_the_whole_draft_and_then_only_the_fields_that_change(a
     name, data = (await stream.content.readuntil(b"\n\n")).decode().strip().split("\n")
     changes = json.loads(data.removeprefix("data: "))
     assert name == "event: changes"
-    assert ([each["key"] for each in changes["fields"]], changes["sequence"]) == (["patient.sex"], 4)
+    assert ([each["key"] for each in changes["fields"]], changes["sequence"]) == (["patient.sex"], 5)
     await anna.append({"id": "c3", "key": "patient.sex", "action": "remove", "replaces": ["c2"]})
     emptied = json.loads((await stream.content.readuntil(b"\n\n")).decode().strip().split("\ndata: ")[1])
     assert emptied["emptied"] == [{"key": "patient.sex", "entry": ""}]
@@ -126,23 +134,23 @@ async def test_stream_has_the_whole_draft_and_then_only_the_fields_that_change(a
 
 
 async def test_stream_from_the_present_sequence_sends_only_later_changes(vehicle: ReportVehicle, anna: Tablet):
-    stream = await anna.session.get(f"{anna.url}/drafts/{ENCOUNTER}/stream?since=2")
+    stream = await anna.session.get(f"{anna.url}/drafts/{ENCOUNTER}/stream?since=3")
     await anna.append(AGE)
     assert (await stream.content.readuntil(b"\n\n")).startswith(b"event: changes\n")
     stream.close()
-    assert (await event(anna, f"/drafts/{ENCOUNTER}/stream?since=2"))[0][0] == "draft"
+    assert (await event(anna, f"/drafts/{ENCOUNTER}/stream?since=3"))[0][0] == "draft"
 
 
 async def test_stream_of_a_report_that_was_dropped_from_memory_ends(
     vehicle: ReportVehicle, anna: Tablet, monkeypatch: pytest.MonkeyPatch
 ):
     assert isinstance(vehicle.clock, MovedClock)
-    stream = await anna.session.get(f"{anna.url}/drafts/{ENCOUNTER}/stream?since=2")
+    stream = await anna.session.get(f"{anna.url}/drafts/{ENCOUNTER}/stream?since=3")
     monkeypatch.setattr(drafts_module, "DRAFTS_MAX", 1)
     await anna.open_report("enc_next")
     await vehicle.clock.advance(QUIET_S)
     assert await stream.content.read() == b""
-    assert (await event(anna, f"/drafts/{ENCOUNTER}/stream"))[0][1]["sequence"] == 2
+    assert (await event(anna, f"/drafts/{ENCOUNTER}/stream"))[0][1]["sequence"] == 3
 
 
 async def test_reports_that_are_opened_within_an_hour_have_a_limit(vehicle: ReportVehicle, anna: Tablet):
@@ -198,7 +206,7 @@ async def test_request_of_a_page_that_was_opened_for_another_member_is_refused(a
     ):
         reply = await anna.post(f"/drafts/{ENCOUNTER}/{path}", {**body, "member": NURSE.id})
         assert reply.status == 401, path
-    assert (await anna.record())["sequence"] == 2
+    assert (await anna.record())["sequence"] == 3
     assert (await anna.post(CHANGES, {"changes": [AGE], "member": PARAMEDIC.id})).status == 200
 
 
@@ -266,16 +274,70 @@ async def test_check_17_stored_vital_signs_are_accepted_with_one_request_and_kee
     assert (await anna.get(f"/drafts/{ENCOUNTER}/proposals")).body["proposals"] == []
 
 
-async def test_observations_of_the_next_call_are_not_proposed_for_the_earlier_report(
+async def pressure(vehicle: ReportVehicle) -> None:
+    """Store a blood pressure that a cuff measures ten minutes after the one before."""
+    assert isinstance(vehicle.clock, MovedClock)
+    await vehicle.clock.advance(600)
+    await sections(vehicle, blood_pressure(121.0, 79.0, 93.0, received_s=vehicle.clock.monotonic_s()))
+
+
+async def offered(tablet: Tablet, encounter: str = ENCOUNTER) -> tuple[int, str]:
+    """Return the number of proposals of a report, and which report the devices measure for."""
+    body = (await tablet.get(f"/drafts/{encounter}/proposals")).body
+    return len(body["proposals"]), body["devices"]
+
+
+async def take(tablet: Tablet, encounter: str, since: str) -> int:
+    return (await tablet.post(f"/drafts/{encounter}/devices", {"since": since})).status
+
+
+async def test_devices_measure_for_the_report_that_holds_them_until_a_crew_member_moves_them(
     vehicle: ReportVehicle, anna: Tablet
 ):
-    assert isinstance(vehicle.clock, MovedClock)
-    await vehicle.clock.advance(1200)
     await anna.open_report("enc_next")
-    await vehicle.clock.advance(60)
-    await sections(vehicle, blood_pressure(121.0, 79.0, 93.0, received_s=vehicle.clock.monotonic_s()))
-    assert (await anna.get(f"/drafts/{ENCOUNTER}/proposals")).body["proposals"] == []
-    assert len((await anna.get("/drafts/enc_next/proposals")).body["proposals"]) == 1
+    await pressure(vehicle)
+    assert (await offered(anna), await offered(anna, "enc_next")) == ((1, "here"), (0, "elsewhere"))
+    assert await take(anna, "enc_next", "now") == 200
+    await pressure(vehicle)
+    assert (await offered(anna), await offered(anna, "enc_next")) == ((1, "elsewhere"), (1, "here"))
+    listed = (await anna.get("/drafts")).body["drafts"]
+    assert {each["encounter"]: each["holds_devices"] for each in listed} == {ENCOUNTER: False, "enc_next": True}
+    assert [each["author"] for each in await shown(anna, "enc_next", "record.devices")] == [PARAMEDIC.id] * 2
+
+
+async def test_devices_are_moved_with_what_they_measured_since_the_report_was_opened(
+    vehicle: ReportVehicle, anna: Tablet
+):
+    await pressure(vehicle)
+    await anna.open_report("enc_next")
+    await pressure(vehicle)
+    assert (await offered(anna), await offered(anna, "enc_next")) == ((2, "here"), (0, "elsewhere"))
+    assert await take(anna, "enc_next", "opening") == 200
+    assert (await offered(anna), await offered(anna, "enc_next")) == ((1, "elsewhere"), (1, "here"))
+
+
+async def test_report_that_is_opened_after_the_transfer_of_care_takes_the_devices(vehicle: ReportVehicle, anna: Tablet):
+    await pressure(vehicle)
+    transferred = utc_text(vehicle.clock.wall_us()).replace("Z", "+00:00")
+    await anna.append({"id": "t1", "key": "times.transfer_of_care", "value": transferred})
+    await pressure(vehicle)
+    await anna.open_report("enc_next")
+    assert (await offered(anna), await offered(anna, "enc_next")) == ((1, "elsewhere"), (1, "here"))
+
+
+async def test_devices_are_not_moved_to_a_signed_report_or_by_a_malformed_request(anna: Tablet):
+    assert await take(anna, ENCOUNTER, "yesterday") == 422
+    assert (await anna.post(f"/drafts/{ENCOUNTER}/signature", {})).status == 200
+    assert await take(anna, ENCOUNTER, "now") == 409
+    assert await offered(anna) == (0, "free")
+
+
+async def test_step_of_the_clock_moves_no_value_to_another_report(vehicle: ReportVehicle, anna: Tablet):
+    assert isinstance(vehicle.clock, MovedClock)
+    for step_us in (-HOUR_US, 2 * HOUR_US, -HOUR_US):
+        vehicle.clock.set_wall_us(vehicle.clock.wall_us() + step_us)
+        await pressure(vehicle)
+    assert await offered(anna) == (3, "here")
 
 
 async def test_observations_from_before_a_report_are_those_of_an_earlier_open_report_only(
@@ -332,7 +394,7 @@ async def test_signature_demands_a_decision_about_each_conflict(anna: Tablet, ew
 
 
 async def test_locked_tablet_reads_no_report_and_its_stream_ends(anna: Tablet):
-    stream = await anna.session.get(f"{anna.url}/drafts/{ENCOUNTER}/stream?since=2")
+    stream = await anna.session.get(f"{anna.url}/drafts/{ENCOUNTER}/stream?since=3")
     await anna.session.post(f"{anna.url}/lock", allow_redirects=False)
     assert (await anna.get(f"/drafts/{ENCOUNTER}")).status == 401
     assert (await anna.get(f"/reports/{ENCOUNTER}")).status == 303

@@ -9,7 +9,8 @@ import pytest
 
 import gateway.epcr.drafts as drafts_module
 from gateway.buffer import Buffer
-from gateway.epcr.drafts import ChangesRefused, ConflictsOpen, Draft, Drafts
+from gateway.epcr.draft_log import Draft
+from gateway.epcr.drafts import ChangesRefused, ConflictsOpen, Drafts
 from protocols.epcr.annotations import Annotation
 from protocols.epcr.change import FieldChange
 from protocols.epcr.seal import SealVerdict, check_seal
@@ -52,7 +53,7 @@ async def test_draft_opens_without_dispatch_data_and_is_opened_once(drafts: Draf
     draft = await open_draft(drafts)
     assert (shown(draft, "call.vehicle"), shown(draft, "call.report_number")) == ([VEHICLE], [ENCOUNTER])
     assert await open_draft(drafts) is draft
-    assert draft.sequence == 2
+    assert draft.sequence == 3
 
 
 async def test_draft_is_the_same_after_a_restart(tmp_path: Path):
@@ -183,7 +184,7 @@ async def test_change_from_before_the_seal_that_is_sent_again_is_acknowledged(dr
 
 async def test_draft_has_a_limit_of_changes(drafts: Drafts, monkeypatch: pytest.MonkeyPatch):
     await open_draft(drafts)
-    monkeypatch.setattr(drafts_module, "DRAFT_CHANGES_MAX", 3)
+    monkeypatch.setattr(drafts_module, "DRAFT_CHANGES_MAX", 4)
     await drafts.append_changes([change("patient.age", "50", id="c1")])
     with pytest.raises(ChangesRefused) as refused:
         await drafts.append_changes([change("patient.age", "51")])
@@ -194,7 +195,7 @@ async def test_draft_has_a_limit_of_changes(drafts: Drafts, monkeypatch: pytest.
 
 async def test_full_draft_is_signed_and_sealed_and_takes_nothing_more(drafts: Drafts, monkeypatch: pytest.MonkeyPatch):
     await open_draft(drafts)
-    monkeypatch.setattr(drafts_module, "DRAFT_CHANGES_MAX", 3)
+    monkeypatch.setattr(drafts_module, "DRAFT_CHANGES_MAX", 4)
     await drafts.append_changes([change("patient.age", "50")])
     draft = await drafts.sign_off(ENCOUNTER, author=ANNA, device_time_us=None)
     assert draft is not None
