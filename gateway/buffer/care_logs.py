@@ -33,7 +33,7 @@ _OPENING = "call.report_number"
 
 @dataclass(frozen=True, slots=True)
 class CareLog:
-    """What is known of a log: the number of its changes, and whether it is sealed."""
+    """Facts about a log: the number of its changes, and whether it is sealed."""
 
     changes: int
     sealed: bool

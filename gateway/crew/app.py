@@ -50,7 +50,7 @@ PAGES_MAX = 16
 ADDRESS_PAGES_MAX = 6
 """Live pages of one address: the connections that a browser opens to one host."""
 TRENDS = Rate("trends", burst=12, every_s=2.0)
-"""Requests of the trends: an open view asks every ten seconds, and one response has up to 46,000 numbers."""
+"""Requests of the trends: an open view sends one every ten seconds, and one response has up to 46,000 numbers."""
 WRITE_S = 10.0
 """Seconds for one write; a tablet that takes longer is out of range, and its place is freed."""
 WAVES_MAX = len(STRIPS)

@@ -6,7 +6,7 @@ for both lets an address that was typed without `https` or read from a code lead
 A connection that has not sent its first byte, or not finished its handshake, is not yet counted by `CrewConnections`.
 So their number and their time are limited here, for each address and in all. At the limit the oldest one of the address
 with the most of them is closed. A handshake also costs the gateway some milliseconds, so each address has a rate of
-them; a connection beyond it is closed at once, because nothing can be said before a handshake.
+them; a connection beyond it is closed at once, because there is no response before a handshake.
 """
 
 import asyncio

@@ -7,7 +7,7 @@ as it was at the last acknowledgement.
 Changes are appended one request at a time, because a seal must cover exactly what was stored before it. A request is
 confirmed when its changes are on the disk.
 
-The store drops old batches. A log that lacks a part is shown as closed: it is neither changed nor sealed
+The store drops its oldest batches. A log that lacks a part is shown as closed: it is neither changed nor sealed
 (`gateway.buffer.care_logs`). A store that replaces a failed one gets the logs of the drafts in memory first, so that
 both a restart and the cloud find each of them whole in it.
 """
@@ -45,8 +45,8 @@ _SIGNER, _SIGNED = "4512003", "4515031"
 """NEMSIS: the crew member with the primary responsibility; signed."""
 INCOMPLETE = Fault(
     "log_incomplete",
-    "This vehicle has only a part of this report, because the report is old or its store was damaged. So the report "
-    "can be neither changed nor signed here. Use the report in the cloud, and begin a new one here.",
+    "This vehicle has only a part of this report, because the report was begun long ago or its store was damaged. "
+    "So it can be neither changed nor signed here. Use the report in the cloud, and begin a new one here.",
 )
 
 

@@ -1,8 +1,8 @@
-"""Which report a vehicle's devices measure for, and since when (DESIGN D16).
+"""Decisions which report a vehicle's devices measure for, and since when (DESIGN D16).
 
 One report at a time holds the devices of a vehicle. A report that is opened takes them where no other report holds
 them; a crew member moves them with one tap. Each decision is a change in the log of its report (`record.devices`), so
-it is sealed, reaches the cloud, and says who decided.
+it is sealed, reaches the cloud, and names who decided.
 
 A decision names its place in the vehicle's record: the last batch of measurements before it, and the moment on the
 machine's monotonic clock. So no step of the wall clock moves a measurement to another report.

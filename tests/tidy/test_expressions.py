@@ -42,6 +42,7 @@ OPERATORS_TEXT = {
     "cloud/partners/graphql/bundles.py:_NAME": "a command's argument",
     "cloud/vehicles/fleet/cluster_url.py:_HOST": "the settings file",
     "gateway/security/identity.py:_KEY_NAME": "our own identity.json",
+    "gateway/settings.py:_LABEL": "the settings file",
     "gateway/settings.py:re.fullmatch": "the settings file",
     "gateway/settings.py:re.match": "the settings file",
     "gateway/cli/observations.py:re.fullmatch": "a command's option",

@@ -1,4 +1,4 @@
-"""One report at a time holds the vehicle's devices; the decisions in the logs say which, and since when."""
+"""One report at a time holds the vehicle's devices; the decisions in the logs define which, and since when."""
 
 import pytest
 
