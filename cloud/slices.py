@@ -27,6 +27,7 @@ PACKAGES = (
     "cloud.clinical.observations",
     "cloud.clinical.encounter_data",
     "cloud.clinical.fhir",
+    "cloud.clinical.handover",
     "cloud.clinical.screening",
     "cloud.clinical.profiles",
     "cloud.clinical.acqi",

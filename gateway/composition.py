@@ -14,6 +14,7 @@ from gateway.crew.handover import HandoverParts
 from gateway.epcr.drafts import Drafts
 from gateway.epcr.handover.handovers import Handovers, pseudonym_key
 from gateway.epcr.handover.source import BufferSource
+from gateway.epcr.handover.statements import HandoverStatements
 from gateway.epcr.record_writer import RecordWriter
 from gateway.live import LiveFeed
 from gateway.security.identity import Identity
@@ -181,6 +182,12 @@ def handover_parts(
         describe=describe,
         note=note,
         zone=zone,
+        statements=HandoverStatements(
+            parts.drafts,
+            parts.buffer,
+            parts.clock,
+            docs_url=None if settings.crew is None else settings.crew.docs_url,
+        ),
     )
 
 

@@ -66,6 +66,24 @@ def _broker_url(value: object) -> str:
     return str(value)
 
 
+_LOOPBACKS = frozenset(("127.0.0.1", "::1", "localhost"))
+"""Hosts that need no TLS, because what is sent to them leaves no machine."""
+
+
+def _docs_url(value: object) -> str:
+    parts = urlsplit(value) if isinstance(value, str) else None
+    if (
+        parts is None
+        or not parts.hostname
+        or parts.username
+        or parts.query
+        or parts.fragment
+        or not (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACKS))
+    ):
+        raise ValueError('write the address of the docs host, for instance "https://docs.example"')
+    return str(value).rstrip("/")
+
+
 def _zone(value: object) -> str:
     try:
         return ZoneInfo(value if isinstance(value, str) else "").key
@@ -85,6 +103,7 @@ def _host_name(value: object) -> str:
     return name
 
 
+DocsUrl = Annotated[str, BeforeValidator(_docs_url)]
 Listen = Annotated[Address, BeforeValidator(_address)]
 FilePath = Annotated[Path, BeforeValidator(_path), Field(strict=False)]
 BrokerUrl = Annotated[str, BeforeValidator(_broker_url)]
@@ -193,6 +212,9 @@ class CrewSection(_Section):
     """True: the page is announced in the vehicle's network as `argus.local`, by multicast DNS."""
     lock_after_s: int = Field(default=300, ge=30, le=3_600)
     """Seconds without a touch after which a crew member's session is locked. The live values stay visible."""
+    docs_url: DocsUrl | None = None
+    """Address of the cloud's docs host, such as `https://docs.example`, on which hospitals open share links. None: the
+    crew cannot share a hand-over over the cloud."""
 
 
 class BufferSection(_Section):

@@ -16,7 +16,6 @@ from gateway.cli.refusal import Refusal
 from gateway.durable import replace_file
 from gateway.epcr.handover.bundle import handover_bundle
 from gateway.epcr.handover.handovers import EncounterUnknown, Handover, Handovers, pseudonym_key
-from gateway.epcr.handover.page import handover_page
 from gateway.epcr.handover.pdf import PdfPrinter, PdfUnavailable
 from gateway.epcr.handover.source import StoreSource
 from gateway.security.identity import Identity
@@ -27,6 +26,7 @@ from gateway.transports.clock import SystemClock
 from protocols.device_description import NO_DESCRIPTION, DeviceDescription
 from protocols.epcr.handover.language import Language
 from protocols.epcr.handover.order import Order
+from protocols.epcr.handover.page import handover_page
 
 
 def write_handover(
@@ -57,7 +57,7 @@ def write_handover(
     if bundle is not None:
         _write(bundle, handover_bundle(handover, lambda system_id: described.get(system_id, NO_DESCRIPTION)))
     if html is not None:
-        _write(html, handover_page(handover).encode())
+        _write(html, handover_page(handover.shown).encode())
     for sentence in handover.content.missing:
         typer.echo(sentence)
 

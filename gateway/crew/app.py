@@ -30,6 +30,7 @@ from gateway.crew.server_certificate import ServerCertificates
 from gateway.crew.session import LiveSessions, Marks, MemberSessions
 from gateway.crew.shares import Rate, Rates, StreamPlaces
 from gateway.crew.sign_in import SignIn
+from gateway.crew.snapshots import Snapshots
 from gateway.crew.stream import live_events
 from gateway.crew.trends import Trends
 from gateway.crew.waveforms import STRIPS
@@ -134,6 +135,7 @@ class CrewApp:
             *self._sign_in.routes(),
             *self._report_routes(drafts, observations, members),
             *(() if handover is None else HandoverPages(handover, clock, self._pages).routes()),
+            *(() if handover is None or drafts is None else Snapshots(drafts, clock, handover.zone).routes()),
         )
         self._table = RouteTable(self.routes, Rates(clock))
         self._host_names = own_names() | host_names

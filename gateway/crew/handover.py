@@ -8,42 +8,40 @@ A code in an address is spent when it is opened, and no address has anything of 
 """
 
 import asyncio
-import io
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
-import segno
 from aiohttp import web
-from markupsafe import Markup
 
 from gateway.buffer.errors import BufferError
 from gateway.buffer.reading import CareRecordSpan
 from gateway.crew.access import Access
 from gateway.crew.pages import Pages, language_of
+from gateway.crew.qr import qr_code
 from gateway.crew.request_checks import cookie, form_fields
 from gateway.crew.routes import CrewRoute, member_of, session_of
 from gateway.crew.shares import Rate
+from gateway.crew.sharing import ARRIVAL_CHOICES_MIN, Note, SharePages
 from gateway.epcr.handover.bundle import Describe, handover_bundle
 from gateway.epcr.handover.codes import CODE_S, READ_S, HandoverCodes, Refused
 from gateway.epcr.handover.handovers import TRANSFER_OF_CARE, EncounterUnknown, Handover, Handovers
-from gateway.epcr.handover.page import STYLESHEET, handover_page, page_values
 from gateway.epcr.handover.pdf import PdfPrinter, PdfUnavailable
+from gateway.epcr.handover.statements import HandoverStatements
 from gateway.transports.clock import Clock
 from protocols.epcr.annotations import Annotation
 from protocols.epcr.draft import SEALED
 from protocols.epcr.handover.language import Language
 from protocols.epcr.handover.order import Order
+from protocols.epcr.handover.page import STYLE, handover_page, page_values
 from protocols.epcr.handover.wording import Wording
 
 READER_COOKIE = "argus_reader"
 READER_PATH = "/h"
 LIST_MAX = 50
 """Encounters in the list: weeks of work of one vehicle."""
-MODULE_PX = 8
-"""Pixels of a module of the QR code, so that a phone reads it at arm's length."""
 RECEIVER_LENGTH_MAX = 60
 CODE_TEXT_LENGTH_MAX = 32
 READING = Rate("hand-over", burst=12, every_s=3.0)
@@ -58,21 +56,19 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Append = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 """Stores field changes of a care record (`gateway.epcr.record_writer`)."""
 
-Note = Callable[[str, str], Awaitable[None]]
-"""Records an event: its name, and the id of its encounter."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandoverParts:
     """Parts of the gateway that the pages need. `append` stores who received the patient, `describe` returns what a
     device reported about itself, `note` records an event of an encounter durably, for the audit, and `zone` is the time
-    zone of the times that people read."""
+    zone of the times that people read. `statements` stores share links and arrivals; without it there are none."""
 
     handovers: Handovers
     append: Append
     describe: Describe
     note: Note
     zone: tzinfo
+    statements: HandoverStatements | None = None
 
 
 class HandoverPages:
@@ -89,6 +85,8 @@ class HandoverPages:
         self._codes = HandoverCodes(clock)
         self._printer = PdfPrinter()
         self._receiving = asyncio.Lock()
+        self._statements = parts.statements
+        self._sharing = None if parts.statements is None else SharePages(parts.statements, parts.note, clock, pages)
 
     def routes(self) -> tuple[CrewRoute, ...]:
         encounter = "/handover/{encounter}"
@@ -99,6 +97,7 @@ class HandoverPages:
             CrewRoute("GET", f"{encounter}/bundle", self._crew_bundle, Access.HAND_OVER, rate=READING),
             CrewRoute("POST", f"{encounter}/code", self._issue, Access.HAND_OVER),
             CrewRoute("POST", f"{encounter}/received", self._receive, Access.HAND_OVER),
+            *(() if self._sharing is None else self._sharing.routes()),
             # Open to a reader: each of these needs a code, or the cookie that a code was exchanged for.
             CrewRoute("GET", READER_PATH, self._enter_page, Access.OPEN),
             CrewRoute("POST", READER_PATH, self._enter, Access.OPEN),
@@ -125,10 +124,14 @@ class HandoverPages:
             request,
             "handover.html",
             200,
-            **page_values(handover, f"/handover/{encounter}"),
+            **page_values(handover.shown, f"/handover/{encounter}"),
             opened_at="" if opened_us is None else handover.wording.time(opened_us),
             code_is_open=self._codes.has_code(encounter),
             received_at=handover.transferred_at,
+            can_share=self._statements is not None and self._statements.docs_url is not None,
+            is_shared=self._statements is not None and self._statements.has_open_links(encounter),
+            link_is_known=self._statements is not None and self._statements.find(encounter) is not None,
+            arrivals=() if self._statements is None else ARRIVAL_CHOICES_MIN,
         )
 
     async def _crew_pdf(self, request: web.Request) -> web.StreamResponse:
@@ -150,7 +153,7 @@ class HandoverPages:
             "handover_code.html",
             code=issued.code,
             address=address,
-            picture=_qr(f"{address}/{issued.code}"),
+            picture=qr_code(f"{address}/{issued.code}"),
             until=Wording(_language(request), self._zone, now_us).time(now_us + round(CODE_S * 1_000_000)),
             files=f"/handover/{encounter}",
         )
@@ -234,7 +237,7 @@ class HandoverPages:
 
     async def _reader_page(self, request: web.Request) -> web.StreamResponse:
         handover = await self._make(request, self._require_reader(request))
-        text = handover_page(handover, stylesheet_url=_STYLESHEET_URL, files=_VIEW)
+        text = handover_page(handover.shown, stylesheet_url=_STYLESHEET_URL, files=_VIEW)
         return web.Response(text=text, content_type="text/html")
 
     async def _reader_pdf(self, request: web.Request) -> web.StreamResponse:
@@ -244,7 +247,7 @@ class HandoverPages:
         return await self._bundle(request, self._require_reader(request))
 
     async def _stylesheet(self, request: web.Request) -> web.StreamResponse:
-        return web.FileResponse(STYLESHEET)
+        return web.Response(text=STYLE, content_type="text/css")
 
     def _entry_form(self, request: web.Request, status: int, message: str) -> web.Response:
         values = {"message": message, "lang": language_of(request).code, "stylesheet_url": _STYLESHEET_URL}
@@ -303,24 +306,6 @@ class HandoverPages:
 def _language(request: web.Request) -> Language:
     """Return the language of a hand-over: that of the page around it."""
     return Language(language_of(request).code)
-
-
-def _qr(address: str) -> Markup:
-    """Return the QR code of an address as SVG: level Q, dark on light in every look, with a border of four modules."""
-    found = io.BytesIO()
-    segno.make_qr(address, error="q").save(
-        found,
-        kind="svg",
-        scale=MODULE_PX,
-        border=4,
-        dark="#000000",
-        light=None,  # the style sheet has the ground, which the night look dims
-        xmldecl=False,
-        svgclass=None,
-        lineclass=None,
-        nl=False,
-    )
-    return Markup(found.getvalue().decode())  # noqa: S704  made from our own address
 
 
 def _unreadable(request: web.Request) -> web.HTTPServiceUnavailable:

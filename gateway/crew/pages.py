@@ -10,7 +10,7 @@ from gateway.crew.languages import COOKIE as LANGUAGE_COOKIE
 from gateway.crew.languages import LANGUAGES, Language, choose_language
 from gateway.crew.request_checks import cookie
 from gateway.crew.routes import SESSION
-from gateway.epcr.handover.page import TEMPLATES as HANDOVER_TEMPLATES
+from protocols.epcr.handover.page import TEMPLATES as HANDOVER_TEMPLATES
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -22,7 +22,7 @@ class Pages:
         self._vehicle = vehicle
         self._lock_after_s = lock_after_s
         self._templates = jinja2.Environment(
-            loader=jinja2.FileSystemLoader((_TEMPLATES, HANDOVER_TEMPLATES)), autoescape=True
+            loader=jinja2.ChoiceLoader((jinja2.FileSystemLoader(_TEMPLATES), HANDOVER_TEMPLATES)), autoescape=True
         )
 
     def render(self, request: web.Request, template: str, status: int = 200, **values: object) -> web.Response:

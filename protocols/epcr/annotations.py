@@ -2,7 +2,8 @@
 
 They are in the same log as all other changes, because the log is what vehicle and cloud share, and what a seal covers.
 They are no elements of the catalogue: no report has a place for them, and no partner sees them. Authors write addenda
-and decisions; the gateway writes the sources of accepted measurements, the decisions about the devices, and the seals.
+and decisions; the gateway writes the sources of accepted measurements, the decisions about the devices, the seals, and
+on behalf of a crew member the share links and expected arrivals.
 """
 
 from enum import StrEnum
@@ -31,6 +32,12 @@ class Annotation(StrEnum):
     DEVICES = "record.devices"
     """Decision which report the vehicle's devices measure for (`protocols.epcr.device_holding`). The entry is the id of
     the decision."""
+    ARRIVAL = "record.expected_arrival"
+    """The time at which the crew expects to arrive at the hospital, in UTC. The entry is the id of this statement, so
+    that two estimates are never in conflict: the last one of the log counts (`protocols.epcr.handover.arrival`)."""
+    SHARE = "record.share"
+    """A share link of the hand-over: the entry is its id, the value the hash of its token (`protocols.epcr.sharing`).
+    Removed: the link is revoked."""
     SEAL = "record.seal"
     """Seal over all earlier changes of the log (`protocols.epcr.seal`)."""
 

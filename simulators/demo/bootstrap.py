@@ -62,6 +62,7 @@ def _fleet_commands(plan: Plan, public_key: str, devices: tuple[DemoDevice, ...]
     return [
         *_tenancy_commands(first),
         *_tenancy_commands(plan.second),
+        f"apps entitle --tenant {first.tenant_id} --scope argus:epcr:identified --json",  # for share links
         f"gateways add {owner} --id {plan.gateway_id} --public-key {public_key} --json",
         f"encounters add {owner} --id {plan.encounter_id} --json",
         *(_enrolment_command(device, owner) for device in devices),

@@ -95,6 +95,7 @@ listen = "127.0.0.1:{plan.ports["agent_tcp"]}"
 
 [crew]
 listen = "127.0.0.1:{plan.ports["crew"]}"
+docs_url = "{plan.url("docs")}"
 
 [ble]
 adapter = "{radio_socket(plan)}"

@@ -27,6 +27,7 @@ from simulators.demo.gateway_status import query_gateway
 from simulators.demo.plan import load_or_mint
 from simulators.demo.view import DRAW_EVERY_S, View
 from tests.docs.administration_shots import take_administration
+from tests.docs.crew_review import take_review
 from tests.harness.browser import PHONE, TABLET, chromium
 
 SHOTS = Path(__file__).parents[2] / "docs" / "shots"
@@ -39,13 +40,6 @@ NOTICED_S = 60.0
 """Seconds until the gateway notices a silent broker: one and a half keep-alives."""
 STALE_S = 34.0
 SCENARIO = "deteriorating"
-SIZES = {"tablet": TABLET, "large": {"width": 1920, "height": 1200}, "phone": PHONE}
-LOOKS = ("day", "night", "contrast")
-VIEWS = ("live", "twelve", "trends", "devices")
-REVIEW = Path("build") / "shots" / "crew"
-"""Pictures of every view, size and look, for a person who reviews the page. They are no part of the documents."""
-DRAWN_S = 9.0
-"""Seconds until a sweep has passed the whole strip."""
 
 
 @asynccontextmanager
@@ -112,24 +106,7 @@ async def take_pages(demo: Demo) -> None:
         await asyncio.sleep(1)
         await pages["crew-tablet.png"].screenshot(path=SHOTS / "crew-trends.png")
         await pages["crew-tablet.png"].goto(f"{demo.plan.url('crew')}/#live")
-        await take_looks(demo, browser)
         await take_silence(demo, pages["crew-tablet.png"])
-
-
-async def take_looks(demo: Demo, browser: Browser) -> None:
-    """Take every view of the live page at three sizes and in three looks, into `REVIEW`."""
-    folder = Path(__file__).parents[2] / REVIEW
-    folder.mkdir(parents=True, exist_ok=True)
-    for size, viewport in SIZES.items():
-        page = await signed_in(browser, demo, viewport)
-        for look in LOOKS:
-            await page.evaluate("look => localStorage.setItem('argus-look', look)", look)
-            for view in VIEWS:
-                await page.goto(f"{demo.plan.url('crew')}/#{view}")
-                await page.reload()
-                await asyncio.sleep(DRAWN_S if view in ("live", "twelve") else 1.0)
-                await page.screenshot(path=folder / f"{view}-{size}-{look}.png")
-        await page.context.close()
 
 
 async def take_silence(demo: Demo, page: Page) -> None:
@@ -162,6 +139,7 @@ async def take_all() -> None:
     with tempfile.TemporaryDirectory(prefix="argus-shots-") as folder:
         os.chdir(folder)
         async with running_demo(Path("demo-state")) as demo:
+            await take_review(demo)
             await asyncio.gather(take_view(demo, SHOTS / "demo.svg"), take_pages(demo))
         await take_administration(SHOTS)
         os.chdir(SHOTS)
@@ -173,5 +151,13 @@ async def take_all() -> None:
         assert size <= SHOT_BYTES_MAX, f"{shot.name} is heavier than {SHOT_BYTES_MAX} bytes"
 
 
+async def take_review_only() -> None:
+    """Take only the pictures for the review of the crew's page."""
+    with tempfile.TemporaryDirectory(prefix="argus-shots-") as folder:
+        os.chdir(folder)
+        async with running_demo(Path("demo-state")) as demo:
+            await take_review(demo)
+
+
 if __name__ == "__main__":
-    asyncio.run(take_all())
+    asyncio.run(take_review_only() if sys.argv[1:] == ["review"] else take_all())

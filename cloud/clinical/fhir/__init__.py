@@ -7,9 +7,9 @@ from cloud.foundation.slice import Slice, lazy_exports
 # mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.clinical.fhir.handlers import FhirHandlers
-    from cloud.clinical.fhir.resources import EncounterResources, ResourcePage
+    from cloud.clinical.fhir.resources import EncounterResources, ResourcePage, record_of
     from cloud.clinical.fhir.service import Bundles
-    from cloud.clinical.fhir.waveform_resources import WaveformResources
+    from cloud.clinical.fhir.waveform_resources import BlockRecords, WaveformResources
 else:
     __getattr__ = lazy_exports(__name__)
 

@@ -42,7 +42,7 @@ class WaveformResources:
         values: int | None = read
         async with self._database.read() as tx:
             opened = await self._blocks.open(tx, viewer, encounter.id, wanted)
-        records = _Records(self._observations, opened.rows)
+        records = BlockRecords(self._observations, opened.rows)
         facts: dict[tuple[str, DeviceRef], DeviceFacts] = {}
         last, count = after, 0
         async with aclosing(self._blocks.read(opened, wanted, after=after)) as found:
@@ -63,7 +63,7 @@ class WaveformResources:
         yield ResourcePage(part.take(), None, values)
 
 
-class _Records:
+class BlockRecords:
     """Makes the records of blocks. `walks` are those through the blocks that are in rows."""
 
     def __init__(self, observations: EncounterObservations, walks: EncounterWalks) -> None:

@@ -14,6 +14,7 @@ from cloud.clinical.acqi import Scoring
 from cloud.clinical.assignments import Assignments
 from cloud.clinical.devices import Devices
 from cloud.clinical.epcr import Encounter, EncounterEvidence, Encounters, EncounterUnknown, care_changes
+from cloud.clinical.handover import ShareLinks
 from cloud.clinical.incidents import incidents
 from cloud.clinical.observations import DeviceInterval, ErasedValues
 from cloud.clinical.waveforms import waveform_sources
@@ -53,6 +54,7 @@ class Erasures:
         self._store = ErasureStore()
         self._encounters = Encounters()
         self._scoring = Scoring()
+        self._share_links = ShareLinks()
         self._assignments = Assignments(Devices(ids))
         self._audit = Audit(clock)
 
@@ -87,6 +89,7 @@ class Erasures:
             await self._assignments.erase(tx, actor.tenant_id, encounter_id)
             await self._encounters.erase(tx, encounter)
             await self._scoring.forget(tx, actor.tenant_id, encounter_id)
+            await self._share_links.erase(tx, actor.tenant_id, encounter_id)
             await self._store.add(tx, erasure, intervals)
             details = {"erasure_id": erasure.erasure_id, "reason": reason.value}
             await self._audit.record(tx, actor, "encounter.erase", encounter_id, metadata=details)

@@ -20,6 +20,7 @@ from cloud.clinical.devices import (
     device_key,
 )
 from cloud.clinical.epcr import CareLog, ReceivedChanges
+from cloud.clinical.handover import ShareLinks
 from cloud.clinical.observations import (
     UNDATED,
     Added,
@@ -79,6 +80,7 @@ class BatchWriter:
         self._descriptions = DescriptionStore()
         self._observations = ObservationWriter(tx, numbers, minutes)
         self._care_log = CareLog()
+        self._share_links = ShareLinks()
         self._custody = CustodyStore()
         self._parking = ParkingStore()
         self._aside = aside
@@ -131,7 +133,9 @@ class BatchWriter:
         events = [(new, event) for new in entered if isinstance(event := new.one.content, GatewayEvent)]
         rows = [event_row(event, new.one.gateway, new.lane_id, new.one.batch.sequence) for new, event in events]
         await append_events(self._tx, rows)
-        await self._care_log.append(self._tx, [each for new in entered for each in _changes(new)])
+        changes = [each for new in entered for each in _changes(new)]
+        await self._care_log.append(self._tx, changes)
+        await self._share_links.take(self._tx, changes)
         await learn_clocks(self._tx, [(*new.one.gateway_name, event) for new, event in events])
         received: list[ReceivedBatch] = []
         gaps: list[tuple[ReceivedBatch, Gap]] = []

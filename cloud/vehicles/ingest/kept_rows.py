@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from cloud.clinical.devices import DescriptionStore, DeviceKey, Devices
 from cloud.clinical.epcr import CareLog
+from cloud.clinical.handover import ShareLinks
 from cloud.clinical.observations import (
     Added,
     CarriedBatch,
@@ -36,6 +37,7 @@ class KeptRows:
         self._descriptions = DescriptionStore()
         self._observations = ObservationWriter(tx, numbers)
         self._care_log = CareLog()
+        self._share_links = ShareLinks()
         self._lanes = LaneStore()
 
     @property
@@ -54,6 +56,7 @@ class KeptRows:
         if isinstance(content, CareChanges):
             changes = changes_of(then, content, held.lane_id, held.sequence, held.received_at_us)
             await self._care_log.append(self._tx, changes)
+            await self._share_links.take(self._tx, changes)
             return Added(0, 0)
         ids = await self._attach(then, content, held)
         carried = CarriedBatch(

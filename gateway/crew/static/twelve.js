@@ -37,6 +37,7 @@ export class TwelveLeads {
     this.picture = section.querySelector(".snapshot canvas");
     this.about = section.querySelector(".snapshot figcaption");
     this.state = section.querySelector(".twelve-state");
+    this.stored = section.querySelector(".twelve-stored");
     this.take = section.querySelector("[data-take]");
     this.back = section.querySelector("[data-back]");
     this.cells = new Map(); // by lead, and "rhythm"
@@ -116,10 +117,29 @@ export class TwelveLeads {
     this.section.classList.add("frozen");
     this.drawSnapshot();
     this.back.focus();
+    this.store();
+  }
+
+  // The samples are in the gateway's store; the report gets the time of the snapshot.
+  async store() {
+    const taken = this.frozen;
+    let words = "twelve.sign_in";
+    if (document.body.dataset.member !== undefined) {
+      words = "twelve.not_stored";
+      try {
+        const response = await fetch("/snapshot", { method: "POST" });
+        if (response.ok) words = "twelve.stored";
+        else if (response.status === 409) words = "twelve.no_report";
+      } catch { /* no contact: not stored */ }
+    }
+    if (this.frozen !== taken) return;
+    this.stored.textContent = text(words);
+    this.stored.hidden = false;
   }
 
   thaw() {
     this.frozen = null;
+    this.stored.hidden = true;
     this.section.classList.remove("frozen");
     this.take.focus();
   }

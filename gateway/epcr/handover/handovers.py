@@ -17,15 +17,18 @@ from dataclasses import dataclass
 from datetime import tzinfo
 
 from gateway.buffer.reading import CareRecordSpan
-from gateway.epcr.handover.ecg import STRIP_S, Ecg, ecg_of
 from gateway.epcr.handover.source import HandoverSource
 from protocols.epcr.device_holding import spans_of
 from protocols.epcr.draft import is_sealed
 from protocols.epcr.encounter import EncounterStatus, stated_status
+from protocols.epcr.handover.arrival import arrival_words
 from protocols.epcr.handover.content import HandoverContent, handover_content
+from protocols.epcr.handover.ecg import Ecg, ecg_of
 from protocols.epcr.handover.language import Language
 from protocols.epcr.handover.order import Order
+from protocols.epcr.handover.page import ShownHandover
 from protocols.epcr.handover.readings import Reading, ThinnedObservations, readings_of_devices, readings_of_record
+from protocols.epcr.handover.twelve_lead import last_blocks, strip_interval
 from protocols.epcr.handover.wording import Wording, microseconds_of
 from protocols.epcr.projection import VisibleRecord, treatment_record
 from protocols.epcr.record import CareRecord, current_record
@@ -39,12 +42,9 @@ EARLIER_US_MAX = 3_600_000_000
 """Time before the record was opened from which values are read, if the record states an earlier time."""
 AFTER_TRANSFER_US = 300_000_000
 """Time after the transfer of care in which values are still the patient's: the monitor is disconnected last."""
-ECG_SEARCH_US = 60_000_000
-"""Time before the end of the call in which the ECG strip is searched, beside the time of the last 12-lead ECG."""
 _BEGAN = ("times.unit_notified", "times.en_route", "times.on_scene", "times.at_patient")
 TRANSFER_OF_CARE = "4513007"
 """NEMSIS: reason "transfer of patient care" of a signature."""
-_TWELVE_LEAD, _EVENT = "4103001", "devices.event"
 _SERVICES = {"2205005": "interfacility_transfer", "2205013": "event_medical"}
 """Care model by the code of `call.service_requested`; any other service is an emergency."""
 _SECOND_US = 1_000_000
@@ -71,6 +71,17 @@ class Handover:
     observations: Sequence[ObservationRecord]
     waveforms: Sequence[ObservationRecord]
     interval_s: int
+
+    @property
+    def shown(self) -> ShownHandover:
+        """What the page of the hand-over shows."""
+        return ShownHandover(
+            encounter=self.encounter,
+            wording=self.wording,
+            content=self.content,
+            readings=self.readings,
+            ecg=self.ecg,
+        )
 
     @property
     def transferred_at(self) -> str:
@@ -130,7 +141,9 @@ class Handovers:
             made_us=now_us,
             signed=signed,
             wording=wording,
-            content=handover_content(visible, readings, wording, order=order, signed=signed),
+            content=handover_content(
+                visible, readings, wording, order=order, signed=signed, arrival=arrival_words(changes, wording)
+            ),
             readings=readings,
             ecg=None if not waveforms else ecg_of(waveforms, until_us=until_us),
             record=visible,
@@ -198,31 +211,19 @@ class Handovers:
 
     async def _waveforms(self, record: VisibleRecord, began_us: int, until_us: int) -> list[ObservationRecord]:
         """Return the waveform blocks of the last 12-lead ECG that the record states, otherwise of the last seconds."""
-        recorded_us = _last_twelve_lead(record)
-        length_us = round(STRIP_S * _SECOND_US)
-        if recorded_us is not None and began_us <= recorded_us <= until_us:
-            until_us = min(until_us, recorded_us + length_us)
-        since_us = max(began_us, until_us - ECG_SEARCH_US)
+        since_us, until_us = strip_interval(record, began_us, until_us)
         kept: list[ObservationRecord] = []
         async for each in self._source.records(Lane.WAVEFORM, since_us, until_us):
             kept.append(each)
             if len(kept) % 1_024 == 0:
-                kept = _recent(kept, length_us)
-        return _recent(kept, length_us)
+                kept = last_blocks(kept)
+        return last_blocks(kept)
 
 
 def pseudonym_key(store_key: bytes) -> bytes:
     """Derive the key for pseudonyms of hand-overs, 32 bytes, from the store's key. The tenant's own key stays in the
     cloud: a stolen vehicle must not reveal the patients of a tenant."""
     return hmac.digest(store_key, b"argus hand-over pseudonyms v1", hashlib.sha256)
-
-
-def _recent(records: list[ObservationRecord], length_us: int) -> list[ObservationRecord]:
-    """Return the records of the last seconds before the newest one."""
-    if not records:
-        return []
-    since_us = max(each.observed_at_us for each in records) - length_us - 2 * _SECOND_US
-    return [each for each in records if each.observed_at_us >= since_us]
 
 
 def _first_us(span: CareRecordSpan) -> int:
@@ -247,17 +248,3 @@ def _moment(record: CareRecord, key: str) -> int | None:
             except (ValueError, OverflowError, TypeError):
                 return None
     return None
-
-
-def _last_twelve_lead(record: VisibleRecord) -> int | None:
-    """Return the time of the last 12-lead ECG among the device events, in µs since 1970."""
-    times: dict[str, int] = {}
-    recorded: set[str] = set()
-    for field in record.fields:
-        if field.void:
-            continue
-        if field.element.key == "devices.time" and (value := field.shown[0].value) is not None:
-            times[field.entry] = microseconds_of(value)
-        if field.element.key == _EVENT and any(each.value == _TWELVE_LEAD for each in field.shown):
-            recorded.add(field.entry)
-    return max((times[entry] for entry in recorded if entry in times), default=None)

@@ -2,18 +2,17 @@
 
 import asyncio
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import orjson
 import structlog
 
-from gateway.epcr.handover.drawing import Drawing, rgb
-from gateway.epcr.handover.drawings import ecg_sheet, trend_plot
 from gateway.epcr.handover.handovers import Handover
+from protocols.epcr.handover.drawing import Drawing, rgb
+from protocols.epcr.handover.drawings import ecg_sheet, trend_plot
 from protocols.epcr.handover.labels import PHRASES
-from protocols.epcr.handover.readings import SIGN_NAMES, Sign
+from protocols.epcr.handover.page import vitals_table
 
 TIME_S_MAX = 30.0
 """Time for one document, on a loaded vehicle computer. It takes about a second."""
@@ -84,30 +83,20 @@ def document_of(handover: Handover) -> dict[str, Any]:
     """Return the document that `pdf_document` draws: only texts and lines, no decision is left to it."""
     content, wording = handover.content, handover.wording
     items = (*content.items, *content.further)
-    ecg, trend = ecg_sheet(handover), trend_plot(handover)
+    ecg, trend = ecg_sheet(handover.ecg, wording, content.state), trend_plot(handover.readings, wording)
     return {
         "language": wording.language.value,
         "title": content.title,
         "made_us": handover.made_us,
         "footer": f"{content.made_at} · {content.state} · {wording.words(PHRASES['accessible'])}",
-        "state": " · ".join(filter(None, (content.made_at, content.state, content.newest))),
+        "state": " · ".join(filter(None, (content.made_at, content.state, content.newest, content.arrival))),
         "rows": [(item.title, " · ".join(item.brief) or item.missing, item.is_missing) for item in items],
         "sections": [(item.title, item.facts) for item in items if not item.is_missing],
         "table_title": wording.words(PHRASES["vitals"]),
-        "table": vitals_table(handover),
+        "table": vitals_table(content, wording),
         "drawings": [_drawing(trend)] if trend is not None else [],
         "wide_drawings": [_drawing(ecg)] if ecg is not None else [],
     }
-
-
-def vitals_table(handover: Handover) -> Sequence[Sequence[str]]:
-    """Return the crew's sets of vital signs as rows of texts, the first with the names; empty without a set."""
-    wording, rows = handover.wording, handover.content.vitals
-    signs = [sign for sign in Sign if any(sign in row.texts for row in rows)]
-    if not signs:
-        return ()
-    head = [wording.words(PHRASES["time"]), *(wording.words(SIGN_NAMES[sign]) for sign in signs)]
-    return [head, *([row.time, *(row.texts.get(sign, "–") for sign in signs)] for row in rows)]
 
 
 def _drawing(drawing: Drawing) -> dict[str, Any]:

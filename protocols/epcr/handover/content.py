@@ -131,14 +131,16 @@ class VitalsRow:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandoverContent:
     """Content of a hand-over, in the words of its language. `made_at`: when. `state`: whether it is signed. `newest`:
-    the age of the newest value, empty where there is none. `items` are the first screen, `further` what the order does
-    not name. `missing` are sentences, one for each missing item."""
+    the age of the newest value, empty where there is none. `arrival`: when the patient arrives or arrived, empty where
+    that is not stated. `items` are the first screen, `further` what the order does not name. `missing` are sentences,
+    one for each missing item."""
 
     order: Order
     title: str
     made_at: str
     state: str
     newest: str
+    arrival: str
     items: tuple[HandoverItem, ...]
     further: tuple[HandoverItem, ...]
     missing: tuple[str, ...]
@@ -147,16 +149,23 @@ class HandoverContent:
     @property
     def first_screen_words(self) -> int:
         """Number of words of the first screen."""
-        texts = [self.title, self.state, self.newest]
+        texts = [self.title, self.state, self.newest, self.arrival]
         for item in self.items:
             texts += [item.title, *(item.brief or (item.missing,))]
         return sum(len(text.split()) for text in texts)
 
 
 def handover_content(
-    record: VisibleRecord, readings: Sequence[Reading], wording: Wording, *, order: Order, signed: bool
+    record: VisibleRecord,
+    readings: Sequence[Reading],
+    wording: Wording,
+    *,
+    order: Order,
+    signed: bool,
+    arrival: str = "",
 ) -> HandoverContent:
-    """Select the facts of a hand-over. `readings` are those of the crew and of devices (`readings`), oldest first."""
+    """Select the facts of a hand-over. `readings` are those of the crew and of devices (`readings`), oldest first.
+    `arrival` is the sentence about the arrival (`arrival.arrival_words`)."""
     facts = _Facts(record, readings, wording)
     items = tuple(_item(item, facts, wording) for item in _ORDERS[order])
     further = tuple(_item(item, facts, wording) for item in _FURTHER if item not in _ORDERS[order])
@@ -168,6 +177,7 @@ def handover_content(
         made_at=wording.clock_time(wording.now_us),
         state=wording.words(PHRASES["signed" if signed else "preliminary"]),
         newest="" if age is None else wording.words(PHRASES["newest"]).format(age=age),
+        arrival=arrival,
         items=items,
         further=further,
         missing=tuple(item.missing for item in (*items, *further) if item.is_missing),

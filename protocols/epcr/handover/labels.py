@@ -108,6 +108,12 @@ PHRASES: Final[Mapping[str, Words]] = MappingProxyType(
         "preliminary": Words("Preliminary, not signed", "Wstępne, niepodpisane", "Vorläufig, nicht unterschrieben"),
         "signed": Words("Signed", "Podpisane", "Unterschrieben"),
         "newest": Words("Newest value {age} ago", "Najnowszy pomiar {age} temu", "Neuester Wert vor {age}"),
+        "arrival": Words(
+            "Arrival expected {time}, stated {age} ago",
+            "Przewidywany przyjazd {time}, podano {age} temu",
+            "Ankunft erwartet {time}, angegeben vor {age}",
+        ),
+        "arrived": Words("Arrived {time}", "Przyjazd {time}", "Angekommen {time}"),
         "summary": Words("Summary", "Podsumowanie", "Zusammenfassung"),
         "order": Words("Order", "Kolejność", "Reihenfolge"),
         "pdf": Words("PDF", "PDF", "PDF"),

@@ -91,6 +91,7 @@ ERASED = {
     "assignments",
     "care_changes",
     "observations",
+    "share_links",
 }
 KEPT = {"changed_encounters", "erased_encounters"}
 """Tables that name an encounter and have nothing about the patient."""

@@ -96,6 +96,7 @@ async def test_each_tenant_has_the_default_periods_until_it_has_its_own(world: W
     assert (periods["spans"].days, periods["spans"].is_default) == (30, False)
     assert {one.kind: one.days for one in await world.retention.periods(SOUTH)} == {
         "audit": 3660,
+        "share_links": 366,
         "numerics": 3660,
         "waveforms": 90,
         "batches": 90,

@@ -11,16 +11,16 @@ import pytest
 
 from cloud.clinical.fhir.validation import find_faults
 from gateway.epcr.handover.bundle import handover_bundle
-from gateway.epcr.handover.ecg import ecg_drawing, ecg_of
 from gateway.epcr.handover.handovers import EncounterUnknown, Handover, Handovers
-from gateway.epcr.handover.page import handover_page
 from gateway.epcr.handover.pdf import document_of
 from gateway.epcr.handover.source import BufferSource
 from protocols.clock_anchor import NO_ANCHORS
 from protocols.device_description import DeviceDescription
 from protocols.epcr.change import FieldChange
+from protocols.epcr.handover.ecg import ecg_drawing, ecg_of
 from protocols.epcr.handover.language import Language
 from protocols.epcr.handover.order import Order
+from protocols.epcr.handover.page import handover_page
 from protocols.epcr.handover.readings import READINGS_MAX
 from protocols.observation_record import ObservationRecord
 from tests.builders.buffer_observations import OXIMETER, numerics, section
@@ -59,7 +59,7 @@ def plain(text: str) -> str:
 @pytest.mark.parametrize("language", Language)
 async def test_check_23_page_pdf_and_bundle_have_the_same_words(language: Language):
     handover = await made(chest_pain(), [*monitored(5), *twelve_leads()], language=language)
-    page, document = plain(handover_page(handover)), document_of(handover)
+    page, document = plain(handover_page(handover.shown)), document_of(handover)
     (composition,) = resources(handover_bundle(handover), "Composition")
     narrative = plain(composition["text"]["div"])
     printed = {fact for _, facts in document["sections"] for fact in facts}

@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.epcr.handover.drawing import Drawing, Label, Line, Point
+from protocols.epcr.handover.drawing import Drawing, Label, Line, Point
 from protocols.ieee11073.nomenclature import name_of, term_of
 from protocols.observation_record import ObservationRecord, raw_samples
 
@@ -31,6 +31,8 @@ _RHYTHM = "II"
 _PREFIX = "MDC_ECG_ELEC_POTL_"
 _NAMES = {"AVR": "aVR", "AVL": "aVL", "AVF": "aVF"}
 _ORDER = tuple(lead for column in _COLUMNS for lead in column)
+LEAD_CODES = frozenset(f"{_PREFIX}{lead.upper()}" for lead in _ORDER)
+"""Names of the types of waveforms that are leads of a 12-lead ECG."""
 _MARGIN_MM = 2.0
 _MV_PER_UNIT = {"mV": 1.0, "uV": 0.001}
 _JITTER_S = 0.1

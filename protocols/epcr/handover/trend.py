@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from gateway.epcr.handover.drawing import Drawing, Label, Line, Point
+from protocols.epcr.handover.drawing import Drawing, Label, Line, Point
 from protocols.epcr.handover.readings import SIGN_NAMES, Reading, Sign
 from protocols.epcr.handover.wording import Wording
 

@@ -1,0 +1,132 @@
+"""What the crew states about a hand-over: share links, their revocation, and the expected arrival.
+
+Each statement is an annotation in the log of the care record, which the cloud receives in the signed `epcr` lane. After
+the signature it is an addendum, so that the seal covers it as well.
+
+The token of a link is in memory only: the log has its hash. After a restart of the gateway the crew makes another link.
+"""
+
+import secrets
+import uuid
+from dataclasses import dataclass
+
+from gateway.buffer import Buffer
+from gateway.epcr.drafts import Drafts
+from gateway.transports.clock import Clock
+from protocols.bounded_map import BoundedMap
+from protocols.epcr.annotations import Annotation
+from protocols.epcr.change import Action, FieldChange
+from protocols.epcr.sharing import LINKS_MAX, TOKEN_BYTES, open_links, token_hash
+from protocols.observation_record import utc_text
+from protocols.uplink.lanes import Lane
+
+SHOWN_MAX = 16
+"""Encounters whose link can be shown again: those of a day."""
+ARRIVAL_MIN_MAX = 600
+"""Longest time to an arrival, in minutes: a transfer through the night."""
+_MINUTE_US = 60_000_000
+
+
+class EncounterUnknown(Exception):
+    """The gateway has no care record of this encounter."""
+
+
+class TooManyLinks(Exception):
+    """The encounter has had as many links as the cloud accepts."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedLink:
+    """A link that this gateway made. `stored_in`: epoch of the store, and the number of the batch of the `epcr` lane
+    with which the cloud has the link."""
+
+    id: str
+    token: str
+    stored_in: tuple[str, int]
+
+
+class HandoverStatements:
+    """Stores statements about hand-overs. `docs_url` is the address of the cloud's docs host; None: no links are made,
+    since nothing could open them."""
+
+    def __init__(self, drafts: Drafts, buffer: Buffer, clock: Clock, *, docs_url: str | None) -> None:
+        self._drafts = drafts
+        self._buffer = buffer
+        self._clock = clock
+        self.docs_url = docs_url
+        self._shown: BoundedMap[str, SharedLink] = BoundedMap(SHOWN_MAX)
+
+    async def share(self, encounter: str, *, author: str, reason: str) -> SharedLink:
+        """Make a link, in addition to those that are open; return it when it is durable. `reason` is that of the
+        addendum to a signed record. Raises `EncounterUnknown`, `TooManyLinks`, `ChangesRefused`, StoreFull."""
+        draft = await self._drafts.load(encounter)
+        if draft is not None and sum(_adds(change) for change in draft.changes) >= LINKS_MAX:
+            raise TooManyLinks
+        token, link_id = secrets.token_urlsafe(TOKEN_BYTES), f"share-{uuid.uuid4().hex[:16]}"
+        await self._state(encounter, author, reason, (Annotation.SHARE, Action.SET, link_id, token_hash(token)))
+        link = SharedLink(link_id, token, (self._buffer.epoch, self._buffer.marks()[Lane.EPCR].last))
+        self._shown[encounter] = link
+        return link
+
+    async def revoke(self, encounter: str, *, author: str, reason: str) -> int:
+        """Revoke all links of an encounter; return their number when that is durable. Raises as `share` does."""
+        draft = await self._drafts.load(encounter)
+        if draft is None:
+            raise EncounterUnknown
+        links = open_links(draft.changes)
+        if links:
+            removals = ((Annotation.SHARE, Action.REMOVE, link_id, None) for link_id in links)
+            await self._state(encounter, author, reason, *removals)
+        self._shown.pop(encounter, None)
+        return len(links)
+
+    async def expect_arrival(self, encounter: str, minutes: int, *, author: str, reason: str) -> None:
+        """Store that the crew expects to arrive in some minutes. Raises as `share` does."""
+        at = utc_text(self._clock.wall_us() + minutes * _MINUTE_US)
+        entry = f"arrival-{uuid.uuid4().hex[:16]}"
+        await self._state(encounter, author, reason, (Annotation.ARRIVAL, Action.SET, entry, at))
+
+    def find(self, encounter: str) -> SharedLink | None:
+        """Return the link that was made last and is open, if this process made it."""
+        link, draft = self._shown.get(encounter), self._drafts.find(encounter)
+        return link if link is not None and draft is not None and link.id in open_links(draft.changes) else None
+
+    def has_open_links(self, encounter: str) -> bool:
+        """Return whether an encounter has links, also those that cannot be shown again."""
+        draft = self._drafts.find(encounter)
+        return draft is not None and bool(open_links(draft.changes))
+
+    def is_sent(self, link: SharedLink) -> bool:
+        """Return whether the cloud has acknowledged a link, so that it opens."""
+        epoch, sequence = link.stored_in
+        return epoch != self._buffer.epoch or self._buffer.marks()[Lane.EPCR].acked >= sequence
+
+    async def _state(
+        self, encounter: str, author: str, reason: str, *statements: tuple[Annotation, Action, str, str | None]
+    ) -> None:
+        draft = await self._drafts.load(encounter)
+        if draft is None:
+            raise EncounterUnknown
+        now_us = self._clock.wall_us()
+
+        def change(key: Annotation, action: Action, entry: str, value: str | None) -> FieldChange:
+            return FieldChange(
+                id=str(uuid.uuid4()),
+                encounter=encounter,
+                key=key,
+                author=author,
+                gateway_time_us=now_us,
+                action=action,
+                entry=entry,
+                value=value,
+            )
+
+        changes = [change(*each) for each in statements]
+        if draft.sealed:
+            addendum = change(Annotation.ADDENDUM, Action.SET, f"handover-{uuid.uuid4().hex[:16]}", reason)
+            changes.insert(0, addendum)
+        await self._drafts.append_changes(changes)
+
+
+def _adds(change: FieldChange) -> bool:
+    return change.key == Annotation.SHARE and change.action is Action.SET

@@ -1,0 +1,245 @@
+"""A share link opens the hand-over of one encounter, until it is revoked or expires, and each view is recorded."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+import pytest
+
+from cloud.clinical.epcr import Encounters
+from cloud.clinical.handover.announcing import HandoverAnnouncer
+from cloud.clinical.handover.links import ShareLinks
+from cloud.clinical.handover.model import LinkPeriod
+from cloud.clinical.handover.tables import share_links
+from cloud.clinical.handover.views import AWAY_S
+from cloud.foundation.db import Database
+from cloud.foundation.http import Host
+from protocols.epcr.annotations import Annotation
+from protocols.epcr.change import Action
+from protocols.epcr.sharing import LINKS_MAX
+from tests.builders.care_changes import ANNA
+from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
+from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle
+from tests.builders.share_links import LINK, TOKEN, SharedCall, shared_call
+
+HOUR_US = 3_600_000_000
+OTHER = "0zyxwvutsrqponmlkjihgfedcba"
+AT_DESTINATION = "times.at_destination"
+
+
+@pytest.fixture
+async def call(database: Database) -> AsyncIterator[SharedCall]:
+    gateway = GatewayInVehicle()
+    cloud = await CloudUnderTest(database).register(gateway)
+    async with shared_call(cloud, gateway) as found:
+        yield found
+
+
+def pass_time(call: SharedCall, *, us: int) -> None:
+    call.cloud.clock.at_us += us
+
+
+async def announce(call: SharedCall) -> int:
+    announcer = HandoverAnnouncer(call.cloud.clock, call.cloud.ids, LinkPeriod(24, 72))
+    async with call.cloud.database.transaction() as tx:
+        return await announcer.announce_next(tx, call.cloud.clock.now_us())
+
+
+async def ready(call: SharedCall) -> list[dict[str, Any]]:
+    return [payload for name, payload in await call.cloud.events() if name == "epcr.handover.ready"]
+
+
+async def test_link_opens_the_identified_hand_over_with_values_of_devices(call: SharedCall):
+    await call.send(call.stated("patient.last_name", "Żółć"), call.shared())
+    answer = await call.view()
+    assert answer.status_code == 200, answer.text
+    document = answer.json()
+    assert not document["arrived"]
+    assert "Żółć" in document["html"]
+    assert "SpO₂" in document["html"]
+    assert "93" in document["html"]
+    assert "Preliminary, not signed" in document["html"]
+    assert "PDF" not in document["html"]
+
+
+async def test_page_has_no_data_and_is_neither_kept_nor_indexed_nor_named_in_a_referer(call: SharedCall):
+    await call.send(call.stated("patient.last_name", "Żółć"), call.shared())
+    page = await call.client.get(call.served.url("/h", Host.DOCS), headers={"Accept-Language": "de-AT,en;q=0.5"})
+    assert page.status_code == 200
+    assert 'lang="de"' in page.text
+    assert "Żółć" not in page.text
+    for answer in (page, await call.view()):
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert "noindex" in answer.headers["X-Robots-Tag"]
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+
+
+async def test_renewed_hand_over_shows_what_the_vehicle_has_sent_meanwhile(call: SharedCall):
+    await call.send(call.shared())
+    await call.view()
+    await call.cloud.take(call.gateway.send(71.0))
+    await call.send(
+        call.stated("patient.last_name", "Żółć"),
+        call.stated(Annotation.ARRIVAL, "2026-03-24T12:30:00Z", entry="a1"),
+    )
+    pass_time(call, us=10_000_000)
+    shown = (await call.view()).json()["html"]
+    assert "71" in shown
+    assert "Żółć" in shown
+    assert "Arrival expected" in shown
+
+
+async def test_hand_over_freezes_at_the_arrival(call: SharedCall):
+    await call.send(call.stated("patient.last_name", "Żółć"), call.shared())
+    at = "2026-03-24T12:00:00+00:00"
+    await call.send(call.stated(AT_DESTINATION, at, id="arrived"))
+    await call.send(call.stated("narrative.text", "written later"))
+    shown = (await call.view()).json()
+    assert shown["arrived"]
+    assert "Arrived" in shown["html"]
+    assert "Żółć" in shown["html"]
+    assert "written later" not in shown["html"]
+    pass_time(call, us=HOUR_US)
+    assert (await call.view()).json()["html"] == shown["html"]
+    await call.send(call.stated(AT_DESTINATION, None, action=Action.REMOVE, replaces=("arrived",)))
+    assert not (await call.view()).json()["arrived"]
+
+
+async def test_guessed_foreign_and_malformed_tokens_are_not_found(call: SharedCall):
+    await call.send(call.shared())
+    answers = [await call.view(token) for token in (OTHER, "", TOKEN[:-1], "ż" * 27)]
+    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(404, "share_link_unknown")}
+    for answer in answers:
+        assert OTHER not in answer.text
+
+
+async def test_token_in_the_address_opens_nothing(call: SharedCall):
+    await call.send(call.shared())
+    for path in (f"/h/{TOKEN}", f"/h/view/{TOKEN}", f"/h?token={TOKEN}"):
+        answer = await call.client.get(call.served.url(path, Host.DOCS))
+        assert answer.status_code in (400, 404), path
+
+
+async def test_link_needs_a_tenant_that_is_entitled_to_identified_hand_overs(call: SharedCall):
+    await call.send(call.shared())
+    await call.entitle()
+    assert (await call.view()).status_code == 404
+
+
+async def test_link_opens_only_an_encounter_of_its_own_organisation_and_of_level_standard(call: SharedCall):
+    await call.send(call.shared())
+    async with call.cloud.database.transaction() as tx:
+        encounter = await Encounters().find(tx, OPERATOR, call.encounter)
+        assert encounter is not None
+        await tx.execute(share_links.update().values(organization_id="org_other"))
+    assert (await call.view()).status_code == 404
+
+
+async def test_crew_and_operator_end_a_link(call: SharedCall):
+    await call.send(call.shared(), call.shared(OTHER, "share-2"))
+    await call.send(call.revoked())
+    answer = await call.view()
+    assert (answer.status_code, answer.json()["code"]) == (410, "share_link_ended")
+    assert (await call.view(OTHER)).status_code == 200
+    async with call.cloud.database.transaction() as tx:
+        ended = await ShareLinks().revoke_all(tx, OPERATOR, call.encounter, by="operator", now_us=NOW_US)
+    assert list(ended) == ["share-2"]
+    assert (await call.view(OTHER)).status_code == 410
+    rows = {row.id: row.revoked_by for row in await call.cloud.rows(share_links)}
+    assert rows == {LINK: ANNA, "share-2": "operator"}
+
+
+async def test_repeated_and_late_statements_do_not_open_a_revoked_link(call: SharedCall):
+    await call.send(call.shared())
+    await call.send(call.revoked())
+    await call.send(call.shared())
+    assert (await call.view()).status_code == 410
+
+
+async def test_link_expires_a_day_after_the_arrival_and_after_three_days_in_any_case(call: SharedCall):
+    await call.send(call.shared())
+    pass_time(call, us=50 * HOUR_US)
+    assert (await call.view()).status_code == 200
+    pass_time(call, us=22 * HOUR_US)
+    assert (await call.view()).status_code == 410
+
+
+async def test_link_expires_a_day_after_the_arrival(call: SharedCall):
+    await call.send(call.shared())
+    pass_time(call, us=10 * HOUR_US)
+    await call.send(call.stated(AT_DESTINATION, "2026-03-24T12:00:00+00:00"))
+    pass_time(call, us=24 * HOUR_US - 1)
+    assert (await call.view()).status_code == 200
+    pass_time(call, us=1)
+    assert (await call.view()).status_code == 410
+
+
+async def test_encounter_has_a_limited_number_of_links(call: SharedCall):
+    await call.send(*(call.shared(f"{number:027}", f"share-{number}") for number in range(LINKS_MAX + 2)))
+    assert len(await call.cloud.rows(share_links)) == LINKS_MAX
+
+
+async def test_each_view_is_audited_with_its_address_and_polls_are_one_view(call: SharedCall):
+    await call.send(call.shared())
+    for _ in range(3):
+        await call.view()
+        pass_time(call, us=10_000_000)
+    (entry,) = await call.audited("handover.link_viewed")
+    assert (entry.actor, entry.object) == (f"link:{LINK}", LINK)
+    assert entry.metadata == {"encounter": call.encounter, "address": "127.0.0.1"}
+    (reading,) = await call.audited("epcr.identified_read")
+    assert (reading.object, reading.metadata) == (call.encounter, {"purpose_of_use": "TREAT", "form": "share_link"})
+    pass_time(call, us=round(AWAY_S * 1_000_000) + 1)
+    await call.view()
+    assert len(await call.audited("handover.link_viewed")) == 2
+
+
+async def test_refused_request_is_no_view(call: SharedCall):
+    await call.send(call.shared())
+    await call.send(call.revoked())
+    await call.view()
+    await call.view(OTHER)
+    assert not await call.audited("handover.link_viewed")
+
+
+async def test_hand_over_is_announced_once_for_an_encounter(call: SharedCall):
+    await call.send(call.shared())
+    assert await announce(call) == 1
+    await call.send(call.shared(OTHER, "share-2"))
+    assert await announce(call) == 1
+    assert await announce(call) == 0
+    (payload,) = await ready(call)
+    assert {name: payload[name] for name in ("encounter_id", "vehicle_id", "link_id")} == {
+        "encounter_id": call.encounter,
+        "vehicle_id": "veh_test",
+        "link_id": LINK,
+    }
+    assert TOKEN not in orjson.dumps(payload).decode()
+
+
+async def test_hand_over_of_an_encounter_that_is_not_there_yet_is_announced_later(database: Database):
+    gateway = GatewayInVehicle()
+    cloud = await CloudUnderTest(database).register(gateway)
+    async with shared_call(cloud, gateway) as call:
+        known, call.encounter = call.encounter, "enc_later"
+        await call.send(call.shared())
+        assert await announce(call) == 0
+        assert (await call.view()).status_code == 404
+        async with database.transaction() as tx:
+            await tx.execute(share_links.update().values(encounter_id=known))
+        assert await announce(call) == 1
+
+
+async def test_erased_encounter_has_no_links(call: SharedCall):
+    await call.send(call.shared())
+    async with call.cloud.database.transaction() as tx:
+        await ShareLinks().erase(tx, OPERATOR.tenant_id, call.encounter)
+    assert (await call.view()).status_code == 404
+
+
+async def test_database_has_no_token(call: SharedCall):
+    await call.send(call.shared())
+    await call.view()
+    (row,) = await call.cloud.rows(share_links)
+    assert TOKEN not in repr(row)
