@@ -1,4 +1,4 @@
-"""The whole way of a share link: the crew's tap, the gateway's store, its uplink, a broker, the ingest, the docs host."""
+"""A share link on its whole way: the crew's tap, the gateway's store and uplink, a broker, ingest, the docs host."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

@@ -13,7 +13,7 @@ def upgrade() -> None:
         "share_links",
         sa.Column("tenant_id", sa.Text(), primary_key=True),
         sa.Column("id", sa.Text(), primary_key=True),
-        sa.Column("token_hash", sa.Text(), nullable=False, unique=True),
+        sa.Column("token_hash", sa.Text(), nullable=False),
         sa.Column("encounter_id", sa.Text(), nullable=False),
         sa.Column("organization_id", sa.Text(), nullable=False),
         sa.Column("vehicle_id", sa.Text(), nullable=False),
@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("revoked_at_us", sa.BigInteger()),
         sa.Column("revoked_by", sa.Text()),
         sa.Column("announced_at_us", sa.BigInteger()),
+        sa.UniqueConstraint("token_hash"),
     )
     op.create_index("ix_share_links_tenant_id_encounter_id", "share_links", ["tenant_id", "encounter_id"])
     op.create_index("ix_share_links_added_at_us", "share_links", ["added_at_us"])
