@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -48,8 +48,9 @@ class SharedCall:
         return self.stated(Annotation.SHARE, None, entry=link, action=Action.REMOVE)
 
     async def send(self, *changes: FieldChange) -> None:
-        """Send a batch of field changes from the vehicle."""
-        await self.cloud.take(self.gateway.send_changes(*changes))
+        """Send a batch of field changes from the vehicle, which the cloud receives now."""
+        delivery = self.cloud.handover.delivery(self.gateway.send_changes(*changes))
+        await self.cloud.take(replace(delivery, received_at_us=self.cloud.clock.now_us()))
 
     async def view(self, token: str = TOKEN, **more: Any) -> httpx.Response:
         return await self.client.post(self.served.url("/h/view", Host.DOCS), json={"token": token, **more})

@@ -49,11 +49,11 @@ _PAGE_HEADERS: Final = {
     **_PRIVATE,
     "Content-Security-Policy": (
         f"default-src 'none'; style-src {_hash_source(_STYLE)}; script-src {_hash_source(_SCRIPT)}; "
-        "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+        "img-src data:; connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "Vary": "Accept-Language",
 }
-"""The policy permits our own style and script, which are in the page, and the requests of the script."""
+"""The policy permits our own style and script, which are in the page, its empty icon, and the requests of the script."""
 
 
 class ShareHandlers:

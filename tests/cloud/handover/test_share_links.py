@@ -37,6 +37,7 @@ async def call(database: Database) -> AsyncIterator[SharedCall]:
 
 def pass_time(call: SharedCall, *, us: int) -> None:
     call.cloud.clock.at_us += us
+    call.gateway.now_us += us
 
 
 async def announce(call: SharedCall) -> int:
@@ -78,6 +79,7 @@ async def test_page_has_no_data_and_is_neither_kept_nor_indexed_nor_named_in_a_r
 async def test_renewed_hand_over_shows_what_the_vehicle_has_sent_meanwhile(call: SharedCall):
     await call.send(call.shared())
     await call.view()
+    pass_time(call, us=10_000_000)
     await call.cloud.take(call.gateway.send(71.0))
     await call.send(
         call.stated("patient.last_name", "Żółć"),

@@ -9,6 +9,7 @@ import pytest
 from cloud.access.apps import Apps
 from cloud.clinical.epcr import IDENTIFIED, Epcr
 from cloud.clinical.handover import routes as handover_routes
+from cloud.foundation.clock import SystemClock as CloudClock
 from cloud.foundation.db import Database
 from cloud.foundation.http import Host
 from gateway.epcr.handover.statements import HandoverStatements
@@ -58,7 +59,7 @@ async def test_link_made_without_coverage_opens_after_it_returns_and_ends_when_t
     await drafts.open(ENCOUNTER, author=ANNA, change_ids=[f"open-{number}" for number in range(8)])
     link = await statements.share(ENCOUNTER, author=ANNA, reason="shared")
     assert not statements.is_sent(link)
-    parts = make_parts(database, cloud.clock)
+    parts = make_parts(database, CloudClock())
     async with (
         surface(*handover_routes.routes(parts), hosts=[Host.DOCS]) as served,
         httpx.AsyncClient(headers={"Connection": "close"}, verify=PLAIN) as client,
