@@ -53,7 +53,8 @@ _PAGE_HEADERS: Final = {
     ),
     "Vary": "Accept-Language",
 }
-"""The policy permits our own style and script, which are in the page, its empty icon, and the requests of the script."""
+"""The policy permits our own style and script, which are in the page, its empty icon, and the requests of the
+script."""
 
 
 class ShareHandlers:
