@@ -18,7 +18,7 @@
     const box = each.getBoundingClientRect(), style = getComputedStyle(each);
     const isLeaf = each.children.length === 0 && each.clientWidth > 0;
     if (box.right > width + 1 || box.left < -1) found.push(`${nameOf(each)} beyond the screen`);
-    else if (isLeaf && each.scrollWidth > each.clientWidth + 1 && style.overflowX !== "auto" && style.display !== "inline")
+    else if (isLeaf && each.scrollWidth > each.clientWidth + 1 && style.overflowX !== "auto" && style.textOverflow !== "ellipsis" && style.display !== "inline")
       found.push(`${nameOf(each)} text ${each.scrollWidth} in ${each.clientWidth}`);
   }
   return found;
