@@ -1,6 +1,6 @@
 """Sharing a hand-over over the cloud, on the crew's pages: a link as QR and as text, its revocation, and the arrival.
 
-The link works once the cloud has received it; until then the page says so, and looks again every few seconds. The page
+The link works once the cloud has received it; until then the page states that, and checks every few seconds. The page
 with the link is the response to a form and has an address of its own that needs a crew member, so that the token is in
 no address of the vehicle.
 """

@@ -16,7 +16,7 @@ from protocols.epcr.change import Action, FieldChange
 from protocols.uplink.topics import is_identifier
 
 TOKEN_BYTES: Final = 20
-"""Random bytes of a token: 160 bits, which nobody guesses."""
+"""Random bytes of a token: 160 bits, which cannot be guessed."""
 TOKEN_LENGTH: Final = 27
 """Characters of a token in base64url (RFC 4648 §5) without padding."""
 PAGE_PATH: Final = "/h"

@@ -53,6 +53,8 @@ OPERATORS_TEXT = {
 }
 
 UNTRUSTED = {
+    "protocols/epcr/sharing.py:_HASH": "field changes of vehicles",
+    "protocols/epcr/sharing.py:_TOKEN": "requests for share links",
     "cloud/partners/docs/search.py:_CAMEL_CASE": "queries of the search",
     "cloud/partners/docs/search.py:_WORD": "queries of the search",
     "cloud/partners/telephony/carriers.py:_ACCOUNT_NUMBER": "GraphQL arguments",

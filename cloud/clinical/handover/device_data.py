@@ -1,7 +1,7 @@
-"""What the devices of an encounter sent: thinned readings, and the blocks of the ECG strip.
+"""Values of the devices of an encounter: thinned readings, and the blocks of the ECG strip.
 
 Several readers of one hand-over poll it every few seconds, and each language needs the same values, so they are kept
-for some seconds, of a few encounters. Nothing else is kept: the record itself is read anew for each reader.
+for some seconds, of a few encounters. Nothing else is kept: the record itself is read for each request.
 """
 
 import asyncio
@@ -61,7 +61,7 @@ class EncounterDeviceData:
     async def read(
         self, viewer: Viewer, encounter: Encounter, record: VisibleRecord, *, until_us: int | None
     ) -> DeviceData:
-        """Return the values of an encounter until `until_us` (None: all), at most `KEPT_S` old. Raises
+        """Return the values of an encounter until `until_us` (None: all), as they were at most `KEPT_S` ago. Raises
         `EncounterUnknown`, `ObjectMissing`, `ObjectDamaged`, `ObjectStoreUnavailable`."""
         key = encounter.tenant_id, encounter.id, until_us
         if (found := self._recent(key)) is not None:

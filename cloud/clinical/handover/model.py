@@ -25,7 +25,7 @@ class ShareLink:
 
 @dataclass(frozen=True, slots=True)
 class LinkPeriod:
-    """How long links are valid, in hours: after the arrival, and at most."""
+    """The validity of links in hours: after the arrival, and at most."""
 
     after_arrival_h: int
     most_h: int

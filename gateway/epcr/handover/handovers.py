@@ -74,7 +74,7 @@ class Handover:
 
     @property
     def shown(self) -> ShownHandover:
-        """What the page of the hand-over shows."""
+        """The part that the page of the hand-over shows."""
         return ShownHandover(
             encounter=self.encounter,
             wording=self.wording,

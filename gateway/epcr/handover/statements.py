@@ -1,4 +1,4 @@
-"""What the crew states about a hand-over: share links, their revocation, and the expected arrival.
+"""Statements of the crew about a hand-over: share links, their revocation, and the expected arrival.
 
 Each statement is an annotation in the log of the care record, which the cloud receives in the signed `epcr` lane. After
 the signature it is an addendum, so that the seal covers it as well.

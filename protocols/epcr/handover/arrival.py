@@ -1,7 +1,7 @@
 """Arrival at the hospital: when the crew expects it, and when the record states it.
 
 An expectation is a statement of the crew with the time at which it was made, and is shown with its age: an estimate
-that nobody has renewed for ten minutes is worth less than a new one.
+of ten minutes ago is worth less than a new one.
 """
 
 from collections.abc import Sequence
@@ -59,7 +59,7 @@ def arrival(changes: Sequence[FieldChange]) -> Arrival | None:
 
 
 def arrival_words(changes: Sequence[FieldChange], wording: Wording) -> str:
-    """Return the sentence about the arrival: when it was, otherwise when it is expected and how old the estimate is;
+    """Return the sentence about the arrival: when it was, otherwise when it is expected and when that was stated;
     empty without either."""
     if (arrived := arrival(changes)) is not None:
         return wording.words(PHRASES["arrived"]).format(time=wording.time(arrived.at_us))

@@ -30,7 +30,7 @@ _ENVIRONMENT = jinja2.Environment(loader=TEMPLATES, autoescape=True, undefined=j
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownHandover:
-    """What the page of a hand-over shows. `readings` are those of the crew and of the devices, oldest first."""
+    """The content of the page of a hand-over. `readings` are those of the crew and of the devices, oldest first."""
 
     encounter: str
     wording: Wording
