@@ -10,7 +10,7 @@ from protocols.bounded_map import BoundedMap
 AWAY_S = 60.0
 """Time without a poll after which the next one is a new view."""
 VIEWS_MAX = 10_000
-"""Views that are remembered. Beyond it the one that was polled longest ago is forgotten, and its next poll begins a view."""
+"""Views that are remembered. Beyond it the one that was polled longest ago is forgotten, and begins again."""
 
 
 class LinkViews:

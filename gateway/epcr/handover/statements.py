@@ -98,8 +98,9 @@ class HandoverStatements:
 
     def is_sent(self, link: SharedLink) -> bool:
         """Return whether the cloud has acknowledged a link, so that it opens."""
-        epoch, sequence = link.stored_in
-        return epoch != self._buffer.epoch or self._buffer.marks()[Lane.EPCR].acked >= sequence
+        (epoch, sequence), marks = link.stored_in, self._buffer.marks()[Lane.EPCR]
+        # Another store has the log of the draft with numbers of its own.
+        return marks.acked >= (sequence if epoch == self._buffer.epoch else marks.last)
 
     async def _state(
         self, encounter: str, author: str, reason: str, *statements: tuple[Annotation, Action, str, str | None]
