@@ -12,7 +12,8 @@ from aiohttp import web
 from gateway.buffer import BufferClosed, StoreFull
 from gateway.crew.access import Access
 from gateway.crew.routes import CrewRoute, member_of
-from gateway.epcr.drafts import Draft, Drafts
+from gateway.epcr.draft_log import Draft
+from gateway.epcr.drafts import Drafts
 from gateway.epcr.record_writer import RecordWriter
 from gateway.transports.clock import Clock
 from protocols.epcr.handover.ecg import STRIP_S
