@@ -753,7 +753,7 @@ class WebhookChange(TypedDict):
 
     url: NotRequired[str]
     """Target of the deliveries: https, a public host, port 443, 8443 or any from 1024."""
-    events: NotRequired[list[Literal['incident.created', 'incident.updated', 'incident.closed', 'epcr.encounter.created', 'epcr.encounter.updated', 'epcr.encounter.finished', 'device.enrolled', 'device.retired', 'device.offline', 'gateway.connected', 'gateway.offline', 'job.succeeded', 'job.failed', 'job.cancelled', 'webhook.test', 'webhook.disabled']]]
+    events: NotRequired[list[Literal['incident.created', 'incident.updated', 'incident.closed', 'epcr.encounter.created', 'epcr.encounter.updated', 'epcr.encounter.finished', 'device.enrolled', 'device.retired', 'device.offline', 'epcr.handover.ready', 'gateway.connected', 'gateway.offline', 'job.succeeded', 'job.failed', 'job.cancelled', 'webhook.test', 'webhook.disabled']]]
     """Names from the event catalogue. The app must be approved for each."""
     secret: NotRequired[str]
     """Signs deliveries: `whsec_` and the base64 of at least 24 bytes, or any other text of at least 24 bytes, which is the key itself. The previous secret also signs for 24 hours."""
@@ -818,7 +818,7 @@ class WebhookWanted(TypedDict):
 
     url: str
     """Target of the deliveries: https, a public host, port 443, 8443 or any from 1024."""
-    events: list[Literal['incident.created', 'incident.updated', 'incident.closed', 'epcr.encounter.created', 'epcr.encounter.updated', 'epcr.encounter.finished', 'device.enrolled', 'device.retired', 'device.offline', 'gateway.connected', 'gateway.offline', 'job.succeeded', 'job.failed', 'job.cancelled', 'webhook.test', 'webhook.disabled']]
+    events: list[Literal['incident.created', 'incident.updated', 'incident.closed', 'epcr.encounter.created', 'epcr.encounter.updated', 'epcr.encounter.finished', 'device.enrolled', 'device.retired', 'device.offline', 'epcr.handover.ready', 'gateway.connected', 'gateway.offline', 'job.succeeded', 'job.failed', 'job.cancelled', 'webhook.test', 'webhook.disabled']]
     """Names from the event catalogue. The app must be approved for each."""
     secret: NotRequired[str | None]
     """Signs deliveries: `whsec_` and the base64 of at least 24 bytes, or any other text of at least 24 bytes, which is the key itself. Default: a generated secret, which is in the response once."""

@@ -2556,7 +2556,7 @@ export interface components {
              */
             description?: string | null;
             /** @description Names from the event catalogue. The app must be approved for each. */
-            events?: ("incident.created" | "incident.updated" | "incident.closed" | "epcr.encounter.created" | "epcr.encounter.updated" | "epcr.encounter.finished" | "device.enrolled" | "device.retired" | "device.offline" | "gateway.connected" | "gateway.offline" | "job.succeeded" | "job.failed" | "job.cancelled" | "webhook.test" | "webhook.disabled")[];
+            events?: ("incident.created" | "incident.updated" | "incident.closed" | "epcr.encounter.created" | "epcr.encounter.updated" | "epcr.encounter.finished" | "device.enrolled" | "device.retired" | "device.offline" | "epcr.handover.ready" | "gateway.connected" | "gateway.offline" | "job.succeeded" | "job.failed" | "job.cancelled" | "webhook.test" | "webhook.disabled")[];
             /** @description Signs deliveries: `whsec_` and the base64 of at least 24 bytes, or any other text of at least 24 bytes, which is the key itself. The previous secret also signs for 24 hours. */
             secret?: string;
             /**
@@ -2644,7 +2644,7 @@ export interface components {
              */
             description?: string | null;
             /** @description Names from the event catalogue. The app must be approved for each. */
-            events: ("incident.created" | "incident.updated" | "incident.closed" | "epcr.encounter.created" | "epcr.encounter.updated" | "epcr.encounter.finished" | "device.enrolled" | "device.retired" | "device.offline" | "gateway.connected" | "gateway.offline" | "job.succeeded" | "job.failed" | "job.cancelled" | "webhook.test" | "webhook.disabled")[];
+            events: ("incident.created" | "incident.updated" | "incident.closed" | "epcr.encounter.created" | "epcr.encounter.updated" | "epcr.encounter.finished" | "device.enrolled" | "device.retired" | "device.offline" | "epcr.handover.ready" | "gateway.connected" | "gateway.offline" | "job.succeeded" | "job.failed" | "job.cancelled" | "webhook.test" | "webhook.disabled")[];
             /**
              * @description Signs deliveries: `whsec_` and the base64 of at least 24 bytes, or any other text of at least 24 bytes, which is the key itself. Default: a generated secret, which is in the response once.
              * @default null
