@@ -53,6 +53,7 @@ from tests.harness.report_tablets import ENCOUNTER, Tablet
 DRIFT_PPM = 200
 WRONG_US = 7 * MINUTE + 370_000
 PROPOSAL_EVERY_S = 300
+STREAMED_S = 90
 LEARNS_AT, STEPS_AT, SETS = 3, 5, 8
 """Numbers of the set of vital signs at which the clock is learned and stepped, and of all sets."""
 
@@ -60,8 +61,9 @@ LEARNS_AT, STEPS_AT, SETS = 3, 5, 8
 class DriftingOximeter:
     """An oximeter with a clock of its own, which a gateway may set."""
 
-    def __init__(self, link: Link, machine: Machine) -> None:
+    def __init__(self, link: Link, machine: Machine, drift_ppm: int = DRIFT_PPM) -> None:
         self._machine = machine
+        self._drift_ppm = drift_ppm
         self._ahead_us = WRONG_US
         self._clock = SystemClock()
         self._nudge = Nudge()
@@ -77,7 +79,7 @@ class DriftingOximeter:
 
     def _shows(self) -> DeviceTime:
         elapsed_us = self._machine.true_us - TRUE_US
-        return absolute_time_at(self._machine.true_us + self._ahead_us + elapsed_us * DRIFT_PPM // 1_000_000)
+        return absolute_time_at(self._machine.true_us + self._ahead_us + elapsed_us * self._drift_ppm // 1_000_000)
 
     def _set(self, time: DeviceTime) -> None:
         self._ahead_us += (time.local_us() or 0) - (self._shows().local_us() or 0)
@@ -98,9 +100,9 @@ class DriftingOximeter:
 
 
 @asynccontextmanager
-async def oximeter(vehicle: Vehicle, machine: Machine) -> AsyncIterator[DriftingOximeter]:
+async def oximeter(vehicle: Vehicle, machine: Machine, drift_ppm: int = DRIFT_PPM) -> AsyncIterator[DriftingOximeter]:
     link = await connect_tcp(*vehicle.address)
-    device = DriftingOximeter(link, machine)
+    device = DriftingOximeter(link, machine, drift_ppm)
     task = asyncio.create_task(device.run())
     try:
         await eventually(lambda: device.agent.state is State.OPERATING, what="an association")
@@ -183,6 +185,35 @@ async def test_times_in_a_report_are_within_their_uncertainty_and_in_order(tmp_p
         assert each["uncertainty_ms"] is not None
         assert abs(stated_us - taken_us) <= each["uncertainty_ms"] * 1000, each
     assert {each["at"] for each in found} == times
+
+
+@pytest.mark.parametrize("drift_ppm", [DRIFT_PPM, -DRIFT_PPM], ids=["fast", "slow"])
+async def test_time_of_a_device_that_streams_hundredths_of_a_second_is_known_within_50_ms(
+    tmp_path: Path, drift_ppm: int
+):
+    port = free_port()
+    vehicle = provisioned_vehicle(tmp_path, CREW.format(port=port) + "lock_after_s = 3600\n")
+    machine = Machine(0, known=True)
+    async with (
+        running(vehicle, machine) as gateway,
+        signed_in_tablet(vehicle, port) as tablet,
+        oximeter(vehicle, machine, drift_ppm) as device,
+    ):
+        await tablet.open_report()
+        await measured(gateway, device)
+        await machine.advance(PROPOSAL_EVERY_S - STREAMED_S)
+        with gateway.live.subscribe() as updates:
+            shown = aiter(updates)
+            for _ in range(STREAMED_S + 5):
+                await machine.advance(1.0)
+                device.measure()
+                while not (await anext(shown)).observations:
+                    pass
+        await gateway.buffer.flush()
+        _, streamed = (await tablet.get(f"/drafts/{ENCOUNTER}/proposals")).body["proposals"]
+    assert streamed["uncertainty_ms"] <= 50
+    near_us = min(abs(us_of(streamed["at"]) - taken_us) for taken_us in device.taken_us)
+    assert near_us <= streamed["uncertainty_ms"] * 1000
 
 
 async def accept_all(tablet: Tablet, found: Sequence[dict[str, Any]]) -> None:
