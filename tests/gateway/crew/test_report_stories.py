@@ -153,7 +153,7 @@ async def test_lock_keeps_the_texts_of_sections_that_were_not_shown(browser: Bro
         await page.evaluate("import('/static/session.js').then((session) => session.lock())")
         await page.wait_for_url(f"{vehicle.url}/")
         assert await client.values("patient.last_name") == ["Nowak"]
-        assert (await client.record())["sequence"] == 3
+        assert (await client.record())["sequence"] == 4
 
 
 async def test_text_that_is_typed_right_before_a_lock_is_stored(browser: Browser, tmp_path: Path):
