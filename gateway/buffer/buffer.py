@@ -15,14 +15,13 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from gateway.buffer import batch_reading, ble_devices, device_reports, devices, gaps, losses, record_marks, segments
+from gateway.buffer import batch_reading, gaps, losses, record_marks, segments
 from gateway.buffer.archive import Archive
-from gateway.buffer.ble_devices import PairedDevice
 from gateway.buffer.blocks import Block
 from gateway.buffer.care_changes import StoredChanges, append_changes, changes_after
 from gateway.buffer.care_logs import NO_COUNTS, CareLog
-from gateway.buffer.devices import KnownConfiguration, StoredDevice
 from gateway.buffer.errors import BufferClosed, BufferUnusable, StoreFull, Trouble
+from gateway.buffer.facts import StoredFacts
 from gateway.buffer.lanes import LaneMarks
 from gateway.buffer.losses import Loss
 from gateway.buffer.open_store import StorePlace
@@ -49,7 +48,6 @@ from gateway.transports.clock import Clock
 from protocols.clock_anchor import NO_ANCHORS, Anchors
 from protocols.epcr.change import FieldChange
 from protocols.epcr.device_holding import DeviceDecision
-from protocols.ieee11073.association.fetched_segments import SegmentKey
 from protocols.observation_record import ObservationRecord
 from protocols.uplink.acks import Ack
 from protocols.uplink.envelope import Batch
@@ -60,12 +58,12 @@ from protocols.uplink.observations import DeviceObservations
 from protocols.uplink.status import StoreState
 
 
-class Buffer:
-    """The gateway's buffer. `close` commits the queued items. `archive` manages the stores that were set aside because
-    they could not be used."""
+class Buffer(StoredFacts):
+    """The gateway's buffer, with the small facts of its store. `close` commits the queued items. `archive` manages the
+    stores that were set aside because they could not be used."""
 
     def __init__(self, place: StorePlace, *, serving: bool) -> None:
-        self._store = StoreInUse(place, serving=serving, filled=self._fill, failed=self._refuse_pending)
+        super().__init__(StoreInUse(place, serving=serving, filled=self._fill, failed=self._refuse_pending))
         self.archive = Archive(self._store, self.append_event)
         self._room = Room(place.settings.queue_observations_max)
         self._uncounted: list[Loss] = []
@@ -397,63 +395,6 @@ class Buffer:
     async def quarantined(self) -> int:
         """Return the number of damaged blocks in the store's `quarantine` table."""
         return await self._store.read(self._store.require_or_refuse().reader.quarantined)
-
-    # ---- devices and small facts
-
-    async def devices(self) -> list[StoredDevice]:
-        return await self._store.task(lambda store: devices.devices(store.connection))
-
-    async def remember_device(
-        self, system_id: str, model: str, *, link_class: str = "unknown", accepted_us: int | None = None
-    ) -> None:
-        await self._store.task(
-            lambda store: devices.remember_device(
-                store, system_id, model, link_class=link_class, accepted_us=accepted_us
-            )
-        )
-
-    async def configurations(self) -> list[KnownConfiguration]:
-        return await self._store.task(lambda store: devices.configurations(store.connection))
-
-    async def remember_configuration(self, system_id: bytes, config_id: int, octets: bytes) -> None:
-        await self._store.task(lambda store: devices.remember_configuration(store, system_id, config_id, octets))
-
-    async def device_reports(self) -> list[bytes]:
-        """Return the stored device histories, the one written longest ago first. A history that cannot be decrypted is
-        left out."""
-        return await self._store.task(lambda store: device_reports.device_reports(store.connection, store.sealer))
-
-    async def remember_device_reports(self, reports: Sequence[tuple[str, bytes]]) -> None:
-        """Store pairs of system id and device history (at most 256 KiB each) in one commit. Raises StoreFull."""
-        await self._store.task(lambda store: device_reports.remember_device_reports(store, reports))
-
-    async def fetched_segments(self) -> list[FetchedSegment]:
-        """Return how far each PM-store segment was fetched; the segment fetched longest ago comes first."""
-        return await self._store.task(lambda store: segments.segments(store.connection))
-
-    async def fetched_records(self) -> list[FetchedRecords]:
-        """Return how far each Bluetooth record store was fetched; the store fetched longest ago comes first."""
-        return await self._store.task(lambda store: record_marks.records(store.connection))
-
-    async def forget_segments(self, keys: Sequence[SegmentKey]) -> None:
-        await self._store.task(lambda store: segments.forget(store, keys))
-
-    async def ble_devices(self) -> list[PairedDevice]:
-        """Return the paired Bluetooth devices, the one paired longest ago first."""
-        return await self._store.task(lambda store: ble_devices.ble_devices(store.connection))
-
-    async def remember_ble_device(self, device: PairedDevice) -> None:
-        """Store `device`, and replace the stored device of the same address. Raises TooManyPaired, StoreFull."""
-        await self._store.task(lambda store: ble_devices.remember_ble_device(store, device))
-
-    async def forget_ble_device(self, address: str) -> None:
-        await self._store.task(lambda store: ble_devices.forget_ble_device(store, address))
-
-    async def state_get(self, name: str) -> str | None:
-        return await self._store.task(lambda store: devices.state(store.connection, name))
-
-    async def state_put(self, name: str, value: str) -> None:
-        await self._store.task(lambda store: devices.put_state(store, name, value))
 
     # ---- maintenance
 

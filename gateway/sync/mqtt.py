@@ -14,10 +14,7 @@ PUBLISH and PUBACK, the packets of every batch, do not pass through paho (`proto
 import asyncio
 import socket
 import ssl
-import threading
-from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
@@ -27,15 +24,18 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from gateway.sync.awaited_packets import AwaitedPackets
+from gateway.sync.connect_thread import run_on_thread
+from gateway.sync.inbox import INBOUND_MAX, Inbox, Message
+from gateway.sync.mqtt_errors import MqttPubackLost, MqttTakenOver, MqttUnavailable
 from gateway.sync.packet_stream import PacketStream, StreamClient
 from gateway.sync.tls import DatedSocket
-from gateway.sync.unconfirmed import Lost, PubackSettings, UnconfirmedPackets
+from gateway.sync.unconfirmed import PubackSettings
 from protocols.uplink.broker import (
     CLOSE_S_MAX,
     CONNECT_S_MAX,
     KEEPALIVE_S,
     MISC_EVERY_S,
-    PUBLISH_WINDOW_MAX,
     SESSION_TAKEN_OVER,
     find_refusal,
     find_size_conflict,
@@ -57,32 +57,9 @@ from protocols.uplink.mqtt_packets import (
 
 T = TypeVar("T")
 
-INBOUND_MAX = 256
-"""Maximum of acknowledgements queued to be read. They are cumulative, so the oldest is dropped when there are more."""
-
 PUBACK_S = 0.05
 """Time for which a PUBACK waits for other packets. The acknowledgements of two lanes arrive together, and a packet of
 its own costs more on a mobile link than the PUBACK. The broker has some twenty more messages in flight meanwhile."""
-
-
-class MqttUnavailable(Exception):
-    """There is no connection to the broker; the message explains why, for an operator."""
-
-
-class MqttTakenOver(MqttUnavailable):
-    """Another client connected with this gateway's name."""
-
-
-class MqttPubackLost(MqttUnavailable):
-    """The broker did not confirm packets in time, so this side ends the connection."""
-
-    def __init__(self, lost: Lost) -> None:
-        self.lost = lost
-        super().__init__(f"the broker did not confirm {lost.packets} packets within {lost.oldest_s:.0f} s")
-
-
-class MqttRefused(Exception):
-    """The broker received the packet and refused its request: its ACL, its quota. The message has its reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,15 +76,6 @@ class BrokerAddress:
         return f"BrokerAddress({self.host}:{self.port}, tls={self.tls is not None})"
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message from the broker, or this gateway's will. The broker publishes the will, retained, when the connection
-    ends without a DISCONNECT."""
-
-    topic: str
-    payload: bytes
-
-
 class MqttSession:
     """An open MQTT connection. When it ends, `ended` gets an exception, which every pending call raises."""
 
@@ -122,12 +90,8 @@ class MqttSession:
         self.ended: asyncio.Future[None] = loop.create_future()
         # An end without a pending caller is no error of the loop.
         self.ended.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
-        self._acks_due: dict[int, asyncio.Future[None]] = {}
-        self._unconfirmed = UnconfirmedPackets(pubacks)
-        self._inbound: deque[Message] = deque(maxlen=INBOUND_MAX)
-        self._receiver: asyncio.Future[None] | None = None
-        self._free_slots = PUBLISH_WINDOW_MAX
-        self._slot_freed = asyncio.Event()
+        self._awaited = AwaitedPackets(pubacks)
+        self._inbox = Inbox(self.ended)
         self._client = self._paho(client_id, will)
         self._stream: PacketStream | None = None
 
@@ -165,7 +129,7 @@ class MqttSession:
         session = cls(address, client_id=client_id, will=will, pubacks=pubacks)
         try:
             async with asyncio.timeout(CONNECT_S_MAX):
-                await session._on_thread(session._connect)
+                await run_on_thread(session._connect, ended=session._close_late)
                 session._watch()
                 await asyncio.wait((session._connected, session.ended), return_when=asyncio.FIRST_COMPLETED)
             if session._connected.done():
@@ -193,32 +157,10 @@ class MqttSession:
             self._address.host, self._address.port, keepalive=KEEPALIVE_S, clean_start=True, properties=properties
         )
 
-    async def _on_thread(self, work: Callable[[], None]) -> None:
-        """Run a blocking function on its own daemon thread, for which the gateway's shutdown does not wait. A name
-        look-up may block for half a minute without a network."""
-        done: asyncio.Future[None] = self._loop.create_future()
-
-        def finish(failure: Exception | None) -> None:
-            if self.ended.done():
-                self.end("given up")  # a thread cannot be cancelled: its connection is closed again
-            if done.done():
-                return
-            if failure is None:
-                done.set_result(None)
-            else:
-                done.set_exception(failure)
-
-        def run() -> None:
-            failure: Exception | None = None
-            try:
-                work()
-            except Exception as error:
-                failure = error
-            with suppress(RuntimeError):  # the loop has closed: so will the process
-                self._loop.call_soon_threadsafe(finish, failure)
-
-        threading.Thread(target=run, name="uplink-connect", daemon=True).start()
-        await done
+    def _close_late(self) -> None:
+        """Close a connection that was opened after its caller gave up."""
+        if self.ended.done():
+            self.end("given up")
 
     def _watch(self) -> None:
         """Start reading, writing and keep-alive on the event loop."""
@@ -242,7 +184,7 @@ class MqttSession:
 
     def _keep_alive(self) -> None:
         self._run_step(self._client.loop_misc)
-        lost = self._unconfirmed.find_lost(self._loop.time())
+        lost = self._awaited.find_lost()
         if lost is not None:
             self._fail(MqttPubackLost(lost))
             self.end("a PUBACK was lost")
@@ -286,13 +228,8 @@ class MqttSession:
     def _fail(self, error: MqttUnavailable) -> None:
         if not self.ended.done():
             self.ended.set_exception(error)
-        self._wake_receiver()
-        for ack in self._acks_due.values():
-            if not ack.done():
-                ack.set_exception(error)
-                # Publishes without a pending caller end silently: the batch is not acknowledged, and is resent.
-                ack.exception()
-        self._acks_due.clear()
+        self._inbox.wake()
+        self._awaited.fail(error)
 
     def _check(self) -> None:
         if self.ended.done():
@@ -306,13 +243,12 @@ class MqttSession:
         result, mid = self._client.subscribe(topic, qos=1)
         self._check_sending(result)
         assert mid is not None
-        await self._await_ack(mid, len(topic))
+        await self._awaited.add(mid, len(topic))
 
     async def slot(self) -> None:
         """Wait until one more publish may be in flight (without its PUBACK) within the broker's Receive Maximum."""
-        while self._free_slots <= 0:
-            self._slot_freed.clear()
-            await self._wait_unless_ended(self._slot_freed.wait())
+        if self._awaited.free_slots <= 0:
+            await self._wait_unless_ended(self._awaited.slot())
         self._check()
 
     async def _wait_unless_ended(self, waited: Coroutine[Any, Any, T]) -> T:
@@ -340,53 +276,19 @@ class MqttSession:
         MqttUnavailable if the connection ended first."""
         self._check()
         assert self._stream is not None, "a session is open when its caller gets it"
-        while (packet_id := self._client.new_packet_id()) in self._acks_due:
-            pass  # of a publish without a response for 65 535 packets
+        packet_id = self._awaited.new_packet_id(self._client.new_packet_id)
         self._stream.write(encode_publish(topic, payload, packet_id, retain=retain, user_properties=user_properties))
-        self._free_slots -= 1
-        ack = self._await_ack(packet_id, len(topic) + len(payload))
-        ack.add_done_callback(self._free_slot)
-        return ack
-
-    def _free_slot(self, _: object) -> None:
-        self._free_slots += 1
-        self._slot_freed.set()
+        return self._awaited.add_publish(packet_id, len(topic) + len(payload))
 
     async def receive(self) -> Message:
         """Wait for the next message and return it, for one task at a time. Raises MqttUnavailable when the connection
         has ended."""
-        while not self._inbound:
-            self._check()
-            self._receiver = self._loop.create_future()
-            await self._receiver
-        return self._inbound.popleft()
-
-    def _wake_receiver(self) -> None:
-        if self._receiver is not None and not self._receiver.done():
-            self._receiver.set_result(None)
+        return await self._inbox.receive()
 
     def _check_sending(self, result: MQTTErrorCode) -> None:
         if result not in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_QUEUE_SIZE):
             self._fail(MqttUnavailable(f"the connection to the broker broke: {paho.error_string(result)}"))
             self._check()
-
-    def _await_ack(self, mid: int, size_bytes: int) -> asyncio.Future[None]:
-        self._unconfirmed.add(mid, size_bytes, self._loop.time())
-        ack: asyncio.Future[None] = self._loop.create_future()
-        self._acks_due[mid] = ack
-        return ack
-
-    def _resolve(self, mid: int, refusal: str | None) -> None:
-        """Complete the response to a packet. `refusal`: the broker's reason to refuse it."""
-        self._unconfirmed.confirm(mid)
-        ack = self._acks_due.pop(mid, None)
-        if ack is None or ack.done():
-            return
-        if refusal is not None:
-            ack.set_exception(MqttRefused(f"the broker refused: {refusal}"))
-            ack.exception()
-        else:
-            ack.set_result(None)
 
     # ---- packets
 
@@ -399,15 +301,14 @@ class MqttSession:
                 self._take_message(read_publish(packet))
             elif packet.kind == PUBACK:
                 puback = read_puback(packet)
-                self._resolve(puback.packet_id, None if puback.accepted else _refusal(puback))
+                self._awaited.resolve(puback.packet_id, None if puback.accepted else _refusal(puback))
             else:
                 self._run_step(lambda: self._client.take(packet))
         except (MalformedPacket, UnicodeDecodeError) as error:
             self._break(str(error))
 
     def _take_message(self, message: ReceivedMessage) -> None:
-        self._inbound.append(Message(message.topic, message.payload))
-        self._wake_receiver()
+        self._inbox.add(Message(message.topic, message.payload))
         if message.qos and self._stream is not None:
             self._stream.write(encode_puback(message.packet_id), within_s=PUBACK_S)
 
@@ -423,7 +324,7 @@ class MqttSession:
         if conflict is not None:
             self._connected.set_exception(MqttUnavailable(conflict))
             return
-        self._free_slots = publish_window(getattr(given, "ReceiveMaximum", None))
+        self._awaited.free_slots = publish_window(getattr(given, "ReceiveMaximum", None))
         self._connected.set_result(None)
 
     def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, _given: Any) -> None:
@@ -433,7 +334,7 @@ class MqttSession:
             self._fail(MqttUnavailable(f"the connection to the broker ended: {reason}"))
 
     def _on_subscribe(self, _client: Any, _data: Any, mid: int, reasons: list[ReasonCode], _given: Any) -> None:
-        self._resolve(mid, find_refusal(reasons))
+        self._awaited.resolve(mid, find_refusal(reasons))
 
 
 def _refusal(puback: Puback) -> str:

@@ -9,7 +9,8 @@ from gateway.security.identity import TlsFiles
 from gateway.security.secret_store import SecretDamaged
 from gateway.security.tls_key import load_client_certificate
 from gateway.sync.lane_window import WindowSettings
-from gateway.sync.mqtt import BrokerAddress, MqttUnavailable
+from gateway.sync.mqtt import BrokerAddress
+from gateway.sync.mqtt_errors import MqttUnavailable
 from gateway.sync.pacing import PacingSettings
 from gateway.sync.tls import CertificateClock, date_peers
 from gateway.sync.unconfirmed import PubackSettings

@@ -25,8 +25,10 @@ from gateway.sessions.clocks.trusted_clock import TrustedClock
 from gateway.sync.batch_source import BatchSource
 from gateway.sync.flows import Due, Flows, History
 from gateway.sync.fork import ForkWatch
+from gateway.sync.inbox import Message
 from gateway.sync.lane_window import Verdict
-from gateway.sync.mqtt import Message, MqttPubackLost, MqttRefused, MqttSession, MqttTakenOver, MqttUnavailable
+from gateway.sync.mqtt import MqttSession
+from gateway.sync.mqtt_errors import MqttPubackLost, MqttRefused, MqttTakenOver, MqttUnavailable
 from gateway.sync.recovered_flow import RecoveredBatches
 from gateway.sync.settings import UplinkSettings, broker_address
 from gateway.sync.state import LaneProgress, UplinkState, lanes_progress

@@ -16,10 +16,11 @@ from pathlib import Path
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from gateway.sync.mqtt import PUBLISH_WINDOW_MAX, BrokerAddress, MqttSession
+from gateway.sync.mqtt import BrokerAddress, MqttSession
 from protocols.observation import Observation
 from protocols.provenance.hash_chain import genesis
 from protocols.uplink import topics
+from protocols.uplink.broker import PUBLISH_WINDOW_MAX
 from protocols.uplink.envelope import Batch, Envelope, encode_envelope, sign_hash, traceparent_of
 from protocols.uplink.lanes import Lane
 from protocols.uplink.observations import encode_block

@@ -9,7 +9,8 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from gateway.sync.mqtt import BrokerAddress, MqttRefused, MqttSession, MqttUnavailable
+from gateway.sync.mqtt import BrokerAddress, MqttSession
+from gateway.sync.mqtt_errors import MqttRefused, MqttUnavailable
 from protocols.uplink import topics
 from protocols.uplink.lanes import Lane
 from tests.harness.fleet_broker import Credentials

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from cloud.vehicles.fleet.broker_configuration import AdmittedGateway
-from gateway.sync.mqtt import BrokerAddress, MqttRefused, MqttSession
+from gateway.sync.mqtt import BrokerAddress, MqttSession
+from gateway.sync.mqtt_errors import MqttRefused
 from protocols.uplink import topics
 from protocols.uplink.lanes import Lane
 from tests.cluster.recorder import Arrivals

@@ -11,7 +11,9 @@ from cloud.vehicles.fleet.broker_configuration import AdmittedGateway
 from cloud.vehicles.fleet.rabbitmq_management import RabbitmqManagement
 from cloud.vehicles.ingest.amqp_source import AmqpSource
 from cloud.vehicles.ingest.source import Delivery, DueAck, StatusDelivery
-from gateway.sync.mqtt import BrokerAddress, Message, MqttRefused, MqttSession, MqttUnavailable
+from gateway.sync.inbox import Message
+from gateway.sync.mqtt import BrokerAddress, MqttSession
+from gateway.sync.mqtt_errors import MqttRefused, MqttUnavailable
 from protocols.uplink import topics
 from protocols.uplink.acks import Ack
 from protocols.uplink.lanes import Lane

@@ -41,8 +41,9 @@ from cloud.vehicles.fleet.broker_configuration import (
 from cloud.vehicles.fleet.broker_rights import CloudLogin, cloud_username, rights_file
 from cloud.vehicles.ingest import BrokerAddress as CloudAddress
 from cloud.vehicles.ingest import BrokerConnection, IngestSettings
+from gateway.sync.inbox import Message
 from gateway.sync.mqtt import BrokerAddress as GatewayAddress
-from gateway.sync.mqtt import Message, MqttSession
+from gateway.sync.mqtt import MqttSession
 from protocols.uplink.mqtt_packets import ReceivedMessage
 from simulators.demo.broker import mosquitto_program
 from simulators.demo.free_ports import free_port

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from cloud.foundation.db import open_database
-from gateway.sync.mqtt import BrokerAddress, MqttRefused, MqttSession
+from gateway.sync.mqtt import BrokerAddress, MqttSession
+from gateway.sync.mqtt_errors import MqttRefused
 from tests.builders.cloud_serving import ingesting_settings
 from tests.builders.ingest_cloud import CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle

@@ -15,7 +15,9 @@ from cloud.vehicles.fleet.broker_configuration import AdmittedGateway, ingest_gr
 from cloud.vehicles.fleet.broker_rights import CONTROL_TOPIC, RESPONSE_TOPIC
 from cloud.vehicles.ingest import BrokerAddress, BrokerConnection, BrokerUnavailable, IngestSettings
 from cloud.vehicles.ingest.broker_control import broker_rights
-from gateway.sync.mqtt import Message, MqttRefused, MqttSession, MqttUnavailable
+from gateway.sync.inbox import Message
+from gateway.sync.mqtt import MqttSession
+from gateway.sync.mqtt_errors import MqttRefused, MqttUnavailable
 from protocols.uplink import topics
 from protocols.uplink.lanes import Lane
 from protocols.uplink.limits import PACKET_BYTES_MAX

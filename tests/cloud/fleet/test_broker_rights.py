@@ -17,7 +17,7 @@ from cloud.vehicles.fleet.broker_configuration import RIGHTS_FILE, AdmittedGatew
 from cloud.vehicles.fleet.broker_rights import CloudLogin, cloud_username, gateway_role, rights_file
 from cloud.vehicles.ingest import broker_control
 from cloud.vehicles.ingest.broker_control import CHANGES_MAX, BrokerRights, RightsLink, broker_rights
-from gateway.sync.mqtt import MqttRefused
+from gateway.sync.mqtt_errors import MqttRefused
 from protocols.uplink import topics
 from protocols.uplink.lanes import Lane
 from tests.builders.cloud_settings import settings_file

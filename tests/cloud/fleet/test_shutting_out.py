@@ -19,7 +19,8 @@ from cloud.vehicles.fleet.broker_directory import BrokerDirectory
 from cloud.vehicles.ingest import make_ingest
 from cloud.vehicles.ingest.broker_control import RightsLink, broker_rights
 from cloud.vehicles.ingest.take_over import take_over
-from gateway.sync.mqtt import MqttSession, MqttUnavailable
+from gateway.sync.mqtt import MqttSession
+from gateway.sync.mqtt_errors import MqttUnavailable
 from protocols.uplink import topics
 from protocols.uplink.envelope import encode_envelope
 from protocols.uplink.lanes import Lane

@@ -16,7 +16,8 @@ from gateway.security.identity import Identity, IdentityUnusable
 from gateway.security.secret_store import SECRET_BYTES_MAX, SecretDamaged, SecretStore
 from gateway.security.tls_key import load_client_certificate
 from gateway.settings import MqttSection
-from gateway.sync.mqtt import MqttSession, MqttUnavailable
+from gateway.sync.mqtt import MqttSession
+from gateway.sync.mqtt_errors import MqttUnavailable
 from gateway.sync.settings import KEY_NAME, PASSWORD_NAME, UplinkSettings, broker_address
 from tests.gateway.sync.test_mqtt import CLOCK
 from tests.harness.broker import GATEWAY, TENANT, Broker, running

@@ -9,15 +9,9 @@ from pathlib import Path
 import pytest
 
 from gateway.sessions.clocks.trusted_clock import TrustedClock
-from gateway.sync.mqtt import (
-    INBOUND_MAX,
-    BrokerAddress,
-    Message,
-    MqttRefused,
-    MqttSession,
-    MqttTakenOver,
-    MqttUnavailable,
-)
+from gateway.sync.inbox import INBOUND_MAX, Message
+from gateway.sync.mqtt import BrokerAddress, MqttSession
+from gateway.sync.mqtt_errors import MqttRefused, MqttTakenOver, MqttUnavailable
 from gateway.sync.settings import UplinkSettings, broker_address
 from gateway.transports.clock import SystemClock
 from protocols.uplink.broker import PUBLISH_WINDOW_MAX, parse_broker_url
@@ -149,7 +143,7 @@ async def test_oldest_received_messages_are_dropped_when_the_queue_is_full(broke
     await session.subscribe(f"{OWN}/down/ack")
     cloud = await MqttSession.open(address(broker, CLOUD_USER), client_id="cloud")
     await asyncio.gather(*[cloud.publish(f"{OWN}/down/ack", str(number).encode()) for number in range(400)])
-    await eventually(lambda: len(session._inbound) == INBOUND_MAX and session._inbound[-1].payload == b"399")
+    await eventually(lambda: len(session._inbox) == INBOUND_MAX and session._inbox._messages[-1].payload == b"399")
     assert (await session.receive()).payload == b"144"
     await session.close()
     await cloud.close()

@@ -18,7 +18,8 @@ import pytest
 
 from gateway.security.identity import TlsFiles
 from gateway.sessions.clocks.trusted_clock import TrustedClock
-from gateway.sync.mqtt import MqttSession, MqttUnavailable
+from gateway.sync.mqtt import MqttSession
+from gateway.sync.mqtt_errors import MqttUnavailable
 from gateway.sync.settings import UplinkSettings, broker_address
 from gateway.sync.uplink import Uplink
 from gateway.transports.clock import SystemClock
