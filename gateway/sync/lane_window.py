@@ -8,7 +8,8 @@ Only the cloud's acknowledgement completes the transmission of a batch. A batch 
 reports it missing and holds a batch that was sent well after it; a batch that is only missing may still be in flight.
 (The idea is that of RACK, RFC 8985.) A batch without any report is sent again after a timeout. The timeout doubles
 while the cloud is silent, and only the oldest batch is then sent again, so that a cloud that was down does not find its
-queue full of repetitions.
+queue full of repetitions. When it then responds to the status, and has none of the batches in flight, they were sent
+while no cloud received them: all are sent again at once.
 
 Acknowledgements of two cloud workers may arrive in reverse order. So when a mark is below the previous one, the uplink
 publishes a status. The cloud counts as restored only if its response to a status has such a mark. Pure: times are
@@ -127,7 +128,7 @@ class LaneWindow:
             self._doubted = True
             return AckOutcome(Verdict.DOUBTED)
         verdict = Verdict.RESTORED if ack.through_sequence < self.through else Verdict.ADVANCED
-        is_first = not self.agreed
+        is_first, was_silent = not self.agreed, self._silent > 0
         self.agreed, self.contested, self._doubted, self._silent = True, False, False, 0
         # Two workers of the cloud may overtake each other: an older acknowledgement does not withdraw what a newer one
         # stated of higher batches. If those are lost, they will be reported as missing.
@@ -142,7 +143,10 @@ class LaneWindow:
         if verdict is Verdict.RESTORED:
             self._in_flight.clear()
             return AckOutcome(verdict)
-        return AckOutcome(verdict, self._find_acknowledged(), self._find_missed(ack))
+        confirmed = self._find_acknowledged()
+        if was_silent and not confirmed:
+            return AckOutcome(verdict, confirmed, self._take_back(list(self._in_flight.sents)))
+        return AckOutcome(verdict, confirmed, self._find_missed(ack))
 
     def _find_acknowledged(self) -> list[Sent]:
         done = [sent for sent in self._in_flight.sents if self._is_held(sent)]

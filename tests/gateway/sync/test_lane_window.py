@@ -190,6 +190,26 @@ def test_ack_after_missing_acks_resets_the_resend_interval():
     assert lane.deadline_s == 20.0
 
 
+def test_batches_in_flight_are_resent_at_once_when_a_silent_cloud_responds_and_has_none_of_them():
+    lane = window(acked=5, last=8, answer=5)
+    send_all(lane, live=True, now_s=0.0)
+    assert lane.apply(ack(5)).missed == []
+    lane.expire(now_s=10.0)
+    send_all(lane, live=True, now_s=10.0)
+    assert [sent.sequence for sent in lane.apply(ack(5)).missed] == [6, 7, 8]
+    assert send_all(lane, live=True, now_s=11.0) == [6, 7, 8]
+    assert lane.apply(ack(5)).missed == []
+
+
+def test_batches_in_flight_are_not_resent_when_a_silent_cloud_acknowledges_some_of_them():
+    lane = window(last=3, answer=0)
+    send_all(lane, live=True, now_s=0.0)
+    lane.expire(now_s=10.0)
+    send_all(lane, live=True, now_s=10.0)
+    assert lane.apply(ack(1)).missed == []
+    assert lane.under_way_batches == 2
+
+
 def test_confirmed_batch_that_was_resent_once_is_counted_as_sent_twice():
     lane = window(last=1, answer=0)
     send_all(lane, live=True, now_s=0.0)
