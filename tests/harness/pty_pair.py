@@ -3,14 +3,19 @@
 `left` and `right` are paths that a program opens like serial ports, so opening, exclusive access and hang-up are those
 of real terminals. `cut` hangs up both ends, as when the cable is pulled. The relay keeps the bytes that one end sent
 until the other end reads them, and can damage them on the way.
+
+The paths are links in a folder of the pair, which are removed at the cut. The kernel gives the number of a terminal
+below `/dev/pts` to the next one at once, so a gateway that tries such a name again would open another test's cable.
 """
 
 import asyncio
 import contextlib
 import os
+import tempfile
 import tty
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 Damage = Callable[[bytes], bytes]
 
@@ -18,7 +23,7 @@ _READ_BYTES = 4096
 
 
 class PtyPair:
-    """Two pseudo-terminals joined by a relay; `pty_pair` makes one."""
+    """Two pseudo-terminals joined by a relay; `pty_pair` makes one. `left_node` is the device node of `left`."""
 
     def __init__(self, damage: Damage | None = None) -> None:
         self._damage = damage if damage is not None else lambda data: data
@@ -26,7 +31,9 @@ class PtyPair:
         self._slaves: list[int] = []
         self._waiting = [bytearray(), bytearray()]
         self._loop = asyncio.get_running_loop()
-        paths = []
+        self._folder = tempfile.TemporaryDirectory(prefix="argus-cable-")
+        Path(self._folder.name).chmod(0o755)  # as `/dev`: another user may look, and is refused by the node itself
+        nodes: list[str] = []
         for _ in range(2):
             master, slave = os.openpty()
             tty.setraw(master)
@@ -35,13 +42,17 @@ class PtyPair:
             self._masters.append(master)
             # Held open, or the master would read EIO whenever no program has the path open.
             self._slaves.append(slave)
-            paths.append(os.ttyname(slave))
-        self.left, self.right = paths
+            nodes.append(os.ttyname(slave))
+        self.left_node = nodes[0]
+        self.left, self.right = [str(Path(self._folder.name, name)) for name in ("left", "right")]
+        for path, node in zip((self.left, self.right), nodes, strict=True):
+            Path(path).symlink_to(node)
         for side in (0, 1):
             self._loop.add_reader(self._masters[side], self._carry, side)
 
     def cut(self) -> None:
         """Hang up both ends. Afterwards the paths `left` and `right` do not exist."""
+        self._folder.cleanup()
         for master in self._masters:
             self._loop.remove_reader(master)
             self._loop.remove_writer(master)

@@ -26,7 +26,7 @@ class SerialSocket:
     def node(self) -> str:
         """Return the path of the device node that the symbolic link refers to now."""
         assert self._cable is not None
-        return self._cable.left
+        return self._cable.left_node
 
     async def plug_in(self, framing: Framing = "raw") -> Link:
         """Plug in a new cable; return the device's end of it."""

@@ -39,7 +39,7 @@ async def talking(pair: PtyPair, made: Vehicle, path: str) -> None:
         assert await thermometer.measure(36.6) == "answered"
         use = await use_of(made, path)
         assert use["state"]["device"] == device_id(7).hex()
-        assert use["state"]["node"] == pair.left
+        assert use["state"]["node"] == pair.left_node
         assert use["state"]["received_bytes"] > 0
         assert f"({device_id(7).hex()}) is associated, the last byte came" in use["says"]
         await thermometer.leave()
@@ -61,7 +61,7 @@ async def test_ports_command_shows_the_device_on_each_port_or_the_reason_why_no_
             for_people = await made.invoke("ports")
             assert for_people.code == 0
             text = " ".join(for_people.out.split())
-            assert pair.left in text
+            assert pair.left_node in text
             assert "115200 baud, framing hdlc" in text
             assert f"(process {made.pid})" in text
             assert for_people.err == ""
@@ -98,9 +98,9 @@ async def test_description_of_a_serial_port_lists_every_udev_symlink_to_its_devi
             (tmp_path / folder).mkdir(parents=True)
             (tmp_path / folder / "one").symlink_to(pair.left)
             (tmp_path / folder / "gone").symlink_to(tmp_path / "ttyUSB9")
-        (found,) = [port for port in found_ports(tmp_path, besides=[pair.left]) if port.node == pair.left]
+        (found,) = [port for port in found_ports(tmp_path, besides=[pair.left_node]) if port.node == pair.left_node]
         names = tuple(str(tmp_path / folder / "one") for folder in ("argus", "serial/by-id", "serial/by-path"))
-        assert found == FoundPort(node=pair.left, names=names, adapter=None)
+        assert found == FoundPort(node=pair.left_node, names=names, adapter=None)
 
 
 def test_serial_adapter_is_described_by_its_usb_vendor_product_and_serial_number():

@@ -137,10 +137,10 @@ async def test_serial_port_symlink_moved_to_another_port_is_followed_after_the_o
                 assert watch.told == ["serial.name_moved"]
                 assert new.left in watch.sentences[0]
                 assert await thermometer.measure(36.7) == "answered"
-                assert port.node == old.left
+                assert port.node == old.left_node
                 await watch.clock.advance(SILENT_S + 60)
                 await watch.look()
-            await eventually(lambda: port.node == new.left)
+            await eventually(lambda: port.node == new.left_node)
             line = await SerialPort(new.right, 115_200, "raw").accept()
             async with device_on(line) as thermometer:
                 assert await thermometer.measure(36.8) == "answered"
