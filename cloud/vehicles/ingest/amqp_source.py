@@ -3,11 +3,14 @@
 Every process of a cloud consumes from every queue. RabbitMQ activates one consumer of a queue, so the batches of a lane
 reach one process in order, and when that process ends, RabbitMQ gives its unaccepted messages, in order, to the next.
 
-A message is accepted only after the commit, so RabbitMQ keeps it until then; the prefetch count limits how many it
-sends before. No message is returned to the queue: one that cannot be stored is accepted too, after it was
-quarantined or left to its gateway, because RabbitMQ would send it again at once, and forever.
+A message of a batch is accepted when the batch is durable, so RabbitMQ keeps it until then; the prefetch count limits
+how many it sends before. No message is returned to the queue, since RabbitMQ would send it again at once, and forever.
+So these are accepted without being stored, and their gateways resend what they have no acknowledgement for: a batch
+that this process has in its queue already, one for which the queue has no room, and one that cannot be stored and is
+quarantined or left to its gateway. A message whose topic is unknown is accepted too.
 
-Deliveries that queue in this process when a connection ends are discarded: RabbitMQ sends them again.
+Deliveries that were queued in this process when a connection ended are discarded when the next one is open: RabbitMQ
+sends them again.
 """
 
 import asyncio
