@@ -10,9 +10,15 @@ from cloud.access.oauth import tokens_of
 from cloud.access.retention import OBJECT_BYTES
 from cloud.clinical.assignments import find_moves
 from cloud.clinical.devices import VEHICLE_EVENTS
-from cloud.clinical.epcr import BUNDLE_RESPONSE, COUNT_OBSERVATIONS, ENCOUNTER_EVIDENCE, FIND_MOVES
+from cloud.clinical.epcr import (
+    BUNDLE_RESPONSE,
+    COUNT_OBSERVATIONS,
+    ENCOUNTER_EVIDENCE,
+    FIND_MOVES,
+    SETTLE_ENCOUNTER,
+)
 from cloud.clinical.fhir import FhirHandlers
-from cloud.clinical.observations import RECEIVED_BATCHES, ReceivedBatches, count_in_encounter
+from cloud.clinical.observations import RECEIVED_BATCHES, EncounterArrivals, ReceivedBatches, count_in_encounter
 from cloud.clinical.waveforms import WaveformIndex
 from cloud.foundation.arrivals import SETTLE
 from cloud.foundation.checks import CHECKS, Check
@@ -66,6 +72,9 @@ def make_supplies(checks: Sequence[Check] = ()) -> Supplies:
     supplies.supply(RIGHTS_SENDER, lambda mqtt: RightsLink(broker_address(mqtt)))
     supplies.supply(CHECKS, checks)
     supplies.supply(SETTLE, settle_of)
+    supplies.supply(
+        SETTLE_ENCOUNTER, lambda parts: EncounterArrivals(parts.database, parts.supplies[SETTLE](parts)).settle
+    )
     supplies.supply(SUBSCRIBERS, subscribers_of)
     supplies.supply(CALLBACKS, callback_queue)
     supplies.supply(ENCOUNTER_EVIDENCE, encounter_evidence)

@@ -5,14 +5,20 @@ reader that calls `settle` first finds the rows of all batches that were acknowl
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database
+from cloud.foundation.errors import PrivateError
 from cloud.foundation.ids import Ids
 from cloud.foundation.master_key import MasterKey
 from cloud.foundation.settings import Settings
 from cloud.foundation.supplies import Need, Supplies
+
+
+class ArrivalsIncomplete(PrivateError, code="arrivals_incomplete"):
+    """The result lacks acknowledged batches, since their rows cannot be written. Run argus-cloud doctor."""
 
 
 class Installation(Protocol):
@@ -37,12 +43,22 @@ class Installation(Protocol):
     def supplies(self) -> Supplies: ...
 
 
+@dataclass(frozen=True, slots=True)
+class WantedDevices:
+    """The devices of a tenant whose values a reader needs, by their system ids; None: all of the tenant."""
+
+    tenant_id: str
+    system_ids: frozenset[str] | None = None
+
+
 class Settle(Protocol):
     """A function that writes the rows of all batches that were acknowledged before the call. It raises the errors of an
     object store or a database that is not available. A reader that needs no `waveforms` does without theirs, which
-    cannot be written while the object store is not available."""
+    cannot be written while the object store is not available. One that needs only the values `of` some devices has no
+    others written. That of a console command raises `ArrivalsIncomplete`
+    when everything else is written, if some batches cannot be."""
 
-    async def __call__(self, *, waveforms: bool = True) -> None: ...
+    async def __call__(self, *, waveforms: bool = True, of: WantedDevices | None = None) -> None: ...
 
 
 SETTLE: Need[Callable[[Installation], Settle]] = Need("write the rows of acknowledged batches")

@@ -6,8 +6,9 @@ The commands, in each slice's `cli.py`, get a `Workplace` and call the same serv
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import orjson
 import typer
@@ -15,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cloud.foundation.arrivals import SETTLE
+from cloud.foundation.arrivals import SETTLE, ArrivalsIncomplete
 from cloud.foundation.clock import Clock, SystemClock
 from cloud.foundation.db import Database, open_database
 from cloud.foundation.errors import DomainError
@@ -92,7 +93,8 @@ def run(
 ) -> Result:
     """Open the database, check the ids in the command's options, and return the result of `work`. `settled`: first
     write the rows of acknowledged batches, which `work` reads; without `waveforms`, those of numerics, which needs no
-    object store. On a `DomainError`, print the error and exit with code 1."""
+    object store. If some cannot be written, the command works with the others, and then prints that and exits with
+    code 1. On a `DomainError`, print the error and exit with code 1."""
     settings, make_supplies = settings_of(context), command_line_of(context).make_supplies
 
     async def at_work() -> Result:
@@ -104,7 +106,10 @@ def run(
                     await check_ids(tx, context.params)
             place = Workplace(settings, database, clock, UlidIds(clock), make_supplies)
             if settled:
-                await place.supplies[SETTLE](place)(waveforms=waveforms)
+                try:
+                    await place.supplies[SETTLE](place)(waveforms=waveforms)
+                except ArrivalsIncomplete as error:
+                    context.call_on_close(partial(_exit_with, error))
             return await work(place)
         finally:
             await database.close()
@@ -117,8 +122,12 @@ def or_exit(work: Callable[[], Result]) -> Result:
     try:
         return work()
     except DomainError as error:
-        typer.echo(f"{error.sentence} {error.suggestion}".rstrip(), err=True)
-        raise typer.Exit(1) from None
+        _exit_with(error)
+
+
+def _exit_with(error: DomainError) -> NoReturn:
+    typer.echo(f"{error.sentence} {error.suggestion}".rstrip(), err=True)
+    raise typer.Exit(1) from None
 
 
 def print_json(document: Any) -> None:

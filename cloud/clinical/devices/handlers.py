@@ -7,7 +7,7 @@ from cloud.clinical.devices.description import shown_description, shown_power
 from cloud.clinical.devices.model import Device
 from cloud.clinical.devices.schemas import DeviceEnrolment, DeviceQuery
 from cloud.clinical.devices.service import Enrolment
-from cloud.foundation.arrivals import SETTLE
+from cloud.foundation.arrivals import SETTLE, WantedDevices
 from cloud.foundation.http import Json, Listing, Parts, Request, Response, link_to_next, strong_etag
 from cloud.foundation.moments import write_moment
 
@@ -25,7 +25,7 @@ class DeviceHandlers:
         """Return a page of devices, with the address of the next page in the header `Link` (contract A-103)."""
         query, viewer = request.query, request.viewer
         assert isinstance(query, DeviceQuery)
-        await self._settle(waveforms=False)
+        await self._settle(waveforms=False, of=WantedDevices(viewer.tenant_id))
         filters = {"vehicle_id": query.vehicle_id}
         listing = Listing(cursors=self._parts.cursors, viewer=viewer, route=request.route.name, filters=filters)
         page = await listing.read_page(

@@ -13,9 +13,8 @@ from cloud.clinical.encounter_data.timeline import EncounterTimeline
 from cloud.clinical.encounter_data.waveform_blocks import WaveformBlocks
 from cloud.clinical.encounter_data.waveform_envelope import WaveformEnvelope
 from cloud.clinical.encounter_data.waveform_samples import WaveformSamples
-from cloud.clinical.epcr import VisibleRecords
+from cloud.clinical.epcr import SETTLE_ENCOUNTER, VisibleRecords
 from cloud.clinical.observations import RECEIVED_BATCHES
-from cloud.foundation.arrivals import SETTLE
 from cloud.foundation.http import (
     Listing,
     Parts,
@@ -42,7 +41,7 @@ class EncounterDataHandlers:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._settle = parts.supplies[SETTLE](parts)
+        self._settle = parts.supplies[SETTLE_ENCOUNTER](parts)
         self._timeline = EncounterTimeline(
             parts.database, Devices(parts.ids), VisibleRecords(parts.master), parts.supplies[VEHICLE_EVENTS]
         )
@@ -56,7 +55,7 @@ class EncounterDataHandlers:
         """Return a page of observations or of summaries by interval, or all of them as a stream of NDJSON."""
         query, viewer, encounter_id = request.query, request.viewer, request.path["encounterId"]
         assert isinstance(query, ObservationQuery)
-        await self._settle(waveforms=False)
+        await self._settle(viewer, encounter_id, waveforms=False)
         wanted = _wanted(query)
         if _is_stream(request, query):
             if query.interval_s is None:
@@ -78,7 +77,7 @@ class EncounterDataHandlers:
         """Return a page of samples, or of the envelope of the waveforms."""
         query, viewer, encounter_id = request.query, request.viewer, request.path["encounterId"]
         assert isinstance(query, WaveformQuery)
-        await self._settle()
+        await self._settle(viewer, encounter_id)
         wanted = _wanted(query)
         listing = self._listing(request, _PLACE if query.points is None else (int, int, int))
         after = listing.read_position(query.cursor)
@@ -90,13 +89,12 @@ class EncounterDataHandlers:
 
     async def timeline(self, request: Request) -> Response:
         """Return a page of the timeline."""
-        query = request.query
+        query, viewer, encounter_id = request.query, request.viewer, request.path["encounterId"]
         assert isinstance(query, TimelineQuery)
-        await self._settle(waveforms=False)
+        await self._settle(viewer, encounter_id, waveforms=False)
         listing = self._listing(request, (int, int, str))
         after = listing.read_position(query.cursor)
-        encounter_id = request.path["encounterId"]
-        page = await self._timeline.page(request.viewer, encounter_id, _in_time(query), after=after, limit=query.limit)
+        page = await self._timeline.page(viewer, encounter_id, _in_time(query), after=after, limit=query.limit)
         return self._page(request, listing, page)
 
     def _page(self, request: Request, listing: Listing, page: Page, headers: Mapping[str, str] = _NONE) -> Response:

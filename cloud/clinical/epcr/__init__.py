@@ -6,6 +6,7 @@ from cloud.foundation.slice import IdKind, Scope, Slice, lazy_exports
 
 # mypy: implicit-reexport
 if TYPE_CHECKING:
+    from cloud.clinical.epcr.arrivals import SETTLE_ENCOUNTER
     from cloud.clinical.epcr.bundle_response import BUNDLE_RESPONSE
     from cloud.clinical.epcr.care_log import CHANGES_READ_MAX, IMPORTS_LANE_ID, CareLog, ReceivedChanges, change_columns
     from cloud.clinical.epcr.changed import ChangedEncounters, Mark

@@ -1,12 +1,12 @@
 """Handlers of encounters."""
 
+from cloud.clinical.epcr.arrivals import SETTLE_ENCOUNTER
 from cloud.clinical.epcr.bundle_response import BUNDLE_RESPONSE, FHIR_JSON
 from cloud.clinical.epcr.evidence import ENCOUNTER_EVIDENCE, evidence_id_of_encounter
 from cloud.clinical.epcr.model import Begun, Dispatch
 from cloud.clinical.epcr.recent_counts import RecentCounts
 from cloud.clinical.epcr.schemas import EncounterFormat, EncounterToBegin, SummaryQuery
 from cloud.clinical.epcr.service import COUNT_OBSERVATIONS, Epcr
-from cloud.foundation.arrivals import SETTLE
 from cloud.foundation.http import Created, Json, Parts, Request, Response, prefers, strong_etag
 from cloud.foundation.moments import write_moment
 
@@ -16,7 +16,7 @@ class EpcrHandlers:
 
     def __init__(self, parts: Parts) -> None:
         self._bases = parts.bases
-        self._settle = parts.supplies[SETTLE](parts)
+        self._settle = parts.supplies[SETTLE_ENCOUNTER](parts)
         self._respond_with_bundle = parts.supplies[BUNDLE_RESPONSE](parts)
         counts = RecentCounts(parts.supplies[COUNT_OBSERVATIONS], parts.clock)
         evidence = parts.supplies[ENCOUNTER_EVIDENCE](parts)
@@ -50,8 +50,9 @@ class EpcrHandlers:
         fhir = prefers(request.headers.getall("Accept", ()), FHIR_JSON, "application/json")
         if query.format is EncounterFormat.FHIR or (query.format is None and fhir):
             return await self._respond_with_bundle(request)
-        await self._settle(waveforms=False)
-        found = await self._epcr.summary(request.viewer, request.path["encounterId"])
+        viewer, encounter_id = request.viewer, request.path["encounterId"]
+        await self._settle(viewer, encounter_id, waveforms=False)
+        found = await self._epcr.summary(viewer, encounter_id)
         encounter = found.encounter
         response = Json(
             {

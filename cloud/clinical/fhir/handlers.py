@@ -7,7 +7,14 @@ from dataclasses import dataclass
 import structlog
 
 from cloud.clinical.devices import Devices
-from cloud.clinical.epcr import ENCOUNTER_EVIDENCE, IDENTIFIED, IdentifiedReads, PurposeOfUse, VisibleRecords
+from cloud.clinical.epcr import (
+    ENCOUNTER_EVIDENCE,
+    IDENTIFIED,
+    SETTLE_ENCOUNTER,
+    IdentifiedReads,
+    PurposeOfUse,
+    VisibleRecords,
+)
 from cloud.clinical.fhir.encounter_observations import Position
 from cloud.clinical.fhir.errors import BundleInvalid
 from cloud.clinical.fhir.schemas import BundleQuery, HandoverQuery
@@ -15,7 +22,6 @@ from cloud.clinical.fhir.service import Bundles
 from cloud.clinical.fhir.settings import FhirSection
 from cloud.clinical.fhir.validation import find_faults
 from cloud.clinical.observations import RECEIVED_BATCHES
-from cloud.foundation.arrivals import SETTLE
 from cloud.foundation.http import Host, InvalidCursor, Parts, Request, Response, strong_etag
 from cloud.foundation.objects import object_store_of
 from protocols.epcr.element import Audience
@@ -34,7 +40,7 @@ class FhirHandlers:
 
     def __init__(self, parts: Parts) -> None:
         self._bases = parts.bases
-        self._settle = parts.supplies[SETTLE](parts)
+        self._settle = parts.supplies[SETTLE_ENCOUNTER](parts)
         self._database = parts.database
         self._reads = IdentifiedReads(parts.clock)
         self._evidence = parts.supplies[ENCOUNTER_EVIDENCE](parts)
@@ -81,7 +87,7 @@ class FhirHandlers:
         after = None
         if isinstance(query, BundleQuery) and query.cursor is not None:
             after = self._open(query.cursor, request, link)
-        await self._settle()
+        await self._settle(request.viewer, encounter_id)
         part = await self._bundles.part(request.viewer, encounter_id, after, audience=audience)
         next_url = None if part.position is None else self._url_of(part.position, request, link)
         body = part.encode(next_url)

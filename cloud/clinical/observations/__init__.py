@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from cloud.clinical.observations.arrival_days import AHEAD_LEAST, days_ahead, may_add_days
     from cloud.clinical.observations.clocks import KnownClock, clocks_of_gateway, clocks_of_sources, learn_clocks
     from cloud.clinical.observations.counting import count_in_encounter
+    from cloud.clinical.observations.encounter_arrivals import EncounterArrivals
     from cloud.clinical.observations.encounter_channels import DeviceChannel
     from cloud.clinical.observations.encounter_sources import EncounterSource, is_mixed, sources_of_encounter
     from cloud.clinical.observations.encounter_walk import (

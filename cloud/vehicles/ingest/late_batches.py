@@ -14,7 +14,7 @@ import structlog
 from cloud.foundation.errors import DomainError
 from cloud.vehicles.fleet import GatewayName
 from cloud.vehicles.ingest.delivery_group import Group, joined
-from cloud.vehicles.ingest.staging import Stage
+from cloud.vehicles.ingest.settled_gateways import SettledGateways
 
 log = structlog.get_logger()
 
@@ -32,11 +32,11 @@ class LateBatches:
 
     def __init__(
         self,
-        stage: Stage,
+        settled: SettledGateways,
         settle: Callable[[], Awaitable[None]],
         enter: Callable[[Group], Awaitable[None]],
     ) -> None:
-        self._stage = stage
+        self._settled = settled
         self._settle = settle
         self._enter = enter
         self._queued = Group()
@@ -68,19 +68,19 @@ class LateBatches:
         self._work.clear()
         late, self._queued, self._queued_bytes = self._queued, Group(), 0
         names = {one.gateway_name for one in late.opened}
-        moves = self._stage.moves
-        if not all(map(self._stage.knows, names)):
+        moves = self._settled.moves
+        if not all(name in self._settled for name in names):
             try:
                 await self._settle()
             except DomainError as error:
                 log.warning("ingest.staged_not_written", code=error.code)
                 self._again_s = asyncio.get_running_loop().time() + AGAIN_S
             else:
-                self._stage.know(names, moves)
+                self._settled.add(names, moves)
         await self._enter(late)
         self._names = frozenset(one.gateway_name for one in self._queued.opened)
 
     def _is_late(self, name: GatewayName) -> bool:
         if name in self._names:
             return True
-        return not self._stage.knows(name) and asyncio.get_running_loop().time() >= self._again_s
+        return name not in self._settled and asyncio.get_running_loop().time() >= self._again_s

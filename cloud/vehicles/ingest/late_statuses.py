@@ -12,7 +12,7 @@ import structlog
 
 from cloud.foundation.errors import DomainError
 from cloud.vehicles.ingest.delivery_group import Group, joined
-from cloud.vehicles.ingest.staging import Stage
+from cloud.vehicles.ingest.settled_gateways import SettledGateways
 
 log = structlog.get_logger()
 
@@ -21,8 +21,8 @@ class LateStatuses:
     """A queue of statuses. `settle` writes the rows of what other processes have staged. The source limits the number
     of messages that are not accepted yet, and of each gateway only the last status is written."""
 
-    def __init__(self, stage: Stage, settle: Callable[[], Awaitable[None]]) -> None:
-        self._stage = stage
+    def __init__(self, settled: SettledGateways, settle: Callable[[], Awaitable[None]]) -> None:
+        self._settled = settled
         self._settle = settle
         self._queued = Group()
         self._work = asyncio.Event()
@@ -30,7 +30,7 @@ class LateStatuses:
     def take_from(self, group: Group) -> Group:
         """Remove from a group the statuses that are to wait, and return them. The caller writes the group, which may
         have batches of the same gateways, and then calls `put`."""
-        return group.take_statuses({name for name in group.statuses if not self._stage.knows(name)})
+        return group.take_statuses({name for name in group.statuses if name not in self._settled})
 
     def put(self, late: Group) -> None:
         if late.deliveries:
@@ -43,11 +43,11 @@ class LateStatuses:
         await self._work.wait()
         self._work.clear()
         late, self._queued = self._queued, Group()
-        moves = self._stage.moves
+        moves = self._settled.moves
         try:
             await self._settle()
         except DomainError as error:
             log.warning("ingest.staged_not_written", code=error.code)
         else:
-            self._stage.know(late.statuses, moves)
+            self._settled.add(late.statuses, moves)
         return late

@@ -103,7 +103,7 @@ def make_ingest(
     minutes = ArrivingMinutes(settings.minutes_after_days) if settings.minutes_after_days else None
     writer = GroupWriter(devices=devices, outbox=outbox, numbers=numbers, clock=clock, quotas=quotas, minutes=minutes)
     stage = None if objects is None else Stage(objects, database, clock, ids, settings)
-    moved = _leave if stage is None else stage.forget_gateways
+    moved = _leave if stage is None else stage.settled.forget
     source: BrokerLink
     if isinstance(broker, ClusterAddress):
         from cloud.vehicles.ingest.amqp_source import AmqpSource  # loads aio-pika, which other set-ups do not need
@@ -137,11 +137,12 @@ def make_ingest(
 def settle_of(installation: Installation) -> Settle:
     """Return the function that writes the rows of staged batches: by the ingest of this process, if it has one. It does
     not depend on the own settings, since those of the process that stages may differ; without staged batches it takes
-    one look-up."""
+    one look-up. That of a console command reports batches whose rows cannot be written; a process logs them, and
+    `doctor` names them."""
     if isinstance(installation, Process):
         running = installation.shared(_running)
         return installation.shared(_bare_ingest).settle if running is None else running.ingest.settle
-    return _bare_ingest(installation).settle
+    return _bare_ingest(installation).settle_or_report
 
 
 def _bare_ingest(installation: Installation) -> Ingest:

@@ -10,11 +10,13 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
+from cloud.foundation.arrivals import ArrivalsIncomplete, WantedDevices
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database
 from cloud.foundation.errors import DomainError
 from cloud.foundation.objects import ObjectStoreUnavailable
 from cloud.foundation.tracing import Spans
+from cloud.vehicles.ingest.ack_queue import AckQueue, send_acks
 from cloud.vehicles.ingest.attempts import AWAY, wait_for_next
 from cloud.vehicles.ingest.delivery_group import Group, group_of
 from cloud.vehicles.ingest.delivery_opening import DeliveryOpener
@@ -77,21 +79,40 @@ class Ingest:
         if stage is not None:
             self._staged = StagedWriter(stage, database, clock, self._settings, self._commit.commit, removes=removes)
 
-    async def settle(self, *, waveforms: bool = True) -> None:
+    async def settle(self, *, waveforms: bool = True, of: WantedDevices | None = None) -> None:
         """Write the rows of all batches that were acknowledged before the call. Raises the errors of an object store or
-        a database that is not available. Without `waveforms`, those of this process may stay staged."""
+        a database that is not available. Without `waveforms`, those of this process may stay staged, and so may what
+        this process has staged without values `of` these devices."""
         if self._staged is not None:
-            await self._staged.settle(waveforms=waveforms)
+            await self._staged.settle(waveforms=waveforms, of=of)
+
+    async def settle_or_report(self, *, waveforms: bool = True, of: WantedDevices | None = None) -> None:
+        """Wait as `settle`. Raises `ArrivalsIncomplete` if it was found that the rows of some batches cannot be
+        written, and the errors of `settle`."""
+        await self.settle(waveforms=waveforms, of=of)
+        if self._staged is not None and self._staged.left:
+            names = sorted(self._staged.left)
+            raise ArrivalsIncomplete(f"(Staged objects: {len(names)}, the oldest is {names[0]}.)")
 
     async def run(self, source: BatchSource, sender: AckSender) -> None:
         """Receive, write and acknowledge until cancelled; then finish and acknowledge the current group."""
+        acks = AckQueue(sender)
+        async with asyncio.TaskGroup() as tasks:
+            sending = tasks.create_task(acks.run(), name="ingest-acknowledge")
+            try:
+                await self._receive(source, acks)
+            finally:
+                acks.end()
+                await asyncio.wait([sending], timeout=self._settings.stop_s)
+
+    async def _receive(self, source: BatchSource, sender: AckSender) -> None:
         ready: asyncio.Queue[Group] = asyncio.Queue(maxsize=1)
         live = LiveQueue(self._settings, None if self._packer is None else self.pack)
         if self._staged is not None:
             await self._or_log(self._staged.write_left)
 
         async def send(acks_due: Sequence[DueAck]) -> None:
-            await _acknowledge(sender, acks_due)
+            await send_acks(sender, acks_due)
 
         async def write_at_once(group: Group) -> None:
             await self._queue(live, group)
@@ -102,8 +123,8 @@ class Ingest:
         async with asyncio.TaskGroup() as tasks:
             late = late_batches = None
             if self._stage is not None and self._staged is not None:
-                late = LateStatuses(self._stage, self._staged.settle_elsewhere)
-                late_batches = LateBatches(self._stage, self._staged.settle_elsewhere, enter)
+                late = LateStatuses(self._stage.settled, self._staged.settle_elsewhere)
+                late_batches = LateBatches(self._stage.settled, self._staged.settle_elsewhere, enter)
                 tasks.create_task(late_batches.run(), name="ingest-late-batches")
                 tasks.create_task(self._stage.run(send, write_at_once), name="ingest-stage")
                 tasks.create_task(self._staged.run(), name="ingest-write-staged")
@@ -245,12 +266,6 @@ class Ingest:
             acks_due = []
         if self._stage is not None:
             self._stage.learn(group, acks_due)
-        await _acknowledge(sender, acks_due)
+        await send_acks(sender, acks_due)
         for delivery in group.deliveries:
             await delivery.accept()
-
-
-async def _acknowledge(sender: AckSender, acks_due: Sequence[DueAck]) -> None:
-    for due, sent in zip(acks_due, await sender.acknowledge(acks_due), strict=True):
-        if not sent:
-            log.info("ingest.answer_unsent", gateway=due.gateway_id, lane=due.ack.lane.value)

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from cloud.vehicles.custody import LaneKey
 from protocols.errors import RemoteProtocolError
 from protocols.uplink import topics
 from protocols.uplink.acks import Ack
@@ -66,6 +67,10 @@ class DueAck:
     tenant_id: str
     gateway_id: str
     ack: Ack
+
+    @property
+    def lane_key(self) -> LaneKey:
+        return LaneKey(self.tenant_id, self.gateway_id, self.ack.epoch, self.ack.lane)
 
 
 class AckSender(Protocol):

@@ -13,12 +13,15 @@ from typing import Self
 
 import structlog
 
+from cloud.foundation.arrivals import WantedDevices
 from cloud.vehicles.custody import LaneKey
 from cloud.vehicles.fleet import GatewayName, RegisteredGateway
 from cloud.vehicles.ingest.delivery_group import Group, rows_of
 from cloud.vehicles.ingest.opening import Opened, UnpackedContent, UnreadablePayload, open_delivery, unpack
 from cloud.vehicles.ingest.source import BatchDelivery
+from cloud.vehicles.ingest.staged_object import StagedBatch
 from cloud.vehicles.ingest.status import StagedEnd
+from protocols.uplink.block_runs import BlockHead
 from protocols.uplink.envelope import decode_envelope
 from protocols.uplink.lanes import Lane
 
@@ -41,7 +44,8 @@ cloud that wrote them so because it was behind would never catch up."""
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StagedEnvelope:
     """A batch in a staged object, without what it unpacks to. Its signature was verified by the key of `gateway`, and
-    `hash` is its chain hash. `memory_bytes` is the size of the envelope and of what it unpacks to."""
+    `hash` is its chain hash. `system_ids` are those of its devices. `memory_bytes` is the size of the envelope and of
+    what it unpacks to."""
 
     object_name: str
     staged_at_us: int
@@ -50,6 +54,7 @@ class StagedEnvelope:
     lane_key: LaneKey
     sequence: int
     hash: bytes
+    system_ids: tuple[str, ...]
     rows: int
     memory_bytes: int
 
@@ -63,6 +68,7 @@ class StagedEnvelope:
             lane_key=one.lane_key,
             sequence=one.batch.sequence,
             hash=one.hash,
+            system_ids=_system_ids_of(one),
             rows=rows_of(one),
             memory_bytes=one.need.bytes,
         )
@@ -104,6 +110,23 @@ class StagedEnvelope:
         )
 
 
+def _system_ids_of(one: Opened) -> tuple[str, ...]:
+    return tuple([device.system_id for device in one.content.devices]) if isinstance(one.content, BlockHead) else ()
+
+
+def staged_batch_of(one: Opened) -> StagedBatch:
+    """Return a batch as it is put into an object, of which `open_again` opens it."""
+    return StagedBatch(
+        tenant_id=one.gateway.tenant_id,
+        gateway_id=one.gateway.id,
+        organization_id=one.gateway.organization_id,
+        vehicle_id=one.gateway.vehicle_id,
+        lane=one.batch.lane,
+        received_at_us=one.delivery.received_at_us,
+        envelope=one.delivery.octets,
+    )
+
+
 def open_again(delivery: BatchDelivery, gateway: RegisteredGateway) -> Opened | None:
     """Open a batch of a staged object, and read the head of its payload. None: it is not of this key, or met an error
     in the cloud's code."""
@@ -130,6 +153,8 @@ class StagedEnvelopes:
         self._untaken: dict[bool, list[StagedEnvelope]] = {False: [], True: []}
         self._first_s = 0.0
         self._lanes: Counter[LaneKey] = Counter()
+        self._system_ids: dict[LaneKey, set[str]] = {}
+        """The devices of the batches of each lane."""
         self._ends: dict[LaneKey, StagedEnd] = {}
         self._objects: Counter[str] = Counter()
         self._bytes = self._numerics = self._batches = 0
@@ -156,6 +181,10 @@ class StagedEnvelopes:
             async with asyncio.timeout(ROOM_WAIT_S):
                 await self._room.wait()
 
+    def has(self, key: LaneKey) -> bool:
+        """Return whether there are such batches of a lane."""
+        return key in self._lanes
+
     def ends(self) -> Mapping[LaneKey, StagedEnd]:
         """Return the first and the last of the batches of each lane."""
         return dict(self._ends)
@@ -175,10 +204,23 @@ class StagedEnvelopes:
             if key in continued or epochs.get((key.tenant_id, key.gateway_id), set()) - {key.epoch}
         }
 
+    def lanes_with(self, wanted: WantedDevices, *, waveforms: bool) -> set[LaneKey]:
+        """Return the lanes whose batches may have values of these devices; without `waveforms`, those of numerics."""
+        if wanted.system_ids is not None and not wanted.system_ids:
+            return set()
+        return {
+            key
+            for key, system_ids in self._system_ids.items()
+            if key.tenant_id == wanted.tenant_id
+            and (waveforms or key.lane is not Lane.WAVEFORM)
+            and (wanted.system_ids is None or not system_ids.isdisjoint(wanted.system_ids))
+        }
+
     def add(self, batches: Sequence[StagedEnvelope]) -> None:
         """Add batches that are durable. Those of each lane follow each other, and the ones that were added before."""
         for one in batches:
             self._lanes[one.lane_key] += 1
+            self._system_ids.setdefault(one.lane_key, set()).update(one.system_ids)
             self._objects[one.object_name] += 1
             first = self._ends[one.lane_key].first if one.lane_key in self._ends else one.sequence
             self._ends[one.lane_key] = StagedEnd(first, one.sequence, one.hash)
@@ -234,6 +276,7 @@ class StagedEnvelopes:
         for one in taken:
             if one.lane_key not in left:
                 self._ends.pop(one.lane_key, None)
+                self._system_ids.pop(one.lane_key, None)
             else:
                 end = self._ends[one.lane_key]
                 self._ends[one.lane_key] = replace(end, first=max(end.first, one.sequence + 1))

@@ -1,8 +1,8 @@
 """Write the rows of staged batches when readers in other processes request them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from typing import Protocol
 
 import structlog
 
@@ -19,12 +19,18 @@ RETRY_S = 5.0
 """Delay after the object store or the database was not available."""
 
 
+class FlushOwn(Protocol):
+    """A function that writes the rows of all batches that this process has staged; without `waveforms`, those of
+    numerics."""
+
+    async def __call__(self, *, waveforms: bool) -> None: ...
+
+
 class StagedRequests:
     """Serves the requests for the rows of one process. Those for numerics do not wait for those for waveforms. `flush`
-    has the functions that write the rows of all batches that this process has staged before: at False those of
-    numerics, at True all."""
+    writes the rows of all batches that this process has staged before; without `waveforms`, those of numerics."""
 
-    def __init__(self, period: OwnPeriod, flush: Mapping[bool, Callable[[], Awaitable[None]]]) -> None:
+    def __init__(self, period: OwnPeriod, flush: FlushOwn) -> None:
         self._period = period
         self._flush = flush
         self._served: set[bool] = set()
@@ -63,7 +69,7 @@ class StagedRequests:
     async def _serve(self, waveforms: bool) -> None:
         beating = asyncio.ensure_future(self._beat())
         try:
-            await self._flush[waveforms]()
+            await self._flush(waveforms=waveforms)
         finally:
             beating.cancel()
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from functools import partial
 
 import structlog
 
@@ -15,12 +14,12 @@ from cloud.vehicles.custody import LaneKey, LaneStore
 from cloud.vehicles.ingest.delivery_group import Group
 from cloud.vehicles.ingest.delivery_opening import OpeningTurns
 from cloud.vehicles.ingest.limits import IngestSettings
-from cloud.vehicles.ingest.shared_runs import SharedRuns
 from cloud.vehicles.ingest.source import DueAck
 from cloud.vehicles.ingest.staged_elsewhere import StagedElsewhere
 from cloud.vehicles.ingest.staged_envelopes import BYTES_MAX, StagedEnvelope
 from cloud.vehicles.ingest.staged_reading import FoundObject, StagedReader
 from cloud.vehicles.ingest.staged_requests import RETRY_S, StagedRequests
+from cloud.vehicles.ingest.staged_settling import StagedSettling
 from cloud.vehicles.ingest.staged_sweeping import LATEST_US, LEFT_DAYS, staged_at_us
 from cloud.vehicles.ingest.staging import Stage
 
@@ -59,18 +58,15 @@ class StagedWriter:
         self, stage: Stage, database: Database, clock: Clock, settings: IngestSettings, write: Write, *, removes: bool
     ) -> None:
         self._stage = stage
-        self._flushes = {
-            each: SharedRuns(partial(self.flush, waveforms=each), every_s=settings.settle_every_s)
-            for each in (False, True)
-        }
-        runs = {waveforms: one.join_to_the_end for waveforms, one in self._flushes.items()}
-        requests = StagedRequests(stage.period, runs)
-        self.serve_requests, self.serve_wanted = requests.run, requests.serve_wanted
-        self._elsewhere = {
+        elsewhere = {
             each: StagedElsewhere(database, clock, stage.period.process, self.write_left, ends=removes, waveforms=each)
             for each in (False, True)
         }
-        self._elsewhere_runs = {each: SharedRuns(one.settle) for each, one in self._elsewhere.items()}
+        settling = StagedSettling(stage, self.flush, elsewhere, every_s=settings.settle_every_s)
+        self.settle, self.settle_elsewhere = settling.settle, settling.settle_elsewhere
+        self.settle_left = elsewhere[True].settle_left
+        requests = StagedRequests(stage.period, settling.settle_own)
+        self.serve_requests, self.serve_wanted = requests.run, requests.serve_wanted
         self._database = database
         self._clock = clock
         self._settings = settings
@@ -86,10 +82,17 @@ class StagedWriter:
         """Names of written objects that are to be removed."""
         self._lacking: set[str] = set()
         """Objects with batches that could not be written."""
+        self._unfit: set[str] = set()
+        """Objects of other processes with batches that could not be opened."""
         self._own_lacking: set[str] = set()
         """Objects in `_lacking` that this process has staged. Its period does not end while there are any, so that
         readers in other processes read these objects, and write what they can."""
         self._removes = removes
+
+    @property
+    def left(self) -> frozenset[str]:
+        """The names of objects that this process found to have batches whose rows cannot be written."""
+        return frozenset(self._lacking | self._unfit)
 
     async def run(self) -> None:
         """Write the rows whenever they are due, until cancelled; then write those that are left, for `stop_s` at
@@ -189,23 +192,6 @@ class StagedWriter:
             log.warning("ingest.staged_lanes_faulty", lanes=len(faulty))
             self._stage.correct(faulty, [acks[key] for key in faulty if key in acks])
 
-    async def settle(self, *, waveforms: bool = True) -> None:
-        """Wait until the rows of all batches are written that were staged before the call, by any process. Callers that
-        wait at the same time share the work. Raises as `flush`, and within `WAIT_S_MAX`. Without `waveforms`, those may
-        stay staged."""
-        if self._stage.unwritten.numerics or (waveforms and self._stage.unwritten.waveforms):
-            await self._flushes[waveforms].join()
-        await self._elsewhere_runs[waveforms].join()
-
-    async def settle_elsewhere(self) -> None:
-        """Wait until the rows of all batches are written that other processes staged before the call. Raises as
-        `settle`."""
-        await self._elsewhere_runs[True].join()
-
-    async def settle_left(self) -> None:
-        """Wait as `settle_elsewhere`, and also write the rows of all objects that are left. Raises as `flush`."""
-        await self._elsewhere[True].settle_left()
-
     async def write_left(self, before_us: int = LATEST_US) -> None:
         """Write the rows of the objects that other processes staged before `before_us`. Raises as `flush`."""
         async with self._writing_others:
@@ -222,6 +208,7 @@ class StagedWriter:
             await self._store_found(found)
             self._read &= present
             self._lacking &= present | self._stage.names
+            self._unfit &= present
             self._own_lacking &= self._lacking
 
     async def _store_found(self, found: Sequence[FoundObject]) -> None:
@@ -230,7 +217,8 @@ class StagedWriter:
         unfit = [each for each in found if each.unfit]
         if unfit:
             log.error("ingest.staged_unfit", objects=len(unfit), batches=sum(each.unfit for each in unfit))
-            self._read.update(each.name for each in unfit)
+            self._unfit.update(each.name for each in unfit)
+            self._read |= self._unfit
         self._note_written([each.name for each in found if not each.unfit], lacking)
         await self._remove_written()
 
@@ -278,7 +266,7 @@ class StagedWriter:
             async for group in self._groups([one for one in batches if (id(one) in held) is is_held]):
                 group.is_held = is_held
                 for due in await self._write(group):
-                    acks[LaneKey(due.tenant_id, due.gateway_id, due.ack.epoch, due.ack.lane)] = due
+                    acks[due.lane_key] = due
         return acks
 
     async def _find_held(self, batches: Sequence[StagedEnvelope]) -> set[int]:

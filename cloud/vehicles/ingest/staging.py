@@ -25,7 +25,6 @@ from cloud.foundation.db import Database, DatabaseUnavailable, DatabaseUnusable
 from cloud.foundation.ids import Ids
 from cloud.foundation.objects import ObjectStore, ObjectStoreUnavailable
 from cloud.vehicles.custody import FIRST_SEQUENCE, LaneKey, LaneMarks
-from cloud.vehicles.fleet import GatewayName
 from cloud.vehicles.ingest.acks import ack_of
 from cloud.vehicles.ingest.delivery_group import Group, group_of, joined, rows_of
 from cloud.vehicles.ingest.lane_tails import LaneTails
@@ -34,9 +33,10 @@ from cloud.vehicles.ingest.live_queue import BATCHES_FULL, ROWS_FULL
 from cloud.vehicles.ingest.opening import Opened
 from cloud.vehicles.ingest.outage import Outage
 from cloud.vehicles.ingest.pending_lanes import PendingLanes
+from cloud.vehicles.ingest.settled_gateways import SettledGateways
 from cloud.vehicles.ingest.source import DueAck
-from cloud.vehicles.ingest.staged_envelopes import StagedEnvelope, StagedEnvelopes
-from cloud.vehicles.ingest.staged_object import StagedBatch, StagedObject, encode_staged, new_staged_name
+from cloud.vehicles.ingest.staged_envelopes import StagedEnvelope, StagedEnvelopes, staged_batch_of
+from cloud.vehicles.ingest.staged_object import StagedObject, encode_staged, new_staged_name
 from cloud.vehicles.ingest.staging_periods import OwnPeriod
 
 log = structlog.get_logger()
@@ -44,8 +44,6 @@ log = structlog.get_logger()
 PUT_S_MAX = 1.0
 """Longest time for which live batches wait for their object. After it they are written to the database instead, as are
 those that arrive while the outage lasts."""
-GATEWAYS_MAX = 20_000
-"""Gateways whose names are cached."""
 QUEUED_BYTES_MAX = 4 << 20
 """Bytes of the envelopes for one object, with which nothing is added to it. With one more batch, which has 1 MiB at
 most, it is far smaller than a staged object may be."""
@@ -70,6 +68,7 @@ class Stage:
         self.period = OwnPeriod(database, clock, ids)
         self.outage = Outage()
         self.unwritten = StagedEnvelopes(settings.stage_s)
+        self.settled = SettledGateways()
         self._clock = clock
         self._ids = ids
         self._settings = settings
@@ -86,9 +85,6 @@ class Stage:
         self._at_once: Counter[LaneKey] = Counter()
         """Lanes with batches that are not staged, and not written yet."""
         self._putting: set[str] = set()
-        self._known: set[GatewayName] = set()
-        self.moves = 0
-        """Number of times at which gateways may have moved among the processes."""
         self._work = asyncio.Event()
         self._full = asyncio.Event()
 
@@ -113,7 +109,10 @@ class Stage:
         repeated: list[Opened] = []
         for one in group.opened:
             key = one.lane_key
-            if self._tails.has(one):
+            if self._tails.has(one) and (key in self._staging or self.unwritten.has(key)):
+                # From memory, since the next rows of the lane are compared with the database, so what it lacks is
+                # reported. A lane without such rows is not: the database may have been restored from a copy, after
+                # which another process responded to the status of the gateway.
                 repeated.append(one)
                 continue
             has_room = self._has_room()
@@ -170,10 +169,9 @@ class Stage:
         acknowledgements, and that must not be acknowledged from memory. Without effect on the others: batches that are
         not durable yet are not in an acknowledgement."""
         for due in acks:
-            key = LaneKey(due.tenant_id, due.gateway_id, due.ack.epoch, due.ack.lane)
-            end = self._tails.end(key)
-            if end is not None and due.ack.through_sequence < end[0] - self._staging[key]:
-                self._tails.forget([key])
+            end = self._tails.end(due.lane_key)
+            if end is not None and due.ack.through_sequence < end[0] - self._staging[due.lane_key]:
+                self._tails.forget([due.lane_key])
 
     def _begin_at_once(self, one: Opened) -> None:
         self._at_once[one.lane_key] += 1
@@ -197,30 +195,12 @@ class Stage:
                 self._behind = joined([self._behind, again])
                 self._work.set()
 
-    def know(self, names: Iterable[GatewayName], moves: int) -> None:
-        """Note that no other process has staged batches of these gateways, unless they may have moved since `moves`
-        was read."""
-        if moves != self.moves:
-            return
-        if len(self._known) >= GATEWAYS_MAX:
-            self._known.clear()
-        self._known.update(names)
-
-    def knows(self, name: GatewayName) -> bool:
-        """Return whether it is known that no other process has staged batches of a gateway."""
-        return name in self._known
-
-    def forget_gateways(self) -> None:
-        """Note that gateways may have moved to or from other processes."""
-        self.moves += 1
-        self._known.clear()
-
     def correct(self, faulty: Iterable[LaneKey], acks: Sequence[DueAck]) -> None:
         """Note that the database does not have all staged batches of some lanes, or has others in their place: the next
         ones are written at once, and `acks` are sent, which list what is missing or contested."""
         self._tails.forget(faulty)
         for due in acks:
-            self._owed[LaneKey(due.tenant_id, due.gateway_id, due.ack.epoch, due.ack.lane)] = due
+            self._owed[due.lane_key] = due
         if self._owed:
             self._work.set()
 
@@ -290,7 +270,7 @@ class Stage:
         """Put the batches of a group into an object, from which they are acknowledged. Return False if the object store
         is not available, or the database, in which readers find that batches are staged."""
         now_us, name = self._clock.now_us(), new_staged_name(self._ids)
-        staged = StagedObject(now_us, [_to_stage(one) for one in group.opened])
+        staged = StagedObject(now_us, [staged_batch_of(one) for one in group.opened])
         self._putting.add(name)
         try:
             data = await asyncio.to_thread(encode_staged, staged)  # compressing 7 MB takes some hundredths of a second
@@ -338,15 +318,3 @@ def _ack(key: LaneKey, through: int, through_hash: bytes) -> DueAck:
     marks = LaneMarks().adding(FIRST_SEQUENCE, through)
     ack = ack_of(key.epoch, key.lane, marks, contested=False, through_hash=through_hash)
     return DueAck(key.tenant_id, key.gateway_id, ack)
-
-
-def _to_stage(one: Opened) -> StagedBatch:
-    return StagedBatch(
-        tenant_id=one.gateway.tenant_id,
-        gateway_id=one.gateway.id,
-        organization_id=one.gateway.organization_id,
-        vehicle_id=one.gateway.vehicle_id,
-        lane=one.batch.lane,
-        received_at_us=one.delivery.received_at_us,
-        envelope=one.delivery.octets,
-    )

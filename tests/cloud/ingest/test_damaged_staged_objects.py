@@ -1,16 +1,25 @@
 """A damaged staged object holds up the erasures of all tenants. `doctor` names it, and it can be moved to a file."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from cloud.cli import app
+from cloud.foundation.db import Database
 from cloud.foundation.findings import Level
 from cloud.foundation.ids import UlidIds
 from cloud.foundation.objects import LocalObjects, ObjectMissing
+from cloud.vehicles.ingest import staged_elsewhere
 from cloud.vehicles.ingest.staged_object import STAGED, StagedObject, encode_staged, new_staged_name
 from cloud.vehicles.ingest.staged_sweeping import LATE_US, CopyUnusable, StagedObjectInUse, move_staged, staged_of
 from cloud.vehicles.ingest.staging_findings import staged_findings
 from tests.builders.cloud_people import HandClock
+from tests.builders.ingest_cloud import CloudUnderTest
+from tests.builders.ingest_gateway import GatewayInVehicle
+from tests.builders.staging import staged_names
+from tests.harness.cloud_command import logging_as_before
 
 TENANT = "tnt_any"
 LATER_US = LATE_US + 1_000_000
@@ -73,3 +82,25 @@ async def test_staged_object_stays_without_a_new_file_for_it(
         await move_staged(store, name, tmp_path / "copy", clock.now_us())
     assert [one.name async for page in store.pages(STAGED) for one in page] == [name]
     assert (tmp_path / "copy").read_bytes() == b"another"
+
+
+async def test_command_prints_its_result_and_fails_if_acknowledged_batches_cannot_be_written(
+    database: Database, database_url: str, store: LocalObjects, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staged_elsewhere, "ANSWER_S", 0.0)
+    gateway = GatewayInVehicle()
+    cloud = await CloudUnderTest(database, objects=store, staged=True).register(gateway)
+    await cloud.arrive(gateway.send(97.0))
+    await cloud.arrive(gateway.send(98.0))
+    (name,) = await staged_names(store)
+    await store.remove(name)
+    await store.put(name, b"damaged")
+    config = tmp_path / "cloud.toml"
+    config.write_text(f'database_url = "{database_url}"\nobjects_dir = "objects"\n')
+    with logging_as_before():
+        words = ["--config", str(config), "ingest", "lanes", "--json"]
+        result = await asyncio.to_thread(CliRunner().invoke, app, words)
+    assert result.exit_code == 1
+    assert "The result lacks acknowledged batches, since their rows cannot be written" in result.stderr
+    assert name in result.stderr
+    assert '"ten_test"' in result.stdout

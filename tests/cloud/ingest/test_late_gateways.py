@@ -71,7 +71,7 @@ async def test_first_status_waits_for_what_another_process_has_staged_and_events
     cloud: CloudUnderTest, reader: CloudUnderTest, gateway: GatewayInVehicle
 ) -> None:
     await cloud.arrive(gateway.send(98.0))
-    late = LateStatuses(reader.stage, reader.staged.settle_elsewhere)
+    late = LateStatuses(reader.stage.settled, reader.staged.settle_elsewhere)
     event = reader.handover.delivery(gateway.send_event())
     group, waiting = await late_of(reader, late, event, reader.handover.status_delivery(status()))
     assert [one.delivery for one in group.opened] == group.deliveries == [event]
@@ -86,7 +86,7 @@ async def test_first_status_waits_for_what_another_process_has_staged_and_events
 async def test_later_statuses_of_a_gateway_wait_only_after_gateways_may_have_moved(
     cloud: CloudUnderTest, reader: CloudUnderTest
 ) -> None:
-    late = LateStatuses(reader.stage, reader.staged.settle_elsewhere)
+    late = LateStatuses(reader.stage.settled, reader.staged.settle_elsewhere)
     delivery = reader.handover.status_delivery(status())
     for _ in range(2):
         _, waiting = await late_of(reader, late, delivery)
@@ -95,16 +95,16 @@ async def test_later_statuses_of_a_gateway_wait_only_after_gateways_may_have_mov
         await late.next()
         _, waiting = await late_of(reader, late, delivery)
         assert not waiting.statuses
-        reader.stage.forget_gateways()
+        reader.stage.settled.forget()
 
 
 async def test_gateway_that_moved_while_its_status_waited_is_not_known(
     cloud: CloudUnderTest, reader: CloudUnderTest
 ) -> None:
     async def moves() -> None:
-        reader.stage.forget_gateways()
+        reader.stage.settled.forget()
 
-    late = LateStatuses(reader.stage, moves)
+    late = LateStatuses(reader.stage.settled, moves)
     _, waiting = await late_of(reader, late, reader.handover.status_delivery(status()))
     late.put(waiting)
     await late.next()
@@ -161,7 +161,7 @@ async def test_batches_behind_one_that_waits_keep_their_order(
             assert await arrive(96.0) == []
         entered.extend(one.batch.sequence for one in group.opened)
 
-    late = LateBatches(reader.stage, settle, enter)
+    late = LateBatches(reader.stage.settled, settle, enter)
     assert await arrive(98.0) == []
     await late.turn()
     await late.turn()
@@ -180,7 +180,7 @@ async def test_batches_do_not_wait_after_rows_could_not_be_written(
     async def enter(group: Group) -> None:
         entered.append(len(group.opened))
 
-    late = LateBatches(reader.stage, fail, enter)
+    late = LateBatches(reader.stage.settled, fail, enter)
     for value, left in ((98.0, 0), (99.0, 1)):
         (group,) = await reader.ingest.opener.open([reader.handover.delivery(gateway.send(value))])
         late.take_from(group)

@@ -14,11 +14,10 @@ from cloud.foundation.db import Database, DatabaseUnavailable, Prepared, Transac
 from cloud.foundation.db.prepared import Values
 from cloud.vehicles.custody.tables import batches, lanes
 from cloud.vehicles.ingest import Ingest, IngestSettings
-from cloud.vehicles.ingest.source import Delivery, DueAck
-from protocols.uplink.acks import Ack
 from tests.builders.ingest_cloud import CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle, readings, section
 from tests.builders.ingest_kinds import BEDSIDE_TIME, CUFF, PRESSURE, one
+from tests.builders.ingest_source import ListedSource, SlowAnswers
 from tests.harness.eventually import eventually
 
 
@@ -53,36 +52,6 @@ class DatabaseAway:
         if self.times:
             self.times -= 1
             raise DatabaseUnavailable
-
-
-class ListedSource:
-    """A source that returns these deliveries and then waits for ever."""
-
-    def __init__(self, deliveries: list[Delivery]) -> None:
-        self._deliveries = deliveries
-
-    async def next(self) -> Delivery:
-        if not self._deliveries:
-            await asyncio.get_running_loop().create_future()
-        return self._deliveries.pop(0)
-
-    def next_now(self) -> Delivery | None:
-        return self._deliveries.pop(0) if self._deliveries else None
-
-
-class SlowAnswers:
-    """A stand-in for the broker that accepts acknowledgements once the event `let` is set."""
-
-    def __init__(self) -> None:
-        self.asked = asyncio.Event()
-        self.let = asyncio.Event()
-        self.acks: list[Ack] = []
-
-    async def acknowledge(self, acks_due: Sequence[DueAck]) -> list[bool]:
-        self.asked.set()
-        await self.let.wait()
-        self.acks.extend(due.ack for due in acks_due)
-        return [True] * len(acks_due)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 
 from cloud.clinical.observations.tables import observations
 from cloud.clinical.waveforms import waveform_runs
+from cloud.foundation.arrivals import WantedDevices
 from cloud.foundation.command import Workplace
 from cloud.foundation.db import Database, DatabaseUnavailable
 from cloud.foundation.objects import ListedObject, LocalObjects, ObjectStoreUnavailable, StoredObject
@@ -21,8 +22,9 @@ from cloud.vehicles.ingest.staged_envelopes import StagedEnvelope
 from cloud.vehicles.ingest.staged_object import STAGED
 from cloud.vehicles.ingest.staging_periods import OwnPeriod, Pending
 from cloud.vehicles.ingest.tables import staging_processes
+from protocols.uplink.channels import DeviceRef
 from tests.builders.ingest_cloud import CloudUnderTest
-from tests.builders.ingest_gateway import GatewayInVehicle
+from tests.builders.ingest_gateway import OXIMETER, GatewayInVehicle, readings, section
 from tests.builders.waveforms import waves
 
 
@@ -197,7 +199,6 @@ async def test_outage_of_the_object_store_does_not_keep_numerics_from_readers_in
     store.is_broken = True
     await settle_beside(reader, cloud, waveforms=False)
     assert await numerics(cloud) == [97.0, 98.0]
-    assert store.listings == 0
     await cloud.arrive(gateway.send(99.0))
     with pytest.raises(ObjectStoreUnavailable):
         await cloud.ingest.settle()
@@ -353,4 +354,46 @@ async def test_reader_whose_own_settings_stage_nothing_finds_what_another_proces
     file = tmp_path / "cloud.toml"
     file.write_text('database_url = "sqlite:///cloud.db"\nobjects_dir = "objects"\n[ingest]\nstage_s = 0\n')
     await settle_of(Workplace(read_settings(file), cloud.database, cloud.clock, cloud.ids, Supplies))()
+    assert await numerics(cloud) == [97.0, 98.0]
+
+
+async def test_reader_of_some_devices_leaves_the_batches_of_others_and_of_other_tenants_staged(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+) -> None:
+    other, cuff = GatewayInVehicle(gateway="gw_other", key_seed=2), DeviceRef("00000000000000aa", "Cuff")
+    await cloud.register_gateway(other)
+    await cloud.arrive(other.send_sections([section(readings(60.0), device=cuff)]))
+    await cloud.arrive(gateway.send(98.0), other.send_sections([section(readings(61.0), device=cuff)]))
+    assert sorted(await numerics(cloud)) == [60.0, 97.0]
+    for wanted in (
+        WantedDevices("ten_test", frozenset()),
+        WantedDevices("ten_test", frozenset({"ff"})),
+        WantedDevices("ten_other"),
+    ):
+        await cloud.ingest.settle(waveforms=False, of=wanted)
+    assert sorted(await numerics(cloud)) == [60.0, 97.0]
+    await cloud.ingest.settle(waveforms=False, of=WantedDevices("ten_test", frozenset({cuff.system_id})))
+    assert sorted(await numerics(cloud)) == [60.0, 61.0, 97.0]
+    await cloud.ingest.settle(waveforms=False, of=WantedDevices("ten_test"))
+    assert sorted(await numerics(cloud)) == [60.0, 61.0, 97.0, 98.0]
+
+
+async def test_readers_of_one_device_and_of_a_tenant_who_wait_at_the_same_time_find_their_values(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+) -> None:
+    await cloud.arrive(gateway.send(98.0), waves(gateway))
+    wanted = WantedDevices("ten_test", frozenset({OXIMETER.system_id}))
+    settle = cloud.ingest.settle
+    await asyncio.gather(settle(waveforms=False, of=wanted), settle(waveforms=False, of=WantedDevices("ten_test")))
+    assert await numerics(cloud) == [97.0, 98.0]
+
+
+async def test_reader_of_the_waveforms_of_a_device_gets_the_error_of_an_outage_and_its_numerics_are_written(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+) -> None:
+    await cloud.arrive(waves(gateway))
+    await cloud.arrive(gateway.send(98.0), waves(gateway))
+    cloud.stage.outage.begin()
+    with pytest.raises(ObjectStoreUnavailable):
+        await cloud.ingest.settle(of=WantedDevices("ten_test", frozenset({OXIMETER.system_id})))
     assert await numerics(cloud) == [97.0, 98.0]

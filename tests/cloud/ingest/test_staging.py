@@ -170,6 +170,7 @@ async def test_resent_batch_is_acknowledged_from_memory_only_if_the_database_has
     sent = gateway.send(98.0)
     await cloud.arrive(sent, gateway.send(99.0))
     await cloud.ingest.settle()
+    await cloud.arrive(gateway.send(96.0))
     if lost:
         async with cloud.database.transaction() as tx:  # the database is restored from a copy
             await tx.execute(lanes.update().where(lanes.c.lane == "numeric").values(through_sequence=1))
@@ -180,6 +181,18 @@ async def test_resent_batch_is_acknowledged_from_memory_only_if_the_database_has
     (group,) = await cloud.ingest.opener.open([cloud.handover.delivery(sent)])
     cloud.stage.admit(group)
     assert bool(group.opened) is lost
+
+
+async def test_resent_batch_is_acknowledged_from_memory_only_while_rows_of_its_lane_are_unwritten(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+) -> None:
+    sent = gateway.send(98.0)
+    await cloud.arrive(sent, gateway.send(99.0))
+    await cloud.ingest.settle()
+    # The database may have been restored from a copy, and another process may have responded to the gateway's status.
+    (group,) = await cloud.ingest.opener.open([cloud.handover.delivery(sent)])
+    cloud.stage.admit(group)
+    assert [one.batch.sequence for one in group.opened] == [2]
 
 
 async def test_conflict_that_is_found_when_rows_are_written_is_reported_to_the_gateway(

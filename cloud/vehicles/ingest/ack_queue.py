@@ -1,0 +1,71 @@
+"""Send acknowledgements in a task of their own, so that a broker that does not respond delays no write.
+
+RabbitMQ stops to read from those who publish while a node lacks memory or disk, and a broker may accept a connection
+and then hang. Batches are made durable meanwhile, and the acknowledgements of a lane become one: they are cumulative,
+so the last one has what those before it have.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from itertools import islice
+
+import structlog
+
+from cloud.vehicles.custody import LaneKey
+from cloud.vehicles.ingest.source import AckSender, DueAck
+
+log = structlog.get_logger()
+
+LANES_MAX = 20_000
+"""Lanes with an acknowledgement in the queue: those of ten thousand vehicles. Further ones are not sent."""
+SENT_AT_ONCE = 1_000
+"""Acknowledgements that are sent together: those of a second of several hundred vehicles. The broker must confirm them
+within `IngestSettings.answer_s`."""
+
+
+class AckQueue:
+    """An `AckSender` that only queues. `run` sends what is queued by `sender`."""
+
+    def __init__(self, sender: AckSender) -> None:
+        self._sender = sender
+        self._queued: dict[LaneKey, DueAck] = {}
+        self._work = asyncio.Event()
+        self._ending = False
+
+    async def acknowledge(self, acks_due: Sequence[DueAck]) -> list[bool]:
+        """Queue acknowledgements; return for each whether it is queued, which it is not without room."""
+        queued: list[bool] = []
+        for due in acks_due:
+            key = due.lane_key
+            has_room = key in self._queued or len(self._queued) < LANES_MAX
+            if has_room:
+                self._queued[key] = due
+            queued.append(has_room)
+        if self._queued:
+            self._work.set()
+        return queued
+
+    async def run(self) -> None:
+        """Send what is queued, until `end` is called and the queue is empty."""
+        while self._queued or not self._ending:
+            await self._work.wait()
+            due = dict(islice(self._queued.items(), SENT_AT_ONCE))
+            for key in due:
+                del self._queued[key]
+            if not self._queued and not self._ending:
+                self._work.clear()
+            await send_acks(self._sender, list(due.values()))
+
+    def end(self) -> None:
+        """Let `run` return when everything is sent."""
+        self._ending = True
+        self._work.set()
+
+
+async def send_acks(sender: AckSender, acks_due: Sequence[DueAck]) -> None:
+    """Send acknowledgements, and log those that are not sent: their gateways resend the batches."""
+    if not acks_due:
+        return
+    for due, sent in zip(acks_due, await sender.acknowledge(acks_due), strict=True):
+        if not sent:
+            log.info("ingest.answer_unsent", gateway=due.gateway_id, lane=due.ack.lane.value)
