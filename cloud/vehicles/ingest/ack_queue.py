@@ -49,12 +49,20 @@ class AckQueue:
         """Send what is queued, until `end` is called and the queue is empty."""
         while self._queued or not self._ending:
             await self._work.wait()
-            due = dict(islice(self._queued.items(), SENT_AT_ONCE))
-            for key in due:
-                del self._queued[key]
+            due = self._take()
             if not self._queued and not self._ending:
                 self._work.clear()
-            await send_acks(self._sender, list(due.values()))
+            await send_acks(self._sender, due)
+
+    def _take(self) -> list[DueAck]:
+        """Remove and return the acknowledgements that are sent next."""
+        if len(self._queued) <= SENT_AT_ONCE:
+            taken, self._queued = self._queued, {}
+        else:
+            taken = dict(islice(self._queued.items(), SENT_AT_ONCE))
+            for key in taken:
+                del self._queued[key]
+        return list(taken.values())
 
     def end(self) -> None:
         """Let `run` return when everything is sent."""

@@ -6,9 +6,9 @@ their rows are written, one group at a time.
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import structlog
@@ -20,6 +20,7 @@ from cloud.vehicles.ingest.delivery_group import Group, rows_of
 from cloud.vehicles.ingest.opening import Opened, UnpackedContent, UnreadablePayload, open_delivery, unpack
 from cloud.vehicles.ingest.source import BatchDelivery
 from cloud.vehicles.ingest.staged_object import StagedBatch
+from cloud.vehicles.ingest.staging_room import SHARES, Share, StagingRoom
 from cloud.vehicles.ingest.status import StagedEnd
 from protocols.uplink.block_runs import BlockHead
 from protocols.uplink.envelope import decode_envelope
@@ -34,8 +35,6 @@ BATCHES_MAX = 16_000
 """Staged batches after which the rows are written. Each takes about a kilobyte beside its envelope."""
 BYTES_MAX = 16 << 20
 """Envelope bytes after which the rows are written: they are in memory, and their waveforms fill an object."""
-ROOM = 4
-"""Room for batches as a multiple of those after which rows are written, since further ones arrive meanwhile."""
 ROOM_WAIT_S = 5.0
 """Longest time for which batches wait for room. Then they are written at once, which costs several times as much: a
 cloud that wrote them so because it was behind would never catch up."""
@@ -72,6 +71,10 @@ class StagedEnvelope:
             rows=rows_of(one),
             memory_bytes=one.need.bytes,
         )
+
+    @property
+    def gateway_name(self) -> GatewayName:
+        return self.lane_key.tenant_id, self.lane_key.gateway_id
 
     @property
     def is_waveform(self) -> bool:
@@ -144,26 +147,37 @@ def _log_failure(gateway: RegisteredGateway, error: Exception) -> None:
     log.error("ingest.staged_batch_failed", gateway=gateway.id, error=type(error).__name__)
 
 
+@dataclass(slots=True)
+class _StagedLane:
+    """The batches of one lane: `untaken` are those that no writer has taken, and `batches` is the number of all. `end`
+    has the first and the last of them, and `system_ids` are those of their devices."""
+
+    end: StagedEnd
+    untaken: list[StagedEnvelope] = field(default_factory=list)
+    system_ids: set[str] = field(default_factory=set)
+    batches: int = 0
+
+
 class StagedEnvelopes:
     """The staged batches of one process whose rows are not written: those that are taken by a writer, and the others.
     Rows are due `stage_s` seconds after the first batch, or when the batches take too much memory."""
 
     def __init__(self, stage_s: float) -> None:
         self._stage_s = stage_s
-        self._untaken: dict[bool, list[StagedEnvelope]] = {False: [], True: []}
         self._first_s = 0.0
-        self._lanes: Counter[LaneKey] = Counter()
-        self._system_ids: dict[LaneKey, set[str]] = {}
-        """The devices of the batches of each lane."""
-        self._ends: dict[LaneKey, StagedEnd] = {}
+        self._lanes: dict[LaneKey, _StagedLane] = {}
+        self._keys: dict[GatewayName, set[LaneKey]] = {}
+        """The lanes of each gateway."""
         self._objects: Counter[str] = Counter()
-        self._bytes = self._numerics = self._batches = 0
+        self._room = StagingRoom()
+        self._untaken = 0
+        """Number of the batches that no writer has taken."""
         self.waveforms = 0
         """Number of the batches of waveforms."""
         self._any = asyncio.Event()
         self._over = asyncio.Event()
-        self._room = asyncio.Event()
-        self._room.set()
+        self._has_room = asyncio.Event()
+        self._has_room.set()
 
     @property
     def object_names(self) -> frozenset[str]:
@@ -171,15 +185,25 @@ class StagedEnvelopes:
         return frozenset(self._objects)
 
     @property
+    def numerics(self) -> int:
+        """Number of the batches of numerics."""
+        return self._room.batches - self.waveforms
+
+    @property
     def has_room(self) -> bool:
         """Return whether more batches may be staged, also while the rows of others are being written."""
-        return self._room.is_set()
+        return self._has_room.is_set()
+
+    def has_room_for(self, name: GatewayName) -> bool:
+        """Return whether more batches of a gateway may be staged: as many of each as make rows due, and some times as
+        many of all."""
+        return self._room.has_room(name, Share(BYTES_MAX, NUMERICS_MAX, BATCHES_MAX))
 
     async def wait_for_room(self) -> None:
         """Wait until more batches may be staged, for `ROOM_WAIT_S` at most."""
         with suppress(TimeoutError):
             async with asyncio.timeout(ROOM_WAIT_S):
-                await self._room.wait()
+                await self._has_room.wait()
 
     def has(self, key: LaneKey) -> bool:
         """Return whether there are such batches of a lane."""
@@ -187,7 +211,7 @@ class StagedEnvelopes:
 
     def ends(self) -> Mapping[LaneKey, StagedEnd]:
         """Return the first and the last of the batches of each lane."""
-        return dict(self._ends)
+        return {key: lane.end for key, lane in self._lanes.items()}
 
     def lanes_before(self, group: Group) -> set[LaneKey]:
         """Return the lanes whose batches must be written before a group: those that it continues, and those of a
@@ -200,8 +224,9 @@ class StagedEnvelopes:
             epochs.setdefault((key.tenant_id, key.gateway_id), set()).add(key.epoch)
         return {
             key
-            for key in self._lanes
-            if key in continued or epochs.get((key.tenant_id, key.gateway_id), set()) - {key.epoch}
+            for name, of_group in epochs.items()
+            for key in self._keys.get(name, ())
+            if key in continued or of_group - {key.epoch}
         }
 
     def lanes_with(self, wanted: WantedDevices, *, waveforms: bool) -> set[LaneKey]:
@@ -210,29 +235,30 @@ class StagedEnvelopes:
             return set()
         return {
             key
-            for key, system_ids in self._system_ids.items()
+            for key, lane in self._lanes.items()
             if key.tenant_id == wanted.tenant_id
             and (waveforms or key.lane is not Lane.WAVEFORM)
-            and (wanted.system_ids is None or not system_ids.isdisjoint(wanted.system_ids))
+            and (wanted.system_ids is None or not lane.system_ids.isdisjoint(wanted.system_ids))
         }
 
     def add(self, batches: Sequence[StagedEnvelope]) -> None:
         """Add batches that are durable. Those of each lane follow each other, and the ones that were added before."""
         for one in batches:
-            self._lanes[one.lane_key] += 1
-            self._system_ids.setdefault(one.lane_key, set()).update(one.system_ids)
+            lane = self._lanes.get(one.lane_key)
+            if lane is None:
+                lane = self._lanes[one.lane_key] = _StagedLane(StagedEnd(one.sequence, one.sequence, one.hash))
+                self._keys.setdefault(one.gateway_name, set()).add(one.lane_key)
+            else:
+                lane.end = StagedEnd(lane.end.first, one.sequence, one.hash)
+            lane.system_ids.update(one.system_ids)
+            lane.batches += 1
             self._objects[one.object_name] += 1
-            first = self._ends[one.lane_key].first if one.lane_key in self._ends else one.sequence
-            self._ends[one.lane_key] = StagedEnd(first, one.sequence, one.hash)
-        self._count(batches, 1)
+            self._room.add(one.gateway_name, one.envelope_bytes, one.numerics)
+            self.waveforms += one.is_waveform
         self._put(batches)
-        if self._bytes >= BYTES_MAX or self._numerics >= NUMERICS_MAX or self._batches >= BATCHES_MAX:
+        self._note_room()
+        if self._room.is_above(Share(BYTES_MAX, NUMERICS_MAX, BATCHES_MAX)):
             self._over.set()
-
-    @property
-    def numerics(self) -> int:
-        """Number of the batches of numerics."""
-        return self._batches - self.waveforms
 
     async def due(self) -> None:
         """Wait until rows are to be written."""
@@ -248,13 +274,14 @@ class StagedEnvelopes:
     def take(self, keys: Collection[LaneKey] | None, *, waveforms: bool) -> list[StagedEnvelope]:
         """Return the waveforms or the numerics of these lanes, None: of all lanes. The caller calls `drop` or `keep`
         with them."""
-        untaken = self._untaken[waveforms]
-        if keys is None:
-            taken, self._untaken[waveforms] = untaken, []
-        else:
-            taken = [one for one in untaken if one.lane_key in keys]
-            self._untaken[waveforms] = [one for one in untaken if one.lane_key not in keys]
-        if not any(self._untaken.values()):
+        taken: list[StagedEnvelope] = []
+        for key in self._lanes if keys is None else keys:
+            lane = self._lanes.get(key)
+            if lane is not None and (key.lane is Lane.WAVEFORM) is waveforms:
+                taken += lane.untaken
+                lane.untaken = []
+        self._untaken -= len(taken)
+        if not self._untaken:
             self._any.clear()
         if keys is None and waveforms:
             self._over.clear()
@@ -268,42 +295,39 @@ class StagedEnvelopes:
     def drop(self, taken: Sequence[StagedEnvelope]) -> list[str]:
         """Forget batches whose rows are written, or which are left in their objects. Return the names of the objects
         that have no others."""
-        self._count(taken, -1)
         for one in taken:
-            self._lanes[one.lane_key] -= 1
-            self._objects[one.object_name] -= 1
-        left = +self._lanes
-        for one in taken:
-            if one.lane_key not in left:
-                self._ends.pop(one.lane_key, None)
-                self._system_ids.pop(one.lane_key, None)
+            lane = self._lanes[one.lane_key]
+            lane.batches -= 1
+            if lane.batches:
+                lane.end = replace(lane.end, first=max(lane.end.first, one.sequence + 1))
             else:
-                end = self._ends[one.lane_key]
-                self._ends[one.lane_key] = replace(end, first=max(end.first, one.sequence + 1))
-        self._lanes = left
+                self._forget_lane(one.lane_key, one.gateway_name)
+            self._objects[one.object_name] -= 1
+            self._room.remove(one.gateway_name, one.envelope_bytes, one.numerics)
+            self.waveforms -= one.is_waveform
+        self._note_room()
         names = sorted({one.object_name for one in taken if not self._objects[one.object_name]})
         self._objects = +self._objects
         return names
 
+    def _note_room(self) -> None:
+        if self._room.is_above(Share(BYTES_MAX, NUMERICS_MAX, BATCHES_MAX), SHARES):
+            self._has_room.clear()
+        else:
+            self._has_room.set()
+
+    def _forget_lane(self, key: LaneKey, name: GatewayName) -> None:
+        del self._lanes[key]
+        keys = self._keys[name]
+        keys.discard(key)
+        if not keys:
+            del self._keys[name]
+
     def _put(self, batches: Sequence[StagedEnvelope]) -> None:
-        if not any(self._untaken.values()):
+        if not self._untaken:
             self._first_s = asyncio.get_running_loop().time()
         for one in batches:
-            self._untaken[one.is_waveform].append(one)
+            self._lanes[one.lane_key].untaken.append(one)
+        self._untaken += len(batches)
         if batches:
             self._any.set()
-
-    def _count(self, batches: Iterable[StagedEnvelope], sign: int) -> None:
-        for one in batches:
-            self._bytes += sign * one.envelope_bytes
-            self._numerics += sign * one.numerics
-            self._batches += sign
-            self.waveforms += sign * one.is_waveform
-        if (
-            self._bytes < ROOM * BYTES_MAX
-            and self._numerics < ROOM * NUMERICS_MAX
-            and self._batches < ROOM * BATCHES_MAX
-        ):
-            self._room.set()
-        else:
-            self._room.clear()

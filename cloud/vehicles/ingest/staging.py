@@ -38,20 +38,21 @@ from cloud.vehicles.ingest.source import DueAck
 from cloud.vehicles.ingest.staged_envelopes import StagedEnvelope, StagedEnvelopes, staged_batch_of
 from cloud.vehicles.ingest.staged_object import StagedObject, encode_staged, new_staged_name
 from cloud.vehicles.ingest.staging_periods import OwnPeriod
+from cloud.vehicles.ingest.staging_room import SHARES, Share, StagingRoom
 
 log = structlog.get_logger()
 
 PUT_S_MAX = 1.0
 """Longest time for which live batches wait for their object. After it they are written to the database instead, as are
 those that arrive while the outage lasts."""
-QUEUED_BYTES_MAX = 4 << 20
-"""Bytes of the envelopes for one object, with which nothing is added to it. With one more batch, which has 1 MiB at
-most, it is far smaller than a staged object may be."""
-QUEUED_BATCHES_MAX = 8 * BATCHES_FULL
-"""Batches for one object. An object begins to be put when it has `BATCHES_FULL`, but those that arrive while the one
+GATEWAY_BYTES_MAX = 1 << 20
+"""Bytes of the envelopes of one gateway for one object, with which nothing of it is added, and a quarter of those of
+all (`staging_room`). With one more batch, which has 1 MiB at most, it is far smaller than a staged object may be."""
+GATEWAY_BATCHES_MAX = 2 * BATCHES_FULL
+"""The same for batches. An object begins to be put when it has `BATCHES_FULL`, but those that arrive while the one
 before is put join it: to write them at once would cost several times as much, when there is least time for it."""
-QUEUED_ROWS_MAX = 64_000
-"""Rows of the batches for one object: those of a second of eight hundred vehicles. An envelope of some hundred bytes
+GATEWAY_ROWS_MAX = 16_000
+"""The same for rows. An object may have those of a second of eight hundred vehicles. An envelope of some hundred bytes
 may unpack to 65 536, and what is acknowledged from an object is written whatever the quotas of its gateway."""
 
 Send = Callable[[Sequence[DueAck]], Awaitable[None]]
@@ -74,7 +75,8 @@ class Stage:
         self._settings = settings
         self._tails = LaneTails()
         self._queued = Group()
-        self._queued_bytes = 0
+        self._room = StagingRoom()
+        """The sizes of the batches in `_queued`."""
         self._behind = Group()
         self._repeated = Group()
         """Batches that were staged before."""
@@ -115,14 +117,14 @@ class Stage:
                 # which another process responded to the status of the gateway.
                 repeated.append(one)
                 continue
-            has_room = self._has_room()
+            has_room = self._has_room(one)
             if waits and has_room and self._at_once[key] and self._pending.add(one):
                 waiting.append(one)
                 continue
             if has_room and not self._at_once[key] and self._tails.add(one):
                 staged.append(one)
                 self._staging[key] += 1
-                self._queued_bytes += len(one.delivery.octets)
+                self._room.add(one.gateway_name, len(one.delivery.octets), rows_of(one))
                 self._queued.observations += rows_of(one)
                 self._queued.opened.append(one)
                 continue
@@ -254,7 +256,7 @@ class Stage:
 
     def _take_queued(self) -> tuple[Group, Group]:
         """Remove and return the queued batches that are staged, and those that follow them."""
-        group, self._queued, self._queued_bytes = self._queued, Group(), 0
+        group, self._queued, self._room = self._queued, Group(), StagingRoom()
         behind, self._behind = self._behind, Group()
         self._full.clear()
         if not self._owed and not self._repeated.deliveries:  # which may have come since the turn began
@@ -299,17 +301,16 @@ class Stage:
         return (
             len(self._queued.opened) >= BATCHES_FULL
             or self._queued.observations >= ROWS_FULL
-            or self._queued_bytes >= QUEUED_BYTES_MAX
+            or self._room.bytes >= SHARES * GATEWAY_BYTES_MAX
         )
 
-    def _has_room(self) -> bool:
+    def _has_room(self, one: Opened) -> bool:
         """Return whether another batch may be staged. With too many staged batches, or while an outage of the object
         store lasts, it is written at once."""
+        name = one.gateway_name
         return (
-            len(self._queued.opened) < QUEUED_BATCHES_MAX
-            and self._queued_bytes < QUEUED_BYTES_MAX
-            and self._queued.observations < QUEUED_ROWS_MAX
-            and self.unwritten.has_room
+            self._room.has_room(name, Share(GATEWAY_BYTES_MAX, GATEWAY_ROWS_MAX, GATEWAY_BATCHES_MAX))
+            and self.unwritten.has_room_for(name)
             and not self.outage.lasts
         )
 

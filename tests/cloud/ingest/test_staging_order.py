@@ -58,7 +58,7 @@ async def sequences(cloud: CloudUnderTest) -> list[int]:
     return [row.sequence for row in await cloud.rows(observations)]
 
 
-@pytest.mark.parametrize("limit", ["QUEUED_BYTES_MAX", "QUEUED_BATCHES_MAX", "QUEUED_ROWS_MAX"])
+@pytest.mark.parametrize("limit", ["GATEWAY_BYTES_MAX", "GATEWAY_BATCHES_MAX", "GATEWAY_ROWS_MAX"])
 async def test_batches_that_do_not_fit_into_one_object_are_acknowledged_in_their_order(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
@@ -117,8 +117,7 @@ async def full_cloud(
 ) -> CloudUnderTest:
     """The cloud, without room for further staged batches."""
     monkeypatch.setattr(staged_envelopes, "NUMERICS_MAX", 1)
-    monkeypatch.setattr(staged_envelopes, "ROOM", 2)
-    await cloud.arrive(gateway.send(98.0, 99.0))
+    await cloud.arrive(gateway.send(98.0, 99.0, 98.0, 99.0))
     return cloud
 
 
@@ -126,7 +125,7 @@ async def test_batches_beyond_the_room_for_staged_ones_are_written_at_once(
     full_cloud: CloudUnderTest, gateway: GatewayInVehicle
 ) -> None:
     await full_cloud.arrive(gateway.send(96.0))
-    assert len(await sequences(full_cloud)) == 4
+    assert len(await sequences(full_cloud)) == 6
 
 
 async def test_batches_wait_for_the_room_that_the_writer_of_staged_rows_makes(full_cloud: CloudUnderTest) -> None:
@@ -148,3 +147,16 @@ async def test_batches_do_not_wait_for_room_for_long_or_while_the_object_store_i
     monkeypatch.setattr(staged_envelopes, "ROOM_WAIT_S", 1e9)
     full_cloud.stage.outage.begin()
     await full_cloud.stage.wait_for_room()
+
+
+async def test_gateway_that_has_used_its_share_of_the_room_leaves_the_rest_to_others(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = GatewayInVehicle(gateway="gw_other", key_seed=2)
+    await cloud.register_gateway(other)
+    await cloud.arrive(other.send(60.0))
+    monkeypatch.setattr(staged_envelopes, "NUMERICS_MAX", 2)
+    await cloud.arrive(gateway.send(98.0, 99.0))
+    await cloud.arrive(gateway.send(96.0), other.send(61.0))
+    staged = {key.gateway_id: end.last for key, end in cloud.stage.unwritten.ends().items()}
+    assert staged == {"gw_other": 2}
