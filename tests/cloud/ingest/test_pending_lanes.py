@@ -145,9 +145,9 @@ async def test_resent_waveform_is_acknowledged_again_after_an_object_could_not_b
 async def test_batch_that_is_resent_while_an_object_cannot_be_stored_is_acknowledged_in_the_next_turn(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    vehicle = GatewayInVehicle()
-    vehicle.send(97.0)
-    resent = await opened(cloud, waves(vehicle))
+    staged = waves(gateway)
+    await cloud.arrive(staged)
+    resent = await opened(cloud, staged)
 
     async def fail(_: object) -> None:
         cloud.stage.admit(resent)
@@ -159,7 +159,7 @@ async def test_batch_that_is_resent_while_an_object_cannot_be_stored_is_acknowle
     assert cloud.stage._work.is_set()
     await cloud.stage.turn(cloud.send, cloud._write_at_once)
     _, ack = cloud.handover.acks[-1]
-    assert (ack.lane, ack.through_sequence) == (Lane.WAVEFORM, 1)
+    assert (ack.lane, ack.through_sequence) == (Lane.WAVEFORM, 2)
 
 
 async def test_no_batch_is_staged_behind_one_whose_last_acknowledgement_is_of_a_conflict(

@@ -135,7 +135,7 @@ async def test_serial_port_symlink_moved_to_another_port_is_followed_after_the_o
                 assert await thermometer.measure(36.6) == "answered"
                 await watch.look()
                 assert watch.told == ["serial.name_moved"]
-                assert new.left in watch.sentences[0]
+                assert new.left_node in watch.sentences[0]
                 assert await thermometer.measure(36.7) == "answered"
                 assert port.node == old.left_node
                 await watch.clock.advance(SILENT_S + 60)
