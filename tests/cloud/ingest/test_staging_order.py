@@ -125,7 +125,7 @@ async def test_batches_beyond_the_room_for_staged_ones_are_written_at_once(
     full_cloud: CloudUnderTest, gateway: GatewayInVehicle
 ) -> None:
     await full_cloud.arrive(gateway.send(96.0))
-    assert len(await sequences(full_cloud)) == 6
+    assert (await sequences(full_cloud))[-1] == 3
 
 
 async def test_batches_wait_for_the_room_that_the_writer_of_staged_rows_makes(full_cloud: CloudUnderTest) -> None:
