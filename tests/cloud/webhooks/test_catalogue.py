@@ -17,7 +17,10 @@ from cloud import cli
 from cloud.access.apps import NAMES
 from cloud.clinical.assignments import AssignmentService
 from cloud.clinical.devices import Devices, DeviceSilence, Enrolment
-from cloud.clinical.epcr import CareModel, MissionChange
+from cloud.clinical.epcr import CareModel, MissionChange, ReceivedChanges
+from cloud.clinical.handover.announcing import HandoverAnnouncer
+from cloud.clinical.handover.links import ShareLinks
+from cloud.clinical.handover.model import LinkPeriod
 from cloud.foundation.db import Database
 from cloud.foundation.events import EventType
 from cloud.foundation.events.event_type import SECRECY
@@ -33,11 +36,13 @@ from cloud.vehicles.ingest.missing import MISSING_AFTER_US
 from cloud.vehicles.ingest.settings import IngestSection
 from cloud.work.jobs.ending import JobEnds
 from cloud.work.jobs.model import JobError, JobStatus
+from protocols.epcr.annotations import Annotation
 from protocols.epcr.encounter import EncounterStatus
 from protocols.uplink.envelope import BatchKind
 from protocols.uplink.lanes import Lane
 from protocols.uplink.limits import BLOCK_OBSERVATIONS_MAX
 from protocols.uplink.status import Mark
+from tests.builders.care_changes import change
 from tests.builders.cloud_people import public_key_text
 from tests.builders.http_surface import BASES, surface
 from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
@@ -98,6 +103,7 @@ def test_code_emits_events_by_their_declared_type_and_not_by_a_literal_name():
 async def test_payload_of_each_emitted_event_matches_the_declaration_of_its_type(database: Database):
     async with receiving(always=410) as receiver, webhook_surface(database, receiver) as here:
         await encounters_happen(here)
+        await handovers_happen(here)
         await devices_happen(here)
         await webhooks_happen(here, receiver.url())
         await gateways_happen(here)
@@ -124,6 +130,24 @@ async def encounters_happen(here: WebhookSurface) -> None:
     await here.missions.change(viewer, made[0], MissionChange(care_model=CareModel.EVENT_MEDICAL))
     for encounter_id in made:
         await here.missions.change(viewer, encounter_id, MissionChange(status=EncounterStatus.COMPLETED))
+
+
+async def handovers_happen(here: WebhookSurface) -> None:
+    story = here.story
+    link = change(Annotation.SHARE, "a" * 64, entry="share-1", encounter="enc_north")
+    received = ReceivedChanges(
+        lane_id=1,
+        sequence=1,
+        tenant_id="tnt_north",
+        organization_id="org_north",
+        vehicle_id="veh_north",
+        gateway_id="gw_north",
+        received_at_us=story.clock.now_us(),
+        changes=[link],
+    )
+    async with story.database.transaction() as tx:
+        await ShareLinks().take(tx, [received])
+        await HandoverAnnouncer(story.clock, story.ids, LinkPeriod(24, 72)).announce_next(tx, story.clock.now_us())
 
 
 async def devices_happen(here: WebhookSurface) -> None:
