@@ -62,6 +62,7 @@ if TYPE_CHECKING:
         BodyKind,
         Handler,
         RateClass,
+        RefusalPage,
         Route,
         Scopes,
         Stability,

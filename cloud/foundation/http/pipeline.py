@@ -247,8 +247,10 @@ class Pipeline:
         types_at = self.types_at if site is None else site.types_at
         if route is not None and route.oauth_errors:
             return oauth_error(error, types_at=types_at)
-        if route is not None and route.refusal_page is not None:
-            return route.refusal_page(error, exchange.request.headers)
+        make_page = route.refusal_page if route is not None else None if site is None else site.absent_page
+        page = None if make_page is None else make_page(error, exchange.request.headers)
+        if page is not None:
+            return page
         instance = exchange.path[:INSTANCE_LENGTH_MAX]
         return problem(error, types_at=types_at, instance=instance, trace_id=exchange.trace.trace_id)
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
 
 Handler = Callable[[Request], Awaitable[Response]]
-RefusalPage = Callable[[DomainError, "CIMultiDictProxy[str]"], Response]
-"""Returns a refusal as a page for people, from the error and the request's headers."""
+RefusalPage = Callable[[DomainError, "CIMultiDictProxy[str]"], Response | None]
+"""Returns a refusal as a page for people, from the error and the request's headers; None for the usual document."""
 
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 _PATH = re.compile(r"/|(/([A-Za-z0-9._~-]+|[A-Za-z0-9._~-]*\{[A-Za-z_]+\*?\}[A-Za-z0-9._~-]*))+")
@@ -154,6 +154,8 @@ class Route:
     """If true, refusals are RFC 6749 documents instead of problem documents."""
     refusal_page: RefusalPage | None = None
     """Makes the page of a refusal, for an address that people visit."""
+    covers_absent: bool = False
+    """If true, `refusal_page` also makes the page for addresses that the route's host does not have."""
     open_to_browsers: bool = False
     """If true, responses have `Access-Control-Allow-Origin: *`; only for public documents (contract matrix A-004)."""
     request_example: Any = None
@@ -175,6 +177,8 @@ class Route:
             raise ValueError(f"{self.path} reads bytes, which have neither a model nor a fingerprint")
         if self.body_as_sent and (self.body is None or self.idempotent):
             raise ValueError(f"{self.path} reads its body itself: document it, and make no fingerprint of it")
+        if self.covers_absent and self.refusal_page is None:
+            raise ValueError(f"{self.path} has no page for absent addresses")
         if self.concealed and self.in_contract:
             raise ValueError(f"{self.path} is concealed, and so not part of the public contract")
         if self.idempotent and self.method == "GET":

@@ -12,7 +12,7 @@ from email.utils import formatdate
 from urllib.parse import urlsplit
 
 from cloud.foundation.http.host import Bases, Host
-from cloud.foundation.http.route import Access, Route
+from cloud.foundation.http.route import Access, RefusalPage, Route
 from cloud.foundation.http.table import RouteTable
 from cloud.foundation.http.wire import constant_headers
 
@@ -53,22 +53,25 @@ def allowed_methods(methods: Mapping[str, Endpoint]) -> str:
 
 
 class Site:
-    """A host with its routes. `constant` has the header lines of responses that belong to no route."""
+    """A host with its routes. `constant` has the header lines of responses that belong to no route. `absent_page` makes
+    the page for an address without a route, None on a host for programs."""
 
     def __init__(self, host: Host, routes: Iterable[Route], bases: Bases) -> None:
+        own = [route for route in routes if host in route.hosts]
         self.host = host
         self.base = bases[host]
         self.types_at = bases[Host.API]
         secure, sandbox = self.base.startswith("https:"), host is Host.SANDBOX
         self.constant = constant_headers(secure=secure, sandbox=sandbox)
         self.authorities = authorities_of(self.base)
+        self.absent_page: RefusalPage | None = next((one.refusal_page for one in own if one.covers_absent), None)
         matrix = self.types_at + DEPRECATIONS_PATH
 
         def endpoint(route: Route) -> Endpoint:
             more = _row_headers(route, self.base, matrix)
             return self._endpoint(route, constant_headers(secure=secure, sandbox=sandbox, more=more))
 
-        self.table: RouteTable[Endpoint] = RouteTable(endpoint(route) for route in routes if host in route.hosts)
+        self.table: RouteTable[Endpoint] = RouteTable(endpoint(route) for route in own)
 
     def _endpoint(self, route: Route, constant: str) -> Endpoint:
         scopes = route.scopes

@@ -12,7 +12,9 @@ from functools import cached_property
 from typing import Any
 
 import orjson
+from multidict import CIMultiDictProxy
 
+from cloud.foundation.errors import DomainError
 from cloud.foundation.events import EventType
 from cloud.foundation.http import (
     Bases,
@@ -21,6 +23,7 @@ from cloud.foundation.http import (
     Json,
     NotFound,
     Parts,
+    RefusalPage,
     Request,
     Response,
     catalogue,
@@ -62,6 +65,19 @@ class SiteHandlers:
         async def respond(request: Request) -> Response:
             found = await self._site.page(language, kind, request.path.get("name", ""))
             return Response(200, found.html, _HTML, headers=_headers(language), etag=found.etag)
+
+        return respond
+
+    def absent(self, language: Language | None = None) -> RefusalPage:
+        """Return what makes the page for an address that does not exist. `language` is that of the address; None: the
+        reader's. A program, and any other refusal, gets the problem document."""
+
+        def respond(error: DomainError, headers: CIMultiDictProxy[str]) -> Response | None:
+            if not isinstance(error, NotFound) or not wants_html(headers.get("Accept")):
+                return None
+            shown = language or language_of(headers)
+            html = render_document("absent.html", shown, {}, self._bases[Host.DOCS])
+            return Response(404, html, _HTML, headers={**_headers(shown), **_ABSENT})
 
         return respond
 
@@ -161,6 +177,7 @@ def site_of(parts: Parts) -> DocsSite:
 
 
 _VARIES = {"Cache-Control": "no-store", "Vary": "Accept"}
+_ABSENT = {"Cache-Control": "no-store", "Vary": "Accept, Accept-Language"}
 
 
 def _headers(language: Language) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Routes of the documentation. None of them is in the public contract, because they describe it."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from cloud.foundation.http import EVERY_HOST, PUBLIC, Handler, Host, Parts, Query, RateClass, Route
 from cloud.foundation.pages import Language
@@ -18,14 +19,22 @@ def routes(parts: Parts) -> tuple[Route, ...]:
     problem is an address there), and the root of every host."""
     site = site_of(parts)
     people, programs = SiteHandlers(site, parts.bases), DocsHandlers(site, parts.bases)
-    return (
+    index = _row("/api/docs", programs.index, "Read the index of machine-readable documents", query=LanguageQuery)
+    rows = (
+        index,
         _row("/", people.root, "Lead to the documentation", EVERY_HOST, {302: "The documentation."}),
-        _row("/api/docs", programs.index, "Read the index of machine-readable documents", query=LanguageQuery),
         _row("/api/docs/events", programs.events, "List the events for webhooks", query=LanguageQuery),
         _row(verification_page.PATH, verification_page.download, "Download the verification page", responses=_FILE),
         _row("/problems", programs.problems, "List the kinds of problems", Host.API, query=LanguageQuery),
         _row("/problems/{slug}", programs.problem, "Explain a kind of problem", Host.API, query=LanguageQuery),
-        *(row for language in Language for row in _pages(people, language)),
+    )
+    return (
+        *(replace(row, refusal_page=people.absent(), covers_absent=row is index) for row in rows),
+        *(
+            replace(row, refusal_page=people.absent(language))
+            for language in Language
+            for row in _pages(people, language)
+        ),
     )
 
 
