@@ -210,7 +210,7 @@ class Connector:
     ) -> Mapping[str, str]:
         """Send a request to the mission of an encounter, which the contract of the SDK's typed operations lacks."""
         path = f"/api/v1/epcr/encounters/{segment(mission['encounter_id'])}/mission"
-        found: Mapping[str, str] = self._argus.api_host.request(
+        found: Mapping[str, str] = self._argus.request(
             # The service takes a key for a PATCH of a mission, so each of these requests may be repeated.
             method,
             path,

@@ -147,7 +147,7 @@ class Dispatch:
 
     def end_elsewhere(self, encounter: str, status: str) -> None:
         path = f"/api/v1/epcr/encounters/{encounter}/mission"
-        self.argus.api_host.request("PATCH", path, body={"status": status})
+        self.argus.request("PATCH", path, body={"status": status})
 
 
 @pytest.fixture(scope="module")

@@ -66,7 +66,7 @@ def signed(body: bytes) -> dict[str, str]:
 def test_encounter_is_imported_when_it_has_finished(hospital: Hospital) -> None:
     begun = hospital.argus.encounters.begin({"care_model": "event_medical", "cad_incident_id": f"cad_{uuid.uuid4()}"})
     mission = f"/api/v1/epcr/encounters/{begun['id']}/mission"
-    hospital.argus.api_host.request("PATCH", mission, body={"status": "completed"})
+    hospital.argus.request("PATCH", mission, body={"status": "completed"})
     until(lambda: hospital.rows("SELECT 1 FROM messages WHERE encounter_id = ?", begun["id"]), what="message imported")
     types = {kind for (kind,) in hospital.rows("SELECT type FROM resources WHERE encounter_id = ?", begun["id"])}
     assert {"Patient", "Encounter", "Composition"} <= types

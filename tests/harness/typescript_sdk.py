@@ -53,7 +53,9 @@ def pack(folder: Path) -> Path:
     (source / "node_modules").symlink_to(_MODULES)
     # `make lint` checks the types, which takes twice the time of writing the modules.
     run(source, source / "node_modules" / ".bin" / "tsc", "--noCheck")
-    name = run(source, "npm", "pack", "--silent", "--pack-destination", folder, "--cache", folder / "cache").strip()
+    name = run(
+        source, "npm", "pack", "--silent", "--ignore-scripts", "--pack-destination", folder, "--cache", folder / "cache"
+    ).strip()
     return folder / name
 
 

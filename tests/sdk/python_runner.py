@@ -39,7 +39,7 @@ def perform(call: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
             for name in ("code", "status", "trace_id", "retry_after_s", "problem_url", "members", "detail", "retryable")
             if getattr(error, name, None) is not None
         }
-        outcome = {"error": shown, "texts": [str(error), repr(error), repr(vars(error))]}
+        outcome = {"error": shown, "kind": type(error).__name__, "texts": [str(error), repr(error), repr(vars(error))]}
     return outcome | {"slept_s": timing.slept_s}
 
 
@@ -61,10 +61,9 @@ def _result(call: dict[str, Any], facts: dict[str, Any], timing: HandTiming) -> 
 
 
 def _of_api(argus: Argus, call: dict[str, Any], facts: dict[str, Any]) -> Any:
-    host = argus.auth_host if call.get("host") == "auth" else argus.api_host
     match call["do"]:
         case "request":
-            return host.request(
+            return argus.request(
                 call["method"],
                 call["path"],
                 query=call.get("query"),
@@ -72,10 +71,10 @@ def _of_api(argus: Argus, call: dict[str, Any], facts: dict[str, Any]) -> Any:
                 idempotency_key=call.get("idempotency_key"),
             )
         case "exchange":
-            reply = host.exchange(call["method"], call["path"], headers=call["headers"])
+            reply = argus.exchange(call["method"], call["path"], headers=call["headers"])
             return {"status": reply.status, "etag": reply.headers.get("etag"), "text": reply.body.decode()}
         case "list":
-            return list(host.pages(call["path"], call.get("query")))
+            return list(argus.list(call["path"], query=call.get("query")))
         case "wait_for_job":
             return argus.jobs.wait(call["job_id"], poll_s=call["poll_s"], limit_s=call["limit_s"])
         case "job_result":

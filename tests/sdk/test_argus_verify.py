@@ -65,7 +65,7 @@ def test_command_of_the_provenance_guide_verifies_a_transcript(
     language: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     guide = ROOT / "cloud" / "partners" / "docs" / "guides" / language / "provenance.md"
-    (words,) = re.findall(r"(?m)^argus-verify (.+)$", guide.read_text())
+    (words,) = re.findall(r"(?m)^argus-env/bin/argus-verify (.+)$", guide.read_text())
     shutil.copy(INTACT, tmp_path / "transcript.json")
     shutil.copy(KEYS, tmp_path / "keys.json")
     monkeypatch.chdir(tmp_path)
@@ -199,10 +199,10 @@ def changed_key(**members: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("keys", "fault"),
     [
-        ({"keys": [{"kid": "k", "alg": "ml-dsa-65", "public_key": "AAAA"}]}, "The key k is not"),
+        ({"keys": [{"kid": "k", "alg": "ml-dsa-65", "public_key": "AAAA"}]}, "one of its keys is not"),
         ({"keys": [{"kid": "k", "alg": "other", "public_key": "AAAA"}]}, "no ML-DSA-65 key"),
         ({}, "no list `keys`"),
-        ({"keys": json.loads(Path(KEYS).read_text())["keys"] * 2}, "that of another key"),
+        ({"keys": json.loads(Path(KEYS).read_text())["keys"] * 2}, "two of its keys have one identifier"),
         (changed_key(not_after="2026-05"), "not_after is not a time"),
         (changed_key(not_before="2026-05-08T00:00:00"), "not_before is not a time"),
         (changed_key(status=1), "status is not text"),

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from argus_sdk import __version__
 from tests.builders.provenance_vectors import FOLDER
 from tests.harness.scripted_api import CLIENT_ID, CLIENT_SECRET, scripted_server
 from tests.sdk.test_stories import EXPECTED, STORIES, WHOSE, check
@@ -71,7 +72,7 @@ def content(wheel: Path) -> dict[str, bytes]:
 
 def test_wheel_has_one_package_with_types_and_the_shared_modules_inside(built: Built) -> None:
     files = content(built.wheel)
-    assert {name.partition("/")[0] for name in files} == {"argus_sdk", "argus_sdk-1.0.0.dist-info"}
+    assert {name.partition("/")[0] for name in files} == {"argus_sdk", f"argus_sdk-{__version__}.dist-info"}
     assert {"argus_sdk/py.typed", "argus_sdk/_protocols/provenance/verification.py"} <= files.keys()
     assert not any(b"from protocols" in text or b"import protocols" in text for text in files.values())
 

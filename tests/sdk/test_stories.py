@@ -205,6 +205,24 @@ def test_time_of_a_key_is_read_as_rfc_3339_defines(text: str, is_time: bool, per
     assert found.get("error", {}).get("code") == (None if is_time else "keys_malformed")
 
 
+KINDS = {
+    "connection_failed": "ConnectionFailed",
+    **dict.fromkeys(("insecure_address", "malformed_address", "foreign_link", "unusable_id"), "AddressRefused"),
+    **dict.fromkeys(
+        ("response_malformed", "response_too_large", "token_response_malformed", "result_pending"), "ResponseUnusable"
+    ),
+    "job_wait_exceeded": "JobWaitExceeded",
+    "transcript_malformed": "EvidenceUnusable",
+}
+"""Code of an error that is not the service's → the class of the error in both SDKs."""
+KINDS_OF_CALLS = {"verify_webhook": "WebhookRefused", "wait_for_job": "JobFailed", "graphql": "GraphqlFailed"}
+
+
+def kind_of(call: str, error: dict[str, Any]) -> str:
+    """Return the class of an error that a call ended with."""
+    return "ApiError" if error.get("status") else KINDS.get(error["code"]) or KINDS_OF_CALLS[call]
+
+
 def check(story: dict[str, Any], found: dict[str, Any]) -> None:
     """Compare what a runner returned with what a story expects."""
     expected = story["expect"]
@@ -217,6 +235,7 @@ def check(story: dict[str, Any], found: dict[str, Any]) -> None:
     else:
         assert "error" in found, found
         assert found["error"] | expected["error"] == found["error"]
+        assert found["kind"] == kind_of(story["call"]["do"], found["error"])
         assert not any(word in text for text in found["texts"] for word in (CLIENT_SECRET, "token-", "Bearer", "Basic"))
     if "slept_s" in expected:
         assert found["slept_s"] == expected["slept_s"]

@@ -27,10 +27,9 @@ TAMPERED = {name: case for name, case in EXPECTED.items() if name.startswith("ta
 INTACT = VECTORS / "transcripts" / "intact-ml-dsa-65.json"
 KEYS = VECTORS / "keys.json"
 
-DROP = """([name, text, keysName, keys]) => {
+DROP = """(files) => {
   const dropped = new DataTransfer();
-  dropped.items.add(new File([text], name));
-  dropped.items.add(new File([keys], keysName));
+  for (const [name, text] of files) dropped.items.add(new File([text], name));
   document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: dropped, bubbles: true, cancelable: true }));
 }"""
 
@@ -147,12 +146,60 @@ async def test_verification_page_says_why_a_transcript_is_not_verified(
 
 async def test_dropped_files_are_told_apart_and_the_page_is_polish_for_a_polish_browser(browser: Browser) -> None:
     async with opened(browser, locale="pl-PL") as page:
-        await page.evaluate(DROP, ["t.json", INTACT.read_text(), "k.json", KEYS.read_text()])
+        await page.evaluate(DROP, [["t.json", INTACT.read_text()], ["k.json", KEYS.read_text()]])
         await expect(page.locator(".verdict h3")).to_have_text("✓ Nienaruszony")
         assert await page.evaluate("document.documentElement.lang") == "pl"
         await page.get_by_role("button", name="English").click()
         await expect(page.locator(".verdict h3")).to_have_text("✓ Intact")
         await expect(page).to_have_title("Verify a transcript of evidence – Argus")
+
+
+async def test_files_may_be_dropped_in_any_order_together_or_one_after_the_other(browser: Browser) -> None:
+    transcript, keys = ["t.json", INTACT.read_text()], ["k.json", KEYS.read_text()]
+    changed = ["changed.json", (VECTORS / "transcripts" / "tampered-value.json").read_text()]
+    for drops, headline in (
+        ([[transcript, keys]], "✓ Intact"),
+        ([[keys, transcript]], "✓ Intact"),
+        ([[transcript], [keys]], "✓ Intact"),
+        ([[keys], [transcript]], "✓ Intact"),
+        # The last transcript and the last keys count.
+        ([[transcript, keys], [changed]], "✗ Not intact"),
+        ([[changed, keys], [keys, transcript]], "✓ Intact"),
+        ([[transcript], [["withdrawn.json", (VECTORS / "keys-withdrawn.json").read_text()]], [keys]], "✓ Intact"),
+    ):
+        async with opened(browser) as page:
+            for files in drops:
+                await page.evaluate(DROP, files)
+            await expect(page.locator(".verdict h3")).to_have_text(headline)
+            await expect(page.locator("#keys-file")).to_have_text("Chosen: k.json")
+            await expect(page.locator("#transcript-file")).to_have_text(
+                f"Chosen: {'changed' if headline[0] == '✗' else 't'}.json"
+            )
+
+
+async def test_sentence_about_a_refused_document_is_whole_in_both_languages(browser: Browser, tmp_path: Path) -> None:
+    empty, no_json = tmp_path / "empty.json", tmp_path / "no.json"
+    empty.write_text("{}")
+    no_json.write_text("[")
+    async with opened(browser, locale="pl-PL") as page:
+        for field, path, reason in (
+            ("#keys", empty, "it has no list `keys`"),
+            ("#transcript", empty, "records is not a list"),
+            ("#transcript", no_json, "it is not JSON (unexpected end at 1)"),
+        ):
+            kind = {"#keys": "dokumentem z opublikowanymi kluczami", "#transcript": "transkryptem materiału dowodowego"}
+            await page.locator(field).set_input_files(path)
+            await expect(page.locator("#status")).to_have_text(
+                f"Plik „{path.name}” nie jest {kind[field]}. Opis błędu po angielsku: {reason}."
+            )
+            await expect(page.locator("#status [lang=en]")).to_have_text(reason)
+        await page.get_by_text("Wklej klucze jako tekst").click()
+        await page.locator("#pasted").fill("{}")
+        await page.locator("#pasted").blur()
+        await page.get_by_role("button", name="English").click()
+        await expect(page.locator("#status")).to_have_text(
+            "The pasted text is not a document of published keys: it has no list `keys`."
+        )
 
 
 async def test_keys_can_be_pasted_and_a_file_that_is_no_transcript_is_refused(browser: Browser, tmp_path: Path) -> None:
@@ -162,10 +209,13 @@ async def test_keys_can_be_pasted_and_a_file_that_is_no_transcript_is_refused(br
         await page.get_by_text("Paste the keys instead").click()
         await page.locator("#pasted").fill(KEYS.read_text())
         await page.locator("#pasted").blur()
+        await expect(page.locator("#keys-file")).to_have_text("Chosen: pasted text")
         await give(page, INTACT)
         await expect(page.locator(".verdict h3")).to_have_text("✓ Intact")
         await give(page, other)
-        await expect(page.locator("#status")).to_have_text("The file other.json cannot be used: records is not a list.")
+        await expect(page.locator("#status")).to_have_text(
+            "The file other.json is not a transcript of evidence: records is not a list."
+        )
         await expect(page.locator(".verdict")).to_have_count(0)
 
 
@@ -175,16 +225,16 @@ async def test_refused_file_leaves_no_result_of_the_file_before_it(browser: Brow
         await give(page, INTACT, KEYS)
         await expect(page.locator(".verdict h3")).to_have_text("✓ Intact")
         await page.locator("#keys").set_input_files(INTACT)
-        await expect(page.locator("#status")).to_contain_text(f"The file {INTACT.name} cannot be used")
+        await expect(page.locator("#status")).to_contain_text(
+            f"The file {INTACT.name} is not a document of published keys: it has no list `keys`."
+        )
         await expect(page.locator("#keys-file")).to_contain_text("No file chosen")
         await page.locator("#expected-evidence").fill("evd_test")
         await page.locator("#expected-evidence").blur()
         await expect(page.locator(".verdict h3")).to_have_text("? Not verified")
         await page.evaluate("() => { Blob.prototype.arrayBuffer = () => Promise.reject(new Error()); }")
         await page.locator("#transcript").set_input_files(VECTORS / "transcripts" / "tampered-value.json")
-        await expect(page.locator("#status")).to_have_text(
-            "The file tampered-value.json cannot be used: it cannot be read."
-        )
+        await expect(page.locator("#status")).to_have_text("The file tampered-value.json cannot be read.")
         await page.locator("#expected-evidence").fill("")
         await page.locator("#expected-evidence").blur()
         await expect(page.locator("#status")).to_contain_text("tampered-value.json")

@@ -5,12 +5,12 @@ from functools import partial
 from cloud.access.apps.handlers import AppHandlers
 from cloud.access.apps.schemas import (
     AppCreated,
+    AppGovernance,
     AppPage,
     AppQuery,
     AppShown,
     AppWanted,
     GovernancePatch,
-    GovernanceResponse,
     Rotated,
     RotationWanted,
     ScopeCatalogue,
@@ -134,7 +134,7 @@ def _administration(h: AppHandlers) -> tuple[Route, ...]:
             path="/v1/platform/apps/{client_id}/governance",
             handler=h.govern,
             body=GovernancePatch,
-            response=GovernanceResponse,
+            response=AppGovernance,
             responses={
                 200: "All flags after the change.",
                 400: "A flag is unknown or has an invalid value.",

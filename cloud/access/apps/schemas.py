@@ -140,11 +140,8 @@ class AppQuery(Paged):
     """Page of the listing of apps."""
 
 
-class GovernanceResponse(_Response):
-    """The flags of one app."""
-
-    __qualname__ = "GovernanceAnswer"  # with the title: the name of the component in the published contract
-    model_config = ConfigDict(title="GovernanceAnswer")
+class AppGovernance(_Response):
+    """The governance flags of one app."""
 
     client_id: str
     governance: Governance

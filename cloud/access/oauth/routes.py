@@ -5,12 +5,12 @@ from functools import partial
 from cloud.access.oauth.handlers import OAuthHandlers
 from cloud.access.oauth.pages import AuthorizationHandlers, refusal
 from cloud.access.oauth.schemas import (
+    AccessTokenResponse,
     AuthorizationQuery,
     ConsentForm,
     IntrospectionForm,
     RevocationForm,
     TokenForm,
-    TokenResponse,
 )
 from cloud.foundation.http import CLIENT_AUTHENTICATED, PUBLIC, BodyKind, Host, RateClass, Route
 
@@ -87,7 +87,7 @@ def routes(h: OAuthHandlers, pages: AuthorizationHandlers) -> tuple[Route, ...]:
             path="/v1/oauth/token",
             handler=h.token,
             body=TokenForm,
-            response=TokenResponse,
+            response=AccessTokenResponse,
             responses={200: "An access token.", **_REFUSALS},
             operation_id="issueToken",
             summary="Exchange or mint access tokens",

@@ -49,11 +49,10 @@ class TokenForm(_Form):
     )
 
 
-class TokenResponse(BaseModel):
-    """An access token."""
+class AccessTokenResponse(BaseModel):
+    """An access token (RFC 6749 section 5.1)."""
 
-    __qualname__ = "TokenAnswer"  # with the title: the name of the component in the published contract
-    model_config = ConfigDict(frozen=True, extra="forbid", title="TokenAnswer")
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     access_token: str = Field(repr=False, description="A signed JWT (RFC 9068) for the Authorization header.")
     token_type: Literal["Bearer"] = Field(description="The authentication scheme.")

@@ -5,8 +5,8 @@
  * inserted as text, never as HTML.
  */
 import { EvidenceUnusable, readPublishedKeys, TRANSCRIPT_BYTES_MAX, verifyProvenanceLocal } from "../src/evidence/index.js";
-import { fileText, type Given, hashOf, outcomeOf, resultElements, type State } from "./result.js";
-import { filled, type Language, TEXTS, type Texts } from "./texts.js";
+import { fileText, type Given, hashOf, outcomeOf, refusalParts, resultElements, type State } from "./result.js";
+import { filled, type Language, type Refusal, TEXTS } from "./texts.js";
 
 declare const VERSION: string;
 
@@ -49,18 +49,14 @@ function show(): void {
   progress.value = state.kind === "working" && state.all > 0 ? state.done / state.all : 0;
   const status = find("status");
   // The result has the headline too, so the eye needs it once; a screen reader hears it from here.
-  status.className = state.kind === "verdict" ? "unseen" : state.kind === "unusable" ? "bad" : "";
-  status.textContent =
-    state.kind === "empty" ? texts.nothingYet
-    : state.kind === "working" ? filled(texts.working, { done: state.done, all: state.all })
-    : state.kind === "unusable" ? `${filled(texts.unusable, { name: state.name })} ${reasonText(state.reason, texts)}.`
-    : texts.outcomes[state.outcome][0];
+  status.className = state.kind === "verdict" ? "unseen" : state.kind === "refused" ? "bad" : "";
+  status.replaceChildren(
+    ...(state.kind === "empty" ? [texts.nothingYet]
+      : state.kind === "working" ? [filled(texts.working, { done: state.done, all: state.all })]
+      : state.kind === "refused" ? refusalParts(state, texts)
+      : [texts.outcomes[state.outcome][0]]),
+  );
   find("result").replaceChildren(...(state.kind === "verdict" ? resultElements(state, texts) : []));
-}
-
-/** A reason of the page itself has words in both languages; one of the reader of transcripts is technical English. */
-function reasonText(reason: string, texts: Texts): string {
-  return reason === "tooLarge" || reason === "unreadable" ? texts[reason] : reason;
 }
 
 async function check(): Promise<void> {
@@ -86,7 +82,7 @@ async function check(): Promise<void> {
   } catch (error) {
     if (error instanceof Superseded || number !== newest) return;
     if (!(error instanceof EvidenceUnusable)) throw error;
-    state = { kind: "unusable", name: given.transcript.name, reason: error.reason };
+    state = { kind: "refused", refusal: "noTranscript", name: given.transcript.name, reason: error.reason };
   }
   show();
 }
@@ -107,11 +103,11 @@ async function take(file: File, as: "transcript" | "keys" | null): Promise<void>
   }
   const kind = as ?? (file.size <= KEYS_BYTES_MAX && faultOfKeys(bytes) === null ? "keys" : "transcript");
   const fault = kind === "keys" ? faultOfKeys(bytes) : null;
-  if (fault !== null) return refuse(kind, file.name, fault);
+  if (fault !== null) return refuse(kind, file.name, "noKeys", fault);
   accept(kind, file.name, bytes);
 }
 
-function accept(kind: "transcript" | "keys", name: string, bytes: Uint8Array): void {
+function accept(kind: "transcript" | "keys", name: string | null, bytes: Uint8Array): void {
   const given = { name, bytes, sha256: hashOf(bytes) };
   if (kind === "keys") keys = given;
   else transcript = given;
@@ -120,11 +116,11 @@ function accept(kind: "transcript" | "keys", name: string, bytes: Uint8Array): v
 }
 
 /** Refuse a file, and forget the former one of its kind: a result of that would be taken for one of this file. */
-function refuse(kind: "transcript" | "keys", name: string, reason: string): void {
+function refuse(kind: "transcript" | "keys", name: string | null, refusal: Refusal, reason = ""): void {
   newest += 1;
   if (kind === "keys") keys = null;
   else transcript = null;
-  state = { kind: "unusable", name, reason };
+  state = { kind: "refused", refusal, name, reason };
   show();
 }
 
@@ -156,10 +152,11 @@ find("pasted").addEventListener("change", () => {
   const text = find<HTMLTextAreaElement>("pasted").value;
   const bytes = new TextEncoder().encode(text);
   if (text.trim() === "") return;
-  const fault = bytes.length > KEYS_BYTES_MAX ? "tooLarge" : faultOfKeys(bytes);
   enqueue(async () => {
-    if (fault !== null) refuse("keys", TEXTS[language].pasteLabel, fault);
-    else accept("keys", TEXTS[language].pasteLabel, bytes);
+    if (bytes.length > KEYS_BYTES_MAX) return refuse("keys", null, "pastedTooLarge");
+    const fault = faultOfKeys(bytes);
+    if (fault !== null) refuse("keys", null, "pastedNoKeys", fault);
+    else accept("keys", null, bytes);
   });
 });
 

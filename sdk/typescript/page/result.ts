@@ -1,10 +1,10 @@
 /** The result of a check in words: headline, explanation, faults, facts. */
 import { contentHash, isSecretAlgorithm, type BrokenLink, type Verdict } from "../src/evidence/index.js";
-import { type Fact, filled, type Outcome, type Texts } from "./texts.js";
+import { type Fact, filled, type Outcome, type Refusal, type Texts } from "./texts.js";
 
-/** A document that the page was given. */
+/** A document that the page was given. `name` is that of its file; null: it was pasted. */
 export interface Given {
-  readonly name: string;
+  readonly name: string | null;
   readonly bytes: Uint8Array;
   readonly sha256: string;
 }
@@ -21,7 +21,7 @@ export interface Result {
 export type State =
   | { readonly kind: "empty" }
   | { readonly kind: "working"; readonly done: number; readonly all: number }
-  | { readonly kind: "unusable"; readonly name: string; readonly reason: string }
+  | { readonly kind: "refused"; readonly refusal: Refusal; readonly name: string | null; readonly reason: string }
   | Result;
 
 const FAULTS_MAX = 100;
@@ -43,7 +43,15 @@ export function outcomeOf({ outcome, algorithm, broken_links: links }: Verdict, 
 
 /** Return the line below a file input. */
 export function fileText(given: Given | null, texts: Texts): string {
-  return given === null ? texts.noFile : filled(texts.chosen, { name: shown(given.name) });
+  return given === null ? texts.noFile : filled(texts.chosen, { name: nameOf(given, texts) });
+}
+
+/** Return the parts of the sentence that says why a document is refused. The reason is in English on both pages. */
+export function refusalParts({ refusal, name, reason }: State & { kind: "refused" }, texts: Texts): (string | HTMLElement)[] {
+  const technical = element("span", [reason]);
+  technical.lang = "en";
+  const [before, after] = texts.refusals[refusal].split("{reason}").map((part) => filled(part, { name: shown(name ?? "") }));
+  return after === undefined ? [before as string] : [before as string, technical, after];
 }
 
 /** Return the elements of a result. */
@@ -82,8 +90,8 @@ function facts({ verdict, outcome, transcript, keys, expected }: Result, texts: 
   const count = verdict.checked_records;
   const isChecked = outcome !== "noKeys" && outcome !== "secretKeys";
   const rows: [Fact, (string | HTMLElement)[]][] = [
-    ["file", file(transcript)],
-    ...(keys === null ? [] : [["keysFile", file(keys)] as [Fact, (string | HTMLElement)[]]]),
+    ["file", file(transcript, texts)],
+    ...(keys === null ? [] : [["keysFile", file(keys, texts)] as [Fact, (string | HTMLElement)[]]]),
     ["evidence", [identity(verdict.evidence_id, expected.evidence, texts)]],
     ["tenant", [identity(verdict.tenant_id, expected.tenant, texts)]],
     ["records", [isChecked && broken > 0 ? filled(texts.recordsWithFaults, { count, broken }) : String(count)]],
@@ -98,8 +106,12 @@ function facts({ verdict, outcome, transcript, keys, expected }: Result, texts: 
   return element("dl", rows.flatMap(([name, parts]) => [element("dt", [texts.facts[name]]), element("dd", parts)]));
 }
 
-function file({ name, sha256 }: Given): (string | HTMLElement)[] {
-  return [shown(name), element("code", [sha256])];
+function file(given: Given, texts: Texts): (string | HTMLElement)[] {
+  return [nameOf(given, texts), element("code", [given.sha256])];
+}
+
+function nameOf({ name }: Given, texts: Texts): string {
+  return name === null ? texts.pasted : shown(name);
 }
 
 function identity(id: string, expected: string, texts: Texts): string {

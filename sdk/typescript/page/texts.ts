@@ -20,14 +20,13 @@ export interface Texts {
   readonly evidence: string;
   readonly tenant: string;
   readonly chosen: string;
+  readonly pasted: string;
   readonly noFile: string;
   readonly drop: string;
   readonly result: string;
   readonly nothingYet: string;
   readonly working: string;
-  readonly unusable: string;
-  readonly tooLarge: string;
-  readonly unreadable: string;
+  readonly refusals: Readonly<Record<Refusal, string>>;
   readonly outcomes: Readonly<Record<Outcome, readonly [headline: string, explanation: string]>>;
   readonly notShown: string;
   readonly keyAdvice: string;
@@ -42,10 +41,13 @@ export interface Texts {
   readonly recordsWithFaults: string;
   readonly contentNot: string;
   readonly about: string;
+  readonly licence: string;
   readonly reasons: Readonly<Record<Reason, string>>;
 }
 
 export type Outcome = "intact" | "broken" | "keysIncomplete" | "noKeys" | "secretKeys" | "withdrawn";
+/** Why a document is refused. `{reason}` of the last three is technical English. */
+export type Refusal = "tooLarge" | "pastedTooLarge" | "unreadable" | "noTranscript" | "noKeys" | "pastedNoKeys";
 export type Fact = "file" | "keysFile" | "evidence" | "tenant" | "records" | "signed" | "algorithm" | "root" | "content";
 
 const EN: Texts = {
@@ -66,14 +68,20 @@ const EN: Texts = {
   evidence: "Evidence",
   tenant: "Tenant",
   chosen: "Chosen: {name}",
+  pasted: "pasted text",
   noFile: "No file chosen. You can also drop files anywhere on this page.",
   drop: "Drop the transcript and the keys here",
   result: "Result",
   nothingYet: "Choose a transcript to begin.",
   working: "Checking record {done} of {all}…",
-  unusable: "The file {name} cannot be used:",
-  tooLarge: "it is too large",
-  unreadable: "it cannot be read",
+  refusals: {
+    tooLarge: "The file {name} is too large.",
+    pastedTooLarge: "The pasted text is too large.",
+    unreadable: "The file {name} cannot be read.",
+    noTranscript: "The file {name} is not a transcript of evidence: {reason}.",
+    noKeys: "The file {name} is not a document of published keys: {reason}.",
+    pastedNoKeys: "The pasted text is not a document of published keys: {reason}.",
+  },
   outcomes: {
     intact: [
       "Intact",
@@ -122,6 +130,7 @@ const EN: Texts = {
   recordsWithFaults: "{count}, {broken} of them with a fault",
   contentNot: "not compared with the records",
   about: "argus-sdk {version}. The program argus-verify does the same check on the command line.",
+  licence: "No licence has been chosen yet. Before you use, copy or distribute this software, ask the owner of the repository.",
   reasons: {
     signature_invalid: "The signature does not fit. The record was changed after it was signed, or it belongs to other evidence.",
     signature_malformed: "The signature does not have the form that its algorithm prescribes.",
@@ -167,14 +176,20 @@ const PL: Texts = {
   evidence: "Materiał dowodowy",
   tenant: "Tenant",
   chosen: "Wybrano: {name}",
+  pasted: "wklejony tekst",
   noFile: "Nie wybrano pliku. Pliki można też upuścić w dowolnym miejscu strony.",
   drop: "Upuść tutaj transkrypt i klucze",
   result: "Wynik",
   nothingYet: "Zacznij od wybrania transkryptu.",
   working: "Sprawdzanie wpisu {done} z {all}…",
-  unusable: "Nie można użyć pliku „{name}”:",
-  tooLarge: "jest za duży",
-  unreadable: "nie da się go odczytać",
+  refusals: {
+    tooLarge: "Plik „{name}” jest za duży.",
+    pastedTooLarge: "Wklejony tekst jest za długi.",
+    unreadable: "Nie można odczytać pliku „{name}”.",
+    noTranscript: "Plik „{name}” nie jest transkryptem materiału dowodowego. Opis błędu po angielsku: {reason}.",
+    noKeys: "Plik „{name}” nie jest dokumentem z opublikowanymi kluczami. Opis błędu po angielsku: {reason}.",
+    pastedNoKeys: "Wklejony tekst nie jest dokumentem z opublikowanymi kluczami. Opis błędu po angielsku: {reason}.",
+  },
   outcomes: {
     intact: [
       "Nienaruszony",
@@ -223,6 +238,7 @@ const PL: Texts = {
   recordsWithFaults: "{count}, w tym nieprawidłowe: {broken}",
   contentNot: "nie porównano z wpisami",
   about: "argus-sdk {version}. To samo sprawdzenie wykonuje w wierszu poleceń program argus-verify.",
+  licence: "Nie wybrano jeszcze licencji. Zanim użyjesz tego oprogramowania, skopiujesz je lub rozpowszechnisz, zapytaj właściciela repozytorium.",
   reasons: {
     signature_invalid: "Podpis się nie zgadza. Wpis został zmieniony po podpisaniu albo należy do innego materiału dowodowego.",
     signature_malformed: "Podpis nie ma postaci wymaganej przez algorytm.",

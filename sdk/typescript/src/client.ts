@@ -1,20 +1,21 @@
 /**
  * Client of the Argus API: requests with a token, retries, errors with a code, lists that are read page by page.
  *
- * The types of paths, values and results are generated from the OpenAPI document (`operations.ts`), so there is one method
- * for all operations instead of one each.
+ * Each operation has a method in a group, as in the SDK for Python. The types of paths, values and results are generated from
+ * the OpenAPI document (`operations.ts`), so `request` and `list` are typed for every operation too.
  */
 import { isOnAuthHost, onHost, secureUrl, segment } from "./addresses.js";
+import { Devices, Encounters } from "./clinical.js";
 import { CloudEvidence } from "./cloud_evidence.js";
 import { ArgusError } from "./errors.js";
-import { Fhir } from "./fhir.js";
-import { type GraphqlOperation, sendGraphql } from "./graphql.js";
+import { Graphql } from "./graphql.js";
 import { Jobs } from "./jobs.js";
 import type { Given, Item, Keyed, Method, Operation, PathOf, Result, Sending } from "./operations.js";
 import { addPage, cursorOf, itemsOf, nextLink } from "./paging.js";
+import { Apps, Discovery, Observability, Scopes, Webhooks } from "./platform.js";
 import { isRepeatable } from "./retry.js";
 import { type ClientCredentials, TokenSource } from "./tokens.js";
-import { type Clock, jsonOf, readReply, type Reply, SYSTEM_CLOCK, Transport } from "./transport.js";
+import { type Clock, jsonOf, readReply, type Reply, SYSTEM_CLOCK, TIMEOUT_S, Transport } from "./transport.js";
 
 export interface ArgusOptions {
   /** Addresses of the api host (or the sandbox) and of the auth host. */
@@ -34,16 +35,19 @@ export interface AnyRequest extends Sending, Keyed {
   readonly body?: unknown;
   /** Absent: by the path, as the OpenAPI document states it. */
   readonly host?: "api" | "auth" | undefined;
-  /** Whether a repetition has no further effect. Absent: by the method, and by the path for a POST with a key. */
-  readonly isRepeatable?: boolean | undefined;
 }
 
-const TIMEOUT_S = 60;
-
 export class Argus {
+  readonly scopes: Scopes;
+  readonly apps: Apps;
+  readonly webhooks: Webhooks;
+  readonly devices: Devices;
+  readonly encounters: Encounters;
   readonly jobs: Jobs;
-  readonly fhir: Fhir;
   readonly evidence: CloudEvidence;
+  readonly graphql: Graphql;
+  readonly observability: Observability;
+  readonly discovery: Discovery;
   readonly #urls: { readonly api: URL; readonly auth: URL };
   readonly #transport: Transport;
   readonly #tokens: TokenSource | null;
@@ -57,9 +61,16 @@ export class Argus {
     this.#transport = new Transport({ fetch: send, clock, timeoutS });
     this.#token = "token" in credentials ? credentials.token : null;
     this.#tokens = "token" in credentials ? null : new TokenSource(credentials, this.#transport, this.#urls.auth);
+    this.scopes = new Scopes(this);
+    this.apps = new Apps(this);
+    this.webhooks = new Webhooks(this);
+    this.devices = new Devices(this);
+    this.encounters = new Encounters(this);
     this.jobs = new Jobs(this, this.#transport);
-    this.fhir = new Fhir(this);
     this.evidence = new CloudEvidence(this);
+    this.graphql = new Graphql(this);
+    this.observability = new Observability(this);
+    this.discovery = new Discovery(this);
   }
 
   /** Send an operation of the document, and return the body of its response. Throws `ArgusError`. */
@@ -99,11 +110,6 @@ export class Argus {
       yield reply;
       url = nextLink(reply.headers, url);
     }
-  }
-
-  /** Execute a GraphQL operation, and return its data. Throws `GraphqlFailed` if it has errors. */
-  graphql<T = unknown>(operation: GraphqlOperation): Promise<T> {
-    return sendGraphql<T>(this, operation);
   }
 
   /** Send any request with the token, and return the whole response. Throws `ArgusError`. */

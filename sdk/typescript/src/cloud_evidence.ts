@@ -1,8 +1,8 @@
 /** Evidence of the cloud as bytes: `argus-sdk/evidence` verifies what was signed, not what was parsed. */
 import { segment } from "./addresses.js";
 import type { Argus } from "./client.js";
-import { EvidenceUnusable } from "./evidence/index.js";
-import { decoded, NotUsable, parseStrictJson } from "./evidence/strict_json.js";
+import { decoded, parseStrictJson } from "./evidence/strict_json.js";
+import { usable } from "./evidence/unusable.js";
 import type { Schemas } from "./operations.js";
 import { jsonOf } from "./transport.js";
 
@@ -45,14 +45,11 @@ export class CloudEvidence {
 /** Return the text of a transcript, which is sent as it is. It is read before, so that it is one value and no further
  * members. */
 function checkedText(transcript: Uint8Array | string): string {
-  try {
+  return usable("transcript_malformed", () => {
     const text = decoded(transcript);
     parseStrictJson(text);
     return text;
-  } catch (error) {
-    if (error instanceof NotUsable) throw new EvidenceUnusable("transcript_malformed", `The transcript ${error.message}.`);
-    throw error;
-  }
+  });
 }
 
 function pathOf(evidenceId: string): string {

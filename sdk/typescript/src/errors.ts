@@ -56,6 +56,32 @@ export class ArgusError extends Error {
   }
 }
 
+/** The service refused a request. `code` is that of its problem document (RFC 9457) or of OAuth (RFC 6749). */
+export class ApiError extends ArgusError {
+  override readonly name = "ApiError";
+}
+
+/** No complete response arrived: `connection_failed`. A request that changes something may have been executed. */
+export class ConnectionFailed extends ArgusError {
+  override readonly name = "ConnectionFailed";
+
+  constructor(detail: string) {
+    super({ code: "connection_failed", detail });
+  }
+}
+
+/** The SDK does not send a request to this address: `insecure_address`, `malformed_address`, `foreign_link` or
+ * `unusable_id`. */
+export class AddressRefused extends ArgusError {
+  override readonly name = "AddressRefused";
+}
+
+/** The response is complete and not what the API promises: `response_malformed`, `response_too_large`,
+ * `token_response_malformed`, or `result_pending` where a result was requested too early. */
+export class ResponseUnusable extends ArgusError {
+  override readonly name = "ResponseUnusable";
+}
+
 /** A job failed or was cancelled. `code` is that of the job's error, or `job_cancelled`; `traceId` is the trace of the
  * request that started the job. */
 export class JobFailed extends ArgusError {
@@ -67,6 +93,16 @@ export class JobFailed extends ArgusError {
     const { error, status } = job;
     super({ code: error?.code ?? `job_${status}`, detail: error?.message ?? `The job was ${status}.`, traceId: job.trace_id });
     this.retryable = error?.retryable ?? false;
+  }
+}
+
+/** A job did not end within the time limit of the caller: `job_wait_exceeded`. It continues; `job` is its last state. */
+export class JobWaitExceeded extends ArgusError {
+  override readonly name = "JobWaitExceeded";
+
+  constructor(readonly job: Schemas["JobShown"], limitS: number) {
+    const detail = `The job did not end within ${limitS} s. It continues.`;
+    super({ code: "job_wait_exceeded", detail, traceId: job.trace_id });
   }
 }
 
@@ -88,11 +124,11 @@ export interface GraphqlFault {
 
 /** Return the error for a response that is no success: a problem document (RFC 9457), an error of OAuth (RFC 6749), or
  * something else, such as a page of a proxy, of which nothing is repeated. */
-export function errorOf(status: number, headers: Headers, body: Uint8Array, retryAfterS: number | null): ArgusError {
+export function errorOf(status: number, headers: Headers, body: Uint8Array, retryAfterS: number | null): ApiError {
   const found = parsedObject(body);
   const refusal = graphqlRefusal(found.errors);
   const traceId = textOf(found.trace_id) ?? headers.get("X-Argus-Trace-ID");
-  return new ArgusError({
+  return new ApiError({
     code: textOf(found.code) ?? textOf(found.error) ?? refusal.code ?? `http_${status}`,
     detail: textOf(found.detail) ?? textOf(found.error_description) ?? textOf(found.title) ?? refusal.detail ?? UNEXPLAINED,
     status,

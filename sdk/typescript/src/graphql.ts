@@ -18,27 +18,31 @@ interface GraphqlReply<T> {
   readonly errors?: readonly GraphqlFault[] | null;
 }
 
-/** Execute an operation, and return its data. Throws `GraphqlFailed` with the first error. */
-export async function sendGraphql<T>(argus: Argus, operation: GraphqlOperation): Promise<T> {
-  const { variables = {}, operationName, isQuery = false, signal } = operation;
-  const document = "documentId" in operation ? { documentId: operation.documentId } : { query: operation.query };
-  const reply = await argus.exchange("POST", "/graphql", {
-    body: { ...document, ...(operationName !== undefined && { operationName }), variables },
-    isRepeatable: isQuery,
-    ...(signal && { signal }),
-  });
-  const { data, errors: given } = (jsonOf(reply) ?? {}) as GraphqlReply<T>;
-  const errors = given ?? [];
-  const [first] = errors;
-  if (first === undefined) return data as T;
-  const { code, trace_id: traceId } = first.extensions ?? {};
-  throw new GraphqlFailed(
-    {
-      code: typeof code === "string" ? code : "graphql_error",
-      detail: first.message,
-      traceId: typeof traceId === "string" ? traceId : reply.headers.get("X-Argus-Trace-ID"),
-    },
-    data,
-    errors,
-  );
+export class Graphql {
+  constructor(private readonly argus: Argus) {}
+
+  /** Execute an operation, and return its data. Throws `GraphqlFailed` with the first error. */
+  async execute<T = unknown>(operation: GraphqlOperation): Promise<T> {
+    const { variables = {}, operationName, isQuery = false, signal } = operation;
+    const document = "documentId" in operation ? { documentId: operation.documentId } : { query: operation.query };
+    const reply = await this.argus.exchange("POST", "/graphql", {
+      body: { ...document, ...(operationName !== undefined && { operationName }), variables },
+      isRepeatable: isQuery,
+      ...(signal && { signal }),
+    });
+    const { data, errors: given } = (jsonOf(reply) ?? {}) as GraphqlReply<T>;
+    const errors = given ?? [];
+    const [first] = errors;
+    if (first === undefined) return data as T;
+    const { code, trace_id: traceId } = first.extensions ?? {};
+    throw new GraphqlFailed(
+      {
+        code: typeof code === "string" ? code : "graphql_error",
+        detail: first.message,
+        traceId: typeof traceId === "string" ? traceId : reply.headers.get("X-Argus-Trace-ID"),
+      },
+      data,
+      errors,
+    );
+  }
 }

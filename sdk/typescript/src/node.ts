@@ -18,7 +18,7 @@ export async function downloadFhir(argus: Argus, encounterId: string, folder: st
   const name = segment(encounterId);
   return besideFolder(folder, async (unfinished) => {
     const names: string[] = [];
-    for await (const bundle of argus.fhir.parts(encounterId)) {
+    for await (const bundle of argus.encounters.fhirParts(encounterId)) {
       names.push(`${name}-${String(names.length + 1).padStart(4, "0")}.json`);
       await writeDurably(join(unfinished, names.at(-1) as string), [bundle]);
     }

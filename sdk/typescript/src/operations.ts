@@ -26,6 +26,9 @@ export type Values<O> = ([PathParameters<O>] extends [never] ? { path?: never } 
   (TakesKey<O> extends true ? Keyed : { idempotencyKey?: never }) &
   Sending;
 
+/** The parameters of the query of an operation. */
+export type QueryOf<M extends Method, P extends PathOf<M>> = Query<Operation<M, P>>;
+
 /** `Values`, which may be left out where nothing in them is required. */
 export type Given<O> = object extends Values<O> ? [values?: Values<O>] : [values: Values<O>];
 
@@ -39,6 +42,8 @@ export interface Keyed {
 export interface Sending {
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
+  /** Whether a repetition has no further effect. Absent: by the method, and by the path for a POST with a key. */
+  readonly isRepeatable?: boolean | undefined;
 }
 
 type Content<R> = R extends { content: infer C } ? (C extends Record<string, unknown> ? C[keyof C] : null) : null;

@@ -6,14 +6,13 @@
  * a connection that was lost.
  */
 import { takesKey } from "./addresses.js";
-import { ArgusError } from "./errors.js";
+import { type ArgusError, ConnectionFailed } from "./errors.js";
 
 /** Times that a request is sent. */
 export const SENDS_MAX = 4;
 /** A longer `Retry-After` is for the caller: the error has it at once. */
 export const PAUSE_S_MAX = 60;
 const BACKOFF_S = 0.5;
-export const CONNECTION_FAILED = "connection_failed";
 const STATUSES = new Set([429, 503]);
 const REPEATABLE = new Set(["GET", "HEAD", "PUT", "DELETE"]);
 
@@ -26,7 +25,7 @@ export function isRepeatable(method: string, path: string, idempotencyKey: strin
  * `random`: from 0 to 1, so that clients that failed together do not return together. */
 export function pauseBeforeNext(error: ArgusError, sends: number, random: number): number | null {
   const isTransient =
-    error.code === CONNECTION_FAILED ||
+    error instanceof ConnectionFailed ||
     error.code === "idempotency_key_in_flight" ||
     (error.status !== null && STATUSES.has(error.status));
   if (!isTransient || sends >= SENDS_MAX) return null;

@@ -1,6 +1,6 @@
 /** Access tokens by client credentials (RFC 6749 section 4.4): requested once, kept until shortly before they expire. */
 import { onHost } from "./addresses.js";
-import { ArgusError } from "./errors.js";
+import { ResponseUnusable } from "./errors.js";
 import { jsonOf, readReply, type Transport } from "./transport.js";
 
 export interface ClientCredentials {
@@ -66,7 +66,7 @@ export class TokenSource {
     const reply = await this.#transport.send(request, readReply);
     const { access_token: text, expires_in: lifetimeS } = (jsonOf(reply) ?? {}) as Granted;
     if (typeof text !== "string" || typeof lifetimeS !== "number") {
-      throw new ArgusError({ code: "token_response_malformed", detail: "The auth host returned no token.", status: 200 });
+      throw new ResponseUnusable({ code: "token_response_malformed", detail: "The auth host returned no token." });
     }
     this.#token = { text, untilS: sentAtS + Math.max(lifetimeS - MARGIN_S, lifetimeS / 2) };
     return text;

@@ -3,16 +3,18 @@
  *
  * Redirects are not followed: a response must not lead a token to another host.
  */
-import { ArgusError, errorOf } from "./errors.js";
-import { CONNECTION_FAILED, pauseBeforeNext, retryAfterS } from "./retry.js";
+import { ArgusError, ConnectionFailed, errorOf, ResponseUnusable } from "./errors.js";
+import { pauseBeforeNext, retryAfterS } from "./retry.js";
 
-/** Size of a response: a transcript of 10 000 records as JSON-LD has 88 MB. */
-export const BODY_BYTES_MAX = 128 * 2 ** 20;
+/** Size of a response in memory, which is also that of a transcript to verify. The longest one in JSON-LD takes 88 MB. */
+export const DOCUMENT_BYTES_MAX = 192 * 2 ** 20;
+/** Longest pause before and within a response. The service cancels slow requests itself before. */
+export const TIMEOUT_S = 60;
 
-const ERROR_BYTES_MAX = 2 ** 20;
+export const ERROR_BYTES_MAX = 2 ** 20;
 /** Longest time of a call with all its attempts, so that a response that never ends does not keep a program for ever. A
  * download of 1 GB takes it at 300 kB/s. */
-const CALL_LIMIT_S = 3600;
+export const CALL_LIMIT_S = 3600;
 const NOT_MODIFIED = 304;
 
 /** The clock of a client, which a test moves. */
@@ -102,8 +104,7 @@ export class Transport {
         const { value } = await arrives(request, stall, () => reader.read());
         if (value === undefined) return;
         if (this.clock.monotonicS() > untilS) {
-          const detail = `The response from ${request.url.host} was not whole after ${CALL_LIMIT_S} s.`;
-          throw new ArgusError({ code: CONNECTION_FAILED, detail });
+          throw new ConnectionFailed(`The response from ${request.url.host} was not whole after ${CALL_LIMIT_S} s.`);
         }
         yield value;
       }
@@ -166,18 +167,18 @@ export const SYSTEM_CLOCK: Clock = {
 
 /** Read a response with its body. */
 export async function readReply(chunks: AsyncIterable<Uint8Array>, { status, headers }: Response): Promise<Reply> {
-  const body = await readAtMost(chunks, BODY_BYTES_MAX);
+  const body = await readAtMost(chunks, DOCUMENT_BYTES_MAX);
   if (body !== null) return { status, headers, body };
-  throw new ArgusError({ code: "response_too_large", detail: `The response has more than ${BODY_BYTES_MAX} bytes.` });
+  throw new ResponseUnusable({ code: "response_too_large", detail: `The response is larger than ${DOCUMENT_BYTES_MAX} bytes.` });
 }
 
 /** Return the body of a response as JSON, null if it has none. Throws `ArgusError` if it is no JSON. */
-export function jsonOf({ status, body }: Reply): unknown {
+export function jsonOf({ body }: Reply): unknown {
   if (body.length === 0) return null;
   try {
     return JSON.parse(new TextDecoder().decode(body));
   } catch {
-    throw new ArgusError({ code: "response_malformed", detail: "The response is not JSON.", status });
+    throw new ResponseUnusable({ code: "response_malformed", detail: "The response is not JSON." });
   }
 }
 
@@ -200,8 +201,8 @@ async function readAtMost(chunks: AsyncIterable<Uint8Array>, bytesMax: number): 
 }
 
 /** Return the error for a response that did not arrive whole. */
-function failureOf(url: URL, error: unknown): ArgusError {
-  return new ArgusError({ code: CONNECTION_FAILED, detail: `No whole response from ${url.host}: ${reasonOf(error)}.` });
+function failureOf(url: URL, error: unknown): ConnectionFailed {
+  return new ConnectionFailed(`No whole response from ${url.host}: ${reasonOf(error)}.`);
 }
 
 /** Return the code of a system error, such as ECONNREFUSED, else the kind of error. Messages may name addresses. */

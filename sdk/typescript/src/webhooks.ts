@@ -47,10 +47,10 @@ export interface ReceivedWebhook {
   readonly toleranceS?: number;
 }
 
-const TOLERANCE_S = 300;
-const SECRET_BYTES_MIN = 24;
+export const TOLERANCE_S = 300;
+export const SECRET_BYTES_MIN = 24;
 /** Signatures of a message that are compared; Argus sends at most three. */
-const SIGNATURES_MAX = 16;
+export const SIGNATURES_MAX = 16;
 const PREFIX = "whsec_";
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 const encoder = new TextEncoder();

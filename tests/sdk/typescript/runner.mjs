@@ -51,7 +51,7 @@ const OF_A_CLIENT = {
   wait_for_job: (argus, { job_id: id, poll_s: pollS, limit_s: limitS }) => argus.jobs.wait(id, { pollS, limitS }),
   job_result: (argus, { job_id: id }) => argus.jobs.result(id),
   graphql: (argus, { document_id: documentId, variables, operation_name: operationName, is_query: isQuery = false }) =>
-    argus.graphql({ documentId, variables, isQuery, operationName }),
+    argus.graphql.execute({ documentId, variables, isQuery, operationName }),
   download_fhir: async (argus, { encounter_id: id }, { folder }) => {
     const paths = await downloadFhir(argus, id, folder);
     return Promise.all(paths.map(async (path) => JSON.parse(await readFile(path, "utf8"))));
@@ -80,7 +80,7 @@ async function perform(call, facts) {
     if (!(error instanceof ArgusError)) throw error;
     const { code, status, traceId: trace_id, retryAfterS: retry_after_s, problemUrl: problem_url, members, detail, retryable } = error;
     const texts = [inspect(error, { depth: 10 }), JSON.stringify(error), inspect(argus, { depth: 10 })];
-    return { error: { code, status, trace_id, retry_after_s, problem_url, members, detail, retryable }, texts, slept_s: clock.slept_s };
+    return { kind: error.constructor.name, error: { code, status, trace_id, retry_after_s, problem_url, members, detail, retryable }, texts, slept_s: clock.slept_s };
   }
 }
 

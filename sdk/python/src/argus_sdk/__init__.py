@@ -6,4 +6,4 @@
 This module imports nothing, so that a check of evidence loads no code that uses the network.
 """
 
-__version__ = "1.0.0"
+__version__ = "2.0.0"

@@ -29,7 +29,31 @@ PAGES_MAX = 100_000
 """Pages of one list. A service that always names a further page must not keep a program for ever."""
 KEYED_PATHS = ("/api/v1/devices/{}/observations", "/api/v1/epcr/encounters", "/v1/jobs")
 """Paths whose POST takes an `Idempotency-Key`; a test compares them with the OpenAPI document."""
-_KEYED = re.compile("|".join(re.escape(path).replace(r"\{\}", "[^/]+") for path in KEYED_PATHS))
+AUTH_PATHS = (
+    "/.well-known/jwks.json",
+    "/v1/auth/jwks.json",
+    "/v1/oauth/authorize",
+    "/v1/oauth/token",
+    "/v1/platform/apps",
+    "/v1/platform/apps/{}",
+    "/v1/platform/apps/{}/governance",
+    "/v1/platform/apps/{}/rotate-secret",
+    "/v1/platform/apps/{}/service-token",
+    "/v1/platform/scopes",
+    "/v1/webhooks",
+    "/v1/webhooks/{}",
+    "/v1/webhooks/{}/deliveries",
+    "/v1/webhooks/{}/test",
+)
+"""Paths on the auth host, which the same test compares. All others are on the api host."""
+
+
+def _any_of(paths: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(re.escape(path).replace(r"\{\}", "[^/]+") for path in paths))
+
+
+_KEYED = _any_of(KEYED_PATHS)
+_ON_AUTH_HOST = _any_of(AUTH_PATHS)
 Result = TypeVar("Result")
 Query = Mapping[str, object]
 
@@ -62,12 +86,7 @@ class Api:
         headers: Mapping[str, str] | None = None,
         is_repeatable: bool | None = None,
     ) -> Any:
-        """Send a request to a path of this host; return the JSON value of the response, None without a body.
-
-        `body` is a JSON value, or the bytes of the body. `is_repeatable` states that a repetition has no further
-        effect. By default this is so for GET, HEAD, PUT and DELETE, and for a POST with an `idempotency_key` to a path
-        that takes one. On another path the service ignores the key, so it does not make a repetition safe.
-        """
+        """Send a request to a path of this host, as `Argus.request` describes it."""
         reply = self.exchange(
             method,
             path,
@@ -90,8 +109,7 @@ class Api:
         headers: Mapping[str, str] | None = None,
         is_repeatable: bool | None = None,
     ) -> Reply:
-        """Send a request as `request` does, and return the whole response: its `ETag` is in `headers`, and the status
-        of an unchanged object is 304."""
+        """Send a request as `request` does, and return the whole response."""
         sent = dict(headers or {})
         if idempotency_key is not None:
             sent["Idempotency-Key"] = idempotency_key
@@ -130,6 +148,18 @@ class Api:
             else:
                 parameters["cursor"] = following
 
+    def parts(self, path: str, accept: str) -> Iterator[bytes]:
+        """Yield the parts of a document as they were received. A part is requested when it is needed."""
+        url: str | None = self._address(path)
+        seen: set[object] = {url}
+        while url is not None:
+            request = RequestToSend("GET", url, headers={"Accept": accept}, is_repeatable=True)
+            content, response = self._send(request, read_bytes)
+            yield content
+            url = self._next_address(response)
+            if url is not None:
+                _add_page(url, seen, PARTS_MAX)
+
     def download_parts(self, path: str, folder: Path, name: str, accept: str) -> list[Path]:
         """Write the parts of a document to `NAME-0001.json`, `NAME-0002.json`, … in a folder, and return their paths.
 
@@ -146,13 +176,16 @@ class Api:
                     _add_page(url, seen, PARTS_MAX)
             return place_parts(unfinished, folder, name)
 
+    def read_signed(self, url: str, read: Reader[Result]) -> Result:
+        """Read the file at a signed address, and return what `read` returns. No token is sent."""
+        request = RequestToSend("GET", url, headers={"Accept": "*/*"}, is_repeatable=True)
+        return self._connection.send(request, read)[0]
+
     def download_signed(self, url: str, path: Path) -> None:
         """Write the file at a signed address to a path, which appears when it is complete. No token is sent."""
         with folder_beside(path.parent) as unfinished:
             part = unfinished / path.name
-            self._connection.send(
-                RequestToSend("GET", url, headers={"Accept": "*/*"}, is_repeatable=True), write_to(part)
-            )
+            self.read_signed(url, write_to(part))
             place_file(part, path)
 
     def pause(self, seconds_s: float) -> None:
@@ -189,6 +222,11 @@ class Api:
         if (next_url.scheme, next_url.host, next_url.port) != (own.scheme, own.host, own.port):
             raise AddressRefused("foreign_link", "The next page is on another host, so it is not requested.")
         return str(next_url)
+
+
+def is_on_auth_host(path: str) -> bool:
+    """Return whether a path is on the auth host."""
+    return _ON_AUTH_HOST.fullmatch(path.partition("?")[0]) is not None
 
 
 def segment(text: str) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from argus_sdk.errors import EvidenceUnusable
-from argus_sdk.strict_json import read_value
+from argus_sdk.strict_json import read_value, unusable
 from protocols.errors import RemoteProtocolError
 from protocols.provenance.key_period import KeyPeriod, read_period
 from protocols.provenance.prov_o import is_document, read_document
@@ -147,7 +147,7 @@ def read_evidence(transcript: Mapping[str, Any] | bytes | str) -> tuple[Received
         inner, graph_matches = read_document(value)
         return read_transcript(inner), graph_matches
     except RemoteProtocolError as error:
-        raise EvidenceUnusable("transcript_malformed", f"This is no transcript of evidence: {error.reason}.") from None
+        raise unusable("transcript_malformed", error.reason) from None
 
 
 def read_keys(keys: Mapping[str, Any] | bytes | str) -> PublishedKeys:
@@ -155,7 +155,7 @@ def read_keys(keys: Mapping[str, Any] | bytes | str) -> PublishedKeys:
     value = _value(keys, "keys_malformed")
     entries = value.get("keys") if isinstance(value, dict) else None
     if not isinstance(entries, list):
-        raise EvidenceUnusable("keys_malformed", "There is no list `keys`.")
+        raise unusable("keys_malformed", "it has no list `keys`")
     found = {}
     for entry in entries:
         if not isinstance(entry, dict) or entry.get("alg") != Algorithm.ML_DSA_65:
@@ -164,18 +164,17 @@ def read_keys(keys: Mapping[str, Any] | bytes | str) -> PublishedKeys:
         try:
             key = MlDsaPublicKey(base64.b64decode(str(text), validate=True))
         except (binascii.Error, ValueError, RemoteProtocolError):
-            detail = f"The key {kid} is not an ML-DSA-65 key in base64."
-            raise EvidenceUnusable("keys_malformed", detail) from None
-        if not isinstance(kid, str) or kid in found:
-            detail = "A key has no identifier, or that of another key."
-            raise EvidenceUnusable("keys_malformed", detail)
+            raise unusable("keys_malformed", "one of its keys is not an ML-DSA-65 key in base64") from None
+        if not isinstance(kid, str):
+            raise unusable("keys_malformed", "one of its keys has no identifier")
+        if kid in found:
+            raise unusable("keys_malformed", "two of its keys have one identifier")
         try:
             found[kid] = PublishedKey(key, read_period(entry))
         except RemoteProtocolError as error:
-            detail = f"The period of the key {kid} cannot be read: {error.reason}."
-            raise EvidenceUnusable("keys_malformed", detail) from None
+            raise unusable("keys_malformed", f"in one of its keys, {error.reason}") from None
     if not found:
-        raise EvidenceUnusable("keys_malformed", "There is no ML-DSA-65 key.")
+        raise unusable("keys_malformed", "it has no ML-DSA-65 key")
     return PublishedKeys(found)
 
 

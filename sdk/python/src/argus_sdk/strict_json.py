@@ -2,9 +2,21 @@
 documents."""
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from argus_sdk.errors import EvidenceUnusable
+
+SUBJECTS: Final[Mapping[str, str]] = {
+    "transcript_malformed": "This is not a transcript of evidence",
+    "keys_malformed": "This is not a document of published keys",
+}
+"""Code of an error → the beginning of its sentence."""
+
+
+def unusable(code: str, reason: str) -> EvidenceUnusable:
+    """Return the error for a document. `reason` is a sentence to follow a colon, with its subject."""
+    return EvidenceUnusable(code, f"{SUBJECTS[code]}: {reason}.")
 
 
 def read_text(text: bytes | str, code: str) -> str:
@@ -14,7 +26,7 @@ def read_text(text: bytes | str, code: str) -> str:
     try:
         return text.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise EvidenceUnusable(code, "It is not text in UTF-8.") from None
+        raise unusable(code, "it is not text in UTF-8") from None
 
 
 def read_value(text: bytes | str, code: str) -> Any:
@@ -22,9 +34,9 @@ def read_value(text: bytes | str, code: str) -> Any:
     try:
         return json.loads(read_text(text, code), object_pairs_hook=_object, parse_constant=_refuse_constant)
     except RecursionError:
-        raise EvidenceUnusable(code, "Its objects or lists are inside each other too deeply.") from None
+        raise unusable(code, "its objects or lists are inside each other too deeply") from None
     except ValueError as error:
-        raise EvidenceUnusable(code, f"It is not JSON: {error}.") from None
+        raise unusable(code, f"it is not JSON ({error})") from None
 
 
 def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:

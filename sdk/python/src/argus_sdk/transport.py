@@ -29,12 +29,12 @@ RETRY_AFTER_S_MAX = 60.0
 """Longest pause that the SDK makes itself. A longer one is for the caller to plan (`ApiError.retry_after_s`)."""
 BACKOFF_S = 0.5
 """First pause after a connection that failed; each further one is twice as long, less up to half of it by chance."""
-DOCUMENT_BYTES_MAX = 256 * 2**20
-"""Size of a JSON document in memory. The longest transcript in JSON-LD takes 88 MB."""
+DOCUMENT_BYTES_MAX = 192 * 2**20
+"""Size of a response in memory, and of a transcript to verify. The longest one in JSON-LD takes 88 MB."""
 ERROR_BYTES_MAX = 2**20
 CONNECT_TIMEOUT_S = 10.0
-READ_TIMEOUT_S = 60.0
-"""Longest pause within a response. The service cancels slow requests itself before."""
+TIMEOUT_S = 60.0
+"""Longest pause before and within a response. The service cancels slow requests itself before."""
 CALL_LIMIT_S = 3600.0
 """Longest time of a call with all its attempts, so that a response that never ends does not keep a program for ever.
 A download of 1 GB takes it at 300 kB/s."""
@@ -76,11 +76,12 @@ class RequestToSend:
 class Connection:
     """The HTTP connections of a client. It knows no token: each request brings its own headers."""
 
-    def __init__(self, http: httpx.Client | None = None, timing: Timing | None = None) -> None:
+    def __init__(
+        self, http: httpx.Client | None = None, timing: Timing | None = None, timeout_s: float = TIMEOUT_S
+    ) -> None:
         self.timing = timing or Timing()
-        self._http = http or httpx.Client(
-            timeout=httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S), follow_redirects=False
-        )
+        self._timeout = httpx.Timeout(timeout_s, connect=min(timeout_s, CONNECT_TIMEOUT_S))
+        self._http = http or httpx.Client(follow_redirects=False)
 
     def close(self) -> None:
         """Close the connections."""
@@ -145,12 +146,13 @@ class Connection:
             url = url.copy_merge_params(query)
         headers = httpx.Headers({"Accept": "application/json"})
         headers.update(request.headers)
+        content: dict[str, Any] = {}
         if request.form is not None:
-            return self._http.build_request(request.method, url, headers=headers, data=dict(request.form))
-        if request.body is None:
-            return self._http.build_request(request.method, url, headers=headers)
-        headers.setdefault("Content-Type", "application/json")
-        return self._http.build_request(request.method, url, headers=headers, content=_json_text(request.body))
+            content["data"] = dict(request.form)
+        elif request.body is not None:
+            headers.setdefault("Content-Type", "application/json")
+            content["content"] = _json_text(request.body)
+        return self._http.build_request(request.method, url, headers=headers, timeout=self._timeout, **content)
 
     def _pause_s(self, error: ApiError | ConnectionFailed, attempt: int) -> float | None:
         """Return the pause before the next attempt, None if a further attempt is of no use."""

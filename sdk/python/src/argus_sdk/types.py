@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
+
+class AccessTokenResponse(TypedDict):
+    """An access token (RFC 6749 section 5.1)."""
+
+    access_token: str
+    """A signed JWT (RFC 9068) for the Authorization header."""
+    token_type: Literal['Bearer']
+    """The authentication scheme."""
+    expires_in: int
+    """Seconds until it expires."""
+    scope: str
+    """The granted scopes: exactly the requested ones."""
+
+
 RedirectUri: TypeAlias = str
 
 
@@ -231,13 +245,6 @@ class Governance(TypedDict):
     """Approved scopes that may be used; null: all of them."""
     max_token_ttl_seconds: int | None
     """Maximum lifetime of a token; null: the default of its kind."""
-
-
-class GovernanceAnswer(TypedDict):
-    """The flags of one app."""
-
-    client_id: str
-    governance: Governance
 
 
 AllowedRedirectHost: TypeAlias = str
@@ -645,19 +652,6 @@ class TimelineEntry(TypedDict):
     """Facts about an event in the vehicle."""
 
 
-class TokenAnswer(TypedDict):
-    """An access token."""
-
-    access_token: str
-    """A signed JWT (RFC 9068) for the Authorization header."""
-    token_type: Literal['Bearer']
-    """The authentication scheme."""
-    expires_in: int
-    """Seconds until it expires."""
-    scope: str
-    """The granted scopes: exactly the requested ones."""
-
-
 class TokenForm(TypedDict):
     """A token request."""
 
@@ -908,6 +902,13 @@ class AppCreated(TypedDict):
     """Absent for a public client."""
     callback_signing_secret: str
     """Signs the requests to the app's callbacks."""
+
+
+class AppGovernance(TypedDict):
+    """The governance flags of one app."""
+
+    client_id: str
+    governance: Governance
 
 
 class AppShown(TypedDict):

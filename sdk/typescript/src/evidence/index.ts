@@ -7,7 +7,6 @@
  */
 import { sha256 } from "@noble/hashes/sha2.js";
 
-import { ArgusError } from "../errors.js";
 import { isUnicode } from "./canonical_json.js";
 import { isDocument, readDocument } from "./prov_o.js";
 import { type PublishedKey, type PublishedKeys, readKeys } from "./keys.js";
@@ -15,24 +14,11 @@ import { hashText } from "./merkle.js";
 import { readTranscript, type ReceivedTranscript } from "./received.js";
 import { HMAC_SHA256, ML_DSA_65 } from "./signed_bytes.js";
 import { type JsonValue, NotUsable, parseStrictJson } from "./strict_json.js";
+import { type EvidenceFault, EvidenceUnusable, usable } from "./unusable.js";
 import { type BrokenLink, findBrokenLinks, type Progress, type Reason } from "./verification.js";
 
-export type { BrokenLink, JsonValue, PublishedKeys, Reason };
-
-/** `record_unknown`: a hash was given of the content after a record that the transcript does not have. */
-export type EvidenceFault =
-  | "transcript_malformed" | "keys_malformed" | "identity_malformed" | "content_hash_malformed" | "record_unknown";
-
-/** The check cannot be made: a document is not in the form of the API, or what is expected can fit no transcript. */
-export class EvidenceUnusable extends ArgusError {
-  override readonly name = "EvidenceUnusable";
-  declare readonly code: EvidenceFault;
-
-  /** `reason` is `detail` without the subject, a fragment of a sentence. */
-  constructor(code: EvidenceFault, detail: string, readonly reason: string = detail) {
-    super({ code, detail });
-  }
-}
+export { EvidenceUnusable };
+export type { BrokenLink, EvidenceFault, JsonValue, PublishedKeys, Reason };
 
 /** Size of a transcript: 10 000 records with ML-DSA-65 take 72 MB, and more with indentation or as JSON-LD. */
 export const TRANSCRIPT_BYTES_MAX = 192 * 2 ** 20;
@@ -76,7 +62,7 @@ export interface Verdict {
  * A transcript that was changed is a result and no error. Throws `EvidenceUnusable`.
  */
 export async function verifyProvenanceLocal(transcript: Json, keys?: Json | null, options: Options = {}): Promise<Verdict> {
-  const { received, graph } = of("transcript_malformed", () => read(transcript));
+  const { received, graph } = usable("transcript_malformed", () => read(transcript));
   checkExpected(options, received);
   const known = keys === undefined || keys === null ? new Map<string, PublishedKey>() : readPublishedKeys(keys);
   const found = await findBrokenLinks(received, known, options, options.onProgress);
@@ -103,7 +89,7 @@ export async function verifyProvenanceLocal(transcript: Json, keys?: Json | null
 /** Read published keys. Throws `EvidenceUnusable`. `verifyProvenanceLocal` does it itself; a program that keeps keys checks
  * them. */
 export function readPublishedKeys(keys: Json): PublishedKeys {
-  return of("keys_malformed", () => readKeys(parsed(keys)));
+  return usable("keys_malformed", () => readKeys(parsed(keys)));
 }
 
 /** Return the hash of a content in the form of a record's `content_hash`. */
@@ -129,18 +115,6 @@ function outcomeOf(links: readonly BrokenLink[], hasKey: boolean): Verdict["outc
 
 function ofGraph(): BrokenLink {
   return { record_id: null, index: null, reason: "graph_mismatch" };
-}
-
-const SUBJECTS = { transcript_malformed: "This is no transcript of evidence", keys_malformed: "These are no published keys" };
-
-/** Return what `action` returns, and name what cannot be used in its error. */
-function of<T>(code: keyof typeof SUBJECTS, action: () => T): T {
-  try {
-    return action();
-  } catch (error) {
-    if (error instanceof NotUsable) throw new EvidenceUnusable(code, `${SUBJECTS[code]}: ${error.message}.`, error.message);
-    throw error;
-  }
 }
 
 /** Refuse what the caller expects if it can fit no transcript, or names a record that this one does not have: a check that
@@ -169,6 +143,6 @@ function read(source: Json): { received: ReceivedTranscript; graph: Verdict["gra
 
 function parsed(source: Json): JsonValue {
   if (typeof source !== "string" && !(source instanceof Uint8Array)) return source as JsonValue;
-  if (source.length > TRANSCRIPT_BYTES_MAX) throw new NotUsable(`is larger than ${TRANSCRIPT_BYTES_MAX} bytes`);
+  if (source.length > TRANSCRIPT_BYTES_MAX) throw new NotUsable(`it is larger than ${TRANSCRIPT_BYTES_MAX} bytes`);
   return parseStrictJson(source);
 }

@@ -20,7 +20,7 @@ const TIME = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:
 /** Read the period of a published key. Throws `NotUsable` for a member that is malformed. */
 export function readPeriod(key: JsonObject): KeyPeriod {
   const status = key.status ?? null;
-  if (status !== null && typeof status !== "string") throw new NotUsable("status is not text");
+  if (status !== null && typeof status !== "string") throw new NotUsable("in one of its keys, status is not text");
   return { notBeforeUs: limit(key, "not_before"), notAfterUs: limit(key, "not_after"), isWithdrawn: status === "withdrawn" };
 }
 
@@ -38,7 +38,7 @@ function limit(key: JsonObject, name: string): number | null {
   const text = key[name] ?? null;
   if (text === null) return null;
   const at = typeof text === "string" ? microseconds(text) : null;
-  if (at === null) throw new NotUsable(`${name} is not a time`);
+  if (at === null) throw new NotUsable(`in one of its keys, ${name} is not a time`);
   return at;
 }
 

@@ -19,19 +19,18 @@ export type PublishedKeys = ReadonlyMap<string, PublishedKey>;
 /** Read the document of published keys. Throws `NotUsable`. Keys of other algorithms are left out. */
 export function readKeys(document: JsonValue): PublishedKeys {
   const entries = isObject(document) ? document.keys : undefined;
-  if (!Array.isArray(entries)) throw new NotUsable("has no list `keys`");
-  if (entries.length > KEYS_MAX) throw new NotUsable(`has more than ${KEYS_MAX} keys`);
+  if (!Array.isArray(entries)) throw new NotUsable("it has no list `keys`");
+  if (entries.length > KEYS_MAX) throw new NotUsable(`it has more than ${KEYS_MAX} keys`);
   const keys = new Map<string, PublishedKey>();
   for (const entry of entries) {
     if (!isObject(entry) || entry.alg !== ML_DSA_65) continue;
     const raw = typeof entry.public_key === "string" ? fromBase64(entry.public_key) : null;
-    if (raw?.length !== PUBLIC_KEY_BYTES || typeof entry.kid !== "string") {
-      throw new NotUsable("has a key that is not an ML-DSA-65 key in base64");
-    }
-    if (keys.has(entry.kid)) throw new NotUsable("has two keys with one identifier");
+    if (raw?.length !== PUBLIC_KEY_BYTES) throw new NotUsable("one of its keys is not an ML-DSA-65 key in base64");
+    if (typeof entry.kid !== "string") throw new NotUsable("one of its keys has no identifier");
+    if (keys.has(entry.kid)) throw new NotUsable("two of its keys have one identifier");
     keys.set(entry.kid, { raw, period: readPeriod(entry) });
   }
-  if (keys.size === 0) throw new NotUsable("has no ML-DSA-65 key");
+  if (keys.size === 0) throw new NotUsable("it has no ML-DSA-65 key");
   return keys;
 }
 

@@ -8,7 +8,7 @@
 export type JsonValue = null | boolean | number | bigint | string | JsonValue[] | JsonObject;
 export type JsonObject = { [name: string]: JsonValue };
 
-/** The text cannot be used. The message is a fragment of a sentence and has no value of the text. */
+/** The text cannot be used. The message is a sentence to follow a colon, with its subject, and has no value of the text. */
 export class NotUsable extends Error {
   override readonly name = "NotUsable";
 }
@@ -32,7 +32,7 @@ export function decoded(source: Uint8Array | string): string {
   try {
     return typeof source === "string" ? source : new TextDecoder("utf-8", { fatal: true }).decode(source);
   } catch {
-    throw new NotUsable("is not text in UTF-8");
+    throw new NotUsable("it is not text in UTF-8");
   }
 }
 
@@ -49,7 +49,7 @@ class Parser {
   }
 
   private value(depth: number): JsonValue {
-    if (depth > DEPTH_MAX) throw new NotUsable("has objects or lists inside each other too deeply");
+    if (depth > DEPTH_MAX) throw new NotUsable("its objects or lists are inside each other too deeply");
     this.skip(SPACE);
     switch (this.text[this.at]) {
       case "{": return this.object(depth);
@@ -71,7 +71,7 @@ class Parser {
       if (this.text[this.at] !== '"') throw this.malformed();
       const name = this.string();
       if (!this.has(":")) throw this.malformed();
-      if (name in members) throw new NotUsable("has an object with a member twice");
+      if (name in members) throw new NotUsable("one of its objects has a member twice");
       members[name] = this.value(depth + 1);
     } while (this.has(","));
     if (!this.has("}")) throw this.malformed();
@@ -146,6 +146,6 @@ class Parser {
   }
 
   private malformed(): NotUsable {
-    return new NotUsable(`is not JSON: unexpected ${this.at < this.text.length ? "character" : "end"} at ${this.at}`);
+    return new NotUsable(`it is not JSON (unexpected ${this.at < this.text.length ? "character" : "end"} at ${this.at})`);
   }
 }

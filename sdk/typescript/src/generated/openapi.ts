@@ -937,6 +937,23 @@ export interface components {
             value: number;
         };
         /**
+         * AccessTokenResponse
+         * @description An access token (RFC 6749 section 5.1).
+         */
+        AccessTokenResponse: {
+            /** @description A signed JWT (RFC 9068) for the Authorization header. */
+            access_token: string;
+            /** @description Seconds until it expires. */
+            expires_in: number;
+            /** @description The granted scopes: exactly the requested ones. */
+            scope: string;
+            /**
+             * @description The authentication scheme.
+             * @constant
+             */
+            token_type: "Bearer";
+        };
+        /**
          * AppCreated
          * @description A new app with its secrets, which are shown only once.
          */
@@ -962,6 +979,14 @@ export interface components {
             secrets: components["schemas"]["SecretShown"][];
             tenant_id: string;
             token_endpoint_auth_method: string;
+        };
+        /**
+         * AppGovernance
+         * @description The governance flags of one app.
+         */
+        AppGovernance: {
+            client_id: string;
+            governance: components["schemas"]["Governance"];
         };
         /**
          * AppPage
@@ -1626,14 +1651,6 @@ export interface components {
             enforce_pkce: boolean;
             /** @description Maximum lifetime of a token; null: the default of its kind. */
             max_token_ttl_seconds: number | null;
-        };
-        /**
-         * GovernanceAnswer
-         * @description The flags of one app.
-         */
-        GovernanceAnswer: {
-            client_id: string;
-            governance: components["schemas"]["Governance"];
         };
         /**
          * GovernancePatch
@@ -2362,23 +2379,6 @@ export interface components {
              * @default false
              */
             void?: boolean;
-        };
-        /**
-         * TokenAnswer
-         * @description An access token.
-         */
-        TokenAnswer: {
-            /** @description A signed JWT (RFC 9068) for the Authorization header. */
-            access_token: string;
-            /** @description Seconds until it expires. */
-            expires_in: number;
-            /** @description The granted scopes: exactly the requested ones. */
-            scope: string;
-            /**
-             * @description The authentication scheme.
-             * @constant
-             */
-            token_type: "Bearer";
         };
         /**
          * TokenForm
@@ -5127,7 +5127,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TokenAnswer"];
+                    "application/json": components["schemas"]["AccessTokenResponse"];
                 };
             };
             /** @description The request is malformed, or the client may not use this grant or scope. */
@@ -5556,7 +5556,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["GovernanceAnswer"];
+                    "application/json": components["schemas"]["AppGovernance"];
                 };
             };
             /** @description A flag is unknown or has an invalid value. */

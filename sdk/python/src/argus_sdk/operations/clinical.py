@@ -115,6 +115,11 @@ class Encounters(Group):
         query = {"since": since, "until": until, "limit": limit}
         return self._api.pages(_path(encounter_id, "timeline"), query)
 
+    def fhir_parts(self, encounter_id: str) -> Iterator[bytes]:
+        """Yield the parts of the FHIR R4 bundle of an encounter as bytes. Post each one unchanged to a FHIR server, in
+        this order."""
+        return self._api.parts(_path(encounter_id, "fhir-bundle"), FHIR)
+
     def download_fhir(self, encounter_id: str, folder: Path) -> tuple[Path, ...]:
         """Write the FHIR R4 bundle of an encounter to a folder, one file for each part, and return the files in order.
 

@@ -31,10 +31,10 @@ class Apps(Group):
         """Return one app."""
         return cast(types.AppShown, self._api.request("GET", f"/v1/platform/apps/{segment(client_id)}"))
 
-    def update_governance(self, client_id: str, changes: types.GovernancePatch) -> types.GovernanceAnswer:
+    def update_governance(self, client_id: str, changes: types.GovernancePatch) -> types.AppGovernance:
         """Change rules of an app; absent members stay, null sets the default."""
         path = f"/v1/platform/apps/{segment(client_id)}/governance"
-        return cast(types.GovernanceAnswer, self._api.request("PATCH", path, body=changes))
+        return cast(types.AppGovernance, self._api.request("PATCH", path, body=changes))
 
     def mint_service_token(self, client_id: str, wanted: types.ServiceTokenWanted) -> types.ServiceToken:
         """Issue a token for automation."""

@@ -1,8 +1,8 @@
 """Jobs, evidence, GraphQL, traces and data schemas."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 
 from argus_sdk import types
 from argus_sdk.api import segment
@@ -13,6 +13,7 @@ from argus_sdk.strict_json import read_text, read_value
 POLL_S = 2.0
 JOB_LIMIT_S = 3600.0
 Algorithm = Literal["hmac-sha256", "ml-dsa-65"]
+Result = TypeVar("Result")
 
 
 class Jobs(Group):
@@ -34,14 +35,23 @@ class Jobs(Group):
         """Return a job: its status, its progress and the reason of a failure."""
         return cast(types.JobShown, self._api.request("GET", f"/v1/jobs/{segment(job_id)}"))
 
-    def wait(self, job_id: str, *, poll_s: float = POLL_S, limit_s: float = JOB_LIMIT_S) -> types.JobShown:
-        """Poll a job until it has succeeded, and return it.
+    def wait(
+        self,
+        job_id: str,
+        *,
+        poll_s: float = POLL_S,
+        limit_s: float = JOB_LIMIT_S,
+        on_progress: Callable[[types.JobShown], None] | None = None,
+    ) -> types.JobShown:
+        """Poll a job until it has succeeded, and return it. `on_progress` is called with each state of the job.
 
         Raises `JobFailed` if it failed or was cancelled, and `JobWaitExceeded` if it has not ended after `limit_s`.
         """
         until_s = self._api.monotonic_s() + limit_s
         while True:
             job = self.read(job_id)
+            if on_progress is not None:
+                on_progress(job)
             if job["status"] == "succeeded":
                 return job
             if job["status"] in ("failed", "cancelled"):
@@ -65,6 +75,11 @@ class Jobs(Group):
         if not isinstance(found, dict) or not isinstance(found.get("signed_url"), str):
             raise ResponseUnusable("result_pending", "The job has not ended. Wait for it first.")
         return cast(types.JobResultShown, found)
+
+    def read_result(self, job_id: str, read: Callable[[Iterator[bytes]], Result]) -> Result:
+        """Read the result of a job that has succeeded as it arrives, and return what `read` returns. `read` is called
+        again from the beginning if the connection was lost."""
+        return self._api.read_signed(self.result(job_id)["signed_url"], read)
 
     def download_result(self, job_id: str, path: Path) -> None:
         """Write the result of a job that has succeeded to a file, which appears when it is complete."""

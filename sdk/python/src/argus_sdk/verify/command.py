@@ -72,7 +72,7 @@ def _check(file: str, keys: str | None, evidence: str | None, tenant: str | None
         result = verify_provenance_local(text, known, evidence_id=evidence, tenant_id=tenant, content_hashes=hashes)
     except EvidenceUnusable as error:
         is_of_file = error.code == "transcript_malformed"
-        raise FileUnusable(f"{file}: {error.detail}" if is_of_file else error.detail) from None
+        raise FileUnusable(f"{given.name}: {error.detail}" if is_of_file else error.detail) from None
     return Finding(result=result, file=given, keys_file=keys_file)
 
 

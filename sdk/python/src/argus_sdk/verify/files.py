@@ -36,7 +36,7 @@ def load_keys(path: str) -> tuple[PublishedKeys, GivenFile]:
         return read_keys(text), file
     except EvidenceUnusable as error:
         raise FileUnusable(
-            f"{path}: {error.detail} Save /.well-known/provenance-keys/ml-dsa-65 of the cloud to it."
+            f"{file.name}: {error.detail} Save /.well-known/provenance-keys/ml-dsa-65 of the cloud to it."
         ) from None
 
 
@@ -54,6 +54,7 @@ def content_hash(path: str) -> str:
 
 def load_text(path: str, bytes_max: int) -> tuple[bytes, GivenFile]:
     """Return the bytes of a file, `-` for standard input, and the file. Raises `FileUnusable`."""
+    name = "standard input" if path == "-" else path
     try:
         if path == "-":
             text = sys.stdin.buffer.read(bytes_max + 1)
@@ -61,8 +62,7 @@ def load_text(path: str, bytes_max: int) -> tuple[bytes, GivenFile]:
             with Path(path).open("rb") as file:
                 text = file.read(bytes_max + 1)
     except OSError as error:
-        raise FileUnusable(f"{path} cannot be read: {error.strerror}.") from None
+        raise FileUnusable(f"{name} cannot be read: {error.strerror}.") from None
     if len(text) > bytes_max:
-        raise FileUnusable(f"{path} is larger than {bytes_max} bytes, so it is not read.")
-    name = "standard input" if path == "-" else path
+        raise FileUnusable(f"{name} is larger than {bytes_max} bytes, so it is not read.")
     return text, GivenFile(name=name, sha256=hashlib.sha256(text).hexdigest())

@@ -22,7 +22,7 @@ LINES_MAX = 100
 MEANINGS = {
     Reason.SIGNATURE_INVALID: "The signature does not fit. The record was changed after it was signed, or it belongs "
     "to other evidence.",
-    Reason.SIGNATURE_MALFORMED: "The signature has not the form that its algorithm prescribes.",
+    Reason.SIGNATURE_MALFORMED: "The signature does not have the form that its algorithm prescribes.",
     Reason.ALGORITHM_UNKNOWN: "The record names a signature algorithm that does not exist.",
     Reason.ALGORITHM_MISMATCH: "The record names another signature algorithm than the transcript.",
     Reason.KEY_UNKNOWN: "The given keys have none with the identifier that the record names.",
@@ -38,10 +38,11 @@ MEANINGS = {
     Reason.TENANT_MISMATCH: "The transcript names another tenant than expected.",
     Reason.EVIDENCE_MISMATCH: "The transcript names other evidence than expected.",
     Reason.IDENTITY_MISMATCH: "No signature fits the tenant and evidence that the transcript names.",
-    Reason.RECORD_COUNT_MISMATCH: "The transcript has not as many records as it states.",
+    Reason.RECORD_COUNT_MISMATCH: "The transcript does not have as many records as it states.",
     Reason.MERKLE_ROOT_MISMATCH: "The Merkle root does not fit the records. Records or the root were changed.",
     Reason.ROOT_SIGNATURE_INVALID: "The signature of the Merkle root does not fit.",
-    Reason.ROOT_SIGNATURE_MALFORMED: "The signature of the Merkle root has not the form that its algorithm prescribes.",
+    Reason.ROOT_SIGNATURE_MALFORMED: "The signature of the Merkle root does not have the form that its "
+    "algorithm prescribes.",
     Reason.ROOT_ALGORITHM_UNKNOWN: "The Merkle root names a signature algorithm that does not exist.",
     Reason.ROOT_KEY_UNKNOWN: "The given keys have none with the identifier that the Merkle root names.",
     Reason.ROOT_KEY_WITHDRAWN: "The signature of the Merkle root fits, and its key was withdrawn.",
