@@ -16,6 +16,8 @@ from cloud.partners.docs.reference import Body, Operation
 
 FORM = "application/x-www-form-urlencoded"
 TOKEN = "<access-token>"  # noqa: S105  a placeholder
+HEADERS = {"Idempotency-Key": "<idempotency-key>", "If-Match": "<etag>"}
+"""Headers that a sample sends where the operation takes them, and what is shown for their values."""
 _PATH_PARAMETER = re.compile(r"\{([A-Za-z_]+)\}")
 _INDENT = "    "
 
@@ -23,7 +25,8 @@ _INDENT = "    "
 @dataclass(frozen=True, slots=True)
 class Slot:
     """A part of a sample that the reader's values replace: `base` (the address of the host), `target` (path and query),
-    `path`, `query` and `options` (members of an object), `token`, `body` or `form` (the fields of a form)."""
+    `path`, `query` and `options` (members of an object), `token`, `body`, `form` (the fields of a form), or the name of
+    a header."""
 
     name: str
     text: str
@@ -77,17 +80,18 @@ def python_sample(operation: Operation) -> Sample:
     """Return a sample with our SDK, or with httpx where no token is needed."""
     if not operation.needs_token:
         return _python_without_token(operation)
-    host = "auth_host" if _is_on_auth(operation) else "api_host"
     parts: list[str | Slot] = ["from argus_sdk.client import AccessToken, Argus\n\nargus = Argus(\n"]
     for name, url in (("auth_url", operation.auth_url), ("api_url", operation.api_url)):
         parts += [f'{_INDENT}{name}="', _url(operation, url), '",\n']
     parts += [f'{_INDENT}tokens=AccessToken("', Slot("token", TOKEN), '"),\n)\n']
-    body, target = _shown_body(operation), Slot("target", target_of(operation))
-    if body is None and not _takes_key(operation):
-        return [*parts, f'result = argus.{host}.request("{operation.method}", "', target, '")\nprint(result)\n']
-    parts += [f'result = argus.{host}.request(\n{_INDENT}"{operation.method}",\n{_INDENT}"', target, '",\n']
-    if _takes_key(operation):
-        parts.append(f'{_INDENT}idempotency_key="<idempotency-key>",\n')
+    body, target, sent = _shown_body(operation), Slot("target", target_of(operation)), _sent_headers(operation)
+    if body is None and not sent:
+        return [*parts, f'result = argus.request("{operation.method}", "', target, '")\nprint(result)\n']
+    parts += [f'result = argus.request(\n{_INDENT}"{operation.method}",\n{_INDENT}"', target, '",\n']
+    if "Idempotency-Key" in sent:
+        parts += [f"{_INDENT}idempotency_key=", _header_literal("Idempotency-Key"), ",\n"]
+    if "If-Match" in sent:
+        parts += [f'{_INDENT}headers={{"If-Match": ', _header_literal("If-Match"), "},\n"]
     if body is not None:
         parts += [f"{_INDENT}body=", Slot("body", python_literal(body.example, _INDENT)), ",\n"]
     return [*parts, ")\nprint(result)\n"]
@@ -115,16 +119,18 @@ def typescript_sample(operation: Operation) -> Sample:
         parts += [f'  {name}: "', _url(operation, url), '",\n']
     parts += ['  credentials: { token: "', Slot("token", TOKEN), '" },\n});\n']
     parts.append(f'const result = await argus.request("{operation.method}", "{operation.path}"')
-    names, body = _PATH_PARAMETER.findall(operation.path), _shown_body(operation)
-    if not names and body is None and not _takes_key(operation):
+    names, body, sent = _PATH_PARAMETER.findall(operation.path), _shown_body(operation), _sent_headers(operation)
+    if not names and body is None and not sent:
         return [*parts, Slot("options", ""), ");\nconsole.log(result);\n"]
     parts.append(", {")
     if names:
         values = ", ".join(f'{name}: "<{name}>"' for name in names)
         parts += ["\n  path: { ", Slot("path", values), " },"]
     parts.append(Slot("query", ""))
-    if _takes_key(operation):
-        parts.append('\n  idempotencyKey: "<idempotency-key>",')
+    if "Idempotency-Key" in sent:
+        parts += ["\n  idempotencyKey: ", _header_literal("Idempotency-Key"), ","]
+    if "If-Match" in sent:
+        parts += ['\n  headers: { "If-Match": ', _header_literal("If-Match"), " },"]
     if body is not None:
         parts += ["\n  body: ", Slot("body", _json(body.example, "  ")), ","]
     return [*parts, "\n});\nconsole.log(result);\n"]
@@ -182,12 +188,14 @@ def _shown_body(operation: Operation) -> Body | None:
     return operation.body if operation.body is not None and operation.body.example is not None else None
 
 
-def _takes_key(operation: Operation) -> bool:
-    return any(one.name == "Idempotency-Key" for one in operation.parameters)
+def _sent_headers(operation: Operation) -> set[str]:
+    """Return the headers that the operation takes and a sample sends."""
+    return {one.name for one in operation.parameters if one.place == "header"} & HEADERS.keys()
 
 
-def _is_on_auth(operation: Operation) -> bool:
-    return operation.bases[0] == operation.auth_url
+def _header_literal(name: str) -> Slot:
+    """Return the value of a header as Python and TypeScript write it."""
+    return Slot(name, _quoted(HEADERS[name]))
 
 
 def _url(operation: Operation, url: str) -> str | Slot:
@@ -199,8 +207,7 @@ def _headers(operation: Operation) -> list[tuple[str, Sample]]:
     headers: list[tuple[str, Sample]] = []
     if operation.needs_token:
         headers.append(("Authorization", ("Bearer ", Slot("token", TOKEN))))
-    if _takes_key(operation):
-        headers.append(("Idempotency-Key", ("<idempotency-key>",)))
+    headers += [(name, (Slot(name, HEADERS[name]),)) for name in sorted(_sent_headers(operation))]
     body = _shown_body(operation)
     if body is not None:
         headers.append(("Content-Type", (body.media_type,)))

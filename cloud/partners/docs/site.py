@@ -22,7 +22,7 @@ from cloud.foundation.pages import Language, translate
 from cloud.partners.docs.guides import GUIDES, Guide, markdown, plain, read_guide
 from cloud.partners.docs.on_request import AREAS
 from cloud.partners.docs.reference import Operation, Reference, read_reference
-from cloud.partners.docs.samples import FORM, LANGUAGES, Sample, Slot, text_of
+from cloud.partners.docs.samples import FORM, HEADERS, LANGUAGES, Sample, Slot, text_of
 from cloud.partners.docs.search import Entry, SearchIndex
 from cloud.partners.docs.words import WORDS
 
@@ -173,10 +173,10 @@ class DocsSite:
             case "operation":
                 one = content.reference.operations[name]
                 samples = [(each, each.write(one)) for each in LANGUAGES]
-                composed = {"method": one.method, "base": one.bases[0], "path": one.path}
+                composed = {"base": one.bases[0], "path": one.path, "form": FORM, "headers": HEADERS}
                 path = f"/docs/api-reference/{name}"
                 return self._html(
-                    content, language, "operation.html", path, one=one, samples=samples, composed=composed, form=FORM
+                    content, language, "operation.html", path, one=one, samples=samples, composed=composed
                 )
         guide = content.guides[language][name]
         return self._html(content, language, "guide.html", f"/docs/guides/{name}", guide=guide)

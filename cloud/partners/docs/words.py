@@ -100,6 +100,14 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "To nie jest adres w rodzaju https://api.example.org.",
     ),
     "compose.bad.token": ("A token has no spaces or quotation marks.", "Token nie zawiera spacji ani cudzysłowów."),
+    "compose.bad.Idempotency-Key": (
+        "Use letters, digits and the characters . _ ~ : + / = - only, for instance a UUID.",
+        "Dozwolone są tylko litery bez polskich znaków, cyfry i znaki . _ ~ : + / = -, na przykład UUID.",
+    ),
+    "compose.bad.If-Match": (
+        "Enter the ETag of the response that you read, with its quotation marks, or *.",
+        "Wpisz ETag z odczytanej odpowiedzi razem z cudzysłowem albo znak *.",
+    ),
     "compose.bad.body": (
         "Not valid JSON. The samples keep the last valid body.",
         "Niepoprawny JSON. W przykładach pozostaje ostatnia poprawna treść.",
@@ -142,6 +150,12 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "w errors.",
     ),
     "problem.guide": ("What to do about errors", "Co robić w razie błędów"),
+    "absent.title": ("Page not found", "Nie ma takiej strony"),
+    "absent.about": (
+        "There is no page at this address. The address may be misspelt, or the page may have a new one. "
+        "You can look for it here:",
+        "Pod tym adresem nie ma strony. Adres może zawierać literówkę albo strona ma już inny. Poszukaj jej tutaj:",
+    ),
     "copy.button": ("Copy", "Kopiuj"),
     "copy.done": ("Copied", "Skopiowano"),
     "search.title": ("Search", "Szukaj"),

@@ -25,6 +25,7 @@ PAGES = (
     "/pl/docs/search?q=webhook",
     "/api/docs?language=pl",
     "/api/docs/events",
+    "/absent",
 )
 PAGES_OF_API = ("/problems?language=pl", "/problems/insufficient-scope")
 WIDER_THAN_THE_PAGE = """() => [...document.querySelectorAll("body *")]
@@ -201,6 +202,40 @@ async def test_fields_of_a_form_appear_in_each_sample(browser: Browser, docs: st
     ):
         sample = await page.locator(f'code[data-language="{language}"]').text_content() or ""
         assert [text for text in ("client_credentials", *texts) if text not in sample] == []
+    await page.close()
+
+
+async def test_headers_of_the_reader_appear_in_each_sample(browser: Browser, docs: str) -> None:
+    page = await browser.new_page(viewport=TABLET)
+    for operation, header, value, expected in (
+        (
+            "enqueueJob",
+            "Idempotency-Key",
+            "import-7",
+            ('-H "Idempotency-Key: import-7"', 'idempotency_key="import-7"', 'idempotencyKey: "import-7"'),
+        ),
+        (
+            "updateWebhook",
+            "If-Match",
+            '"3f2a"',
+            (
+                '-H "If-Match: \\"3f2a\\""',
+                'headers={"If-Match": "\\"3f2a\\""}',
+                'headers: { "If-Match": "\\"3f2a\\"" }',
+            ),
+        ),
+    ):
+        await page.goto(f"{docs}/en/docs/api-reference/{operation}")
+        samples = [page.locator(f'code[data-language="{name}"]') for name in ("curl", "python", "typescript")]
+        before = [await sample.text_content() or "" for sample in samples]
+        field = page.get_by_label(f"{header} header")
+        await field.fill(value)
+        for sample, text in zip(samples, expected, strict=True):
+            assert text in (await sample.text_content() or ""), text
+        await field.fill('"$(id)"')
+        await expect(page.locator(".wrong:visible")).to_have_count(1)
+        await field.fill("")
+        assert [await sample.text_content() or "" for sample in samples] == before
     await page.close()
 
 

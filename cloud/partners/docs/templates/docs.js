@@ -36,6 +36,12 @@ const urlencoded = (inputs) =>
     return `${input.dataset.name}=${text}`;
   }).join("&");
 
+// Forms of a header's value: what the API takes, without what a shell would read.
+const headerForms = {
+  "Idempotency-Key": /^[A-Za-z0-9._~:+\/=-]{1,255}$/,
+  "If-Match": /^(\*|"[A-Za-z0-9._~:+\/=-]{1,250}")$/,
+};
+
 const written = {
   curl: (value) => JSON.stringify(value, null, 2).replaceAll("'", "'\\''"),
   python: (value) => python(value, "    "),
@@ -91,6 +97,12 @@ if (form) {
       const isGood = /^[A-Za-z0-9._~+/=-]*$/.test(target.value);
       wrong(target, !isGood);
       if (isGood) fill("token", target.value || "<access-token>");
+    } else if (target.dataset.value === "header") {
+      const { name, example } = target.dataset;
+      const isGood = target.value === "" || headerForms[name].test(target.value);
+      wrong(target, !isGood);
+      const value = JSON.stringify(target.value || example);
+      if (isGood) fill(name, (language) => (language === "curl" ? value.slice(1, -1) : value));
     } else if (target.dataset.value === "form") {
       const fields = of("form").filter(shown);
       const value = Object.fromEntries(fields.map((input) => [input.dataset.name, shown(input)]));
