@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from tests.harness.docs_samples import (
     python_faults,
     run_typescript,
 )
+from tests.harness.guide_blocks import blocks_on_pages
 from tests.harness.running_cloud import RunningCloud
 from tests.harness.typescript_sdk import FOLDER, run, shared_project
 from tests.tidy.sources import ROOT
@@ -54,13 +56,32 @@ def test_every_operation_of_the_openapi_document_has_a_sample_in_each_language_o
                 shown = dict(re.findall(r'<code data-language="(\w+)">(.*?)</code>', text, re.DOTALL))
                 plain = {name: html.unescape(re.sub(r"<[^>]+>", "", code)) for name, code in shown.items()}
                 assert plain == one["samples"]
+                # What is not a sample is an example of the document, which `test_examples` compares with a response.
+                operation = pointed(document, one["openapi"].partition("#")[2])
+                examples = [
+                    each["example"]
+                    for reply in operation["responses"].values()
+                    for each in list(reply.get("content", {}).values())[:1]
+                    if reply.get("description") and "example" in each
+                ]
+                others = re.findall(r'<pre tabindex="0"><code>(.*?)</code></pre>', text, re.DOTALL)
+                assert all(json.loads(html.unescape(other)) in examples for other in others), page
+                assert text.count("<pre") == len(shown) + len(others), page
+
+
+def pointed(document: dict[str, Any], pointer: str) -> Any:
+    """Return the value at a JSON Pointer (RFC 6901)."""
+    found: Any = document
+    for step in pointer.split("/")[1:]:
+        found = found[step.replace("~1", "/").replace("~0", "~")]
+    return found
 
 
 def written(folder: Path, cloud: RunningCloud, index: dict[str, Any], language: str, suffix: str) -> Path:
     """Write the code of a language on all pages to a new folder, as the pages show it, one file for each page."""
     folder.mkdir()
     samples: Mapping[str, str] = {one["operation_id"]: one["samples"][language] for one in index["operations"]}
-    for name, text in {**samples, **code_of_guides(cloud, index, language)}.items():
+    for name, text in {**samples, **code_of_guides(blocks_on_pages(cloud, index), language)}.items():
         (folder / (name.replace("-", "_") + suffix)).write_text(text)
     return folder
 
@@ -79,11 +100,9 @@ def test_typescript_of_all_pages_passes_a_strict_check(
 
 def test_python_of_all_pages_passes_a_strict_check(cloud: RunningCloud, index: dict[str, Any], tmp_path: Path) -> None:
     folder = written(tmp_path / "typed", cloud, index, "python", ".py")
-    (folder / "fhir.py").unlink()  # goes on with the reader's own client
     words = ("--strict", "--config-file=", "--cache-dir", ROOT / ".mypy_cache" / "pages")
     done = subprocess.run(
-        # authlib has no types.
-        [sys.executable, "-m", "mypy", *words, "--disable-error-code=import-untyped", "."],
+        [sys.executable, "-m", "mypy", *words, "."],
         cwd=folder,
         env={**os.environ, "MYPYPATH": os.pathsep.join((str(ROOT / "sdk" / "python" / "src"), str(ROOT)))},
         capture_output=True,
@@ -125,6 +144,11 @@ async def test_samples_that_a_page_composes_from_values_of_the_reader_run_in_eac
     in_polish = {"Bazowy URL": shared["Base URL"], "Token dostępu": shared["Access token"]}
     serial = 'it\'s "7" – $(id) \\ `x`'
     device = {"serial_number": serial, "device_class": "bp", "manufacturer": "ACME", "vehicle_id": None}
+    with cloud.client("north", "auth") as client:
+        wanted = {"url": "https://integrator.example/webhooks/composed", "events": ["incident.updated"]}
+        webhook = f"/v1/webhooks/{client.post('/v1/webhooks', json=wanted).raise_for_status().json()['id']}"
+        etag = client.get(webhook).headers["ETag"]
+    key = str(uuid.uuid4())
     async with chromium() as browser:
         page = await browser.new_page(viewport=TABLET)  # type: ignore[arg-type]
         reading = await composed(page, f"{docs}/en/docs/api-reference/listEncounterObservations", read)
@@ -133,10 +157,35 @@ async def test_samples_that_a_page_composes_from_values_of_the_reader_run_in_eac
             f"{docs}/pl/docs/api-reference/enrolDevice",
             {**in_polish, "Treść (JSON)": json.dumps(device)},
         )
-    samples = {"reading": reading, "enrolling": enrolling}
+        beginning = await composed(
+            page,
+            f"{docs}/en/docs/api-reference/beginEncounter",
+            {**shared, "Idempotency-Key header": key, "Body (JSON)": '{"care_model": "event_medical"}'},
+        )
+        changing = await composed(
+            page,
+            f"{docs}/en/docs/api-reference/updateWebhook",
+            {
+                **shared,
+                "Base URL": cloud.urls["auth"],
+                "webhook_id path, required": webhook.rpartition("/")[2],
+                "If-Match header": etag,
+                "Body (JSON)": '{"status": "active"}',
+            },
+        )
+    samples = {"reading": reading, "enrolling": enrolling, "beginning": beginning, "changing": changing}
     assert curl_faults({name: one["curl"] for name, one in samples.items()}, tmp_path) == {}
     assert python_faults({name: one["python"] for name, one in samples.items()}) == {}
     results = run_typescript(project, [(name, one["typescript"]) for name, one in samples.items()])
-    ((found,), (enrolled,)) = (results["reading"]["printed"], results["enrolling"]["printed"])
+    ((found,), (enrolled,), (begun_again,), (changed,)) = (results[name]["printed"] for name in samples)
     assert isinstance(found, list)
     assert enrolled["serial_number"] == serial
+    with cloud.client("north") as client:
+        again = client.post(
+            "/api/v1/epcr/encounters", json={"care_model": "event_medical"}, headers={"Idempotency-Key": key}
+        )
+    assert (again.json()["id"], again.headers["Idempotency-Replayed"]) == (begun_again["id"], "true")
+    assert changed["status"] == "active"
+    with cloud.client("north", "auth") as client:
+        client.put(webhook, json={"description": "changed"}).raise_for_status()
+    assert "412" in curl_faults({"stale": changing["curl"]}, tmp_path)["stale"]

@@ -42,8 +42,7 @@ def test_example_in_the_guide_to_observations_runs_as_printed(
 
 def run_first(cloud: RunningCloud, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Run the example of the guide to observations; return its variables."""
-    monkeypatch.setenv("CLIENT_ID", cloud.apps["north"].client_id)
-    monkeypatch.setenv("CLIENT_SECRET", cloud.apps["north"].client_secret)
+    monkeypatch.setenv("TOKEN", cloud.token("north"))
     found: dict[str, Any] = {}
     exec(example("observations", "python", cloud), found)  # noqa: S102  the guide's own lines, which is the point
     return found
@@ -53,15 +52,17 @@ def run_first(cloud: RunningCloud, monkeypatch: pytest.MonkeyPatch) -> dict[str,
 def test_example_of_the_guide_posts_a_bundle_to_a_fhir_server_and_repeats_it_without_effect(
     cloud: RunningCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    second = example("fhir", "python fhir-server", cloud)
+    code = example("fhir", "python", cloud)
     with running_script("fhir_server.mjs") as port, httpx.Client(base_url=f"http://127.0.0.1:{port}") as server:
-        found = {**run_first(cloud, monkeypatch), "FHIR": f"http://127.0.0.1:{port}"}
-        exec(second, found)  # noqa: S102
+        monkeypatch.setenv("FHIR_URL", f"http://127.0.0.1:{port}")
+        monkeypatch.setenv("ENCOUNTER_ID", run_first(cloud, monkeypatch)["encounter"]["id"])
+        found: dict[str, Any] = {}
+        exec(code, found)  # noqa: S102
         created = server.get("/created").json()
         assert created["Observation"] >= 1  # each run of the example posts one to the same encounter
         assert created | {"Observation": 1} == dict.fromkeys(
             ("Patient", "Encounter", "Composition", "Device", "DeviceMetric", "Observation"), 1
         )
-        exec(second, found)  # noqa: S102
+        exec(code, found)  # noqa: S102
         assert server.get("/created").json() == created
         found["fhir"].close()

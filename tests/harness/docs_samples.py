@@ -5,15 +5,16 @@ has names in angle brackets for what a reader must supply; these, the credential
 are replaced.
 """
 
-import html
 import json
 import os
 import re
 import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import pytest
 
 from argus_sdk.errors import ArgusError
 from tests.cloud.jobs.isolation import start
+from tests.harness.guide_blocks import Block, blocks_on_pages
 from tests.harness.node import run_script
 from tests.harness.plain_http import PLAIN
 from tests.harness.running_cloud import RunningCloud
@@ -30,7 +32,7 @@ from tests.harness.sample_values import JOB, TRACE, sample_values
 LANGUAGES = ("curl", "python", "typescript")
 TRANSCRIPT = '{ "...": "<full transcript object from GET /provenance>" }'
 _TRANSCRIPT = re.compile(r'\{\s*"\.\.\.": "<full transcript object from GET /provenance>",?\s*\}')
-_DOCUMENT = "<approved GraphQL document>"
+DOCUMENT = "<approved GraphQL document>"
 BROWSER = "authorize"
 """The operation that a browser opens: its response is a redirect to a page."""
 NAMES = {
@@ -69,17 +71,28 @@ class DocumentedSamples:
             name: self._with_values(name, _TRANSCRIPT.sub(lambda _: transcript, code)) for name, code in samples.items()
         }
 
-    def of_guides(self, language: str) -> dict[str, str]:
-        """Return the code blocks of one kind in each guide, joined and ready to run."""
-        found = code_of_guides(self.cloud, self.index, language)
-        if language == "python":
-            found.pop("fhir")  # needs a FHIR server: tests/contract/test_integrator_guide.py
-        document = self.values[_DOCUMENT]
-        return {name: code.replace(_DOCUMENT, document) for name, code in found.items()}
+    def blocks(self) -> list[Block]:
+        """Return each code block of each guide, ready to run."""
+        app = self.cloud.apps["north"]
+        text = self.values[DOCUMENT]
+        own = {
+            DOCUMENT: text,
+            "<document-id>": f"sha256:{sha256(text.encode()).hexdigest()}",
+            "<client-id>": app.client_id,
+            "<client-secret>": app.client_secret,
+            "<evidence_id>": self.values["ev_abc123"],
+        }
+        found = []
+        for block in blocks_on_pages(self.cloud, self.index):
+            text = block.text
+            for shown, ours in own.items():
+                text = text.replace(shown, ours)
+            found.append(replace(block, text=text))
+        return found
 
     def _with_values(self, operation: str, code: str) -> str:
         names = {f"<{name}>": self.values[shown] for name, shown in NAMES.items()}
-        more = {"<trace_id>": TRACE, "<algorithm>": "ml-dsa-65", "<idempotency-key>": str(uuid.uuid4())}
+        more = {"<trace_id>": TRACE, "<algorithm>": "ml-dsa-65", "<idempotency-key>": str(uuid.uuid4()), "<etag>": "*"}
         for shown, ours in {**names, **more, **self._own_values(operation), **self.values}.items():
             code = code.replace(shown, ours)
         return code
@@ -101,18 +114,14 @@ class DocumentedSamples:
         return {}
 
 
-def code_of_guides(cloud: RunningCloud, index: Mapping[str, Any], language: str) -> dict[str, str]:
-    """Return the code blocks of one kind in each guide, joined. Those of both languages must be the same."""
-    found: dict[str, set[str]] = {}
-    with cloud.client(host="docs") as client:
-        for guide in index["guides"]:
-            for page in guide["pages"].values():
-                text = client.get(page).raise_for_status().text
-                blocks = re.findall(rf'<code class="{language}">(.*?)</code>', text, re.DOTALL)
-                if blocks:
-                    found.setdefault(guide["name"], set()).add(html.unescape("\n".join(blocks)))
-    assert {name: len(codes) for name, codes in found.items() if len(codes) > 1} == {}
-    return {name: codes.pop() for name, codes in found.items()}
+def code_of_guides(blocks: Sequence[Block], language: str) -> dict[str, str]:
+    """Return the code of one language in each guide, joined, since a later block continues the earlier ones. Commands
+    that set up an environment are left out."""
+    found: dict[str, list[str]] = {}
+    for block in blocks:
+        if block.language == language and not (language == "sh" and block.words):
+            found.setdefault(block.guide, []).append(block.text)
+    return {name: "\n".join(texts) for name, texts in found.items()}
 
 
 def _new_webhook(cloud: RunningCloud) -> str:
@@ -129,8 +138,13 @@ def _app_for_people(cloud: RunningCloud) -> str:
     return str(json.loads(added)["client_id"])
 
 
-def prepare_environment(cloud: RunningCloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set the variables that the code of the guides reads, and shorten its pauses."""
+def prepare_environment(
+    cloud: RunningCloud, monkeypatch: pytest.MonkeyPatch, *, fhir_url: str = "", encounter_id: str = ""
+) -> None:
+    """Set the variables that the code of the guides reads, and shorten its pauses. The last two are for the guide to
+    FHIR."""
+    monkeypatch.setenv("FHIR_URL", fhir_url)
+    monkeypatch.setenv("ENCOUNTER_ID", encounter_id)
     monkeypatch.setenv("CLIENT_ID", cloud.apps["north"].client_id)
     monkeypatch.setenv("CLIENT_SECRET", cloud.apps["north"].client_secret)
     monkeypatch.setenv("TOKEN", cloud.token("north"))
@@ -152,6 +166,7 @@ def _run_shell(script: Mapping[str, str], folder: Path, settings: str = "") -> d
         text=True,
         timeout=120,
         check=False,
+        cwd=folder,
         env={**os.environ, "CURL_HOME": str(folder)},
     )
     assert done.returncode == 0, done.stderr
@@ -170,11 +185,43 @@ def curl_faults(samples: Mapping[str, str], folder: Path) -> dict[str, str]:
     }
 
 
-def shell_faults(blocks: Mapping[str, str], folder: Path) -> dict[str, str]:
-    """Run the commands of guides, which print a response with its head; return what each printed that is no success."""
-    printed = _run_shell(blocks, folder)
-    assert printed.keys() == blocks.keys()
-    return {name: text[:400] for name, text in printed.items() if not text.startswith("HTTP/1.1 200 OK")}
+PRINTED = {
+    "first-call": ("HTTP/1.1 200 OK",),
+    "graphql": ("HTTP/1.1 200 OK",),
+    "provenance": ("INTACT. The transcript is as it was signed.", "argus-verify.html: OK"),
+}
+"""Guide → what its commands print when they succeed."""
+
+
+def shell_faults(scripts: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """Run the commands of guides; return what each printed that is no success."""
+    # The environment that the guide to the first call makes.
+    (folder / "argus-env").symlink_to(Path(sys.executable).parents[1])
+    printed = _run_shell(scripts, folder)
+    assert printed.keys() == scripts.keys() == PRINTED.keys()
+    return {name: text[:400] for name, text in printed.items() if not all(one in text for one in PRINTED[name])}
+
+
+def document_faults(blocks: Sequence[Block], cloud: RunningCloud) -> dict[str, str]:
+    """Compare each JSON document of a guide with what the cloud returns or takes; return those that differ."""
+    faults = {}
+    for block in blocks:
+        match block.guide:
+            case "errors":  # the response to a request without the scope
+                expected = json.loads(block.text)
+                with cloud.client("north", scope="argus:devices:read") as client:
+                    found = client.post(expected["instance"], json={}).json()
+                same = found | {"trace_id": expected["trace_id"]} == expected
+                faults |= {} if same else {block.guide: str(found)}
+            case "graphql":  # one body a line
+                with cloud.client("north") as client:
+                    for line in block.text.splitlines():
+                        response = client.post("/graphql", json=json.loads(line))
+                        same = response.is_success and "errors" not in response.json()
+                        faults |= {} if same else {block.guide: response.text}
+            case unknown:
+                faults[unknown] = "no story knows what this document is"
+    return faults
 
 
 def python_faults(samples: Mapping[str, str]) -> dict[str, str]:

@@ -5,15 +5,18 @@ The demo replays a twelve-lead recording where the shared material is present.
 - The cloud exports exactly what a device measured, sample by sample.
 - The cloud knows how each device of the demo describes itself.
 - The encounter of the demo is a FHIR bundle with every kind of resource and value, at the address in `demo.json`.
-- Every sample of the documentation succeeds against the demo: of each operation and guide, in each language.
+- Every code block of the documentation succeeds against the demo: of each operation and guide, in each language.
+- The commands of the guide to the first call lead to a response in a fresh environment, with five of them at most.
 - Each `sh` block of README runs as a reader types it, and the simulated fleet of the operator's guide.
 - The logs of every process of the whole run hold no value or time of a measurement, no password, key, token or PIN. A
   search cannot distinguish small whole numbers (a saturation of 98) from counts, so the fields are checked as well.
 """
 
+import asyncio
 import base64
 import itertools
 import json
+import os
 import re
 import shlex
 from collections.abc import AsyncIterator, Iterator
@@ -32,13 +35,19 @@ from simulators.replay.wfdb import Record
 from tests.harness.demo import RunningDemo, program, run, samples_in_order, start_demo
 from tests.harness.docs_samples import (
     DocumentedSamples,
+    code_of_guides,
     curl_faults,
+    document_faults,
     prepare_environment,
     python_faults,
     shell_faults,
     typescript_faults,
 )
 from tests.harness.eventually import eventually
+from tests.harness.fresh_environment import WAYS, FreshEnvironment, blocks_of_way
+from tests.harness.guide_blocks import code_blocks_of, commands_of
+from tests.harness.node import running_script
+from tests.harness.running_cloud import HOSTS
 from tests.harness.shared import shared_file, shared_path
 from tests.harness.shell import blocks_of, typed
 from tests.harness.typescript_sdk import shared_project
@@ -59,11 +68,13 @@ FULL = {
     *("MedicationAdministration", "valueQuantity", "valueSampledData", "valueCodeableConcept", "150020"),
 }
 """Resources and values of a full bundle; 150020 is the panel of a blood pressure."""
-GUIDES_WITH_CODE = {
-    "sh": {"first-call", "graphql"},
-    "python": {"first-call", "idempotency", "rate-limits", "observations", "webhooks", "jobs"},
-    "typescript": {"first-call"},
+PLACES = {
+    "sh": {(), ("demo",), ("python",), ("typescript",)},
+    "python": {(), ("devices.py",)},
+    "typescript": {("argus-app/devices.mjs",)},
+    "json": {()},
 }
+"""Language → where a reader uses a block of the guides. A block that is not in it is run by no story."""
 README = Path(__file__).parents[2] / "README.md"
 OPERATOR = README.with_name("docs") / "operator.md"
 VARIABLES = 'eval "$(argus-sim env demo-state)"'
@@ -256,15 +267,42 @@ async def test_every_sample_of_the_documentation_succeeds_against_the_demo(
     project = shared_project(tmp_path_factory)
     cloud = demo.cloud_of_an_integrator()
     documented = DocumentedSamples.of(cloud)
-    prepare_environment(cloud, monkeypatch)
-    assert curl_faults(documented.of_operations("curl"), tmp_path) == {}
-    assert python_faults(documented.of_operations("python")) == {}
-    assert typescript_faults(project, documented.of_operations("typescript")) == {}
-    guides = {language: documented.of_guides(language) for language in ("sh", "python", "typescript")}
-    assert {language: set(blocks) for language, blocks in guides.items()} == GUIDES_WITH_CODE
-    assert shell_faults(guides["sh"], tmp_path) == {}
-    assert python_faults(guides["python"]) == {}
-    assert typescript_faults(project, guides["typescript"]) == {}  # there is a device to print
+    blocks = documented.blocks()
+    assert {one.language for one in blocks} == PLACES.keys()
+    assert [one for one in blocks if tuple(one.words) not in PLACES[one.language]] == []
+    with running_script("fhir_server.mjs") as port:
+        address, encounter = f"http://127.0.0.1:{port}", documented.values["enc_123"]
+        prepare_environment(cloud, monkeypatch, fhir_url=address, encounter_id=encounter)
+        assert curl_faults(documented.of_operations("curl"), tmp_path) == {}
+        assert python_faults(documented.of_operations("python")) == {}
+        assert typescript_faults(project, documented.of_operations("typescript")) == {}
+        assert shell_faults(code_of_guides(blocks, "sh"), tmp_path) == {}
+        assert python_faults(code_of_guides(blocks, "python")) == {}
+        # There is a device to print.
+        assert typescript_faults(project, code_of_guides(blocks, "typescript")) == {}
+        assert document_faults([one for one in blocks if one.language == "json"], cloud) == {}
+
+
+async def test_first_call_takes_at_most_five_commands_in_a_fresh_environment(demo: RunningDemo, tmp_path: Path):
+    facts = demo.facts
+    urls = {host: facts[f"{host}_url"] for host in HOSTS}
+    blocks = code_blocks_of("first-call", "en", urls)
+    values = {"<client-id>": facts["client_id"], "<client-secret>": facts["client_secret"]}
+    ways = {
+        (way, beside_demo): blocks_of_way(blocks, way, beside_demo=beside_demo)
+        for way in WAYS
+        for beside_demo in (False, True)
+    }
+    counts = {way: sum(len(commands_of(one.text)) for one in its if one.language == "sh") for way, its in ways.items()}
+    assert set(counts.values()) == {3, 4, 5}
+    # The builds of both packages take half a minute: `make soak ONLY=first_call`.
+    tried = WAYS if os.environ.get("ARGUS_SOAK") else ("curl",)
+    reader = FreshEnvironment.make(tmp_path, demo.state_dir, values)
+    for (way, _), its in ways.items():
+        if way in tried:
+            printed = await asyncio.to_thread(reader.enter, its)
+            # A program ends with an error where the response is not 200, and prints the devices where it is.
+            assert ("HTTP/1.1 200 OK" if way == "curl" else " active\n") in printed, printed
 
 
 async def test_logs_of_a_complete_demo_run_contain_no_measured_value_and_no_secret(demo: RunningDemo):

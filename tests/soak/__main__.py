@@ -86,6 +86,7 @@ GROUPS = {
             ),
         )
     ),
+    "first_call": Group((stories("tests/journeys/test_beside_one_demo.py", "-k", "first_call"),)),
     "provenance": Group((stories("tests/sdk/test_other_libraries.py", "tests/soak/test_master_key.py"),)),
     "webhooks": Group((stories("tests/soak/test_webhooks_reach_all_subscribers.py"),)),
     "jobs": Group((stories("tests/soak/test_jobs.py", "tests/soak/test_schedules.py"),)),

@@ -1,6 +1,8 @@
 """The guides exist in both languages with the same structure, and lead only to pages and routes that exist."""
 
+import random
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ from cloud.partners.docs.site import DocsSite
 from cloud.partners.docs.words import WORDS
 from cloud.partners.webhooks.signing import Signer, secret_key
 from protocols.provenance.reasons import Reason
+from tests.harness.guide_blocks import commands_in_prose
+from tests.harness.scripted_api import scripted_server
 from tests.harness.shared import shared_path
 
 FOLDER = Path(guides.__file__).parent / "guides"
@@ -40,6 +44,13 @@ def test_guide_has_the_same_parts_codes_and_links_in_both_languages(name: str) -
     assert len(blocks) == english.count("```") // 2
 
 
+@pytest.mark.parametrize("language", ["en", "pl"])
+@pytest.mark.parametrize("name", GUIDES)
+def test_commands_of_a_guide_are_in_its_code_blocks_which_stories_run(name: str, language: str) -> None:
+    # `make demo` starts the demo beside which the stories run.
+    assert set(commands_in_prose(name, language)) <= {"make demo"}
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_anchor_in_a_link_between_guides_is_a_heading_there(path: Path) -> None:
     for name, anchor in re.findall(r"\]\(([a-z-]+)\.md#([^)]+)\)", path.read_text()):
@@ -53,7 +64,7 @@ def test_guides_name_only_paths_of_the_public_contract(document: dict[str, Any])
     documented = {re.sub(r"\{[^}]+\}", "{}", path) for path in public}
     examples = {"/api/v1/devices/enrol", "/v1/oauth/token"}
     for path in SOURCES:
-        text = re.sub(r"\{[^}\n]*\}", "{}", path.read_text())
+        text = re.sub(r"\{[^}\n]*\}|<[a-z_]+>", "{}", path.read_text())
         named = set(
             re.findall(r"(?<![\w.])(?:https://\w+\.example\.org)?(/(?:api/|v1/|\.well-known/)[\w./{}-]+)", text)
         )
@@ -88,6 +99,50 @@ def test_code_of_the_webhooks_guide_accepts_signatures_of_both_secrets_and_refus
     assert [found["is_genuine"](secret, headers, body) for secret in (new, old, other)] == [True, True, False]
     assert not found["is_genuine"](new, headers, body + b" ")
     assert not found["is_genuine"](new, {**headers, "webhook-timestamp": str(at_s - 301)}, body)
+
+
+def test_code_of_the_rate_limits_guide_reads_every_page_and_waits_as_retry_after_requests(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slept_s: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept_s.append)
+    monkeypatch.setattr(random, "random", lambda: 0.25)
+    monkeypatch.setenv("TOKEN", "a-token")
+
+    def device(name: str) -> dict[str, Any]:
+        return {"body": [{"id": name, "status": "active"}]}
+
+    def jobs(name: str, following: str | None) -> dict[str, Any]:
+        return {"body": {"jobs": [{"id": name, "status": "queued"}], "next_cursor": following}}
+
+    link = '<{api}/api/v1/devices?limit=50&cursor=c2>; rel="next"'
+    responses = [
+        device("first"),
+        device("page-1") | {"headers": {"Link": link}},
+        {"status": 429, "headers": {"Retry-After": "7"}},
+        {"status": 503},
+        device("page-2"),
+        jobs("job-1", "c3"),
+        {"status": 503, "headers": {"Retry-After": "2"}},
+        jobs("job-2", None),
+    ]
+    with scripted_server() as server:
+        played = server.play([{"status": 200, **one} for one in responses])
+        code = "\n".join(re.findall(r"(?ms)^```python\n(.*?)^```", source("en", "rate-limits")))
+        found: dict[str, Any] = {}
+        exec(code.replace("https://api.example.org", server.url), found)  # noqa: S102  the guide's own lines
+        found["api"].close()
+    printed = capsys.readouterr().out
+    assert [word for word in ("page-1", "page-2", "job-1", "job-2") if word not in printed] == []
+    assert slept_s == [7.25, 1.25, 2.25]
+    devices, listing = "/api/v1/devices?limit=50", "/v1/jobs?limit=50"
+    assert [one["path"] for one in played.requests] == [
+        "/api/v1/devices",
+        devices,
+        *[f"{devices}&cursor=c2"] * 3,
+        listing,
+        *[f"{listing}&cursor=c3"] * 2,
+    ]
 
 
 @pytest.mark.contract("C-233", "C-234", "C-235")
