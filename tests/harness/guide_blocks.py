@@ -1,7 +1,7 @@
 """The code blocks of the guides: each one from its source, as the pages of both languages show it.
 
-The first word of a block's head is its language, and further words say where a reader uses it: `sh demo` beside a demo,
-`sh python` and `sh typescript` in the environment of an SDK, and `python devices.py` in a file of this name.
+The first word of a block's head is its language, and further words state where a reader uses it: `sh demo` beside a
+demo, `sh python` and `sh typescript` in the environment of an SDK, and `python devices.py` in a file of this name.
 """
 
 import html

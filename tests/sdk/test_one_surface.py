@@ -76,7 +76,8 @@ def test_sdks_have_the_same_limits(typescript: dict[str, Any]) -> None:
 
 
 LICENCE = (
-    "No licence has been chosen yet. Before you use, copy or distribute this software, ask the owner of the repository."
+    "No licence has been chosen yet. Before you use, copy or distribute this software, "
+    "contact the owner of the repository."
 )
 
 

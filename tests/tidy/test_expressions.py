@@ -34,7 +34,6 @@ OWN_TEXT = {
 
 OPERATORS_TEXT = {
     "cloud/clinical/nemsis/agency.py:_STATE": "a command's option",
-    "sdk/python/src/argus_sdk/api.py:_KEYED": "paths that a program requests",
     "sdk/python/src/argus_sdk/downloads.py:_NUMBER": "the names in a folder of downloads",
     "sdk/python/src/argus_sdk/evidence.py:_CONTENT_HASH": "hashes that a program expects",
     "cloud/foundation/settings.py:re.fullmatch": "the settings file",

@@ -130,7 +130,7 @@ const EN: Texts = {
   recordsWithFaults: "{count}, {broken} of them with a fault",
   contentNot: "not compared with the records",
   about: "argus-sdk {version}. The program argus-verify does the same check on the command line.",
-  licence: "No licence has been chosen yet. Before you use, copy or distribute this software, ask the owner of the repository.",
+  licence: "No licence has been chosen yet. Before you use, copy or distribute this software, contact the owner of the repository.",
   reasons: {
     signature_invalid: "The signature does not fit. The record was changed after it was signed, or it belongs to other evidence.",
     signature_malformed: "The signature does not have the form that its algorithm prescribes.",
@@ -238,7 +238,7 @@ const PL: Texts = {
   recordsWithFaults: "{count}, w tym nieprawidłowe: {broken}",
   contentNot: "nie porównano z wpisami",
   about: "argus-sdk {version}. To samo sprawdzenie wykonuje w wierszu poleceń program argus-verify.",
-  licence: "Nie wybrano jeszcze licencji. Zanim użyjesz tego oprogramowania, skopiujesz je lub rozpowszechnisz, zapytaj właściciela repozytorium.",
+  licence: "Nie wybrano jeszcze licencji. Zanim użyjesz tego oprogramowania, skopiujesz je lub rozpowszechnisz, skontaktuj się z właścicielem repozytorium.",
   reasons: {
     signature_invalid: "Podpis się nie zgadza. Wpis został zmieniony po podpisaniu albo należy do innego materiału dowodowego.",
     signature_malformed: "Podpis nie ma postaci wymaganej przez algorytm.",

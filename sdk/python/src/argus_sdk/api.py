@@ -1,6 +1,5 @@
 """Authorised requests to the two hosts of the API: documents, pages of lists, and files."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -46,14 +45,6 @@ AUTH_PATHS = (
     "/v1/webhooks/{}/test",
 )
 """Paths on the auth host, which the same test compares. All others are on the api host."""
-
-
-def _any_of(paths: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(re.escape(path).replace(r"\{\}", "[^/]+") for path in paths))
-
-
-_KEYED = _any_of(KEYED_PATHS)
-_ON_AUTH_HOST = _any_of(AUTH_PATHS)
 Result = TypeVar("Result")
 Query = Mapping[str, object]
 
@@ -114,7 +105,7 @@ class Api:
         if idempotency_key is not None:
             sent["Idempotency-Key"] = idempotency_key
         if is_repeatable is None:
-            takes_key = method == "POST" and _KEYED.fullmatch(path.partition("?")[0]) is not None
+            takes_key = method == "POST" and _is_any_of(path, KEYED_PATHS)
             is_repeatable = method in ("GET", "HEAD", "PUT", "DELETE") or (idempotency_key is not None and takes_key)
         to_send = RequestToSend(
             method, self._address(path), query or {}, headers=sent, body=body, is_repeatable=is_repeatable
@@ -226,7 +217,20 @@ class Api:
 
 def is_on_auth_host(path: str) -> bool:
     """Return whether a path is on the auth host."""
-    return _ON_AUTH_HOST.fullmatch(path.partition("?")[0]) is not None
+    return _is_any_of(path, AUTH_PATHS)
+
+
+def _is_any_of(path: str, templates: tuple[str, ...]) -> bool:
+    """Return whether a path, without its query, has the form of a template."""
+    given = path.partition("?")[0].split("/")
+
+    def fits(template: str) -> bool:
+        parts = template.split("/")
+        return len(parts) == len(given) and all(
+            part == one or (part == "{}" and one != "") for part, one in zip(parts, given, strict=True)
+        )
+
+    return any(fits(template) for template in templates)
 
 
 def segment(text: str) -> str:
