@@ -21,7 +21,7 @@ from gateway.crew.connections import IDLE_S_MAX, CrewConnection, CrewConnections
 from gateway.crew.cookies import SessionCookies
 from gateway.crew.doorway import Doorway
 from gateway.crew.handover import HandoverPages, HandoverParts
-from gateway.crew.languages import LANGUAGES, Language, language
+from gateway.crew.languages import Language, texts_module
 from gateway.crew.pages import Pages, language_of
 from gateway.crew.reports import Reports
 from gateway.crew.request_checks import own_names, require_own_host, require_own_origin
@@ -29,9 +29,11 @@ from gateway.crew.routes import SESSION, STATIC, CrewRoute, Handler, RouteTable
 from gateway.crew.server_certificate import ServerCertificates
 from gateway.crew.session import LiveSessions, Marks, MemberSessions
 from gateway.crew.shares import Rate, Rates, StreamPlaces
+from gateway.crew.shell import Shell
 from gateway.crew.sign_in import SignIn
 from gateway.crew.snapshots import Snapshots
 from gateway.crew.stream import live_events
+from gateway.crew.tablet_queue import TabletQueueKeys
 from gateway.crew.trends import Trends
 from gateway.crew.waveforms import STRIPS
 from gateway.crew.welcome import welcome_app
@@ -43,7 +45,7 @@ from gateway.security.crew_pin import CrewPin
 from gateway.sessions.clocks.boots import Boots
 from gateway.transports.clock import Clock
 
-_HERE = Path(__file__).parent
+_STATIC = Path(__file__).parent / "static"
 BODY_BYTES_MAX = 1024
 """The only body is a PIN."""
 PAGES_MAX = 16
@@ -62,7 +64,7 @@ SECURITY_HEADERS = {
     "Server": "Argus",
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-        "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+        "worker-src 'self'; manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     # Not no-referrer: with it a browser sends "null" as the Origin of our own form (Fetch standard §3.2.5).
@@ -132,7 +134,9 @@ class CrewApp:
             CrewRoute("GET", "/live", self._stream, Access.LIVE),
             CrewRoute("GET", "/trends", self._read_trends, Access.LIVE, rate=TRENDS),
             CrewRoute("GET", "/texts/{language}/{part}.js", self._texts, Access.OPEN),
+            *Shell(self._pages, _STATIC).routes(),
             *self._sign_in.routes(),
+            *TabletQueueKeys(store_key, self._sign_in.members).routes(),
             *self._report_routes(drafts, observations, members),
             *(() if handover is None else HandoverPages(handover, clock, self._pages).routes()),
             *(() if handover is None or drafts is None else Snapshots(drafts, clock, handover.zone).routes()),
@@ -165,13 +169,13 @@ class CrewApp:
         """Listen. Raises OSError when the address cannot be bound."""
         app = web.Application(client_max_size=BODY_BYTES_MAX, middlewares=[self._guard])
         self._table.register(app)
-        app.router.add_static(STATIC, _HERE / "static")
+        app.router.add_static(STATIC, _STATIC)
         pages = await self._factory(app)
         if self._tls is None:
             loop = asyncio.get_running_loop()
             self._server = await loop.create_server(pages, self._host, self._port, reuse_address=True)
             return
-        welcome = welcome_app(self._pages, self._tls.authority, self._host_names, _HERE / "static")
+        welcome = welcome_app(self._pages, self._tls.authority, self._host_names, _STATIC)
         self._tls.refresh()
         doorway = Doorway(secure=pages, plain=await self._factory(welcome), tls=self._tls.context, clock=self._clock)
         doorway.open(self._host, self._port)
@@ -227,12 +231,11 @@ class CrewApp:
             return response
 
     async def _texts(self, request: web.Request) -> web.StreamResponse:
-        """Return the texts of one part as a module for the page's scripts (static/texts.js)."""
-        code, part = request.match_info["language"], request.match_info["part"]
-        texts = language(code).part(part) if code in LANGUAGES else {}
-        if not texts:
+        """Return the texts of one part for the page's scripts."""
+        module = texts_module(request.match_info["language"], request.match_info["part"])
+        if not module:
             raise web.HTTPNotFound(text="No such texts. Reload the page.\n")
-        return web.Response(body=b"export default " + orjson.dumps(texts) + b";\n", content_type="text/javascript")
+        return web.Response(body=module, content_type="text/javascript")
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
         return self._pages.render(request, "live.html", monitor_settings=True)

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from gateway.crew.access import ACCESS_OF_ROLE
 from gateway.crew.languages import COOKIE as LANGUAGE_COOKIE
-from gateway.crew.languages import LANGUAGES, Language, choose_language
+from gateway.crew.languages import LANGUAGES, Language, choose_language, language
 from gateway.crew.request_checks import cookie
 from gateway.crew.routes import SESSION
 from protocols.epcr.handover.page import TEMPLATES as HANDOVER_TEMPLATES
@@ -24,6 +24,12 @@ class Pages:
         self._templates = jinja2.Environment(
             loader=jinja2.ChoiceLoader((jinja2.FileSystemLoader(_TEMPLATES), HANDOVER_TEMPLATES)), autoescape=True
         )
+
+    def render_alike(self, template: str) -> str:
+        """Render a page that is the same for every tablet: in the default language, without a session. Its script
+        changes the language."""
+        text = language(next(iter(LANGUAGES))).text
+        return self._templates.get_template(template).render(vehicle=self._vehicle, text=text, languages=LANGUAGES)
 
     def render(self, request: web.Request, template: str, status: int = 200, **values: object) -> web.Response:
         """Render a page in the language of the request. Templates have `text(key)` and `language`, the code; `member`

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Playwright, async_playwright, expect
 
 EXPECTED_WITHIN_MS = 60_000
 """Limit for a state of a page that never comes. Playwright's 5 s would let the load of the machine decide a test."""
@@ -25,6 +25,31 @@ _FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+async def persistent_chromium(playwright: Playwright, profile: Path) -> tuple[BrowserContext, int]:
+    """Run a headless browser whose data is in `profile`; return its context and the id of its main process, so that a
+    test can kill it. Skip the test where Debian's Chromium is absent."""
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("Chromium is absent")
+    context = await playwright.chromium.launch_persistent_context(
+        profile, executable_path=program, args=_FLAGS, locale="en-GB"
+    )
+    return context, _main_process(profile)
+
+
+def _main_process(profile: Path) -> int:
+    """Return the id of the browser process of a profile; its children have a type."""
+    for found in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = found.read_bytes().split(b"\0")
+        except OSError:  # it has ended
+            continue
+        named = f"--user-data-dir={profile}".encode() in words
+        if named and not any(word.startswith(b"--type=") for word in words):
+            return int(found.parent.name)
+    raise AssertionError(f"no browser runs with {profile}")
 
 
 @asynccontextmanager

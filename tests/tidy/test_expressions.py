@@ -108,6 +108,7 @@ UNTRUSTED = {
     "gateway/crew/session.py:_LIVE": "cookies of the crew page",
     "gateway/crew/session.py:_MARK": "cookies of the crew page",
     "gateway/crew/session.py:_MEMBER": "cookies of the crew page",
+    "gateway/crew/tablet_queue.py:_SALT": "request targets",
     "gateway/security/crew_pin.py:re.fullmatch": "crew page forms",
     "gateway/sessions/gatt/pairing.py:_ADDRESS": "control socket and Bluetooth addresses",
     "gateway/transports/capture.py:_ATTRIBUTE": "capture files",

@@ -16,6 +16,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import orjson
+
 _FOLDER = Path(__file__).parent
 LANGUAGES = MappingProxyType({"en": "English", "pl": "Polski", "de": "Deutsch"})
 """The languages of the pages by their code (RFC 5646), each with its own name; the first is the default."""
@@ -71,6 +73,13 @@ def language(code: str) -> Language:
     for file in sorted((_FOLDER / code).glob("*.toml")):
         _flatten(tomllib.loads(file.read_text(encoding="utf-8")), file.stem, texts)
     return Language(code, MappingProxyType(texts))
+
+
+def texts_module(code: str, part: str) -> bytes:
+    """Return the texts of one part as a module for the pages' scripts (static/texts.js); b"" where no such part
+    exists."""
+    texts = language(code).part(part) if code in LANGUAGES else {}
+    return b"export default " + orjson.dumps(texts) + b";\n" if texts else b""
 
 
 def choose_language(chosen: str, accepted: str) -> Language:

@@ -1,5 +1,7 @@
 // The page of one report: its sections, the state of saving, undo, and where a gap leads to.
 import { NumberPad } from "./report_pad.js";
+import { Queue } from "./queue.js";
+import { QueueSender } from "./queue_sender.js";
 import { button, clock, element } from "./report_fields.js";
 import { ArrestSection, EntriesSection, FieldsSection, GapsSection, ProposalsSection, SignSection, TimelineSection } from "./report_sections.js";
 import { ReportStore } from "./report_store.js";
@@ -69,7 +71,7 @@ class Form {
     const words = store.needsReason ? text("saved.needs_reason")
       : store.refused.length ? text("saved.refused", { field: this.title(store.refused[0].change.key) })
         : text(`saved.${store.state}`, { count: store.pending.length });
-    const tone = { saved: "good", saving: "", unreached: "bad" }[store.refused.length || store.needsReason ? "unreached" : store.state];
+    const tone = store.refused.length || store.needsReason ? "bad" : { saved: "good", saving: "", no_contact: "warn", waiting: "warn" }[store.state] ?? "bad";
     if (node.textContent !== words) node.textContent = words;
     node.className = `chip ${tone}`.trim();
     document.getElementById("sealed").hidden = !store.sealed;
@@ -156,18 +158,30 @@ class Form {
 }
 
 const { encounter, member: author } = document.body.dataset;
-const [choices, model] = await Promise.all([texts("choices"), fetch("/report-form").then((reply) => reply.json())]);
-const store = new ReportStore(encounter, author, model.elements);
+const [choices, model, queue] = await Promise.all([texts("choices"), fetch("/report-form").then((reply) => reply.json()), Queue.open()]);
+const store = new ReportStore(encounter, author, model.elements, queue);
 const form = new Form(choices, model, store);
 store.open();
+store.recall();
+new QueueSender(queue, author, encounter).work();
 setInterval(() => form.drawState(), STATE_MS);
 setInterval(() => { if (!document.hidden) form.proposals.load(); }, PROPOSALS_MS);
 addEventListener("online", () => { store.open(); store.send(); });
-// What is not acknowledged yet is sent before a lock; what the page shows is dropped with it.
-addEventListener("crew-lock", ({ detail }) => {
+
+// Texts under the hand become changes, and all of them are on the tablet's disk when the promise resolves.
+function keepAll() {
   for (const section of form.sections.values()) section.save?.();
-  if (store.pending.length) detail.sending.push(store.flush());
+  return queue.work;
+}
+
+// The session ended meanwhile, or another member has signed in: the entries are sent after the next sign-in.
+store.signedOut = () => keepAll().then(() => location.assign("/sign-in"));
+// What is not acknowledged yet is sent before a lock; what the page shows is dropped with it, and so is the queue's key.
+addEventListener("crew-lock", ({ detail }) => {
+  const kept = keepAll(), sent = store.pending.length ? store.flush() : null;
+  detail.keeping.push(kept);
+  detail.sending.push(Promise.allSettled([kept, sent]).then(() => queue.work).then(() => queue.lock()));
   store.close();
   document.getElementById("page").replaceChildren();
 });
-addEventListener("beforeunload", (leaving) => { if (store.pending.length) leaving.preventDefault(); });
+addEventListener("beforeunload", (leaving) => { if (store.pending.length && !queue.keeps) leaving.preventDefault(); });

@@ -1,11 +1,10 @@
 // The report as this tablet knows it: what the gateway has stored, and the changes that it has not acknowledged yet.
-// A change is shown at once and sent at once; it is kept and sent again until the gateway has answered. Its id is chosen
-// here, so that sending it again changes nothing.
+// A change is shown at once, kept on the disk of the tablet (queue.js) and sent; it is sent again until the gateway has
+// answered. Its id is chosen here, so that sending it again changes nothing.
+import { nextBatch, post } from "./change_requests.js";
 
 const RETRY_MS = 2000;
 const REPLACES_MAX = 8; // statements that one change names
-const BATCH_MAX = 64; // changes of one request
-const BATCH_BYTES_MAX = 60_000; // below what the gateway reads at once, and what a browser sends while a page ends (64 KiB)
 const SILENT_MS = 40_000; // the gateway sends a sign of life every fifteen seconds
 
 export function newId() {
@@ -29,10 +28,11 @@ export function nowText() { return withOffset(new Date()); }
 export function timeText(milliseconds) { return withOffset(new Date(milliseconds)); }
 
 export class ReportStore {
-  constructor(encounter, author, elements) {
+  constructor(encounter, author, elements, queue) {
     this.encounter = encounter;
     this.author = author;
     this.elements = elements;
+    this.queue = queue;
     this.fields = new Map();
     this.draft = null;
     this.sequence = 0;
@@ -45,6 +45,16 @@ export class ReportStore {
     this.listeners = new Set();
     this.addendum = null; // reason of the addendum that is written now
     this.needsReason = false;
+    this.signedOut = () => location.assign("/sign-in");
+  }
+
+  // Take up what an earlier page of this report kept on the tablet, and send it.
+  async recall() {
+    const kept = await this.queue.own();
+    const known = new Set(this.pending.map((each) => each.id));
+    this.pending.unshift(...kept.filter((each) => each.encounter === this.encounter && !known.has(each.change.id)).map((each) => each.change));
+    this.tell();
+    this.send();
   }
 
   listen(listener) { this.listeners.add(listener); }
@@ -88,7 +98,7 @@ export class ReportStore {
 
   get sealed() { return this.draft?.sealed ?? false; }
   get closed() { return this.draft?.closed ?? false; } // the vehicle has only a part of it
-  get readOnly() { return this.closed || (this.sealed && this.addendum === null); }
+  get readOnly() { return this.closed || (this.sealed && this.addendum === null) || (this.queue.isFull && !this.reached); }
 
   // What a field shows: statements of the gateway's record with this tablet's changes over them.
   shown(key, entry) {
@@ -191,6 +201,7 @@ export class ReportStore {
     // What the gateway did not accept has been entered again, or something else in its place.
     this.refused = this.refused.filter((each) => nameOf(each.change.key, each.change.entry) !== nameOf(change.key, change.entry));
     this.pending.push(change);
+    this.queue.add(this.encounter, change).then(() => this.tell());
     this.tell();
     this.send();
   }
@@ -215,16 +226,16 @@ export class ReportStore {
     this.sending = true;
     clearTimeout(this.timer);
     this.beginAddendum();
-    const batch = this.nextBatch();
+    const batch = nextBatch(this.pending);
     try {
       const reply = await this.post("changes", { changes: batch });
       this.reached = true;
       const body = await reply.json().catch(() => ({}));
       if (reply.ok) {
-        this.pending = this.pending.filter((each) => !batch.includes(each));
+        this.forget(batch);
         if (body.sequence > this.sequence) this.stored.push(...batch.map((change) => ({ change, sequence: body.sequence })));
       } else if (reply.status === 401) {
-        location.assign("/sign-in");
+        this.signedOut();
         return;
       } else if (reply.status >= 500 || !Array.isArray(body.refused)) {
         this.reached = false; // without a reason of the gateway's, such as a body that the radio cut: it is sent again
@@ -238,20 +249,16 @@ export class ReportStore {
     } finally {
       this.sending = false;
     }
+    if (this.pending.length) this.queue.retry();
     this.tell();
     if (this.pending.length) this.timer = setTimeout(() => this.send(), this.reached ? 0 : RETRY_MS);
   }
 
-  // The next changes of one request: a text that was typed without contact is in each of its changes, so bytes count too.
-  nextBatch() {
-    const batch = [];
-    let bytes = 0;
-    for (const change of this.pending.slice(0, BATCH_MAX)) {
-      bytes += new TextEncoder().encode(JSON.stringify(change)).length;
-      if (batch.length > 1 && bytes > BATCH_BYTES_MAX) break; // one change and the reason of its addendum fit always
-      batch.push(change);
-    }
-    return batch;
+  // What the gateway has acknowledged or refused is neither sent again nor kept.
+  forget(changes) {
+    const gone = new Set(changes);
+    this.pending = this.pending.filter((each) => !gone.has(each));
+    this.queue.remove(changes);
   }
 
   // After the seal every request is an addendum, whose first change is the reason. It keeps its id when it is sent again.
@@ -271,31 +278,30 @@ export class ReportStore {
   // A refused request: its faulty changes are dropped and shown, the others are sent again.
   drop(batch, refused) {
     const faulty = refused.map((each) => batch[each.index]).filter(Boolean);
-    const gone = new Set(faulty.length ? faulty : batch);
-    this.pending = this.pending.filter((each) => !gone.has(each));
-    this.refused = [...gone].map((change) => ({ change, code: refused[0]?.code ?? "refused" }));
+    const gone = faulty.length ? faulty : batch;
+    this.forget(gone);
+    this.refused = gone.map((change) => ({ change, code: refused[0]?.code ?? "refused" }));
   }
 
   // The last attempt before a lock, one request after the other. The browser sends the first although the page ends.
   async flush() {
     while (this.pending.length && !this.needsReason) {
       this.beginAddendum();
-      const batch = this.nextBatch(), reply = await this.post("changes", { changes: batch }, { keepalive: true });
+      const batch = nextBatch(this.pending), reply = await this.post("changes", { changes: batch }, { keepalive: true });
       if (!reply.ok) return;
-      this.pending = this.pending.filter((each) => !batch.includes(each));
+      this.forget(batch);
     }
   }
 
-  post(path, body, options = {}) {
-    return fetch(`/drafts/${this.encounter}/${path}`, {
-      ...options, method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ ...body, member: this.author }),
-    });
-  }
+  post(path, body, options = {}) { return post(this.encounter, path, this.author, body, options); }
 
-  // "saved", "saving", "unreached" or "lost" (no sign of life): the state of what was entered here.
+  // The state of what was entered here: "saved" and "saving" with contact. Without: "no_contact" where nothing is
+  // pending, "waiting" on the tablet, "filling" and "full" where its space ends, "unkept" where only this page has it.
   get state() {
-    if (!this.reached || performance.now() - this.heardAt > SILENT_MS) return "unreached";
-    return this.pending.length ? "saving" : "saved";
+    if (this.reached && performance.now() - this.heardAt <= SILENT_MS) return this.pending.length ? "saving" : "saved";
+    if (this.queue.isFull) return "full";
+    if (!this.pending.length) return "no_contact";
+    return !this.queue.keeps ? "unkept" : this.queue.isNearlyFull ? "filling" : "waiting";
   }
 }
 

@@ -1,4 +1,5 @@
 // The list of reports: open ones with their age, and a new one with one tap.
+import { openReport } from "./change_requests.js";
 import { button, element } from "./report_fields.js";
 import { newId } from "./report_store.js";
 import { texts } from "./texts.js";
@@ -35,14 +36,13 @@ async function load() {
     list.replaceChildren(...drafts.map(line));
     document.getElementById("none").hidden = drafts.length > 0;
     problem.textContent = "";
-  } catch { problem.textContent = text("saved.unreached", { count: 0 }); }
+  } catch { problem.textContent = text("saved.no_contact"); }
 }
 
 document.getElementById("begin").replaceWith(button(text("list.begin"), async () => {
   const encounter = `enc_${newId()}`;
   try {
-    const reply = await fetch("/drafts", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ encounter }) });
-    if (!reply.ok) throw new Error();
+    if (!(await openReport(encounter))) throw new Error();
     location.assign(`/reports/${encounter}`);
   } catch { problem.textContent = text("list.not_opened"); }
 }, "go critical"));

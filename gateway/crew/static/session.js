@@ -1,14 +1,18 @@
 // The member's session on this tablet: reports each use of the page, and locks it when the page is not used.
 //
 // Locking ends the member's session and leaves the live values. What a page must forget, it drops in a handler of
-// "crew-lock" on the window, which adds the requests that are still under way to `detail.sending`; then a page of the
-// report is replaced by the live page, so that "back" does not return.
+// "crew-lock" on the window, which adds the requests that are still under way to `detail.sending`, and what is still
+// written to the tablet's disk to `detail.keeping`; then a page of the report is replaced by the live page, so that
+// "back" does not return. Without contact the gateway does not learn of the lock: a note on the tablet makes the next
+// page, or the service worker before it loads that page, lock the session first.
 // A timer may stand still while a tablet sleeps: the time without use is checked again when it wakes.
 import { ElapsedClock } from "./elapsed.js";
 
 const REPORT_EVERY_MS = 15_000; // below the gateway's grace after which it locks by itself
 const TICK_MS = 1000;
 const SEND_MS = 1000; // what a page still has to send goes before the lock, after which the gateway refuses it
+const KEEP_MS = 5000; // a disk that takes longer does not respond
+const OWED_LOCK = "argus-owed-lock"; // the note, a cache without entries: service_worker.js can read it too
 const USES = ["pointerdown", "keydown", "wheel", "touchstart"];
 
 const page = document.body.dataset;
@@ -19,14 +23,35 @@ let usedAt = clock.now(), reportedAt = usedAt, locked = page.member === undefine
 export async function lock() {
   if (locked) return;
   locked = true;
-  const sending = [];
-  dispatchEvent(new CustomEvent("crew-lock", { detail: { sending } }));
-  if (sending.length) await Promise.race([Promise.allSettled(sending), new Promise((done) => { setTimeout(done, SEND_MS); })]);
-  // Without a contact the gateway locks the session by itself; the page must not wait for it.
-  fetch("/lock", { method: "POST", redirect: "manual", keepalive: true }).catch(() => {});
-  if (page.live === undefined) { location.replace("/"); return; }
+  const sending = [], keeping = [];
+  dispatchEvent(new CustomEvent("crew-lock", { detail: { sending, keeping } }));
   for (const each of document.querySelectorAll("[data-of-member]")) each.remove();
   for (const each of document.querySelectorAll("[data-of-nobody]")) each.hidden = false;
+  await settled([noteLock()], SEND_MS);
+  await settled(sending, SEND_MS);
+  await settled(keeping, KEEP_MS);
+  sendLock(); // the page must not wait for it
+  if (page.live === undefined) location.replace("/");
+}
+
+function settled(promises, limitMs) {
+  if (!promises.length) return undefined;
+  return Promise.race([Promise.allSettled(promises), new Promise((done) => { setTimeout(done, limitMs); })]);
+}
+
+// A browser without caches locks as before: the gateway ends the session when it was not used for a while.
+async function noteLock() { await globalThis.caches?.open(OWED_LOCK); }
+
+async function sendLock() {
+  try {
+    const response = await fetch("/lock", { method: "POST", redirect: "manual", keepalive: true });
+    if (response.type === "opaqueredirect") await globalThis.caches?.delete(OWED_LOCK);
+  } catch { /* no contact: the note stays */ }
+}
+
+async function lockIfOwed() {
+  if (!(await globalThis.caches?.has(OWED_LOCK))) return;
+  if (page.member === undefined) sendLock(); else lock();
 }
 
 async function reportUse() {
@@ -56,3 +81,6 @@ if (!locked) {
 addEventListener("submit", (submitted) => { if (submitted.target.matches("[data-lock]")) { submitted.preventDefault(); lock(); } });
 // A page from the browser's memory shows what was on it before: it is loaded again, with the session of now.
 addEventListener("pageshow", (shown) => { if (shown.persisted) location.reload(); });
+lockIfOwed();
+// The shell of the pages for when there is no contact. The page without TLS that offers the authority has no worker.
+if (page.shell !== undefined) navigator.serviceWorker?.register("/service-worker.js").catch(() => {});

@@ -19,6 +19,8 @@ OPEN_ROUTES = {
     ("POST", "/lock"),
     ("POST", "/sign-out"),
     ("GET", "/texts/{language}/{part}.js"),  # the pages' words, without data
+    ("GET", "/shell"),  # the page without contact and its worker, the same for each tablet
+    ("GET", "/service-worker.js"),
     ("GET", "/h"),
     ("POST", "/h"),
     ("GET", "/h/handover.css"),

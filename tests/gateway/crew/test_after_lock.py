@@ -48,6 +48,7 @@ async def test_locked_tablet_keeps_nothing_of_the_report_and_shows_live_values(b
                 await narrative.blur()
                 await expect(page.locator("#saved")).to_have_text("Saved")
                 assert TYPED in await text_of(page)
+                await page.evaluate("navigator.serviceWorker.ready.then((registration) => registration.scope)")
                 await page.evaluate("import('/static/session.js').then((session) => session.lock())")
                 await page.wait_for_url(f"{vehicle.url}/")
                 await expect(page.get_by_role("link", name="Sign in")).to_be_visible()
@@ -60,6 +61,7 @@ async def test_locked_tablet_keeps_nothing_of_the_report_and_shows_live_values(b
                     assert (await context.request.get(f"{vehicle.url}{path}")).status == 401
                 kept = json.loads(await page.evaluate(KEPT))
                 assert not [secret for secret in SECRETS if secret in str(kept)], kept
+                assert f"{vehicle.url}/shell" in str(kept)  # which a tablet shows without contact
                 assert not [address for address in addresses for secret in SECRETS if secret in address]
             finally:
                 await context.close()

@@ -195,3 +195,5 @@ async def test_browser_opens_the_page_by_name_after_it_installed_the_authority(a
             await page.wait_for_url(f"https://argus.local:{port}/")
             names = {each["name"] for each in await page.context.cookies()}
             assert "__Host-argus_crew" in names
+            ready = "navigator.serviceWorker.ready.then((registration) => registration.scope)"
+            assert await page.evaluate(ready) == f"https://argus.local:{port}/"

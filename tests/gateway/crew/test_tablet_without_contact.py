@@ -1,0 +1,236 @@
+"""Stories of a tablet that loses the gateway: what was entered is kept encrypted, and is sent under its author."""
+
+import json
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright, expect
+
+from gateway.security.crew_members import CrewMember
+from gateway.transports.clock import SystemClock
+from tests.harness.axe import violations
+from tests.harness.browser import TABLET, persistent_chromium
+from tests.harness.crew_app import PARAMEDIC, PIN
+from tests.harness.eventually import eventually
+from tests.harness.report_tablets import ENCOUNTER, LOCK_AFTER_S, NURSE, ReportVehicle, report_vehicle
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.browser]
+
+NARRATIVE = '.page:not([hidden]) .field[data-key="narrative.text"] textarea'
+ON_DISK = """async () => {
+  const database = await new Promise((resolve) => {
+    const opening = indexedDB.open("argus-queue");
+    opening.onsuccess = () => resolve(opening.result);
+  });
+  const all = (name) => new Promise((resolve) => {
+    const reading = database.transaction(name).objectStore(name).getAll();
+    reading.onsuccess = () => resolve(reading.result);
+  });
+  const entries = await all("entries"), facts = await all("facts");
+  database.close();
+  const text = (bytes) => new TextDecoder("latin1").decode(bytes);
+  const kept = entries.map((each) => [each.owner, text(each.iv), text(each.ciphertext)]);
+  return JSON.stringify({ count: entries.length, facts, kept });
+}"""
+CACHED = """async () => Object.fromEntries(await Promise.all((await caches.keys()).map(async (name) =>
+  [name, (await (await caches.open(name)).keys()).map((request) => new URL(request.url).pathname)])))"""
+ADD_FOREIGN = """(count) => new Promise((resolve) => {
+  const opening = indexedDB.open("argus-queue");
+  opening.onsuccess = () => {
+    const transaction = opening.result.transaction("entries", "readwrite");
+    const entry = { owner: "0".repeat(32), iv: new Uint8Array(12), ciphertext: new ArrayBuffer(16) };
+    for (let each = 0; each < count; each += 1) transaction.objectStore("entries").add(entry);
+    transaction.oncomplete = () => { opening.result.close(); resolve(); };
+  };
+})"""
+WORKER_READY = "navigator.serviceWorker.ready.then((registration) => registration.active.state)"
+
+
+async def sign_in(context: BrowserContext, url: str, member: CrewMember) -> None:
+    for form in ({"pin": PIN}, {"pin": member.pin, "member": member.id}):
+        await context.request.post(f"{url}/sign-in", form=form, max_redirects=0)
+
+
+def watched(page: Page) -> list[str]:
+    """Return a list of what goes wrong on a page. Requests that fail or are refused are not errors of the page."""
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+
+    def note(line: ConsoleMessage) -> None:
+        if line.type == "error" and not line.text.startswith("Failed to load resource"):
+            errors.append(line.text)
+
+    page.on("console", note)
+    return errors
+
+
+@asynccontextmanager
+async def report_open(browser: Browser, folder: Path) -> AsyncIterator[tuple[ReportVehicle, Page]]:
+    """Open the narrative of a report on a tablet of the paramedic, whose shell is stored."""
+    async with report_vehicle(folder, clock=SystemClock()) as vehicle, vehicle.tablet() as client:
+        await client.open_report()
+        context = await browser.new_context(viewport=TABLET, locale="en-GB")  # type: ignore[arg-type]
+        try:
+            await sign_in(context, vehicle.url, PARAMEDIC)
+            page = await context.new_page()
+            errors = watched(page)
+            await open_narrative(page, vehicle.url)
+            yield vehicle, page
+            assert errors == []
+        finally:
+            await context.close()
+
+
+async def open_narrative(page: Page, url: str) -> None:
+    """Load the page, also where it is open already."""
+    await page.goto("about:blank")
+    await page.goto(f"{url}/reports/{ENCOUNTER}#narrative")
+    await expect(page.locator("#saved")).to_have_text("Saved")
+    assert await page.evaluate(WORKER_READY) in ("activating", "activated")
+
+
+async def write(page: Page, *texts: str) -> None:
+    for text in texts:
+        await page.locator(NARRATIVE).fill(text)
+        await page.locator(NARRATIVE).blur()
+
+
+async def on_disk(page: Page) -> dict[str, object]:
+    found: dict[str, object] = json.loads(await page.evaluate(ON_DISK))
+    return found
+
+
+def stated(vehicle: ReportVehicle) -> list[tuple[str, str | None]]:
+    """Return the author and the value of each change of the narrative, in the order of the log."""
+    (draft,) = vehicle.drafts.all()
+    return [(each.author, each.value) for each in draft.changes if each.key == "narrative.text"]
+
+
+async def test_check_22_entries_without_contact_outlive_the_lock_and_are_sent_under_their_author(
+    browser: Browser, tmp_path: Path
+):
+    texts = ("Pale and sweating", "Pale and sweating, pain since noon")
+    async with report_open(browser, tmp_path) as (vehicle, page):
+        await page.clock.install()
+        await open_narrative(page, vehicle.url)
+        await page.context.set_offline(True)
+        await write(page, *texts)
+        await expect(page.locator("#saved")).to_contain_text("2 entries are kept on this tablet, encrypted")
+        await page.clock.fast_forward(round(LOCK_AFTER_S * 1000))  # the tablet is not used
+        await expect(page.locator("#contact")).to_have_text("No contact with the vehicle’s gateway.")
+        await expect(page.locator("#kept")).to_contain_text("2 entries are kept on this tablet, encrypted.")
+        disk = await on_disk(page)
+        assert disk["count"] == 2
+        assert not [each for each in (*texts, PARAMEDIC.id, PARAMEDIC.name, ENCOUNTER) if each in str(disk)]
+        await page.context.set_offline(False)
+        await expect(page.locator("#waiting")).to_contain_text("Anna Nowak: 2 entries are kept on this tablet")
+        await expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+        await sign_in(page.context, vehicle.url, NURSE)
+        await page.goto(f"{vehicle.url}/reports")
+        await expect(page.locator("#waiting")).to_contain_text("Anna Nowak: 2 entries are kept on this tablet")
+        await open_narrative(page, vehicle.url)
+        await write(page, "Found on the floor")
+        await expect(page.locator("#saved")).to_have_text("Saved")
+        assert [value for author, value in stated(vehicle) if author == NURSE.id] == ["Found on the floor"]
+        await sign_in(page.context, vehicle.url, PARAMEDIC)
+        await page.goto(f"{vehicle.url}/")
+        await eventually(lambda: is_empty(page), what="the queue is empty")
+        assert [value for author, value in stated(vehicle) if author == PARAMEDIC.id] == [*texts]
+        assert len(stated(vehicle)) == 3
+        await expect(page.locator("#waiting")).to_be_hidden()
+
+
+async def test_page_that_is_loaded_without_contact_is_the_shell_and_sends_after_the_contact(
+    browser: Browser, tmp_path: Path
+):
+    async with report_open(browser, tmp_path) as (vehicle, page):
+        await page.evaluate("caches.open('argus-shell-of-the-release-before')")
+        await page.evaluate("navigator.serviceWorker.ready.then((registration) => registration.unregister())")
+        await open_narrative(page, vehicle.url)
+        await page.context.set_offline(True)
+        await write(page, "Pale and sweating")
+        await expect(page.locator("#saved")).to_contain_text("1 entry is kept on this tablet")
+        await page.reload()
+        await expect(page.locator("#contact")).to_have_text("No contact with the vehicle’s gateway.")
+        await expect(page.locator("#absent")).to_have_text(
+            "This page has no live values. Use the monitor’s own screen."
+        )
+        await expect(page.locator("#kept")).to_contain_text("1 entry is kept on this tablet, encrypted.")
+        assert await violations(page) == []
+        cached = await page.evaluate(CACHED)
+        assert len(cached) == 1
+        (paths,) = cached.values()
+        assert {path.split("/")[1] for path in paths} == {"shell", "static", "texts"}
+        await page.context.set_offline(False)
+        await expect(page.locator("#saved")).to_have_text("Saved")
+        await expect(page.locator(NARRATIVE)).to_have_value("Pale and sweating")
+        assert stated(vehicle) == [(PARAMEDIC.id, "Pale and sweating")]
+        await eventually(lambda: is_empty(page), what="the queue is empty")
+
+
+async def is_empty(page: Page) -> bool:
+    return (await on_disk(page))["count"] == 0
+
+
+async def test_full_tablet_states_it_before_and_takes_no_further_entries(browser: Browser, tmp_path: Path):
+    async with report_open(browser, tmp_path) as (vehicle, page):
+        await page.evaluate(ADD_FOREIGN, 4_000)
+        await open_narrative(page, vehicle.url)
+        await expect(page.locator("#waiting")).to_contain_text("4,000 entries on this tablet belong to another vehicle")
+        await page.context.set_offline(True)
+        await write(page, "Pale")
+        await expect(page.locator("#saved")).to_contain_text("the space on this tablet is nearly full: 1 entry")
+        await page.context.set_offline(False)
+        await expect(page.locator("#saved")).to_have_text("Saved")
+        await page.evaluate(ADD_FOREIGN, 1_000)
+        await open_narrative(page, vehicle.url)
+        await expect(page.locator("#waiting")).to_contain_text("5,000 entries")
+        await page.context.set_offline(True)
+        await write(page, "Pale and sweating")
+        await expect(page.locator("#saved")).to_contain_text("The space on this tablet is full")
+        await expect(page.locator(NARRATIVE)).to_be_disabled()
+        await page.context.set_offline(False)
+        await expect(page.locator("#saved")).to_have_text("Saved")
+        assert stated(vehicle)[-1] == (PARAMEDIC.id, "Pale and sweating")
+
+
+async def test_entries_of_a_report_that_the_gateway_lost_with_its_store_open_it_again(browser: Browser, tmp_path: Path):
+    async with report_open(browser, tmp_path) as (vehicle, page):
+        await page.evaluate(
+            """() => import("/static/queue.js").then(async ({ Queue }) => {
+                 const queue = await Queue.open();
+                 await queue.add("enc_of_the_store_before", { id: "c1", key: "patient.age", value: "50" });
+               })"""
+        )
+        await page.goto(f"{vehicle.url}/reports")
+        await eventually(lambda: is_empty(page), what="the queue is empty")
+        draft = vehicle.drafts.find("enc_of_the_store_before")
+        assert draft is not None
+        assert [(each.author, each.value) for each in draft.changes if each.key == "patient.age"] == [
+            (PARAMEDIC.id, "50")
+        ]
+
+
+async def test_check_22_entries_outlive_a_killed_browser(tmp_path: Path):
+    async with report_vehicle(tmp_path, clock=SystemClock()) as vehicle, vehicle.tablet() as client:
+        await client.open_report()
+        async with async_playwright() as playwright:
+            context, process = await persistent_chromium(playwright, tmp_path / "profile")
+            await sign_in(context, vehicle.url, PARAMEDIC)
+            page = await context.new_page()
+            await open_narrative(page, vehicle.url)
+            await context.set_offline(True)
+            await write(page, "Pale", "Pale and sweating")
+            await expect(page.locator("#saved")).to_contain_text("2 entries are kept on this tablet")
+            os.kill(process, signal.SIGKILL)
+            context, _ = await persistent_chromium(playwright, tmp_path / "profile")
+            await sign_in(context, vehicle.url, PARAMEDIC)
+            page = await context.new_page()
+            await page.goto(f"{vehicle.url}/")
+            await eventually(lambda: len(stated(vehicle)) == 2, what="the entries of before the crash")
+            assert [value for _, value in stated(vehicle)] == ["Pale", "Pale and sweating"]
+            await context.close()
