@@ -160,9 +160,9 @@ class Form {
 const { encounter, member: author } = document.body.dataset;
 const [choices, model, queue] = await Promise.all([texts("choices"), fetch("/report-form").then((reply) => reply.json()), Queue.open()]);
 const store = new ReportStore(encounter, author, model.elements, queue);
+await store.recall().catch(() => {}); // first, so that the page does not state that everything is saved
 const form = new Form(choices, model, store);
 store.open();
-store.recall();
 new QueueSender(queue, author, encounter).work();
 setInterval(() => form.drawState(), STATE_MS);
 setInterval(() => { if (!document.hidden) form.proposals.load(); }, PROPOSALS_MS);

@@ -16,6 +16,7 @@ from tests.harness.axe import violations
 from tests.harness.browser import TABLET, persistent_chromium
 from tests.harness.crew_app import PARAMEDIC, PIN
 from tests.harness.eventually import eventually
+from tests.harness.radio_range import RadioRange, radio_range
 from tests.harness.report_tablets import ENCOUNTER, LOCK_AFTER_S, NURSE, ReportVehicle, report_vehicle
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.browser]
@@ -69,17 +70,21 @@ def watched(page: Page) -> list[str]:
 
 
 @asynccontextmanager
-async def report_open(browser: Browser, folder: Path) -> AsyncIterator[tuple[ReportVehicle, Page]]:
+async def report_open(browser: Browser, folder: Path) -> AsyncIterator[tuple[ReportVehicle, RadioRange, Page]]:
     """Open the narrative of a report on a tablet of the paramedic, whose shell is stored."""
-    async with report_vehicle(folder, clock=SystemClock()) as vehicle, vehicle.tablet() as client:
+    async with (
+        report_vehicle(folder, clock=SystemClock()) as vehicle,
+        radio_range(vehicle.app.port) as reach,
+        vehicle.tablet() as client,
+    ):
         await client.open_report()
         context = await browser.new_context(viewport=TABLET, locale="en-GB")  # type: ignore[arg-type]
         try:
-            await sign_in(context, vehicle.url, PARAMEDIC)
+            await sign_in(context, reach.url, PARAMEDIC)
             page = await context.new_page()
             errors = watched(page)
-            await open_narrative(page, vehicle.url)
-            yield vehicle, page
+            await open_narrative(page, reach.url)
+            yield vehicle, reach, page
             assert errors == []
         finally:
             await context.close()
@@ -91,6 +96,12 @@ async def open_narrative(page: Page, url: str) -> None:
     await page.goto(f"{url}/reports/{ENCOUNTER}#narrative")
     await expect(page.locator("#saved")).to_have_text("Saved")
     assert await page.evaluate(WORKER_READY) in ("activating", "activated")
+
+
+async def come_back(page: Page, reach: RadioRange) -> None:
+    """Return into the radio's range; the tablet's system reports it to the page."""
+    await reach.enter()
+    await page.evaluate("setTimeout(() => dispatchEvent(new Event('online')))")
 
 
 async def write(page: Page, *texts: str) -> None:
@@ -114,10 +125,10 @@ async def test_check_22_entries_without_contact_outlive_the_lock_and_are_sent_un
     browser: Browser, tmp_path: Path
 ):
     texts = ("Pale and sweating", "Pale and sweating, pain since noon")
-    async with report_open(browser, tmp_path) as (vehicle, page):
+    async with report_open(browser, tmp_path) as (vehicle, reach, page):
         await page.clock.install()
-        await open_narrative(page, vehicle.url)
-        await page.context.set_offline(True)
+        await open_narrative(page, reach.url)
+        reach.leave()
         await write(page, *texts)
         await expect(page.locator("#saved")).to_contain_text("2 entries are kept on this tablet, encrypted")
         await page.clock.fast_forward(round(LOCK_AFTER_S * 1000))  # the tablet is not used
@@ -126,32 +137,31 @@ async def test_check_22_entries_without_contact_outlive_the_lock_and_are_sent_un
         disk = await on_disk(page)
         assert disk["count"] == 2
         assert not [each for each in (*texts, PARAMEDIC.id, PARAMEDIC.name, ENCOUNTER) if each in str(disk)]
-        await page.context.set_offline(False)
+        await come_back(page, reach)
         await expect(page.locator("#waiting")).to_contain_text("Anna Nowak: 2 entries are kept on this tablet")
         await expect(page.get_by_role("link", name="Sign in")).to_be_visible()
-        await sign_in(page.context, vehicle.url, NURSE)
-        await page.goto(f"{vehicle.url}/reports")
+        await sign_in(page.context, reach.url, NURSE)
+        await page.goto(f"{reach.url}/reports")
         await expect(page.locator("#waiting")).to_contain_text("Anna Nowak: 2 entries are kept on this tablet")
-        await open_narrative(page, vehicle.url)
+        await open_narrative(page, reach.url)
         await write(page, "Found on the floor")
         await expect(page.locator("#saved")).to_have_text("Saved")
-        assert [value for author, value in stated(vehicle) if author == NURSE.id] == ["Found on the floor"]
-        await sign_in(page.context, vehicle.url, PARAMEDIC)
-        await page.goto(f"{vehicle.url}/")
+        assert stated(vehicle) == [(NURSE.id, "Found on the floor")]
+        await sign_in(page.context, reach.url, PARAMEDIC)
+        await page.goto(f"{reach.url}/")
         await eventually(lambda: is_empty(page), what="the queue is empty")
-        assert [value for author, value in stated(vehicle) if author == PARAMEDIC.id] == [*texts]
-        assert len(stated(vehicle)) == 3
+        assert stated(vehicle)[1:] == [(PARAMEDIC.id, text) for text in texts]
         await expect(page.locator("#waiting")).to_be_hidden()
 
 
 async def test_page_that_is_loaded_without_contact_is_the_shell_and_sends_after_the_contact(
     browser: Browser, tmp_path: Path
 ):
-    async with report_open(browser, tmp_path) as (vehicle, page):
+    async with report_open(browser, tmp_path) as (vehicle, reach, page):
         await page.evaluate("caches.open('argus-shell-of-the-release-before')")
         await page.evaluate("navigator.serviceWorker.ready.then((registration) => registration.unregister())")
-        await open_narrative(page, vehicle.url)
-        await page.context.set_offline(True)
+        await open_narrative(page, reach.url)
+        reach.leave()
         await write(page, "Pale and sweating")
         await expect(page.locator("#saved")).to_contain_text("1 entry is kept on this tablet")
         await page.reload()
@@ -165,7 +175,7 @@ async def test_page_that_is_loaded_without_contact_is_the_shell_and_sends_after_
         assert len(cached) == 1
         (paths,) = cached.values()
         assert {path.split("/")[1] for path in paths} == {"shell", "static", "texts"}
-        await page.context.set_offline(False)
+        await come_back(page, reach)
         await expect(page.locator("#saved")).to_have_text("Saved")
         await expect(page.locator(NARRATIVE)).to_have_value("Pale and sweating")
         assert stated(vehicle) == [(PARAMEDIC.id, "Pale and sweating")]
@@ -177,36 +187,55 @@ async def is_empty(page: Page) -> bool:
 
 
 async def test_full_tablet_states_it_before_and_takes_no_further_entries(browser: Browser, tmp_path: Path):
-    async with report_open(browser, tmp_path) as (vehicle, page):
+    async with report_open(browser, tmp_path) as (vehicle, reach, page):
         await page.evaluate(ADD_FOREIGN, 4_000)
-        await open_narrative(page, vehicle.url)
+        await open_narrative(page, reach.url)
         await expect(page.locator("#waiting")).to_contain_text("4,000 entries on this tablet belong to another vehicle")
-        await page.context.set_offline(True)
+        reach.leave()
         await write(page, "Pale")
         await expect(page.locator("#saved")).to_contain_text("the space on this tablet is nearly full: 1 entry")
-        await page.context.set_offline(False)
+        await come_back(page, reach)
         await expect(page.locator("#saved")).to_have_text("Saved")
-        await page.evaluate(ADD_FOREIGN, 1_000)
-        await open_narrative(page, vehicle.url)
-        await expect(page.locator("#waiting")).to_contain_text("5,000 entries")
-        await page.context.set_offline(True)
+        await page.evaluate(ADD_FOREIGN, 999)
+        await open_narrative(page, reach.url)
+        await expect(page.locator("#waiting")).to_contain_text("4,999 entries")
+        reach.leave()
         await write(page, "Pale and sweating")
         await expect(page.locator("#saved")).to_contain_text("The space on this tablet is full")
         await expect(page.locator(NARRATIVE)).to_be_disabled()
-        await page.context.set_offline(False)
+        await come_back(page, reach)
         await expect(page.locator("#saved")).to_have_text("Saved")
         assert stated(vehicle)[-1] == (PARAMEDIC.id, "Pale and sweating")
 
 
+async def test_entries_of_a_report_that_was_signed_meanwhile_become_an_addendum(browser: Browser, tmp_path: Path):
+    async with report_open(browser, tmp_path) as (vehicle, reach, page), vehicle.tablet(NURSE) as ewa:
+        reach.leave()
+        await write(page, "Pale and sweating")
+        await expect(page.locator("#saved")).to_contain_text("1 entry is kept on this tablet")
+        await page.goto(f"{reach.url}/")
+        await expect(page.locator("#kept")).to_be_visible()
+        assert (await ewa.post(f"/drafts/{ENCOUNTER}/signature", {})).status == 200
+        await come_back(page, reach)
+        await page.get_by_role("link", name="Open the report").click()
+        await expect(page.locator("#saved")).to_contain_text("signed in the meantime")
+        await page.get_by_role("link", name="Sign", exact=True).click()
+        await page.get_by_role("textbox", name="Reason for the addendum").fill("Written without contact")
+        await page.get_by_role("button", name="Begin the addendum").click()
+        await expect(page.locator("#saved")).to_have_text("Saved")
+        assert stated(vehicle) == [(PARAMEDIC.id, "Pale and sweating")]
+        await eventually(lambda: is_empty(page), what="the queue is empty")
+
+
 async def test_entries_of_a_report_that_the_gateway_lost_with_its_store_open_it_again(browser: Browser, tmp_path: Path):
-    async with report_open(browser, tmp_path) as (vehicle, page):
+    async with report_open(browser, tmp_path) as (vehicle, reach, page):
         await page.evaluate(
             """() => import("/static/queue.js").then(async ({ Queue }) => {
                  const queue = await Queue.open();
                  await queue.add("enc_of_the_store_before", { id: "c1", key: "patient.age", value: "50" });
                })"""
         )
-        await page.goto(f"{vehicle.url}/reports")
+        await page.goto(f"{reach.url}/reports")
         await eventually(lambda: is_empty(page), what="the queue is empty")
         draft = vehicle.drafts.find("enc_of_the_store_before")
         assert draft is not None
@@ -216,21 +245,26 @@ async def test_entries_of_a_report_that_the_gateway_lost_with_its_store_open_it_
 
 
 async def test_check_22_entries_outlive_a_killed_browser(tmp_path: Path):
-    async with report_vehicle(tmp_path, clock=SystemClock()) as vehicle, vehicle.tablet() as client:
+    async with (
+        report_vehicle(tmp_path, clock=SystemClock()) as vehicle,
+        radio_range(vehicle.app.port) as reach,
+        vehicle.tablet() as client,
+    ):
         await client.open_report()
         async with async_playwright() as playwright:
             context, process = await persistent_chromium(playwright, tmp_path / "profile")
-            await sign_in(context, vehicle.url, PARAMEDIC)
+            await sign_in(context, reach.url, PARAMEDIC)
             page = await context.new_page()
-            await open_narrative(page, vehicle.url)
-            await context.set_offline(True)
+            await open_narrative(page, reach.url)
+            reach.leave()
             await write(page, "Pale", "Pale and sweating")
             await expect(page.locator("#saved")).to_contain_text("2 entries are kept on this tablet")
             os.kill(process, signal.SIGKILL)
+            await reach.enter()
             context, _ = await persistent_chromium(playwright, tmp_path / "profile")
-            await sign_in(context, vehicle.url, PARAMEDIC)
+            await sign_in(context, reach.url, PARAMEDIC)
             page = await context.new_page()
-            await page.goto(f"{vehicle.url}/")
+            await page.goto(f"{reach.url}/")
             await eventually(lambda: len(stated(vehicle)) == 2, what="the entries of before the crash")
             assert [value for _, value in stated(vehicle)] == ["Pale", "Pale and sweating"]
             await context.close()
