@@ -32,6 +32,7 @@ PACKAGES = (
     "cloud.clinical.profiles",
     "cloud.clinical.acqi",
     "cloud.vehicles.fleet",
+    "cloud.vehicles.missions",
     "cloud.vehicles.custody",
     "cloud.vehicles.ingest",
     "cloud.vehicles.packing",

@@ -15,6 +15,7 @@ from cloud.clinical.epcr import (
     COUNT_OBSERVATIONS,
     ENCOUNTER_EVIDENCE,
     FIND_MOVES,
+    MISSION_OUTBOX,
     SETTLE_ENCOUNTER,
 )
 from cloud.clinical.fhir import FhirHandlers
@@ -34,6 +35,7 @@ from cloud.partners.webhooks import callback_queue, subscribers_of
 from cloud.vehicles.custody import batches, lanes
 from cloud.vehicles.fleet import END_CONNECTION, RIGHTS_SENDER
 from cloud.vehicles.ingest import EventReader, RightsLink, broker_address, end_connection, settle_of
+from cloud.vehicles.missions import MissionRows
 from cloud.work.evidence import encounter_evidence
 from cloud.work.jobs import CALLBACKS
 
@@ -78,4 +80,5 @@ def make_supplies(checks: Sequence[Check] = ()) -> Supplies:
     supplies.supply(SUBSCRIBERS, subscribers_of)
     supplies.supply(CALLBACKS, callback_queue)
     supplies.supply(ENCOUNTER_EVIDENCE, encounter_evidence)
+    supplies.supply(MISSION_OUTBOX, lambda installation: MissionRows(installation.clock))
     return supplies

@@ -214,6 +214,7 @@ class Gateway:
             host_names=names,
             lock_after_s=section.lock_after_s,
             drafts=parts.drafts,
+            missions=parts.missions,
             observations=CallObservations(parts.buffer, parts.drafts, lambda: self._time.boots.anchors),
             handover=handover_parts(self._settings, identity, parts, lambda: self._time.boots.anchors),
             tls=tls,

@@ -15,6 +15,7 @@ from gateway.epcr.drafts import Drafts
 from gateway.epcr.handover.handovers import Handovers, pseudonym_key
 from gateway.epcr.handover.source import BufferSource
 from gateway.epcr.handover.statements import HandoverStatements
+from gateway.epcr.missions import Missions, Vehicle
 from gateway.epcr.record_writer import RecordWriter
 from gateway.live import LiveFeed
 from gateway.security.identity import Identity
@@ -63,6 +64,7 @@ class Parts:
     follower: StoreFollower
     journal: Journal
     drafts: Drafts
+    missions: Missions
     history_writer: HistoryWriter
     supervisor: Supervisor
     acceptance: Acceptance
@@ -116,6 +118,8 @@ def compose(
 
     tcp = None if settings.tcp is None else TcpListener(settings.tcp.listen.host, settings.tcp.listen.port)
     supervisor = Supervisor(_sources(settings, clock, tcp), new_session, clock, journal)
+    drafts = Drafts(buffer, clock, sign=identity.signing_key.sign, mission=_mission(settings))
+    missions = _missions(settings, drafts, clock)
     sessions: Callable[[], list[Session]] = lambda: parts.sessions  # noqa: E731  it closes over what follows
     parts = Parts(
         buffer=buffer,
@@ -131,13 +135,14 @@ def compose(
             resent=context.resent,
         ),
         journal=journal,
-        drafts=Drafts(buffer, clock, sign=identity.signing_key.sign, mission=_mission(settings)),
+        drafts=drafts,
+        missions=missions,
         history_writer=HistoryWriter(histories, buffer, clock),
         supervisor=supervisor,
         acceptance=Acceptance(roster, buffer, journal, clock, sessions),
         context=context,
         tcp=tcp,
-        uplink=_uplink(settings, identity, buffer, clock),
+        uplink=_uplink(settings, identity, buffer, clock, missions),
     )
     return parts
 
@@ -198,7 +203,9 @@ def _sources(settings: Settings, clock: TrustedClock, tcp: TcpListener | None) -
     return sources
 
 
-def _uplink(settings: Settings, identity: Identity, buffer: Buffer, clock: TrustedClock) -> Uplink | None:
+def _uplink(
+    settings: Settings, identity: Identity, buffer: Buffer, clock: TrustedClock, missions: Missions
+) -> Uplink | None:
     if settings.mqtt is None:
         return None
     return Uplink(
@@ -210,6 +217,18 @@ def _uplink(settings: Settings, identity: Identity, buffer: Buffer, clock: Trust
         gateway=settings.gateway.id,
         software=f"argus-gateway {version('argus')}",
         archive=buffer.archive,
+        commands=missions,
+    )
+
+
+def _missions(settings: Settings, drafts: Drafts, clock: TrustedClock) -> Missions:
+    names = settings.gateway
+    return Missions(
+        drafts,
+        clock,
+        Vehicle(tenant=names.tenant, gateway=names.id, vehicle=names.vehicle),
+        keys=[] if settings.mqtt is None else settings.mqtt.mission_keys,
+        is_synchronised=lambda: clock.synchronised,
     )
 
 

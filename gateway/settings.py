@@ -9,6 +9,8 @@ Secrets are never in this file: it names files that hold them. `doctor` and the 
 they can be read.
 """
 
+import base64
+import binascii
 import re
 import tomllib
 from pathlib import Path
@@ -19,6 +21,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 
 _FILE_BYTES_MAX = 262_144
+_PUBLIC_KEY_BYTES = 32
 _HOST_NAME_LENGTH_MAX = 253
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 """A label of a host name (RFC 1123 §2.1)."""
@@ -103,9 +106,20 @@ def _host_name(value: object) -> str:
     return name
 
 
+def _public_key(value: object) -> bytes:
+    try:
+        key = base64.b64decode(value, validate=True) if isinstance(value, str) else b""
+    except binascii.Error:
+        key = b""
+    if len(key) != _PUBLIC_KEY_BYTES:
+        raise ValueError("write the public key as `argus-cloud missions key` prints it: 32 bytes in base64")
+    return key
+
+
 DocsUrl = Annotated[str, BeforeValidator(_docs_url)]
 Listen = Annotated[Address, BeforeValidator(_address)]
 FilePath = Annotated[Path, BeforeValidator(_path), Field(strict=False)]
+PublicKey = Annotated[bytes, BeforeValidator(_public_key)]
 BrokerUrl = Annotated[str, BeforeValidator(_broker_url)]
 Zone = Annotated[str, BeforeValidator(_zone)]
 HostName = Annotated[str, BeforeValidator(_host_name)]
@@ -146,6 +160,9 @@ class MqttSection(_Section):
     """PEM client certificate; only together with `key_file`."""
     key_file: FilePath | None = None
     """PEM private key of `cert_file`; sealed and removed like the password."""
+    mission_keys: tuple[PublicKey, ...] = Field(default=(), max_length=4, strict=False)
+    """Public keys of the cloud that sign missions from the dispatch system (`argus-cloud missions key`). Without a key,
+    missions are refused, and the crew opens each report itself."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "MqttSection":

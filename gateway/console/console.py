@@ -68,6 +68,8 @@ class Console:
             recording=parts.buffer.store_state != "full",
             gaps=parts.follower.gaps,
             set_aside=len(parts.follower.set_aside),
+            calls=parts.missions.open_count(),
+            calls_changed=parts.missions.received,
         )
 
     async def status(self) -> Json:

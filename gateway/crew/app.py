@@ -22,6 +22,7 @@ from gateway.crew.cookies import SessionCookies
 from gateway.crew.doorway import Doorway
 from gateway.crew.handover import HandoverPages, HandoverParts
 from gateway.crew.languages import Language, texts_module
+from gateway.crew.missions import MissionPages
 from gateway.crew.pages import Pages, language_of
 from gateway.crew.reports import Reports
 from gateway.crew.request_checks import own_names, require_own_host, require_own_origin
@@ -39,6 +40,7 @@ from gateway.crew.waveforms import STRIPS
 from gateway.crew.welcome import welcome_app
 from gateway.epcr.call_observations import CallObservations
 from gateway.epcr.drafts import Drafts
+from gateway.epcr.missions import Missions
 from gateway.live import LiveFeed
 from gateway.security.crew_members import CrewMembers
 from gateway.security.crew_pin import CrewPin
@@ -78,7 +80,8 @@ class CrewStatus:
     """State of store and uplink for the crew. `backlog`: number of observations that the cloud has not acknowledged.
     `acknowledged`: number of acknowledged batches, which does not grow while no data reaches the cloud. `store_ok`
     False: new values are not stored (a full disk, or a store that does not respond). `recording` False: nothing is
-    recorded at all. `gaps`: number of periods with lost data. `set_aside`: number of damaged stores."""
+    recorded at all. `gaps`: number of periods with lost data. `set_aside`: number of damaged stores. `calls`: number
+    of open calls from the dispatch system. `calls_changed`: number of versions of calls that came since the start."""
 
     online: bool
     backlog: int
@@ -87,6 +90,8 @@ class CrewStatus:
     recording: bool
     gaps: int
     set_aside: int
+    calls: int = 0
+    calls_changed: int = 0
 
 
 class CrewApp:
@@ -112,6 +117,7 @@ class CrewApp:
         host_names: frozenset[str] = frozenset(),
         lock_after_s: float = 300.0,
         drafts: Drafts | None = None,
+        missions: Missions | None = None,
         observations: CallObservations | None = None,
         handover: HandoverParts | None = None,
         tls: ServerCertificates | None = None,
@@ -124,6 +130,7 @@ class CrewApp:
         self._clock = clock
         boots = boots or Boots(clock)
         self.member_sessions = MemberSessions(store_key, boots, lock_after_s)
+        self._missions = missions
         self._cookies = SessionCookies(
             Marks(store_key), LiveSessions(store_key, pin.text, boots), self.member_sessions, secure=tls is not None
         )
@@ -138,6 +145,7 @@ class CrewApp:
             *self._sign_in.routes(),
             *TabletQueueKeys(store_key, self._sign_in.members).routes(),
             *self._report_routes(drafts, observations, members),
+            *(() if missions is None else MissionPages(missions, clock).routes()),
             *(() if handover is None else HandoverPages(handover, clock, self._pages).routes()),
             *(() if handover is None or drafts is None else Snapshots(drafts, clock, handover.zone).routes()),
         )
@@ -250,7 +258,15 @@ class CrewApp:
 
         A test overrides it to count what a page has to receive.
         """
-        return live_events(self._live, lambda: asdict(self._status()), self._clock, wanted, words, twelve=twelve)
+        return live_events(
+            self._live,
+            lambda: asdict(self._status()),
+            self._clock,
+            wanted,
+            words,
+            twelve=twelve,
+            notice=lambda: 0 if self._missions is None else self._missions.received,
+        )
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})

@@ -37,11 +37,19 @@ def event(name: str, data: Any) -> bytes:
 
 
 async def live_events(
-    live: LiveFeed, status: Callable[[], Any], clock: Clock, wanted: Sequence[str], words: Language, *, twelve: bool
+    live: LiveFeed,
+    status: Callable[[], Any],
+    clock: Clock,
+    wanted: Sequence[str],
+    words: Language,
+    *,
+    twelve: bool,
+    notice: Callable[[], int] = lambda: 0,
 ) -> AsyncIterator[bytes]:
     """Yield the encoded events of one page without end. `wanted`: ids (`device:handle`) of the waveforms that the
     tablet showed last. `status()` returns the state of store and uplink. `words`: the language of the
-    page. `twelve`: the page also draws the leads of the 12-lead ECG."""
+    page. `twelve`: the page also draws the leads of the 12-lead ECG. When the number `notice()` changes, the state is
+    sent at the next message: a new call does not wait for the two seconds."""
     with live.subscribe() as updates:
         snapshot = live.snapshot()
         picture = snapshot_form(snapshot, wanted, clock.monotonic_s(), words, twelve=twelve)
@@ -51,7 +59,7 @@ async def live_events(
         collected = _Collected()
         reader = asyncio.ensure_future(collected.fill(updates))
         try:
-            count, tick_s = 0, clock.monotonic_s() + COLLECT_S
+            count, tick_s, noticed = 0, clock.monotonic_s() + COLLECT_S, notice()
             while True:
                 with suppress(TimeoutError):
                     async with clock.timeout_at(tick_s):
@@ -68,7 +76,8 @@ async def live_events(
                 if not due:
                     continue
                 count, tick_s = count + 1, clock.monotonic_s() + COLLECT_S
-                if count % STATUS_EVERY == 0:
+                if count % STATUS_EVERY == 0 or notice() != noticed:
+                    noticed = notice()
                     yield event("status", status())
         finally:
             reader.cancel()

@@ -13,9 +13,10 @@ ends, and the next one begins with the marks of the new epoch.
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from typing import Protocol
 
 import structlog
 
@@ -47,6 +48,18 @@ __all__ = ["LaneProgress", "Uplink", "UplinkSettings", "UplinkState"]
 FAREWELL_S = 1.0
 
 
+class Commands(Protocol):
+    """The receiver of the cloud's commands: missions of the vehicle."""
+
+    async def receive(self, data: bytes) -> bool:
+        """Handle a command; return whether `held` changed."""
+        ...
+
+    def held(self) -> Mapping[str, int]:
+        """Return the stored version of each mission, by encounter."""
+        ...
+
+
 class _EpochChanged(Exception):
     """Another store took the place of the one whose batches this connection sends."""
 
@@ -68,6 +81,7 @@ class Uplink:
         gateway: str,
         software: str = "argus-gateway",
         archive: Archive | None = None,
+        commands: Commands | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._source = source
@@ -78,6 +92,7 @@ class Uplink:
         self._gateway = gateway
         self._software = software
         self._archive = archive
+        self._commands = commands
         self._recovered = RecoveredBatches(archive, settings)
         self._fork = ForkWatch(clock, settings.fork_patience_s)
         self._conflict = False
@@ -85,6 +100,7 @@ class Uplink:
         self._flows = Flows(source, settings)
         self._up = {lane: topics.up(tenant, gateway, lane) for lane in Lane}
         self._status_topic = topics.status(tenant, gateway)
+        self._command_topic = topics.command(tenant, gateway)
         self._queried: set[Lane] = set()
         self._wake = asyncio.Event()
         self._status_due = asyncio.Event()
@@ -183,6 +199,8 @@ class Uplink:
         session = await MqttSession.open(address, client_id=self._gateway, will=will, pubacks=self._settings.pubacks)
         try:
             await session.subscribe(topics.ack(self._tenant, self._gateway))
+            if self._commands is not None:
+                await session.subscribe(self._command_topic)
             self._flows.begin()
             self._recovered.begin_connection()
             self._fork.begin()
@@ -242,6 +260,10 @@ class Uplink:
     async def _listen(self, session: MqttSession) -> None:
         while True:
             message = await session.receive()
+            if message.topic == self._command_topic:
+                if self._commands is not None and await self._commands.receive(message.payload):
+                    self._status_due.set()  # the cloud sends a mission until a status lists it
+                continue
             try:
                 ack = decode_ack(message.payload)
             except RemoteProtocolError as error:
@@ -409,4 +431,5 @@ class Uplink:
             store=StoreState.CONTESTED if self._is_contested else self._source.store_state,
             historical=self._connected and self._flows.has_backlog,
             clock_synchronised=self._clock.synchronised,
+            missions={} if self._commands is None else self._commands.held(),
         )

@@ -2,8 +2,8 @@
 
 They are in the same log as all other changes, because the log is what vehicle and cloud share, and what a seal covers.
 They are no elements of the catalogue: no report has a place for them, and no partner sees them. Authors write addenda
-and decisions; the gateway writes the sources of accepted measurements, the decisions about the devices, the seals, and
-on behalf of a crew member the share links and expected arrivals.
+and decisions; the gateway writes the sources of accepted measurements, the decisions about the devices, the seals, the
+versions and joins of missions, and on behalf of a crew member the share links and expected arrivals.
 """
 
 from enum import StrEnum
@@ -40,6 +40,12 @@ class Annotation(StrEnum):
     Removed: the link is revoked."""
     SEAL = "record.seal"
     """Seal over all earlier changes of the log (`protocols.epcr.seal`)."""
+    MISSION = "record.mission"
+    """Version of the mission that the log has: a number, a space and the status (`protocols.epcr.mission`)."""
+    JOINED = "record.joined"
+    """In the log of a mission: the encounter of the crew's report that continues it."""
+    PART_OF = "record.part_of"
+    """In the log of a crew's report: the encounter of the mission that it belongs to."""
 
 
 ANNOTATIONS = frozenset(Annotation)

@@ -11,6 +11,9 @@ KEY_LENGTH_MAX = 64
 ENTRY_LENGTH_MAX = 128
 """Longest id of an entry: that of an entry within an entry, two identifiers and a slash."""
 AUTHOR_LENGTH_MAX = 64
+DISPATCH_AUTHOR = "cad"
+"""Author of what a dispatch system states (CAD: computer-aided dispatch). Its statements stand behind those of people.
+"""
 REPLACES_MAX = 8
 """Most changes that one change replaces: more than the authors that may contradict each other in one vehicle."""
 REASON_LENGTH_MAX = 32

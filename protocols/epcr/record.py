@@ -6,7 +6,8 @@ replaced computer) have no common order: their logs are merged by gateway time, 
 Authors. A change replaces what its author stated before about the same field, and what it names in `replaces`. All else
 stands beside it: when two authors state different things without having seen each other, both stand, the later one is
 shown, and the field is contradictory until one author replaces the other's statement. Equal statements do not
-contradict each other. For an element with many values this holds for each value.
+contradict each other. For an element with many values this holds for each value. A statement of the dispatch system is
+never shown instead of a person's, however late it comes.
 
 Repetition. A change whose id was used before is ignored, whatever it states; the log still has it.
 
@@ -20,7 +21,7 @@ from heapq import merge
 from typing import NamedTuple
 
 from protocols.epcr.catalogue import ELEMENTS, find_element, find_group
-from protocols.epcr.change import Action, FieldChange
+from protocols.epcr.change import DISPATCH_AUTHOR, Action, FieldChange
 
 _RANK = {element.key: rank for rank, element in enumerate(ELEMENTS)}
 
@@ -117,7 +118,11 @@ class _Register:
         for member in self.members.values():
             member[:] = [other for other in member if other.id not in change.replaces]
         # Of a field with many values a removal leaves nothing. Of one value it stands against other statements.
-        if not removal or (own and not self.many):
+        if removal and (not own or self.many):
+            return
+        if change.author == DISPATCH_AUTHOR:
+            own.insert(0, change)
+        else:
             own.append(change)
 
     def field(self, name: FieldName) -> Field | None:

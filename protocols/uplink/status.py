@@ -6,16 +6,20 @@ will: the same status with `online` false.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from protocols.uplink.lanes import Lane
+from protocols.uplink.limits import SEQUENCE_MAX
 from protocols.uplink.messages import Fields, write_message
+from protocols.uplink.topics import is_identifier
 
 SOFTWARE_LENGTH_MAX = 64
 PUBLISHED_RANGES_MAX = 32
 """Limit of the ranges of published batches that one lane reports: a lane is sent at two places at once (live and
 backlog), and each lost connection may leave one more. Four full lanes are 5 kB of the 16 kB that a status may have."""
+MISSIONS_MAX = 16
+"""Limit of the missions that a status lists: those of more than a day of one vehicle, in about 1 kB."""
 _CLAUSE = "uplink status v1"
 
 
@@ -47,7 +51,8 @@ class StoreState(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """Status of a gateway. `at_us` is its wall clock in µs, correct only if `clock_synchronised`. `historical`: the
-    gateway sends a backlog in addition to live data."""
+    gateway sends a backlog in addition to live data. `missions`: the version of each mission that the gateway has
+    stored, by encounter; the newest `MISSIONS_MAX`."""
 
     gateway: str
     epoch: str
@@ -59,9 +64,11 @@ class Status:
     store: StoreState = StoreState.OK
     historical: bool = False
     clock_synchronised: bool = True
+    missions: Mapping[str, int] = field(default_factory=dict)
 
 
 def encode_status(status: Status) -> bytes:
+    missions = dict(list(status.missions.items())[:MISSIONS_MAX])
     return write_message(
         {
             "gateway": status.gateway,
@@ -74,6 +81,7 @@ def encode_status(status: Status) -> bytes:
             "store": status.store.value,
             "historical": status.historical,
             "clock_synchronised": status.clock_synchronised,
+            **({"missions": missions} if missions else {}),
         }
     )
 
@@ -103,7 +111,18 @@ def decode_status(data: bytes) -> Status:
         store=store,
         historical=fields.boolean("historical"),
         clock_synchronised=fields.boolean("clock_synchronised"),
+        missions=_missions(fields),
     )
+
+
+def _missions(fields: Fields) -> dict[str, int]:
+    if "missions" not in fields:  # the gateway's software is older than this field, or it has no mission
+        return {}
+    listed = fields.mapping("missions", limit_count=MISSIONS_MAX)
+    if not all(map(is_identifier, listed)):
+        raise fields.wrong("missions does not name encounters")
+    versions = fields.inner("missions")
+    return {encounter: versions.integer(encounter, least=1, most=SEQUENCE_MAX) for encounter in listed}
 
 
 def _marks(fields: Fields) -> dict[Lane, Mark]:

@@ -17,6 +17,7 @@ from simulators.demo.care import write_care
 from simulators.demo.children import Child, Children, Recipe
 from simulators.demo.commands import program
 from simulators.demo.configuration import Choices
+from simulators.demo.dispatch import send_call
 from simulators.demo.export import Exhibits, make_exhibits
 from simulators.demo.fleet import BLE_DEVICES, DEMO_DEVICES
 from simulators.demo.gateway_status import CommittedBatches, has_delivered_all, has_new_data, query_gateway
@@ -115,6 +116,7 @@ class Demo:
         self._said(f"broker: {chosen.kind}" + (f" ({chosen.why})" if chosen.why else ""))
         self._said("setting up tenants, vehicle, gateway and devices")
         self.plan = plan = await set_up(plan, gateway_config, cloud_config, DEMO_DEVICES, chosen.commands)
+        configuration.write_gateway_settings(plan, choices)
         self._children.watch_logs(tasks)
         self._start("broker", chosen.argv, tasks)
         await eventually("the broker", lambda: listens(plan.ports["mqtt"]), READY_S)
@@ -124,6 +126,7 @@ class Demo:
         await eventually("the radio", self._radio_listens, READY_S)
         self._start("gateway", (program("argus-gateway"), "--config", str(gateway_config), "run"), tasks)
         await eventually("the gateway", self._gateway_responds, READY_S)
+        await send_call(plan, READY_S)
         if self.wishes.with_devices:
             self._committed = CommittedBatches.of(await query_gateway(self.control_socket, "status"))
             self._devices = self._start("devices", self._devices_argv(), tasks)

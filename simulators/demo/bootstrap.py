@@ -30,8 +30,8 @@ async def set_up(
     """Create all that the processes need to start. Return the plan with its credentials. Raises `CommandFailed`."""
     cloud = (program("argus-cloud"), "--config", str(cloud_config))
     if plan.file(SET_UP_DONE).exists():
-        replies = await _batch(cloud, plan.file("start.batch"), [MIGRATE, *broker_commands, *_token_commands(plan)])
-        return keep(_with_tokens(plan, replies[-2:]))
+        replies = await _batch(cloud, plan.file("start.batch"), [MIGRATE, *broker_commands, *_start_commands(plan)])
+        return keep(_with_keys(plan, replies[-3:]))
     plan.file(SET_UP_BEGUN).touch()
     provisioned = json.loads(
         await run_command(program("argus-gateway"), "--config", str(gateway_config), "provision", "--json")
@@ -39,10 +39,10 @@ async def set_up(
     fleet = [INIT, *_fleet_commands(plan, provisioned["public_key"], devices)]
     credentials = _credential_commands(plan)
     replies = await _batch(
-        cloud, plan.file("fleet.batch"), [*fleet, *credentials, *broker_commands, *_token_commands(plan)]
+        cloud, plan.file("fleet.batch"), [*fleet, *credentials, *broker_commands, *_start_commands(plan)]
     )
     plan = _with_credentials(plan, replies[len(fleet) : len(fleet) + len(credentials)])
-    plan = keep(_with_tokens(plan, replies[-2:]))
+    plan = keep(_with_keys(plan, replies[-3:]))
     plan.file(SET_UP_DONE).touch()
     return plan
 
@@ -106,18 +106,28 @@ def _with_credentials(plan: Plan, replies: list[Any]) -> Plan:
     return replace(plan, first=tenancies[0], second=tenancies[1])
 
 
-def _token_commands(plan: Plan) -> list[str]:
-    """Return the commands that create an administrator token in each tenant; earlier tokens may have expired."""
+def _start_commands(plan: Plan) -> list[str]:
+    """Return the commands that show the key of missions, and create an administrator token in each tenant; earlier
+    tokens may have expired."""
     return [
-        f"tokens mint --tenant {one.tenant_id} --app {_console(one)} --user {one.username} "
-        f"--ttl-seconds {ADMIN_TOKEN_S} --json"
-        for one in (plan.first, plan.second)
+        f"missions key --tenant {plan.first.tenant_id} --json",
+        *(
+            f"tokens mint --tenant {one.tenant_id} --app {_console(one)} --user {one.username} "
+            f"--ttl-seconds {ADMIN_TOKEN_S} --json"
+            for one in (plan.first, plan.second)
+        ),
     ]
 
 
-def _with_tokens(plan: Plan, replies: list[Any]) -> Plan:
-    first, second = [reply["token"] for reply in replies]
-    return replace(plan, first=replace(plan.first, admin_token=first), second=replace(plan.second, admin_token=second))
+def _with_keys(plan: Plan, replies: list[Any]) -> Plan:
+    """Return the plan with what the `_start_commands` printed."""
+    first, second = [reply["token"] for reply in replies[1:]]
+    return replace(
+        plan,
+        mission_key=replies[0]["public_key"],
+        first=replace(plan.first, admin_token=first),
+        second=replace(plan.second, admin_token=second),
+    )
 
 
 def _console(tenancy: Tenancy) -> str:

@@ -89,6 +89,7 @@ state_dir = "{plan.file("gateway")}"
 url = "{plan.url("mqtt", "mqtt")}"
 username = "{plan.gateway_id}"
 password_file = "{password_file}"
+{f'mission_keys = ["{plan.mission_key}"]' if plan.mission_key else ""}
 
 [tcp]
 listen = "127.0.0.1:{plan.ports["agent_tcp"]}"

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import aiohttp
 
+from simulators.demo.api_token import api_token
 from simulators.demo.plan import Plan
 from simulators.demo.readiness import eventually
 
@@ -28,7 +29,7 @@ async def make_exhibits(plan: Plan, within_s: float) -> Exhibits:
         async def has_succeeded() -> bool:
             try:
                 if "token" not in found:
-                    found["token"] = await _token(session, plan)
+                    found["token"] = await api_token(session, plan, SCOPES)
                 headers = {"Authorization": f"Bearer {found['token']}"}
                 jobs = f"{plan.url('api')}/v1/jobs"
                 if "id" not in found:
@@ -46,11 +47,3 @@ async def make_exhibits(plan: Plan, within_s: float) -> Exhibits:
 
         await eventually("the export", has_succeeded, within_s)
     return Exhibits(str(found["id"]), str(found["evidence_id"]))
-
-
-async def _token(session: aiohttp.ClientSession, plan: Plan) -> str:
-    app = aiohttp.BasicAuth(plan.first.client_id, plan.first.client_secret)
-    form = {"grant_type": "client_credentials", "scope": SCOPES}
-    url = f"{plan.url('auth')}/v1/oauth/token"
-    async with session.post(url, data=form, auth=app, raise_for_status=True) as response:
-        return str((await response.json())["access_token"])

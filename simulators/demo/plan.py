@@ -44,7 +44,8 @@ class Tenancy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Parameters that all starts of one demo share. `ports` maps each name in `PORTS` to a loopback port."""
+    """Parameters that all starts of one demo share. `ports` maps each name in `PORTS` to a loopback port. `mission_key`
+    is the public key by which the gateway verifies calls from dispatch; empty before the set-up has received it."""
 
     state_dir: Path
     seed: int
@@ -55,6 +56,7 @@ class Plan:
     gateway_mqtt_password: str
     cloud_mqtt_password: str
     ports: dict[str, int] = field(default_factory=dict)
+    mission_key: str = ""
 
     def file(self, *parts: str) -> Path:
         return self.state_dir.joinpath(*parts)

@@ -10,7 +10,7 @@ from gateway.buffer import Buffer, BufferSettings, create_store
 from gateway.security.identity import Identity
 from gateway.sessions.clocks.trusted_clock import TrustedClock
 from gateway.sync.lane_window import WindowSettings
-from gateway.sync.uplink import Uplink, UplinkSettings
+from gateway.sync.uplink import Commands, Uplink, UplinkSettings
 from gateway.transports.clock import SystemClock
 from protocols.uplink.lanes import Lane
 from protocols.uplink.reconnection import ReconnectSettings
@@ -39,6 +39,7 @@ class TestGateway:
         window: WindowSettings = IMPATIENT,
         tenant: str = TENANT,
         password_file: Path | None = None,
+        commands: Commands | None = None,
     ) -> Uplink:
         """Return an uplink from this store to the broker; it is not running yet."""
         settings = UplinkSettings(
@@ -51,7 +52,7 @@ class TestGateway:
             window=window,
         )
         clock = TrustedClock(SystemClock(), disciplined=lambda: 1)
-        return Uplink(self.buffer, self.identity, settings, clock, tenant=tenant, gateway=GATEWAY)
+        return Uplink(self.buffer, self.identity, settings, clock, tenant=tenant, gateway=GATEWAY, commands=commands)
 
     async def measure(self, batches: int, *, first: int = 0) -> None:
         """Append `batches` commits of three numerics each, numbered from `first`, and wait after each commit until it

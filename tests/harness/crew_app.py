@@ -14,6 +14,7 @@ from gateway.crew.languages import Language
 from gateway.crew.server_certificate import ServerCertificates
 from gateway.epcr.call_observations import CallObservations
 from gateway.epcr.drafts import Drafts
+from gateway.epcr.missions import Missions
 from gateway.live import LiveFeed
 from gateway.security.crew_members import CrewMember, CrewMembers
 from gateway.security.crew_pin import CrewPin
@@ -87,6 +88,7 @@ def new_crew_app(
     members: Sequence[CrewMember] | CrewMembers = (),
     lock_after_s: float = 300.0,
     drafts: Drafts | None = None,
+    missions: Missions | None = None,
     observations: CallObservations | None = None,
     handover: HandoverParts | None = None,
     tls: ServerCertificates | None = None,
@@ -112,6 +114,7 @@ def new_crew_app(
         host_names=host_names,
         lock_after_s=lock_after_s,
         drafts=drafts,
+        missions=missions,
         observations=observations,
         handover=handover,
         tls=tls,

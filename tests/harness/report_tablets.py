@@ -13,11 +13,12 @@ from gateway.buffer import Buffer
 from gateway.crew.handover import HandoverParts
 from gateway.epcr.call_observations import CallObservations
 from gateway.epcr.drafts import Drafts
+from gateway.epcr.missions import Missions
 from gateway.security.crew_members import CrewMember
 from gateway.transports.clock import SystemClock
 from protocols.epcr.crew_role import CrewRole
 from tests.builders.buffer_store import new_store, opened
-from tests.builders.report_drafts import drafts_of
+from tests.builders.report_drafts import drafts_of, missions_of
 from tests.harness.crew_app import PARAMEDIC, PIN, CountedCrewApp, new_crew_app, serving
 from tests.harness.moved_clock import MovedClock
 
@@ -82,6 +83,7 @@ class ReportVehicle:
     app: CountedCrewApp
     buffer: Buffer
     drafts: Drafts
+    missions: Missions
     clock: SystemClock | MovedClock
     url: str
 
@@ -108,16 +110,18 @@ async def report_vehicle(
     async with opened(path if path.exists() else new_store(folder), clock=clock) as buffer:
         drafts = drafts_of(buffer, clock)
         observations = CallObservations(buffer, drafts)
+        missions = missions_of(drafts, clock)
         app = new_crew_app(
             clock=clock,
             members=members,
             lock_after_s=LOCK_AFTER_S,
             drafts=drafts,
+            missions=missions,
             observations=observations,
             handover=handover,
         )
         async with serving(app) as url:
-            yield ReportVehicle(app, buffer, drafts, clock, url)
+            yield ReportVehicle(app, buffer, drafts, missions, clock, url)
 
 
 async def _read(reply: aiohttp.ClientResponse) -> Reply:

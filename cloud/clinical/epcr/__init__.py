@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from cloud.clinical.epcr.identified import IDENTIFIED_READ, IdentifiedReads, PurposeOfUse
     from cloud.clinical.epcr.listed import listed_document
     from cloud.clinical.epcr.mission import Missions
+    from cloud.clinical.epcr.mission_outbox import MISSION_OUTBOX
     from cloud.clinical.epcr.model import (
         CareModel,
         CrewMember,

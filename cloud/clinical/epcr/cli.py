@@ -6,6 +6,7 @@ import typer
 
 from cloud.clinical.epcr.evidence import ENCOUNTER_EVIDENCE
 from cloud.clinical.epcr.mission import Missions
+from cloud.clinical.epcr.mission_outbox import MISSION_OUTBOX
 from cloud.clinical.epcr.model import CareModel, Encounter, MissionChange
 from cloud.clinical.epcr.service import Epcr
 from cloud.foundation.command import AsJson, TenantOption, Workplace, or_exit, print_one, print_rows, run
@@ -20,11 +21,13 @@ encounters = typer.Typer(help="Encounters: one patient contact each.", no_args_i
 
 
 def _service(place: Workplace) -> Epcr:
-    return Epcr(place.database, place.clock, place.ids, evidence=place.supplies[ENCOUNTER_EVIDENCE](place))
+    evidence, outbox = place.supplies[ENCOUNTER_EVIDENCE](place), place.supplies[MISSION_OUTBOX](place)
+    return Epcr(place.database, place.clock, place.ids, evidence=evidence, outbox=outbox)
 
 
 def _missions(place: Workplace) -> Missions:
-    return Missions(place.database, place.clock, place.ids, place.supplies[ENCOUNTER_EVIDENCE](place))
+    evidence, outbox = place.supplies[ENCOUNTER_EVIDENCE](place), place.supplies[MISSION_OUTBOX](place)
+    return Missions(place.database, place.clock, place.ids, evidence, outbox)
 
 
 def _shown(encounter: Encounter) -> dict[str, Any]:

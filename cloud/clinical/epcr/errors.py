@@ -20,6 +20,10 @@ class CadIncidentMalformed(DomainError, code="cad_incident_malformed", status=42
     """cad_incident_id has 1 to 128 printable characters."""
 
 
+class CallDataMalformed(DomainError, code="call_data_malformed", status=422):
+    """A value of the call data does not fit its field."""
+
+
 class EncounterTaken(DomainError, code="encounter_taken", status=409):
     """An encounter with this id exists. Nothing was changed."""
 

@@ -39,8 +39,8 @@ EVENTS = (
     ),
     EventType(
         name=ENCOUNTER_UPDATED,
-        description="Vehicle, care model or crew changed.",
-        fields={**_FIELDS, "changed": words("The changed fields.", ["vehicle_id", "care_model", "crew_ids"])},
+        description="Vehicle, care model, crew or call data changed.",
+        fields={**_FIELDS, "changed": words("The changed fields.", ["vehicle_id", "care_model", "crew_ids", "call"])},
         sample={**_SAMPLE, "changed": ["vehicle_id"]},
         scope=SCOPE,
     ),

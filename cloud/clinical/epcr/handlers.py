@@ -2,7 +2,9 @@
 
 from cloud.clinical.epcr.arrivals import SETTLE_ENCOUNTER
 from cloud.clinical.epcr.bundle_response import BUNDLE_RESPONSE, FHIR_JSON
+from cloud.clinical.epcr.call_data import call_values
 from cloud.clinical.epcr.evidence import ENCOUNTER_EVIDENCE, evidence_id_of_encounter
+from cloud.clinical.epcr.mission_outbox import MISSION_OUTBOX
 from cloud.clinical.epcr.model import Begun, Dispatch
 from cloud.clinical.epcr.recent_counts import RecentCounts
 from cloud.clinical.epcr.schemas import EncounterFormat, EncounterToBegin, SummaryQuery
@@ -20,7 +22,8 @@ class EpcrHandlers:
         self._respond_with_bundle = parts.supplies[BUNDLE_RESPONSE](parts)
         counts = RecentCounts(parts.supplies[COUNT_OBSERVATIONS], parts.clock)
         evidence = parts.supplies[ENCOUNTER_EVIDENCE](parts)
-        self._epcr = Epcr(parts.database, parts.clock, parts.ids, counts.count, evidence=evidence)
+        outbox = parts.supplies[MISSION_OUTBOX](parts)
+        self._epcr = Epcr(parts.database, parts.clock, parts.ids, counts.count, evidence=evidence, outbox=outbox)
 
     async def begin(self, request: Request) -> Response:
         """Return 201 for a new encounter, 200 when its incident and vehicle were sent before (contract A-102)."""
@@ -33,6 +36,7 @@ class EpcrHandlers:
             vehicle_id=wanted.vehicle_id,
             crew_ids=wanted.crew_ids,
             cad_incident_id=wanted.cad_incident_id,
+            call=call_values(wanted.call),
         )
 
         def respond(begun: Begun) -> Response:

@@ -26,6 +26,7 @@ from cloud.clinical.epcr.errors import (
     EndTimeMisplaced,
 )
 from cloud.clinical.epcr.evidence import EncounterEvidence
+from cloud.clinical.epcr.mission_outbox import MissionOutbox
 from cloud.clinical.epcr.model import Encounter, Mission, MissionChange
 from cloud.clinical.epcr.store import Crew, Encounters
 from cloud.foundation.clock import Clock
@@ -49,10 +50,19 @@ Precondition = Callable[[Mission], None]
 
 class Missions:
     """Reads and changes missions. One transaction contains a change, its events, its audit entries and its record of
-    evidence. If `evidence` is None, changes are not recorded there."""
+    evidence. If `evidence` is None, changes are not recorded there. `outbox` writes the missions of vehicles in the
+    same transaction; None: no vehicle is informed."""
 
-    def __init__(self, database: Database, clock: Clock, ids: Ids, evidence: EncounterEvidence | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        ids: Ids,
+        evidence: EncounterEvidence | None = None,
+        outbox: MissionOutbox | None = None,
+    ) -> None:
         self._evidence = evidence
+        self._outbox = outbox
         self._database = database
         self._clock = clock
         self._encounters = Encounters()
@@ -120,6 +130,8 @@ class Missions:
         )
         changed = [name for name in ("vehicle_id", "care_model") if getattr(encounter, name) != getattr(before, name)]
         changed += [] if crew_ids is None else ["crew_ids"]
+        if change.call and self._outbox is not None and await self._outbox.differs(tx, before, change.call):
+            changed.append("call")
         if not changed and not ending:
             return mission
         if before.status.is_final:
@@ -135,6 +147,8 @@ class Missions:
         if crew_ids is not None:
             await self._encounters.replace_crew(tx, encounter, crew_ids)
         await self._report(tx, actor, mission, encounter, changed)
+        if self._outbox is not None:
+            await self._outbox.put(tx, encounter, change.call)
         crew_count = mission.crew_count if crew_ids is None else len(crew_ids)
         return replace(mission, encounter=encounter, crew_count=crew_count)
 

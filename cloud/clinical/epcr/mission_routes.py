@@ -6,8 +6,10 @@ encounter changes with each observation, so a dispatch system would lose every r
 
 from typing import Any
 
+from cloud.clinical.epcr.call_data import call_values
 from cloud.clinical.epcr.evidence import ENCOUNTER_EVIDENCE
 from cloud.clinical.epcr.mission import Missions
+from cloud.clinical.epcr.mission_outbox import MISSION_OUTBOX
 from cloud.clinical.epcr.mission_schemas import MissionPatch, MissionShown
 from cloud.clinical.epcr.model import Mission, MissionChange
 from cloud.clinical.epcr.routes import EPCR_READ, EPCR_WRITE
@@ -33,7 +35,8 @@ class MissionHandlers:
 
     def __init__(self, parts: Parts) -> None:
         evidence = parts.supplies[ENCOUNTER_EVIDENCE](parts)
-        self._missions = Missions(parts.database, parts.clock, parts.ids, evidence)
+        outbox = parts.supplies[MISSION_OUTBOX](parts)
+        self._missions = Missions(parts.database, parts.clock, parts.ids, evidence, outbox)
 
     async def read(self, request: Request) -> Response:
         return respond(await self._missions.read(request.viewer, request.path["encounterId"]))
@@ -47,6 +50,7 @@ class MissionHandlers:
             vehicle_id=wanted.vehicle_id,
             care_model=wanted.care_model,
             crew_ids=wanted.crew_ids,
+            call=call_values(wanted.call),
         )
         return await self._missions.change_once(
             request.actor,

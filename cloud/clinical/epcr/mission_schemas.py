@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from cloud.clinical.epcr.call_data import CallData
 from cloud.clinical.epcr.model import CareModel
 from cloud.clinical.epcr.schemas import IdText
 from cloud.clinical.epcr.service import CREW_MAX
@@ -33,6 +34,9 @@ class MissionPatch(BaseModel):
     crew_ids: Annotated[
         tuple[IdText, ...] | None,
         Field(max_length=CREW_MAX, description="The whole crew; each id is in the organisation's crew register."),
+    ] = None
+    call: Annotated[
+        CallData | None, Field(description="Call data to change, for the vehicle. Omitted fields are kept.")
     ] = None
 
     @field_validator("*", mode="before")

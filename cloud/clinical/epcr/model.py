@@ -1,7 +1,7 @@
 """Data classes of encounters, their dispatch and their crew."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from cloud.foundation.viewer import SecrecyLevel
@@ -39,13 +39,15 @@ class Encounter:
 
 @dataclass(frozen=True, slots=True)
 class MissionChange:
-    """Fields of a mission to change; None keeps the present value. `status` is the status after the change."""
+    """Fields of a mission to change; None keeps the present value. `status` is the status after the change. `call` has
+    the call data to change, by element of the care record."""
 
     status: EncounterStatus | None = None
     ended_at_us: int | None = None
     vehicle_id: str | None = None
     care_model: CareModel | None = None
     crew_ids: Sequence[str] | None = None
+    call: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +61,15 @@ class Mission:
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """A dispatch system's request for an encounter; `cad_incident_id` is that system's id of the incident."""
+    """A dispatch system's request for an encounter; `cad_incident_id` is that system's id of the incident. `call` is
+    what it knows of the call, by element of the care record."""
 
     organization_id: str
     care_model: CareModel
     vehicle_id: str | None = None
     crew_ids: Sequence[str] = ()
     cad_incident_id: str | None = None
+    call: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from cloud.clinical.epcr.call_data import CallData
 from cloud.clinical.epcr.model import CareModel
 from cloud.clinical.epcr.service import CAD_INCIDENT_LENGTH_MAX, CREW_MAX
 from cloud.foundation.http import DataSchema, Query
@@ -31,6 +32,9 @@ class EncounterToBegin(BaseModel):
             max_length=CAD_INCIDENT_LENGTH_MAX,
             description="The dispatch system's id of the incident. One incident and vehicle have one encounter.",
         ),
+    ] = None
+    call: Annotated[
+        CallData | None, Field(description="What the dispatch system knows of the call, for the vehicle.")
     ] = None
 
 

@@ -4,7 +4,7 @@ A dispatch system may send a request twice: after a lost response, or from two s
 vehicle is one encounter, so both requests get that encounter (contract A-102). A unique index ensures this.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from cloud.access.audit import Audit
 from cloud.access.tenancy import TenancyStore
@@ -17,6 +17,7 @@ from cloud.clinical.epcr.errors import (
 )
 from cloud.clinical.epcr.evidence import EncounterEvidence
 from cloud.clinical.epcr.mission import check_vehicle, state_of
+from cloud.clinical.epcr.mission_outbox import MissionOutbox
 from cloud.clinical.epcr.model import Begun, CareModel, Dispatch, Encounter, EncounterSummary
 from cloud.clinical.epcr.recent_counts import CountObservations
 from cloud.clinical.epcr.store import Crew, Encounters
@@ -39,7 +40,8 @@ COUNT_OBSERVATIONS: Need[CountObservations] = Need("count the observations of an
 
 class Epcr:
     """Operations on encounters. If `count_observations` is None, as on the command line, a summary reports 0
-    observations. If `evidence` is None, operations are not recorded in the evidence of encounters."""
+    observations. If `evidence` is None, operations are not recorded in the evidence of encounters. `outbox` writes the
+    missions of vehicles; None, as for imports: no vehicle is informed."""
 
     def __init__(
         self,
@@ -49,12 +51,14 @@ class Epcr:
         count_observations: CountObservations | None = None,
         *,
         evidence: EncounterEvidence | None = None,
+        outbox: MissionOutbox | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._ids = ids
         self._count_observations = count_observations
         self._evidence = evidence
+        self._outbox = outbox
         self._encounters = Encounters()
         self._crew = Crew()
         self._events = EncounterEvents(clock, ids)
@@ -79,7 +83,7 @@ class Epcr:
                 raise EncounterTaken("(It was erased.)")
             if not await self._encounters.add(tx, encounter):
                 raise EncounterTaken(f"(encounter {encounter.id})")
-            await self._report_created(tx, actor, encounter)
+            await self._report_created(tx, actor, encounter, {})
             await self._audit.record(tx, actor, "encounter.begin", encounter.id, metadata=state_of(encounter))
         return encounter
 
@@ -116,7 +120,7 @@ class Epcr:
         if await self._encounters.add(tx, encounter):
             crew_ids = await checked_crew(tx, self._crew, actor, organization_id, dispatch.crew_ids)
             await self._encounters.add_crew(tx, encounter, crew_ids)
-            await self._report_created(tx, actor, encounter)
+            await self._report_created(tx, actor, encounter, dispatch.call)
             return Begun(encounter, created=True)
         assert encounter.cad_incident_id is not None, "a generated id is not taken"
         found = await self._encounters.of_incident(
@@ -126,11 +130,17 @@ class Epcr:
             raise EncounterTaken
         return Begun(found, created=False)
 
-    async def _report_created(self, tx: Transaction, actor: Actor, encounter: Encounter) -> None:
-        """Emit the event of a new encounter, and begin its evidence."""
+    async def _report_created(
+        self, tx: Transaction, actor: Actor, encounter: Encounter, call: Mapping[str, str]
+    ) -> None:
+        """Emit the event of a new encounter, begin its evidence, and write the mission of its vehicle."""
         await self._events.emit_created(tx, encounter, traceparent=actor.traceparent)
         if self._evidence is not None:
             await self._evidence.append(tx, actor, encounter, Operation.CREATE)
+        if self._outbox is not None:
+            incident = encounter.cad_incident_id
+            number = {} if incident is None else {"call.incident_number": incident}
+            await self._outbox.put(tx, encounter, {**number, **call})
 
     async def is_crew(self, tx: Transaction, viewer: Viewer, encounter: Encounter, crew_ids: Sequence[str]) -> bool:
         """Return whether these ids are the crew of an encounter. Raises `CrewMemberUnknown` for an id outside of its

@@ -5,11 +5,13 @@ moment. Each step erases what it finds first, so it needs no position.
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 from sqlalchemy import delete, select, tuple_
 
-from cloud.clinical.epcr import care_changes
+from cloud.clinical.epcr import CareLog, care_changes
 from cloud.clinical.observations import MinuteErasure
+from cloud.foundation.db import AnyRow, Transaction
 from cloud.vehicles.erasure.batches import BatchErasure
 from cloud.vehicles.erasure.model import Amounts, Erasure, Progress
 from cloud.vehicles.erasure.place import ErasingPlace
@@ -46,11 +48,13 @@ async def erase_minutes(place: ErasingPlace, erasure: Erasure, position: list[in
 
 
 async def erase_care(place: ErasingPlace, erasure: Erasure, _position: list[int]) -> Progress:
-    """Erase the next field changes of the care record and their batches."""
-    table = care_changes.c
-    mine = (table.tenant_id == erasure.tenant_id, table.encounter_id == erasure.encounter_id)
+    """Erase the next field changes of the care record and their batches: first those of a crew's report that the
+    encounter was joined to, since the encounter's own log names it."""
     async with place.step(erasure) as step:
-        found = (await step.tx.execute(select(*_PLACE).where(*mine).limit(CHANGES_AT_ONCE))).rows
+        joined = await CareLog().joined_reports(step.tx, erasure.tenant_id, erasure.encounter_id)
+        found = await _next_changes(step.tx, erasure, joined) or await _next_changes(
+            step.tx, erasure, [erasure.encounter_id]
+        )
         of_lanes: defaultdict[int, set[int]] = defaultdict(set)
         for row in found:
             of_lanes[row.lane_id].add(row.sequence)
@@ -60,3 +64,10 @@ async def erase_care(place: ErasingPlace, erasure: Erasure, _position: list[int]
         amounts = Amounts(changes=len(found)) + await batches.remove(of_lanes)
         step.progress = Progress([] if found else None, amounts)
     return step.progress
+
+
+async def _next_changes(tx: Transaction, erasure: Erasure, encounters: Sequence[str]) -> Sequence[AnyRow]:
+    """Return the places of field changes in the logs of these encounters."""
+    table = care_changes.c
+    mine = (table.tenant_id == erasure.tenant_id, table.encounter_id.in_(encounters))
+    return (await tx.execute(select(*_PLACE).where(*mine).limit(CHANGES_AT_ONCE))).rows if encounters else ()

@@ -27,6 +27,7 @@ from cloud.vehicles.erasure.errors import EncounterErased, EncounterOpen
 from cloud.vehicles.erasure.holds import check_holds
 from cloud.vehicles.erasure.model import Erasure, ErasureReason
 from cloud.vehicles.erasure.store import ErasureStore
+from cloud.vehicles.missions import MissionRows
 from protocols.provenance.transcript import Operation
 
 
@@ -56,6 +57,7 @@ class Erasures:
         self._scoring = Scoring()
         self._share_links = ShareLinks()
         self._assignments = Assignments(Devices(ids))
+        self._missions = MissionRows(clock)
         self._audit = Audit(clock)
 
     async def preview(self, actor: Actor, encounter_id: str) -> Preview:
@@ -88,6 +90,7 @@ class Erasures:
             await check_holds(tx, actor, erasure, values)
             await self._assignments.erase(tx, actor.tenant_id, encounter_id)
             await self._encounters.erase(tx, encounter)
+            await self._missions.erase(tx, actor.tenant_id, encounter_id)
             await self._scoring.forget(tx, actor.tenant_id, encounter_id)
             await self._share_links.erase(tx, actor.tenant_id, encounter_id)
             await self._store.add(tx, erasure, intervals)

@@ -52,16 +52,25 @@ class BrokerLink(ABC):
         return self._arrived.get_now()
 
     async def acknowledge(self, acks_due: Sequence[DueAck]) -> list[bool]:
-        accepted: list[bool | None] = [None] * len(acks_due)
         messages = [(topics.ack(due.tenant_id, due.gateway_id), encode_ack(due.ack)) for due in acks_due]
-        with suppress(BrokerUnavailable, TimeoutError):
-            async with asyncio.timeout(self._settings.answer_s):
-                await self._publish(messages, accepted)
+        accepted = await self._send(messages)
         for due, response in zip(acks_due, accepted, strict=True):
             if response is False:
                 # The broker's rights are wrong: no gateway would get an acknowledgement.
                 log.error("ingest.answer_refused", gateway=due.gateway_id)
         return [response is True for response in accepted]
+
+    async def send(self, messages: Sequence[tuple[str, bytes]]) -> list[bool]:
+        """Publish messages to topics at QoS 1; return for each whether the broker accepted it."""
+        return [response is True for response in await self._send(messages)]
+
+    async def _send(self, messages: Sequence[tuple[str, bytes]]) -> list[bool | None]:
+        """Publish as `send` does. Return None for a message without a response in time."""
+        accepted: list[bool | None] = [None] * len(messages)
+        with suppress(BrokerUnavailable, TimeoutError):
+            async with asyncio.timeout(self._settings.answer_s):
+                await self._publish(messages, accepted)
+        return accepted
 
     async def run(self) -> NoReturn:
         """Connect, subscribe and receive; reconnect after every loss, until cancelled."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import structlog
@@ -16,6 +17,7 @@ from cloud.foundation.errors import DomainError
 from cloud.foundation.events import Outbox
 from cloud.foundation.ids import Ids
 from cloud.foundation.jobs import Jobs, Loop
+from cloud.foundation.master_key import MasterKey
 from cloud.foundation.objects import ObjectStore, object_store_of
 from cloud.foundation.process import Process, Role
 from cloud.foundation.settings import SettingsUnusable
@@ -35,6 +37,7 @@ from cloud.vehicles.ingest.staging import Stage
 from cloud.vehicles.ingest.take_over import TakeOvers
 from cloud.vehicles.ingest.take_up import TakeUp
 from cloud.vehicles.ingest.waveform_packing import WaveformPacker
+from cloud.vehicles.missions import MissionKeys, MissionSender
 
 log = structlog.get_logger()
 
@@ -53,6 +56,8 @@ class RunningIngest:
     take_up: TakeUp
     take_overs: TakeOvers | None = None
     """None with RabbitMQ, where the worker ends the connections of gateways that it may not admit."""
+    missions: MissionSender | None = None
+    """None without a master key, with which missions are signed."""
 
     async def run(self) -> None:
         """Receive, store and acknowledge batches until cancelled; reconnect after the broker or the database is lost.
@@ -63,6 +68,8 @@ class RunningIngest:
             if self.take_overs is not None:
                 tasks.create_task(self.take_overs.run(), name="ingest-take-overs")
             tasks.create_task(self.take_up.run(), name="ingest-take-up")
+            if self.missions is not None:
+                tasks.create_task(self.missions.run(self.source.send), name="ingest-missions")
             await self.ingest.run(self.source, self.source)
 
     def unready(self) -> str | None:
@@ -95,9 +102,11 @@ def make_ingest(
     settings: IngestSettings | None = None,
     objects: ObjectStore | None = None,
     spans: Spans | None = None,
+    master: Callable[[], MasterKey] | None = None,
 ) -> RunningIngest:
     """Compose ingest from its parts without starting it. The kind of `broker` chooses the source of batches. Waveforms
-    are packed into `objects`; None: they get rows. `spans` records the traced batches."""
+    are packed into `objects`; None: they get rows. `spans` records the traced batches. `master` loads the master key;
+    None: no missions are sent."""
     settings = settings or IngestSettings()
     devices, outbox, numbers, quotas = Devices(ids), Outbox(ids), Numbers(), QuotaBook(settings.quotas)
     minutes = ArrivingMinutes(settings.minutes_after_days) if settings.minutes_after_days else None
@@ -131,6 +140,7 @@ def make_ingest(
         ),
         take_up=TakeUp(database=database, devices=devices, outbox=outbox, numbers=numbers, quotas=quotas, clock=clock),
         take_overs=take_overs,
+        missions=None if master is None else MissionSender(database, clock, MissionKeys(master)),
     )
 
 
@@ -188,6 +198,7 @@ def _running(process: Process) -> RunningIngest | None:
         limits,
         objects,
         process.shared(spans_of),
+        process.master,
     )
 
 

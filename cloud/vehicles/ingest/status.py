@@ -29,6 +29,7 @@ from cloud.vehicles.ingest.lane_book import LaneBook
 from cloud.vehicles.ingest.missing import MissingBatches
 from cloud.vehicles.ingest.source import StatusDelivery
 from cloud.vehicles.ingest.store import EpochStore
+from cloud.vehicles.missions import MissionReceipts
 from protocols.errors import RemoteProtocolError
 from protocols.uplink.acks import Ack
 from protocols.uplink.lanes import Lane
@@ -66,6 +67,7 @@ class StatusKeeper:
         self._custody = CustodyStore()
         self._epochs = EpochStore()
         self._missing = MissingBatches()
+        self._missions = MissionReceipts()
 
     async def keep(
         self, tx: Transaction, statuses: Mapping[GatewayName, Status], staged: Mapping[LaneKey, StagedEnd]
@@ -98,6 +100,7 @@ class StatusKeeper:
         }
         await self._missing.compare(tx, events, online, rows, now_us=now_us)
         await events.write()
+        await self._missions.compare(tx, [(gateway, status.missions) for gateway, status in online], now_us)
         return await self._acks(tx, online, rows, staged)
 
     async def _report_contested(

@@ -7,13 +7,14 @@ import { ElapsedClock } from "./elapsed.js";
 import { offerRuler } from "./ruler.js";
 import { isSpot, Sources } from "./sources.js";
 import { Strip } from "./strips.js";
-import { language } from "./texts.js";
+import { language, texts } from "./texts.js";
 import { Tiles } from "./tiles.js";
 import { TrendsView } from "./trends.js";
 import { TwelveLeads } from "./twelve.js";
 import { followViews } from "./views.js";
 import { keepScreenOn } from "./wake.js";
 
+const text = await texts("live");
 const RECONNECT_MS = 10_000; // a connection that was cut without a word is given up and made again
 const TICK_MS = 500;
 
@@ -28,6 +29,7 @@ const deviceList = new DeviceList(byId("devices"));
 const network = { status: null, openedAt: 0, provedAt: null };
 let shownIds = new Set();
 const trends = new TrendsView(viewOf("trends"), () => shownIds);
+let seenCalls;
 let stream = null, connectedAt = 0, heardAt = clock.now(), pictured = false, view = null;
 
 function connect() {
@@ -112,9 +114,20 @@ function draw() {
     provedMs: network.provedAt === null ? null : now - network.provedAt,
   }));
   showWords(byId("store"), network.status ? storeWords(network.status) : "");
+  drawCalls(network.status);
   byId("nothing").hidden = !pictured || values.size > 0;
   deviceList.draw(devices, values, (device) => deviceState(device, { silentMs, now, isContinuous: continuous.has(device.id) }));
   byId("clock").textContent = new Date().toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+}
+
+// A call that arrives or changes while the page is open is marked. The live page is visible without a crew member, so it
+// has no words of the call.
+function drawCalls(status) {
+  if (!status) return;
+  seenCalls = Math.min(seenCalls ?? Infinity, status.calls_changed); // a restarted gateway counts from 0
+  const news = status.calls_changed > seenCalls, node = byId("calls");
+  node.classList.toggle("news", news);
+  showWords(node, news ? text("calls.changed") : status.calls ? text("calls.open", { count: status.calls }) : "");
 }
 
 // Not rewritten while it stays the same: a screen reader would read it again.

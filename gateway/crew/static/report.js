@@ -5,12 +5,14 @@ import { QueueSender } from "./queue_sender.js";
 import { button, clock, element } from "./report_fields.js";
 import { ArrestSection, EntriesSection, FieldsSection, GapsSection, ProposalsSection, SignSection, TimelineSection } from "./report_sections.js";
 import { ReportStore } from "./report_store.js";
+import { followMission } from "./missions.js";
 import { texts } from "./texts.js";
 
 const text = await texts("report");
 const UNDO_MS = 10_000;
 const PROPOSALS_MS = 10_000; // how often the devices' measurements are looked for
 const STATE_MS = 1000;
+const MISSION_MS = 2000;
 
 class Form {
   constructor(choices, model, store) {
@@ -80,7 +82,7 @@ class Form {
 
   // ---- words
 
-  author(id) { return this.model.members[id] ?? id; }
+  author(id) { return this.model.members[id] ?? this.textOr(`authors.${id}`, id); }
   title(key) { return this.textOr(`fields.${key}`, key); }
   textOr(key, otherwise) { const found = text(key); return found === key ? otherwise : found; }
   unit(ucum) { return ucum ? this.textOr(`units.${ucum}`, ucum) : ""; }
@@ -165,6 +167,7 @@ const form = new Form(choices, model, store);
 store.open();
 new QueueSender(queue, author, encounter).work();
 setInterval(() => form.drawState(), STATE_MS);
+const mission = document.getElementById("mission"), following = followMission(mission, encounter, MISSION_MS);
 setInterval(() => { if (!document.hidden) form.proposals.load(); }, PROPOSALS_MS);
 addEventListener("online", () => { store.open(); store.send(); });
 
@@ -182,6 +185,8 @@ addEventListener("crew-lock", ({ detail }) => {
   detail.keeping.push(kept);
   detail.sending.push(Promise.allSettled([kept, sent]).then(() => queue.work).then(() => queue.lock()));
   store.close();
+  clearInterval(following);
+  mission.replaceChildren();
   document.getElementById("page").replaceChildren();
 });
 addEventListener("beforeunload", (leaving) => { if (store.pending.length && !queue.keeps) leaving.preventDefault(); });

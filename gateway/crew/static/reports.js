@@ -1,5 +1,7 @@
-// The list of reports: open ones with their age, and a new one with one tap.
+// The list of reports: open ones with their age, and a new one with one tap. A report of a call from the dispatch system
+// has its words; a report that the crew opened before is joined to its call with one tap.
 import { openReport } from "./change_requests.js";
+import { joinMission, loadMissions, missionState, missionWords } from "./missions.js";
 import { button, element } from "./report_fields.js";
 import { newId } from "./report_store.js";
 import { texts } from "./texts.js";
@@ -15,16 +17,29 @@ function ageWords(seconds) {
   return text("list.days", { count: Math.floor(seconds / 86_400) });
 }
 
-function line(draft) {
+function line(draft, missions, candidates) {
+  const mission = missions.find((each) => each.encounter === draft.encounter || each.report === draft.encounter);
   const made = element("li", "draft"), link = element("a", "entry-head");
   link.href = `/reports/${draft.encounter}`;
   link.append(
-    element("strong", "", draft.complaint ?? text("list.no_complaint")),
+    element("strong", "", draft.complaint ?? (mission ? missionWords(mission) : text("list.no_complaint"))),
     element("span", "", [draft.patient_age && text("list.patient_age", { age: draft.patient_age }), ageWords(draft.age_s)].filter(Boolean).join(" · ")),
     ...(draft.holds_devices ? [element("span", "chip", text("list.devices"))] : []),
     element("span", draft.sealed ? "chip good" : "chip", draft.sealed ? text("list.signed") : draft.closed ? text("closed") : text("list.gaps", { count: draft.gaps })),
   );
+  if (mission && !draft.sealed) {
+    const { text: words, tone } = missionState(mission);
+    if (draft.complaint) link.append(element("span", "", missionWords(mission)));
+    link.append(element("span", `chip ${tone}`, words));
+  }
   made.append(link);
+  for (const id of candidates[draft.encounter] ?? []) {
+    const offered = missions.find((each) => each.encounter === id);
+    made.append(button(text("mission.join", { call: missionWords(offered) }), async () => {
+      try { await joinMission(id, draft.encounter); } catch { problem.textContent = text("mission.not_joined"); }
+      load();
+    }, "answer critical join"));
+  }
   return made;
 }
 
@@ -32,9 +47,11 @@ async function load() {
   try {
     const reply = await fetch("/drafts");
     if (reply.status === 401) { location.assign("/sign-in"); return; }
-    const { drafts } = await reply.json();
-    list.replaceChildren(...drafts.map(line));
-    document.getElementById("none").hidden = drafts.length > 0;
+    const { drafts } = await reply.json(), { missions, candidates } = await loadMissions();
+    const continued = new Set(missions.filter((each) => each.report).map((each) => each.encounter));
+    const shown = drafts.filter((each) => !continued.has(each.encounter));
+    list.replaceChildren(...shown.map((each) => line(each, missions, candidates)));
+    document.getElementById("none").hidden = shown.length > 0;
     problem.textContent = "";
   } catch { problem.textContent = text("saved.no_contact"); }
 }

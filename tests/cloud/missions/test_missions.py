@@ -1,0 +1,195 @@
+"""Missions leave with the encounter's own transaction, reach only the gateways of their vehicle, and end."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from cloud.access.tenancy import Tenancy
+from cloud.clinical.epcr.mission import Missions
+from cloud.clinical.epcr.model import CareModel, Dispatch, MissionChange
+from cloud.clinical.epcr.service import Epcr
+from cloud.foundation.db import Database
+from cloud.foundation.master_key import MasterKey
+from cloud.vehicles.fleet import Fleet, GatewayDirectory
+from cloud.vehicles.fleet.access import GatewayAccessDesk
+from cloud.vehicles.missions import MissionKeys, MissionReceipts, MissionRows, MissionSender
+from cloud.vehicles.missions.model import EXPIRES_US
+from protocols.epcr.encounter import EncounterStatus
+from protocols.uplink import topics
+from protocols.uplink.missions import Mission, MissionForged, MissionStatus, decode_mission
+from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, TENANT, VEHICLE, CloudUnderTest
+
+STREET = "Marktgasse 12"
+OTHER_VEHICLE = "veh_other"
+GATEWAY, OTHER_GATEWAY = "gw_one", "gw_two"
+
+
+@dataclass
+class Room:
+    """A cloud with two vehicles, and a replacement for the broker that keeps what was published."""
+
+    cloud: CloudUnderTest
+    published: list[tuple[str, bytes]] = field(default_factory=list)
+    accepts: bool = True
+
+    def __post_init__(self) -> None:
+        database, clock, ids = self.cloud.database, self.cloud.clock, self.cloud.ids
+        self.rows = MissionRows(clock)
+        self.keys = MissionKeys(lambda: MasterKey(bytes(32)))
+        self.sender = MissionSender(database, clock, self.keys)
+        self.epcr = Epcr(database, clock, ids, outbox=self.rows)
+        self.missions = Missions(database, clock, ids, outbox=self.rows)
+
+    async def send(self, messages: Sequence[tuple[str, bytes]]) -> list[bool]:
+        if self.accepts:
+            self.published += messages
+        return [self.accepts] * len(messages)
+
+    async def step(self) -> list[Mission]:
+        """Send what is due; return the missions that were published, as the gateways read them."""
+        self.published.clear()
+        await self.sender.step(self.send)
+        return [self.read(topic, data) for topic, data in self.published]
+
+    def read(self, topic: str, data: bytes, *, tenant: str = TENANT) -> Mission:
+        gateway = topic.split("/")[3]
+        assert topic == topics.command(TENANT, gateway)
+        key = base64.b64decode(self.keys.public_key(tenant))
+        return decode_mission(data, tenant=tenant, gateway=gateway, keys=[key])
+
+    async def dispatch(self, vehicle: str | None = VEHICLE, **call: str) -> str:
+        wanted = Dispatch(ORGANIZATION, CareModel.PREHOSPITAL_EMERGENCY, vehicle, (), "cad_1", call)
+        return (await self.epcr.dispatch(OPERATOR, wanted)).encounter.id
+
+    async def report(self, gateway_id: str, **held: int) -> None:
+        """Compare the missions with the status of a gateway."""
+        async with self.cloud.database.transaction() as tx:
+            gateway = await GatewayDirectory().find(tx, TENANT, gateway_id)
+            assert gateway is not None
+            await MissionReceipts().compare(tx, [(gateway, held)], self.cloud.clock.now_us())
+
+    async def stored(self) -> list[tuple[str, int, MissionStatus, int | None]]:
+        async with self.cloud.database.read() as tx:
+            found = await self.rows.list(tx, OPERATOR)
+        return sorted((one.vehicle_id, one.version, one.status, one.received_version) for one in found)
+
+
+@pytest.fixture
+async def room(database: Database) -> Room:
+    cloud = CloudUnderTest(database)
+    await cloud.register()
+    made = Room(cloud)
+    tenancy, fleet = Tenancy(database, cloud.clock, cloud.ids), Fleet(database, cloud.clock, cloud.ids)
+    await tenancy.add_vehicle(OPERATOR, ORGANIZATION, "Synthetic 2", id=OTHER_VEHICLE)
+    for gateway, vehicle, number in ((GATEWAY, VEHICLE, 1), (OTHER_GATEWAY, OTHER_VEHICLE, 2)):
+        key = base64.b64encode(bytes([number]) * 32).decode()
+        await fleet.register(OPERATOR, organization_id=ORGANIZATION, vehicle_id=vehicle, public_key=key, id=gateway)
+    return made
+
+
+async def test_new_encounter_is_sent_signed_to_the_gateway_of_its_vehicle_alone(room: Room) -> None:
+    encounter = await room.dispatch(**{"scene.street": STREET})
+    (mission,) = await room.step()
+    assert mission.gateway == GATEWAY
+    assert (mission.encounter, mission.vehicle, mission.version, mission.status) == (
+        encounter,
+        VEHICLE,
+        1,
+        MissionStatus.IN_PROGRESS,
+    )
+    assert mission.values == {"call.incident_number": "cad_1", "scene.street": STREET}
+    assert await room.step() == []
+
+
+async def test_key_of_another_tenant_does_not_verify_a_mission(room: Room) -> None:
+    await room.dispatch()
+    await room.step()
+    with pytest.raises(MissionForged):
+        room.read(*room.published[0], tenant="ten_other")
+
+
+async def test_mission_that_the_broker_did_not_accept_is_sent_again(room: Room) -> None:
+    room.accepts = False
+    await room.dispatch()
+    assert await room.step() == []
+    room.accepts = True
+    assert await room.step() == []  # claimed for some seconds
+    room.cloud.clock.at_us += 5_000_000
+    assert len(await room.step()) == 1
+
+
+async def test_vehicle_without_coverage_gets_the_mission_with_its_first_status(room: Room) -> None:
+    encounter = await room.dispatch()
+    await room.step()
+    await room.report(GATEWAY)
+    assert {each.encounter for each in await room.step()} == {encounter}
+    await room.report(GATEWAY, **{encounter: 1})
+    assert await room.step() == []
+    assert await room.stored() == [(VEHICLE, 1, MissionStatus.IN_PROGRESS, 1)]
+
+
+async def test_changed_call_data_are_a_further_version_and_keep_the_others(room: Room) -> None:
+    encounter = await room.dispatch(**{"scene.street": STREET, "scene.city": "Bern"})
+    await room.step()
+    for _ in range(2):  # the second changes nothing
+        await room.missions.change(OPERATOR, encounter, MissionChange(call={"scene.street": "Ring 3"}))
+    missions = await room.step()
+    assert {each.version for each in missions} == {2}
+    assert missions[0].values == {"call.incident_number": "cad_1", "scene.street": "Ring 3", "scene.city": "Bern"}
+
+
+async def test_mission_that_goes_to_another_vehicle_is_withdrawn_from_the_first(room: Room) -> None:
+    encounter = await room.dispatch(**{"scene.street": STREET})
+    await room.step()
+    await room.missions.change(OPERATOR, encounter, MissionChange(vehicle_id=OTHER_VEHICLE))
+    missions = {each.gateway: each for each in await room.step()}
+    assert (missions[GATEWAY].status, missions[GATEWAY].values) == (MissionStatus.WITHDRAWN, {})
+    assert missions[OTHER_GATEWAY].values["scene.street"] == STREET
+    await room.missions.change(OPERATOR, encounter, MissionChange(vehicle_id=VEHICLE))
+    missions = {each.gateway: each for each in await room.step()}
+    assert (missions[GATEWAY].status, missions[GATEWAY].version) == (MissionStatus.IN_PROGRESS, 3)
+
+
+async def test_call_data_wait_for_a_vehicle(room: Room) -> None:
+    encounter = await room.dispatch(None, **{"scene.street": STREET})
+    assert await room.step() == []
+    await room.missions.change(OPERATOR, encounter, MissionChange(vehicle_id=OTHER_VEHICLE))
+    (mission,) = await room.step()
+    assert (mission.gateway, mission.values["scene.street"]) == (OTHER_GATEWAY, STREET)
+
+
+async def test_ended_mission_is_deleted_when_the_vehicle_has_its_end(room: Room) -> None:
+    encounter = await room.dispatch()
+    await room.step()
+    await room.report(GATEWAY, **{encounter: 1})
+    await room.missions.change(OPERATOR, encounter, MissionChange(status=EncounterStatus.CANCELLED))
+    assert {each.status for each in await room.step()} == {MissionStatus.CANCELLED}
+    await room.report(GATEWAY, **{encounter: 1})
+    assert await room.stored() == [(VEHICLE, 2, MissionStatus.CANCELLED, 1)]
+    await room.report(GATEWAY, **{encounter: 2})
+    assert await room.stored() == []
+
+
+async def test_expired_mission_is_neither_sent_nor_kept(room: Room) -> None:
+    await room.dispatch()
+    room.cloud.clock.at_us += EXPIRES_US
+    assert await room.step() == []
+    async with room.cloud.database.transaction() as tx:
+        assert await room.rows.delete_expired(tx, room.cloud.clock.now_us()) == 1
+    assert await room.stored() == []
+
+
+async def test_suspended_gateway_gets_no_mission(room: Room) -> None:
+    desk = GatewayAccessDesk(room.cloud.database, room.cloud.clock, room.cloud.ids)
+    await desk.suspend(OPERATOR, GATEWAY, "stolen")
+    await room.dispatch()
+    assert GATEWAY not in {each.gateway for each in await room.step()}
+
+
+async def test_mission_of_an_erased_encounter_is_deleted(room: Room) -> None:
+    encounter = await room.dispatch()
+    async with room.cloud.database.transaction() as tx:
+        await room.rows.erase(tx, TENANT, encounter)
+    assert await room.step() == []

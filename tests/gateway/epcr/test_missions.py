@@ -1,0 +1,181 @@
+"""Missions in the vehicle: verified, stored in the log of their encounter, shown to the crew, and joined to reports."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+import gateway.epcr.missions as missions_module
+from gateway.buffer import Buffer
+from gateway.epcr.drafts import Drafts
+from gateway.epcr.missions import JoinRefused
+from protocols.epcr.mission import joined_mission, joined_report
+from protocols.epcr.seal import SealVerdict, check_seal
+from protocols.uplink.missions import Mission, MissionStatus
+from tests.builders.buffer_store import new_store, opened
+from tests.builders.care_changes import ANNA, change
+from tests.builders.missions import CALL, CLOUD_PUBLIC_KEY, DAY_US, ISSUED_US, STREET, changed, signed
+from tests.builders.report_drafts import PUBLIC_KEY, drafts_of, missions_of
+from tests.harness.moved_clock import MovedClock
+
+REPORT = "enc_report"
+
+
+class Desk:
+    """The missions of one vehicle, with a store in a temporary directory."""
+
+    def __init__(self, buffer: Buffer, clock: MovedClock, *, keys: tuple[bytes, ...] = (CLOUD_PUBLIC_KEY,)) -> None:
+        self.drafts: Drafts = drafts_of(buffer, clock)
+        self.synchronised = True
+        self.missions = missions_of(self.drafts, clock, keys=keys, is_synchronised=lambda: self.synchronised)
+
+    async def receive(self, mission: Mission) -> bool:
+        return await self.missions.receive(signed(mission))
+
+    def shown(self, encounter: str, key: str) -> list[str | None]:
+        draft = self.drafts.find(encounter)
+        assert draft is not None
+        return [one.value for each in draft.record.fields if each.name.key == key for one in each.shown]
+
+    async def open_report(self) -> None:
+        await self.drafts.open(REPORT, author=ANNA, change_ids=(f"report-{number}" for number in range(8)))
+
+
+@pytest.fixture
+def clock() -> MovedClock:
+    return MovedClock(wall_us=ISSUED_US)
+
+
+@pytest.fixture
+async def desk(tmp_path: Path, clock: MovedClock) -> AsyncIterator[Desk]:
+    async with opened(new_store(tmp_path), clock=clock) as buffer:
+        yield Desk(buffer, clock)
+
+
+async def test_mission_opens_a_draft_with_its_data_and_is_listed_in_the_status(desk: Desk):
+    assert await desk.receive(CALL)
+    assert desk.shown(CALL.encounter, "scene.street") == [STREET]
+    assert desk.missions.held() == {CALL.encounter: 1}
+    assert (desk.missions.received, desk.missions.open_count()) == (1, 1)
+
+
+async def test_repeated_or_older_version_changes_nothing(desk: Desk):
+    await desk.receive(changed(3, {"scene.street": "Ring 3"}))
+    assert not await desk.receive(changed(3, {"scene.street": "Ring 3"}))
+    assert not await desk.receive(changed(2))
+    assert desk.shown(CALL.encounter, "scene.street") == ["Ring 3"]
+    assert desk.missions.held() == {CALL.encounter: 3}
+
+
+@pytest.mark.parametrize(
+    "mission",
+    [
+        changed(1, gateway="gw_2"),
+        changed(1, tenant="tnt_2"),
+        changed(1, vehicle="veh_2"),
+        changed(1, expires_at_us=ISSUED_US - 1),
+    ],
+    ids=["gateway", "tenant", "vehicle", "expired"],
+)
+async def test_mission_for_others_or_of_yesterday_is_refused(desk: Desk, mission: Mission):
+    assert not await desk.receive(mission)
+    assert (desk.missions.held(), desk.drafts.all()) == ({}, [])
+
+
+async def test_clock_that_is_not_synchronised_refuses_no_call(desk: Desk, clock: MovedClock):
+    desk.synchronised = False
+    await clock.advance(2 * DAY_US / 1_000_000)
+    assert await desk.receive(CALL)
+
+
+async def test_gateway_without_a_key_refuses_missions(tmp_path: Path, clock: MovedClock):
+    async with opened(new_store(tmp_path), clock=clock) as buffer:
+        desk = Desk(buffer, clock, keys=())
+        assert not await desk.receive(CALL)
+        assert desk.drafts.all() == []
+
+
+async def test_missions_are_known_again_after_a_restart(tmp_path: Path, clock: MovedClock):
+    path = new_store(tmp_path)
+    async with opened(path, clock=clock) as buffer:
+        await Desk(buffer, clock).receive(changed(2))
+    async with opened(path, clock=clock) as buffer:
+        desk = Desk(buffer, clock)
+        await desk.drafts.catch_up()
+        assert desk.missions.held() == {CALL.encounter: 2}
+        assert not await desk.receive(changed(2))
+
+
+async def test_cancelled_mission_keeps_its_draft_and_says_so(desk: Desk):
+    await desk.receive(CALL)
+    await desk.receive(changed(2, status=MissionStatus.CANCELLED))
+    ((draft, mission),) = desk.missions.all()
+    assert (draft.encounter, mission.status, mission.version) == (CALL.encounter, MissionStatus.CANCELLED, 2)
+    assert desk.missions.open_count() == 0
+
+
+async def test_mission_that_ended_before_the_vehicle_had_it_opens_no_draft_and_is_not_sent_again(desk: Desk):
+    assert await desk.receive(changed(2, status=MissionStatus.CANCELLED))
+    assert desk.drafts.all() == []
+    assert desk.missions.held() == {CALL.encounter: 2}
+
+
+async def test_mission_after_the_signature_leaves_the_sealed_log(desk: Desk):
+    await desk.receive(CALL)
+    await desk.drafts.sign_off(CALL.encounter, author=ANNA, device_time_us=None)
+    assert await desk.receive(changed(2, {"scene.street": "Ring 3"}))
+    draft = desk.drafts.find(CALL.encounter)
+    assert draft is not None
+    assert check_seal(draft.encounter, draft.changes, PUBLIC_KEY) is SealVerdict.INTACT
+    assert desk.missions.held() == {CALL.encounter: 2}
+
+
+async def test_flood_of_missions_opens_a_limited_number_of_drafts(
+    desk: Desk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(missions_module, "OPENED_MAX", 2)
+    desk.missions = missions_of(desk.drafts, clock)
+    opened_drafts = [await desk.receive(changed(1, encounter=f"enc_{number}")) for number in range(3)]
+    assert opened_drafts == [True, True, False]
+    await clock.advance(3600.0)
+    assert await desk.receive(changed(1, encounter="enc_2"))
+
+
+async def test_report_is_joined_to_its_call_and_follows_further_versions(desk: Desk):
+    await desk.open_report()
+    await desk.drafts.append_changes([change("patient.age", "50", encounter=REPORT)])
+    await desk.receive(CALL)
+    ((report, offered),) = desk.missions.candidates().items()
+    assert (report.encounter, [each.encounter for each in offered]) == (REPORT, [CALL.encounter])
+    await desk.missions.join(CALL.encounter, REPORT, author=ANNA)
+    await desk.missions.join(CALL.encounter, REPORT, author=ANNA)  # a repeated request changes nothing
+    mission = desk.drafts.find(CALL.encounter)
+    assert mission is not None
+    assert (joined_report(mission.record), joined_mission(report.record)) == (REPORT, CALL.encounter)
+    assert desk.shown(REPORT, "scene.street") == [STREET]
+    assert desk.missions.candidates() == {}
+    await desk.receive(changed(2, {"scene.street": "Ring 3"}))
+    assert desk.shown(REPORT, "scene.street") == ["Ring 3"]
+    assert [each.author for each in report.changes if each.key == "scene.street"] == ["cad", "cad"]
+
+
+async def test_call_and_report_are_joined_only_once(desk: Desk):
+    await desk.open_report()
+    await desk.drafts.open("enc_other", author=ANNA, change_ids=(f"other-{number}" for number in range(8)))
+    await desk.receive(CALL)
+    await desk.receive(changed(1, encounter="enc_second"))
+    await desk.missions.join(CALL.encounter, REPORT, author=ANNA)
+    for encounter, report in ((CALL.encounter, "enc_other"), ("enc_second", REPORT), ("enc_second", CALL.encounter)):
+        with pytest.raises(JoinRefused) as refused:
+            await desk.missions.join(encounter, report, author=ANNA)
+        assert refused.value.code == "joined"
+    with pytest.raises(JoinRefused) as refused:
+        await desk.missions.join("enc_unknown", REPORT, author=ANNA)
+    assert refused.value.code == "unknown"
+
+
+async def test_call_of_another_shift_is_not_offered_for_a_report(desk: Desk, clock: MovedClock):
+    await desk.open_report()
+    await clock.advance(3 * 3600.0)
+    await desk.receive(CALL)
+    assert desk.missions.candidates() == {}
