@@ -30,6 +30,7 @@ LOGGED = frozenset(
         *("event", "level", "timestamp", "host", "address", "parts", "port"),
         *("attempt", "why", "code", "gateway", "lane", "count", "batches", "error"),
         *("step", "percent", "chore", "rows"),  # of background steps and chores
+        *("missions", "messages", "encounter"),  # of missions that are sent to the vehicle
         *("client", "tenant", "jti"),  # of the token with which the demo enqueues an export
     )
 )

@@ -60,17 +60,18 @@ class MissionReceipts:
         if not listed:
             return
         rows = await tx.driver.rows(_CURRENT, {"vehicles": given(sorted(listed)), "now": now_us})
-        missing, received, ended = [], [], []
-        for *key, version, status, received_version, due_at_us in rows:
-            tenant_id, encounter_id, vehicle_id = key
+        missing: list[tuple[str, str, str]] = []
+        received: list[tuple[str, str, str, int]] = []
+        ended: list[tuple[str, str, str, int]] = []
+        for tenant_id, encounter_id, vehicle_id, version, status, received_version, due_at_us in rows:
             held = [versions.get(encounter_id, 0) for versions in listed[tenant_id, vehicle_id]]
             if max(held) > (received_version or 0):
-                received.append((*key, max(held)))
+                received.append((tenant_id, encounter_id, vehicle_id, max(held)))
             if min(held) >= version:
-                if status != MissionStatus.IN_PROGRESS:
-                    ended.append((*key, version))
+                if status != MissionStatus.IN_PROGRESS.value:
+                    ended.append((tenant_id, encounter_id, vehicle_id, version))
             elif due_at_us is None:
-                missing.append(tuple(key))
+                missing.append((tenant_id, encounter_id, vehicle_id))
         if missing:
             await tx.driver.run(_RESEND, {"missing": given(missing), "now": now_us})
         if received:

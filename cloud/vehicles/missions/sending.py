@@ -96,11 +96,17 @@ class MissionSender:
 
     async def run(self, send: SendToGateways) -> NoReturn:
         """Send due missions until cancelled."""
+        count: int | None
         while True:
             try:
                 count = await self.step(send)
             except DomainError as error:
                 log.warning("missions.interrupted", code=error.code)
+                count = None
+            except Exception:
+                log.exception("missions.failed")  # an error here must not end ingest, whose task group this loop is in
+                count = None
+            if count is None:
                 await asyncio.sleep(FAILED_S)
                 continue
             if not count:

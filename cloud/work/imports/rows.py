@@ -154,6 +154,8 @@ class EncounterRow(EncounterToBegin):
     def _names_its_incident(self) -> Self:
         if self.cad_incident_id is None:
             raise ValueError("cad_incident_id is required")
+        if self.call is not None:
+            raise ValueError("call is for a single encounter, since an import informs no vehicle")
         return self
 
 
