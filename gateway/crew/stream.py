@@ -54,12 +54,13 @@ async def live_events(
         snapshot = live.snapshot()
         picture = snapshot_form(snapshot, wanted, clock.monotonic_s(), words, twelve=twelve)
         chosen = frozenset(each["id"] for each in picture["traces"])
+        noticed = notice()
         yield event("picture", picture) + event("status", status())
         known_waves = {channel_id(of.device, each.channel): each.channel for of in snapshot for each in of.waveforms}
         collected = _Collected()
         reader = asyncio.ensure_future(collected.fill(updates))
         try:
-            count, tick_s, noticed = 0, clock.monotonic_s() + COLLECT_S, notice()
+            count, tick_s = 0, clock.monotonic_s() + COLLECT_S
             while True:
                 with suppress(TimeoutError):
                     async with clock.timeout_at(tick_s):

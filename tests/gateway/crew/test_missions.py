@@ -15,6 +15,7 @@ from gateway.crew.languages import language
 from gateway.crew.stream import live_events
 from gateway.live import LiveFeed
 from gateway.transports.clock import SystemClock
+from protocols.uplink.missions import MissionStatus
 from tests.builders.missions import CALL, STREET, changed, signed
 from tests.harness.axe import violations
 from tests.harness.crew_app import ALL_SENT, PARAMEDIC
@@ -123,7 +124,7 @@ async def test_crew_sees_a_call_at_once_and_joins_it_with_one_tap(browser: Brows
         assert await violations(page) == []
         await page.goto(f"{vehicle.url}/reports/{ENCOUNTER}")
         await expect(page.locator("#mission")).to_have_text(f"Call 4711 · {STREET} · From dispatch")
-        await call(vehicle, 2, status="cancelled")
+        await call(vehicle, 2, status=MissionStatus.CANCELLED)
         await expect(page.locator("#mission")).to_contain_text("Cancelled by dispatch")
         await context.close()
         assert errors == []

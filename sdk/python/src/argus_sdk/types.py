@@ -60,6 +60,40 @@ class BundleLink(TypedDict):
     """Address of the next part."""
 
 
+class CallData(TypedDict):
+    """
+    What the dispatch system knows of the call. It is sent to the vehicle, enters the report there with the source
+    `cad`, and is in no response.
+    """
+
+    response_number: NotRequired[str | None]
+    """Number of the response of this vehicle (eResponse.04)."""
+    reason: NotRequired[str | None]
+    """Reason of the call: a code of the NEMSIS list 2301."""
+    priority: NotRequired[str | None]
+    """Dispatch priority: a code of the NEMSIS list 2305."""
+    cad_record: NotRequired[str | None]
+    """Id of the call in the dispatch system (eDispatch.06)."""
+    position: NotRequired[str | None]
+    """Latitude and longitude of the scene in degrees, such as `52.2297,21.0122`."""
+    street: NotRequired[str | None]
+    """Street and number of the scene."""
+    apartment: NotRequired[str | None]
+    """Apartment of the scene."""
+    city: NotRequired[str | None]
+    """Town of the scene."""
+    postcode: NotRequired[str | None]
+    """Post code of the scene."""
+    directions: NotRequired[str | None]
+    """Crossing, or directions to the scene."""
+    received_at: NotRequired[str | None]
+    """Time at which the call was received (RFC 3339)."""
+    dispatch_notified_at: NotRequired[str | None]
+    """Time at which the dispatcher was notified (RFC 3339)."""
+    unit_notified_at: NotRequired[str | None]
+    """Time at which the vehicle was notified (RFC 3339)."""
+
+
 CareModel: TypeAlias = Literal['prehospital_emergency', 'interfacility_transfer', 'community_paramedicine', 'event_medical']
 """The kind of care in an encounter."""
 
@@ -192,6 +226,8 @@ class EncounterToBegin(TypedDict):
     """The crew; each id is in the organisation's crew register."""
     cad_incident_id: NotRequired[str | None]
     """The dispatch system's id of the incident. One incident and vehicle have one encounter."""
+    call: NotRequired[CallData | None]
+    """What the dispatch system knows of the call, for the vehicle."""
 
 
 class FederatedSourceShown(TypedDict):

@@ -1071,6 +1071,81 @@ export interface components {
             url: string;
         };
         /**
+         * CallData
+         * @description What the dispatch system knows of the call. It is sent to the vehicle, enters the report there with the source
+         *     `cad`, and is in no response.
+         */
+        CallData: {
+            /**
+             * @description Apartment of the scene.
+             * @default null
+             */
+            apartment?: string | null;
+            /**
+             * @description Id of the call in the dispatch system (eDispatch.06).
+             * @default null
+             */
+            cad_record?: string | null;
+            /**
+             * @description Town of the scene.
+             * @default null
+             */
+            city?: string | null;
+            /**
+             * @description Crossing, or directions to the scene.
+             * @default null
+             */
+            directions?: string | null;
+            /**
+             * Format: date-time
+             * @description Time at which the dispatcher was notified (RFC 3339).
+             * @default null
+             */
+            dispatch_notified_at?: string | null;
+            /**
+             * @description Latitude and longitude of the scene in degrees, such as `52.2297,21.0122`.
+             * @default null
+             */
+            position?: string | null;
+            /**
+             * @description Post code of the scene.
+             * @default null
+             */
+            postcode?: string | null;
+            /**
+             * @description Dispatch priority: a code of the NEMSIS list 2305.
+             * @default null
+             */
+            priority?: string | null;
+            /**
+             * @description Reason of the call: a code of the NEMSIS list 2301.
+             * @default null
+             */
+            reason?: string | null;
+            /**
+             * Format: date-time
+             * @description Time at which the call was received (RFC 3339).
+             * @default null
+             */
+            received_at?: string | null;
+            /**
+             * @description Number of the response of this vehicle (eResponse.04).
+             * @default null
+             */
+            response_number?: string | null;
+            /**
+             * @description Street and number of the scene.
+             * @default null
+             */
+            street?: string | null;
+            /**
+             * Format: date-time
+             * @description Time at which the vehicle was notified (RFC 3339).
+             * @default null
+             */
+            unit_notified_at?: string | null;
+        };
+        /**
          * CareModel
          * @description The kind of care in an encounter.
          * @enum {string}
@@ -1494,6 +1569,11 @@ export interface components {
              * @default null
              */
             cad_incident_id?: string | null;
+            /**
+             * @description What the dispatch system knows of the call, for the vehicle.
+             * @default null
+             */
+            call?: components["schemas"]["CallData"] | null;
             /** @description Care model of the mission. */
             care_model: components["schemas"]["CareModel"];
             /**
