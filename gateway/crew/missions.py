@@ -1,6 +1,6 @@
 """Routes of the missions from the dispatch system: list them, and join one to a report that the crew opened before.
 
-A mission has the address of a patient, so its words require a crew member; the live page only says that there is one.
+A mission has the address of a patient, so its words require a crew member; the live page only shows that there is one.
 The tablet offers a mission for a report when both were opened within two hours. The crew decides, with one tap.
 """
 

@@ -17,7 +17,8 @@ import structlog
 
 from gateway.buffer import BufferClosed, StoreFull
 from gateway.buffer.care_changes import ChangeIdReused
-from gateway.epcr.drafts import ChangesRefused, Draft, Drafts
+from gateway.epcr.draft_log import Draft
+from gateway.epcr.drafts import ChangesRefused, Drafts
 from gateway.transports.clock import Clock
 from protocols.bounded_map import BoundedMap
 from protocols.epcr.mission import (

@@ -39,8 +39,8 @@ _Time = Annotated[str | None, Field(max_length=64, json_schema_extra={"format": 
 
 
 class CallData(BaseModel):
-    """What the dispatch system knows of the call. It is sent to the vehicle, enters the report there with the source
-    `cad`, and is in no response."""
+    """Facts that the dispatch system knows of the call. They are sent to the vehicle, enter the report there with the
+    source `cad`, and are in no response."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

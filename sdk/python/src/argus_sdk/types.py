@@ -62,8 +62,8 @@ class BundleLink(TypedDict):
 
 class CallData(TypedDict):
     """
-    What the dispatch system knows of the call. It is sent to the vehicle, enters the report there with the source
-    `cad`, and is in no response.
+    Facts that the dispatch system knows of the call. They are sent to the vehicle, enter the report there with the
+    source `cad`, and are in no response.
     """
 
     response_number: NotRequired[str | None]

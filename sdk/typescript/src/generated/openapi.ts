@@ -1072,8 +1072,8 @@ export interface components {
         };
         /**
          * CallData
-         * @description What the dispatch system knows of the call. It is sent to the vehicle, enters the report there with the source
-         *     `cad`, and is in no response.
+         * @description Facts that the dispatch system knows of the call. They are sent to the vehicle, enter the report there with the
+         *     source `cad`, and are in no response.
          */
         CallData: {
             /**
