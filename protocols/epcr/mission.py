@@ -3,7 +3,7 @@
 Their author is `DISPATCH_AUTHOR`, so that everyone sees where a value comes from. A statement of the dispatch system
 stands behind those of people (`protocols.epcr.record`): what a crew member entered stays what is shown, and where both
 differ, the field has two statements until a person chooses. Each version leaves an annotation in the log. So the log
-itself names the version of the mission that the vehicle has, also after a power cut, and the cloud gets it with the log.
+itself names the version that the vehicle has, also after a power cut, and the cloud gets it with the log.
 
 A crew may have opened a report before the mission arrived. Joining both adds an annotation to each log and copies the
 mission's values into the crew's report. No log is rewritten, and both encounters keep their ids.
