@@ -217,6 +217,7 @@ class Gateway:
             missions=parts.missions,
             observations=CallObservations(parts.buffer, parts.drafts, lambda: self._time.boots.anchors),
             handover=handover_parts(self._settings, identity, parts, lambda: self._time.boots.anchors),
+            pairing=self.console.pairing_parts(),
             tls=tls,
         )
         try:

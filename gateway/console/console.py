@@ -18,12 +18,34 @@ from gateway.console.status import (
     uplink_json,
 )
 from gateway.crew import CrewStatus
+from gateway.crew.pairing import PairingParts, Questioner
 from gateway.epcr.record_writer import RecordWriter
 from gateway.health import Heartbeat, StoreHealth
 from gateway.settings import Settings
+from protocols.ieee11073.tolerances import BY_KEY, Outcome
 
 if TYPE_CHECKING:
     from gateway.bluetooth import Bluetooth
+
+NEARBY_MAX = 24
+"""Advertising devices that a tablet lists; those that measure come first."""
+
+
+def departures(parts: Parts) -> dict[str, tuple[int, int]]:
+    """Return, for each connected device that deviates from its standard, in how many ways, and in how many of them a
+    value could not be used."""
+    found: dict[str, tuple[int, int]] = {}
+    for session in parts.sessions:
+        device = session.device
+        history = None if device is None else parts.context.histories.find(device.ref.system_id)
+        if history is None or not history.deviations:
+            continue
+        lost = sum(
+            (known := BY_KEY.get(each.key)) is not None and known.outcome is not Outcome.TOLERATED
+            for each in history.deviations
+        )
+        found[history.system_id] = (len(history.deviations) + history.deviations_dropped, lost)
+    return found
 
 
 class Console:
@@ -70,7 +92,25 @@ class Console:
             set_aside=len(parts.follower.set_aside),
             calls=parts.missions.open_count(),
             calls_changed=parts.missions.received,
+            departures=departures(parts),
         )
+
+    def pairing_parts(self) -> PairingParts | None:
+        """Return the parts of the tablets' pages that pair a device, None without Bluetooth."""
+        bluetooth, clock = self._parts.bluetooth, self._parts.clock
+        if bluetooth is None:
+            return None
+
+        def nearby() -> Json:
+            heard = heard_json(bluetooth.central.heard(), bluetooth.trust.paired, clock.monotonic_s())
+            return {"usable": not bluetooth.central.trouble, "heard": heard[:NEARBY_MAX]}
+
+        async def pair(address: str, person: Questioner, who: str) -> str:
+            pairings, central = bluetooth.pairings, bluetooth.central
+            device = await pairings.pair(central, address, person, well=bluetooth.is_healthy, who=who)
+            return device.name or device.address
+
+        return PairingParts(nearby=nearby, pair=pair)
 
     async def status(self) -> Json:
         parts, now_s = self._parts, self._parts.clock.monotonic_s()

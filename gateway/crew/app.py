@@ -8,10 +8,12 @@ On a loopback address, which no other machine reaches, the page is served withou
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import orjson
 from aiohttp import web
@@ -24,6 +26,7 @@ from gateway.crew.handover import HandoverPages, HandoverParts
 from gateway.crew.languages import Language, texts_module
 from gateway.crew.missions import MissionPages
 from gateway.crew.pages import Pages, language_of
+from gateway.crew.pairing import PairingPages, PairingParts
 from gateway.crew.reports import Reports
 from gateway.crew.request_checks import own_names, require_own_host, require_own_origin
 from gateway.crew.routes import SESSION, STATIC, CrewRoute, Handler, RouteTable
@@ -81,7 +84,9 @@ class CrewStatus:
     `acknowledged`: number of acknowledged batches, which does not grow while no data reaches the cloud. `store_ok`
     False: new values are not stored (a full disk, or a store that does not respond). `recording` False: nothing is
     recorded at all. `gaps`: number of periods with lost data. `set_aside`: number of damaged stores. `calls`: number
-    of open calls from the dispatch system. `calls_changed`: number of versions of calls that came since the start."""
+    of open calls from the dispatch system. `calls_changed`: number of versions of calls that came since the start.
+    `departures`: by the id of a device, how many kinds of deviation from its standard it showed, and how many of
+    them lost a value."""
 
     online: bool
     backlog: int
@@ -92,14 +97,15 @@ class CrewStatus:
     set_aside: int
     calls: int = 0
     calls_changed: int = 0
+    departures: Mapping[str, tuple[int, int]] = MappingProxyType({})
 
 
 class CrewApp:
     """The crew page of one vehicle. The keys of its cookies derive from `store_key`. `boots`: the machine's earlier
     boots that the gateway remembers, so that a session continues after a reboot. If `boots` is None, a reboot ends all
     sessions. `lock_after_s`: seconds without use after which a member's session is locked. Without `drafts` and
-    `observations` there are no report drafts, and without `handover` no pages of the hand-over. `tls` None: plain HTTP,
-    for a loopback address."""
+    `observations` there are no report drafts, without `handover` no pages of the hand-over, and without `pairing` no
+    pairing. `tls` None: plain HTTP, for a loopback address."""
 
     def __init__(
         self,
@@ -120,6 +126,7 @@ class CrewApp:
         missions: Missions | None = None,
         observations: CallObservations | None = None,
         handover: HandoverParts | None = None,
+        pairing: PairingParts | None = None,
         tls: ServerCertificates | None = None,
     ) -> None:
         self._live = live
@@ -135,6 +142,7 @@ class CrewApp:
             Marks(store_key), LiveSessions(store_key, pin.text, boots), self.member_sessions, secure=tls is not None
         )
         self._pages = Pages(vehicle, lock_after_s)
+        self._pairing = None if pairing is None else PairingPages(pairing, clock)
         self._sign_in = SignIn(pin=pin, members=members, cookies=self._cookies, pages=self._pages, clock=clock)
         self.routes = (
             CrewRoute("GET", "/", self._page, Access.LIVE, page=True),
@@ -146,6 +154,7 @@ class CrewApp:
             *TabletQueueKeys(store_key, self._sign_in.members).routes(),
             *self._report_routes(drafts, observations, members),
             *(() if missions is None else MissionPages(missions, clock).routes()),
+            *(() if self._pairing is None else self._pairing.routes()),
             *(() if handover is None else HandoverPages(handover, clock, self._pages).routes()),
             *(() if handover is None or drafts is None else Snapshots(drafts, clock, handover.zone).routes()),
         )
@@ -210,6 +219,8 @@ class CrewApp:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._connections.sweep())
             group.create_task(self._trends.follow())
+            if self._pairing is not None:
+                group.create_task(self._pairing.run())
 
     async def stop(self) -> None:
         if self._server is not None:
@@ -246,7 +257,7 @@ class CrewApp:
         return web.Response(body=module, content_type="text/javascript")
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
-        return self._pages.render(request, "live.html", monitor_settings=True)
+        return self._pages.render(request, "live.html", monitor_settings=True, pairing=self._pairing is not None)
 
     async def _read_trends(self, request: web.Request) -> web.StreamResponse:
         form = self._trends.form(self._clock.monotonic_s(), language_of(request))
@@ -260,13 +271,19 @@ class CrewApp:
         """
         return live_events(
             self._live,
-            lambda: asdict(self._status()),
+            self._status_form,
             self._clock,
             wanted,
             words,
             twelve=twelve,
             notice=lambda: 0 if self._missions is None else self._missions.received,
         )
+
+    def _status_form(self) -> dict[str, Any]:
+        status = self._status()
+        return {each.name: getattr(status, each.name) for each in fields(status)} | {
+            "departures": dict(status.departures)
+        }
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})

@@ -29,6 +29,11 @@ _VALIDATED = 0x0080
 """Measurement-Status validated-data: the device confirms the value. A tile without a status word means the same; a
 status word in the colour of a doubt would mean the opposite."""
 
+_IN_ALARM = 0x0002
+"""Measurement-Status msmt-state-in-alarm: the device raises an alarm about the value."""
+_NO_MEASUREMENT = 0x8000 | 0x2000
+"""Measurement-Status invalid and not-available: samples of a lead or a sensor that is off."""
+
 _BATTERY = code_of("MDC_ATTR_VAL_BATT_CHARGE")
 _UNVERIFIED = "unverified-link"
 """Flag of a value whose device is identified only by its own claim; the crew must not take it for the vehicle's
@@ -75,7 +80,7 @@ def value_form(device: LiveDevice, observation: Observation, now_s: float, words
     `tile`, `place`, `order` and `rank`: the value's position on the page. `more`: a second part of `text`, shown
     smaller. `battery`: the value is the charge of the device's battery. `age_ms`: time since the value was received.
     `ageing_ms` and `stale_ms`: the ages at which the value is ageing and stale. `listed` False: the tables in `vitals`
-    have no row for this type of measurement.
+    have no row for this type of measurement. `alarm`: the device raises an alarm about the value.
     """
     channel = observation.channel
     tile, order, rank, vital = place(channel.type)
@@ -99,6 +104,7 @@ def value_form(device: LiveDevice, observation: Observation, now_s: float, words
         "device": device.ref.system_id,
         "unverified": device.ref.unverified_link,
         "status": status_words(flags, words),
+        "alarm": bool(observation.status & _IN_ALARM),
         "age_ms": _age_ms(observation.received_s, now_s),
         "ageing_ms": round(ageing_s * 1000),
         "stale_ms": round(stale_s * 1000),
@@ -125,8 +131,14 @@ def wave_form(device: LiveDevice, channel: Channel, words: Language) -> dict[str
 
 
 def trace_form(wave_id: str, arrays: Sequence[Observation], now_s: float) -> dict[str, Any]:
-    """Describe new samples of a drawn waveform. `age_ms` is the time since the newest samples were received."""
-    return {"id": wave_id, "samples": samples(arrays), "age_ms": _age_ms(newest_s(arrays), now_s)}
+    """Describe new samples of a drawn waveform. `age_ms` is the time since the newest samples were received. `off`: the
+    device marks the newest ones as no measurement, as with a lead that is off."""
+    return {
+        "id": wave_id,
+        "samples": samples(arrays),
+        "age_ms": _age_ms(newest_s(arrays), now_s),
+        "off": bool(arrays and arrays[-1].status & _NO_MEASUREMENT),
+    }
 
 
 def snapshot_form(

@@ -9,6 +9,8 @@ so that the page accepts exactly what the gateway stores.
 from functools import cache
 from typing import Any, NamedTuple
 
+from gateway.crew.report_body import FINDINGS, body_form
+from gateway.crew.report_shortcuts import AGO_MIN, QUICK, shortcuts_form
 from protocols.epcr.catalogue import find_element, find_group
 from protocols.epcr.element import Element
 from protocols.epcr.value_sets import Decimal, OneOf, Text, Whole
@@ -64,11 +66,13 @@ SECTIONS = (
     Section(
         "assessment",
         (
-            "vitals.time", "vitals.avpu", "vitals.gcs_eye", "vitals.gcs_verbal", "vitals.gcs_motor", "vitals.pain",
-            "vitals.stroke_result", "vitals.stroke_scale", "vitals.breathing_effort", "vitals.pulse_rhythm",
+            "vitals.time", "exam.neck", "vitals.breathing_effort", "lungs.findings", "vitals.pulse_rhythm", "exam.skin",
+            "vitals.avpu", "vitals.gcs_eye", "vitals.gcs_verbal", "vitals.gcs_motor", "eyes.findings", "vitals.pain",
+            "exam.neurological", "vitals.stroke_result", "vitals.stroke_scale",
         ),
         "vitals",
     ),
+    Section("trauma", tuple(FINDINGS)),
     Section(
         "medications",
         (
@@ -100,7 +104,30 @@ SECTIONS = (
         ),
     ),
     Section("narrative", ("narrative.text",)),
+    Section(
+        "signatures",
+        (
+            "signatures.signer", "signatures.reason", "signatures.status", "signatures.last_name",
+            "signatures.first_name", "signatures.time",
+        ),
+        "signatures",
+    ),
 )  # fmt: skip
+
+HEADINGS = {
+    "exam.neck": "airway",
+    "vitals.breathing_effort": "breathing",
+    "vitals.pulse_rhythm": "circulation",
+    "vitals.avpu": "disability",
+    "exam.neurological": "stroke",
+}
+"""Headings of an assessment in the order ABCDE, by the element that follows. The fields of the examination are in the
+entry of the same id as the vital signs, which has the time of both."""
+SITES = {
+    "lungs.findings": (("lungs.side", "3522003"), ("lungs.side", "3522001")),
+    "eyes.findings": (("eyes.side", "3517005"), ("eyes.side", "3517003")),
+}
+"""Sides of a finding, each of them an entry of its own: element and code, the right side first as it is read."""
 
 _YES_NO = ("9923001", "9923003")
 _ACUITY = ("2813001", "2813003", "2813005", "2813009", "2813007")
@@ -137,6 +164,11 @@ CHOICES: dict[str, tuple[str, ...]] = {
         "9901047", "9901049", "9901045", "9901007", "9901009", "9901059", "9901067", "9901071", "9901069", "9901003",
         "9901035", "9901033", "9901015", "9901017", "9901053", "9901051",
     ),
+    **FINDINGS,
+    "exam.skin": ("3504021", "3504025", "3504001", "3504007", "3504005", "3504003", "3504013", "3504019"),
+    "exam.neurological": ("3520039", "3520041", "3520051", "3520053", "3520029", "3520003", "3520027"),
+    "lungs.findings": ("3523007", "3523003", "3523001", "3523021", "3523023", "3523029", "3523027"),
+    "eyes.findings": ("3518051", "3518053", "3518037", "3518061", "3518063"),
     "vitals.avpu": ("3326001", "3326003", "3326005", "3326007"),
     "vitals.stroke_result": ("3329001", "3329003", "3329005"),
     "vitals.stroke_scale": ("3330013", "3330029", "3330001", "3330009"),
@@ -168,6 +200,9 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "disposition.acuity": ("4219001", "4219003", "4219005", "4219011", "4219009"),
     "disposition.level_of_care": ("4232001", "4232005", "4232009", "4232013"),
     "disposition.release_reason": ("4231001", "4231005", "4231009", "4231015"),
+    "signatures.signer": ("4512015", "4512005", "4512017", "4512019"),
+    "signatures.reason": ("4513007", "4513009", "4513021", "4513003"),
+    "signatures.status": ("4515031", "4515019", "4515023", "4515013", "4515015", "4515017"),
     "scene.patients": ("2707005", "2707001", "2707003"),
 }  # fmt: skip
 """Offered choices by element, the most frequent first."""
@@ -190,6 +225,9 @@ def form_model() -> Json:
         "buttons_max": BUTTONS_MAX,
         "sections": [{"name": each.name, "keys": each.keys, "group": each.group} for each in SECTIONS],
         "elements": {key: _element_form(key) for key in keys},
+        "shortcuts": shortcuts_form(),
+        "headings": HEADINGS,
+        "body": body_form(),
     }
 
 
@@ -206,6 +244,10 @@ def _element_form(key: str) -> Json:
         "instead": sorted(element.instead),
         "with_value": sorted(element.with_value),
         "reasons": sorted(element.usage.reasons),
+        "quick": QUICK.get(key, ()),
+        "ago_min": AGO_MIN.get(key, ()),
+        "group": element.group if group.repeated else "",
+        "sites": SITES.get(key, ()),
     }
     if isinstance(values, OneOf):
         form["choices"] = values.codes

@@ -33,6 +33,7 @@ from gateway.epcr.draft_log import Draft
 from gateway.epcr.drafts import INCOMPLETE, ChangesRefused, ConflictsOpen, Drafts
 from gateway.epcr.record_writer import RecordWriter
 from gateway.epcr.requests import time_us
+from gateway.epcr.suggestions import suggestions
 from gateway.security.crew_members import CrewMembers
 from gateway.transports.clock import Clock
 from protocols.epcr.draft import SEALED
@@ -96,6 +97,7 @@ class Reports:
             CrewRoute("GET", f"{draft}/proposals", self._proposals, Access.READ),
             CrewRoute("POST", f"{draft}/proposals", self._accept, Access.WRITE),
             CrewRoute("POST", f"{draft}/devices", self._take_devices, Access.WRITE),
+            CrewRoute("GET", f"{draft}/suggestions", self._suggest, Access.READ),
             CrewRoute("POST", f"{draft}/signature", self._sign, Access.SIGN),
         )
 
@@ -218,6 +220,10 @@ class Reports:
         except (StoreFull, BufferClosed):
             return _cannot_store()
         return web.json_response({"accepted": [each.id for each in found], "sequence": draft.sequence})
+
+    async def _suggest(self, request: web.Request) -> web.StreamResponse:
+        draft = await self._find(request)
+        return web.json_response({"suggestions": suggestions(draft, self._drafts.all())})
 
     async def _sign(self, request: web.Request) -> web.StreamResponse:
         draft = await self._find(request)

@@ -6,6 +6,7 @@ and decisions; the gateway writes the sources of accepted measurements, the deci
 versions and joins of missions, and on behalf of a crew member the share links and expected arrivals.
 """
 
+import re
 from enum import StrEnum
 
 from protocols.epcr.change import Action, FieldChange
@@ -26,6 +27,12 @@ class Annotation(StrEnum):
     BOTH_STAND = "record.both_stand"
     """Decision that contradicting statements stand side by side. The value has the ids of these changes with spaces
     between; the entry is the id of the decision."""
+    DISMISSED = "record.dismissed"
+    """Decision about a proposal of the devices, whose id is the entry: the value is one of `DISMISSALS`. The latest one
+    counts, so that a dismissal can be undone."""
+    SIGNATURE = "record.signature"
+    """Drawn signature, whose entry is that of the signature in the record: the lines of the pen in a field of 600
+    by 200 points, as an SVG path of absolute M and L commands."""
     SOURCE = "record.source"
     """The measurement that an accepted value was taken from (`protocols.epcr.proposal`). The entry is the id of the
     change with the value."""
@@ -49,7 +56,12 @@ class Annotation(StrEnum):
 
 
 ANNOTATIONS = frozenset(Annotation)
-_OF_AUTHORS = frozenset((Annotation.ADDENDUM, Annotation.BOTH_STAND))
+_OF_AUTHORS = frozenset((Annotation.ADDENDUM, Annotation.BOTH_STAND, Annotation.DISMISSED, Annotation.SIGNATURE))
+SIGNATURE_LENGTH_MAX = 4_000
+"""Longest path: some hundred points, which a slow signature has."""
+_PATH = re.compile(r"(?:M\d{1,3} \d{1,3}(?:L\d{1,3} \d{1,3})+)+", re.ASCII)
+DISMISSALS = ("dismissed", "offered")
+"""Values of a decision about a proposal: it is not offered any more, or offered again."""
 
 
 def annotation_rule(change: FieldChange) -> str | None:
@@ -65,6 +77,12 @@ def annotation_rule(change: FieldChange) -> str | None:
         if not 1 <= len(value.strip()) <= len(value) <= ADDENDUM_LENGTH_MAX:
             return f"{change.key} is the reason of the addendum, a text of 1 to {ADDENDUM_LENGTH_MAX} characters."
         return None
+    if change.key == Annotation.DISMISSED:
+        return None if value in DISMISSALS else f"{change.key} is one of: {', '.join(DISMISSALS)}."
+    if change.key == Annotation.SIGNATURE:
+        if len(value) <= SIGNATURE_LENGTH_MAX and _PATH.fullmatch(value):
+            return None
+        return f"{change.key} is a path of M and L commands of at most {SIGNATURE_LENGTH_MAX} characters."
     ids = value.split(" ")
     if not 2 <= len(ids) == len(set(ids)) <= STATEMENTS_MAX or not all(map(is_identifier, ids)):
         return f"{change.key} has the ids of 2 to {STATEMENTS_MAX} different changes, with one space between."

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 
 from protocols.epcr.measured import Reading, number_of, readings_of
 from protocols.epcr.proposal import Proposal, ProposalKind, ProposedValue, device_event, vitals
-from protocols.ieee11073.nomenclature import code_of
+from protocols.ieee11073.nomenclature import code_of, term_of
+from protocols.observation import MEASUREMENT_STATUS
 from protocols.observation_record import ObservationRecord
 
 SLOT_US = 15_000_000
@@ -27,17 +28,19 @@ NEAR_US = 30_000_000
 NEAR_SPOT_US = 150_000_000
 """The same for a temperature or a glucose value: half the interval of two sets."""
 PAUSE_US = 30_000_000
-"""Compressions that begin after a longer pause are a new event."""
+"""Compressions, pacing and alarms that begin after a longer pause are a new event."""
 DURING_COMPRESSIONS = "during_compressions"
 """Flag of a continuous value that was measured during chest compressions: it may be an artefact."""
 
 _COUNT, _ENERGY = code_of("X_PRIVATE_05"), code_of("X_PRIVATE_06")
 _PADS, _COMPRESSIONS = code_of("X_PRIVATE_08"), code_of("X_PRIVATE_01")
+_PACER_RATE = code_of("X_PRIVATE_10")
+_IN_ALARM = next(bit for bit, name in MEASUREMENT_STATUS.items() if name == "msmt-state-in-alarm")
 _ATTACHED = 0x8000
 _SHOCK_US = 10_000_000
 """The energy of a shock is reported within this time of its count."""
-_MANUAL_SHOCK, _CPR = "426220008", "89666000"
-"""SNOMED CT: defibrillation; cardiopulmonary resuscitation."""
+_MANUAL_SHOCK, _CPR, _PACING = "426220008", "89666000", "18590009"
+"""SNOMED CT: defibrillation; cardiopulmonary resuscitation; external cardiac pacing."""
 _PRESSURE = "vitals.systolic"
 
 
@@ -51,7 +54,7 @@ class CallMeasurements:
         self._events: OrderedDict[str, tuple[ProposalKind, ObservationRecord]] = OrderedDict()
         self._counts: dict[str, float] = {}
         self._pads: dict[str, bool] = {}
-        self._compressed_us: dict[str, int] = {}
+        self._continued_us: dict[tuple[ProposalKind, str, int], int] = {}
         self._compression_slots: OrderedDict[int, None] = OrderedDict()
 
     def add(self, records: Iterable[ObservationRecord]) -> None:
@@ -99,13 +102,23 @@ class CallMeasurements:
                 self._note(ProposalKind.PADS, record)
             self._pads[device] = attached
         elif record.type == _COMPRESSIONS and number_of(record):
-            before_us = self._compressed_us.get(device)
-            if before_us is None or at_us - before_us > PAUSE_US:
-                self._note(ProposalKind.COMPRESSIONS, record)
-            self._compressed_us[device] = at_us
+            self._note_beginning(ProposalKind.COMPRESSIONS, record)
             self._compression_slots[at_us // SLOT_US] = None
             while len(self._compression_slots) > SLOTS_MAX:
                 self._compression_slots.popitem(last=False)
+        elif record.type == _PACER_RATE and number_of(record):
+            self._note_beginning(ProposalKind.PACING, record)
+        if record.status & _IN_ALARM and readings_of(record):
+            self._note_beginning(ProposalKind.ALARM, record)
+
+    def _note_beginning(self, kind: ProposalKind, record: ObservationRecord) -> None:
+        """Note an event that continues while values arrive, once for each time that it begins."""
+        key, at_us = (kind, record.device.system_id, record.handle), record.observed_at_us
+        before_us = self._continued_us.get(key)
+        if before_us is None or at_us - before_us > PAUSE_US:
+            self._note(kind, record)
+        if before_us is not None or len(self._continued_us) < EVENTS_MAX:
+            self._continued_us[key] = at_us
 
     def _note(self, kind: ProposalKind, record: ObservationRecord) -> None:
         self._events[f"{kind}{record.sequence}/{record.index}"] = kind, record
@@ -158,6 +171,12 @@ class CallMeasurements:
                 return device_event(kind, record, self._shock(record))
             case ProposalKind.COMPRESSIONS:
                 return device_event(kind, record, [ProposedValue("procedures.procedure", _CPR)])
+            case ProposalKind.PACING:
+                return device_event(kind, record, _pacing(record))
+            case ProposalKind.ALARM:
+                return device_event(
+                    kind, record, [ProposedValue("devices.interpretation", _alarm_text(record), record)]
+                )
             case _:
                 return device_event(kind, record, [ProposedValue("devices.event", "4103031")])
 
@@ -178,6 +197,22 @@ class CallMeasurements:
             if joules is not None and 1 <= joules <= 9000:
                 values.append(ProposedValue("devices.shock_energy", f"{joules:.1f}".removesuffix(".0"), energy))
         return values
+
+
+def _pacing(record: ObservationRecord) -> list[ProposedValue]:
+    values = [ProposedValue("devices.event", "4103027"), ProposedValue("procedures.procedure", _PACING)]
+    rate = number_of(record)
+    if rate is not None and 1 <= rate <= 1000:
+        values.append(ProposedValue("devices.pacing_rate", str(round(rate)), record))
+    return values
+
+
+def _alarm_text(record: ObservationRecord) -> str:
+    """Return what the device's alarm was about, in the words of the nomenclature: NEMSIS has no code for alarms."""
+    readings = readings_of(record)
+    unit = "" if record.unit is None else term_of(record.unit).ucum
+    values = "/".join(each.value for each in readings)
+    return f"Alarm: {term_of(record.type).display} {values} {unit}".rstrip()
 
 
 def _order(reading: Reading) -> tuple[bool, int, int]:

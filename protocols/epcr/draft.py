@@ -12,7 +12,7 @@ shown, and no clock decides anything.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from protocols.epcr.annotations import Annotation
+from protocols.epcr.annotations import ANNOTATIONS, Annotation
 from protocols.epcr.catalogue import find_element
 from protocols.epcr.change import FieldChange
 from protocols.epcr.check import Fault
@@ -90,6 +90,8 @@ def open_conflicts(record: CareRecord) -> list[Conflict]:
     for field in record.fields:
         if not field.contradicting or record.declared_void(field.name) is not None:
             continue
+        if field.name.key in ANNOTATIONS:
+            continue  # a dismissal that two authors decided differently is no statement about the patient
         statements = _latest_first(field)
         if frozenset(each.id for each in statements) not in decided:
             found.append(Conflict(field.name, statements))

@@ -36,6 +36,8 @@ class ProposalKind(StrEnum):
     SHOCK = "shock"
     PADS = "pads"
     COMPRESSIONS = "compressions"
+    PACING = "pacing"
+    ALARM = "alarm"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from playwright.async_api import Page
 from gateway.crew import CrewApp, CrewStatus
 from gateway.crew.handover import HandoverParts
 from gateway.crew.languages import Language
+from gateway.crew.pairing import PairingParts
 from gateway.crew.server_certificate import ServerCertificates
 from gateway.epcr.call_observations import CallObservations
 from gateway.epcr.drafts import Drafts
@@ -91,6 +92,7 @@ def new_crew_app(
     missions: Missions | None = None,
     observations: CallObservations | None = None,
     handover: HandoverParts | None = None,
+    pairing: PairingParts | None = None,
     tls: ServerCertificates | None = None,
 ) -> CountedCrewApp:
     """Make the crew page's server on a free port.
@@ -98,7 +100,7 @@ def new_crew_app(
     Without `feed` the page has no values; `status` is the gateway state that it shows. `host_names` are the accepted
     values of the Host header besides the machine's own names. `sent` counts the events of the live stream. `members`
     are the crew members, whose sessions are locked `lock_after_s` after their last use. Without `drafts` and
-    `observations` there are no reports. `tls`: serve it over TLS.
+    `observations` there are no reports, and without `pairing` no pairing. `tls`: serve it over TLS.
     """
     return CountedCrewApp(
         sent or SentEvents(),
@@ -117,6 +119,7 @@ def new_crew_app(
         missions=missions,
         observations=observations,
         handover=handover,
+        pairing=pairing,
         tls=tls,
     )
 

@@ -5,6 +5,8 @@ text has placeholders in braces: "{count} readings". A table with the key `other
 language (Unicode CLDR: one, few, many, other), chosen by the value of `count`; any other table is part of the key.
 Templates and messages take texts by their full key, "live.devices"; scripts get a whole part (static/texts.js).
 
+The titles of the record's elements and the names of findings are those of `protocols.epcr`, and in no file here.
+
 The browser's language decides, unless the tablet has chosen another one, which it keeps in a cookie.
 """
 
@@ -17,6 +19,11 @@ from types import MappingProxyType
 from typing import Any
 
 import orjson
+
+from protocols.epcr.catalogue import find_element
+from protocols.epcr.catalogue.german import GERMAN
+from protocols.epcr.handover.finding_words import FINDING_WORDS
+from protocols.epcr.handover.language import Language as HandoverLanguage
 
 _FOLDER = Path(__file__).parent
 LANGUAGES = MappingProxyType({"en": "English", "pl": "Polski", "de": "Deutsch"})
@@ -72,6 +79,13 @@ def language(code: str) -> Language:
     texts: dict[str, Text] = {}
     for file in sorted((_FOLDER / code).glob("*.toml")):
         _flatten(tomllib.loads(file.read_text(encoding="utf-8")), file.stem, texts)
+    for answer, words in FINDING_WORDS.items():  # one name for a finding, on the tablet and in the hand-over
+        name = words.of(HandoverLanguage(code))
+        texts[f"choices.{answer}"] = name[:1].upper() + name[1:]
+    for key, german in GERMAN.items():  # one title for an element, on the tablet and in the catalogue
+        element = find_element(key)
+        assert element is not None, key
+        texts[f"report.fields.{key}"] = {"en": element.english, "pl": element.polish, "de": german}[code]
     return Language(code, MappingProxyType(texts))
 
 

@@ -12,10 +12,10 @@ export class DeviceList {
   }
 
   // `stateOf(device)`: its state as a chip. Not rewritten while it stays the same: a screen reader would read it again.
-  draw(devices, values, stateOf) {
+  draw(devices, values, departures, stateOf) {
     const present = [...devices.values()];
     const ordered = [...present.filter((each) => each.connected), ...present.filter((each) => !each.connected)];
-    const rows = ordered.map((device) => ({ name: deviceName(device.id, devices), ...stateOf(device), notes: notesOf(device, values) }));
+    const rows = ordered.map((device) => ({ name: deviceName(device.id, devices), ...stateOf(device), notes: notesOf(device, values, departures[device.id]) }));
     const written = JSON.stringify(rows);
     if (written === this.written) return;
     this.written = written;
@@ -38,7 +38,8 @@ function rowOf({ name, tone, text: words, notes }) {
   return row;
 }
 
-function notesOf(device, values) {
+// `departures`: in how many ways it deviates from its standard, and in how many of them a value could not be used.
+function notesOf(device, values, departures) {
   const own = [...values.values()].filter((each) => each.device === device.id), notes = [];
   const battery = own.find((each) => each.battery);
   if (battery) {
@@ -48,5 +49,9 @@ function notesOf(device, values) {
   if (device.unverified) notes.push({ tone: "warn", words: text("device.compare") });
   const doubtful = own.filter((each) => each.status.length);
   if (doubtful.length) notes.push({ tone: "warn", words: text("device.doubtful", { values: doubtful.map((each) => `${each.label} (${each.status.join(", ")})`).join(", ") }) });
+  if (departures) {
+    const [ways, lost] = departures;
+    notes.push(lost ? { tone: "warn", words: text("device.departs_lost", { count: lost }) } : { tone: "", words: text("device.departs", { count: ways }) });
+  }
   return notes;
 }

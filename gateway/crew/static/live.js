@@ -1,9 +1,11 @@
 // The live page: what the gateway streams, with its age, and visibly old when it is old.
 // Ages count from the moment of arrival on this tablet's own clocks (elapsed.js); the time of day may be wrong.
+import { alarmWords } from "./alarms.js";
 import { deviceState, linkChip, networkChip, SILENCE_MS, storeWords } from "./chips.js";
 import { offerColours } from "./colours.js";
 import { DeviceList } from "./devices.js";
 import { ElapsedClock } from "./elapsed.js";
+import { PressureHistory } from "./pressures.js";
 import { offerRuler } from "./ruler.js";
 import { isSpot, Sources } from "./sources.js";
 import { Strip } from "./strips.js";
@@ -25,6 +27,7 @@ const devices = new Map(), values = new Map(), waves = new Map();
 const strips = ["ecg", "pleth", "co2", "more"].map((kind) => new Strip(kind, byId(`${kind}-strip`), clock, connect));
 const tiles = new Tiles({ treatment: byId("treatment"), values: byId("values"), left: byId("left") });
 const twelve = new TwelveLeads(viewOf("twelve"), clock);
+const pressures = new PressureHistory(clock);
 const deviceList = new DeviceList(byId("devices"));
 const network = { status: null, openedAt: 0, provedAt: null };
 let shownIds = new Set();
@@ -84,7 +87,10 @@ function take({ devices: changedDevices, values: changedValues, waves: newWaves 
   for (const device of changedDevices) {
     devices.set(device.id, { ...device, at: device.age_ms === null ? null : now - device.age_ms, sinceAt: now - device.since_ms });
   }
-  for (const value of changedValues) values.set(value.id, { ...value, at: now - value.age_ms });
+  for (const value of changedValues) {
+    values.set(value.id, { ...value, at: now - value.age_ms });
+    if (value.tile === "nibp") pressures.add(`${value.text} ${value.more}`.trim(), now - value.age_ms);
+  }
   for (const wave of newWaves) waves.set(wave.id, wave);
 }
 
@@ -104,7 +110,7 @@ function draw() {
   shownIds = new Set(all.map(({ shown }) => shown.id));
   const continuous = new Set([...values.values()].filter((each) => each.listed && !isSpot(each)).map((each) => each.device));
   for (const wave of waves.values()) continuous.add(wave.device);
-  tiles.draw(all, sources, silent);
+  tiles.draw(all, sources, silent, pressures);
   for (const strip of strips) strip.draw(devices, silent);
   if (view === "twelve") twelve.draw(devices, silent);
   const shownWaves = strips.filter((strip) => strip.wave).map((strip) => ({ name: strip.name(), stale: strip.sweep.stale }));
@@ -115,8 +121,11 @@ function draw() {
   }));
   showWords(byId("store"), network.status ? storeWords(network.status) : "");
   drawCalls(network.status);
+  const alarms = silent ? { high: "", low: "" } : alarmWords(values.values(), devices, (value) => sources.freshness(value) === "stale");
+  showWords(byId("alarm-high"), alarms.high);
+  showWords(byId("alarm-low"), alarms.low);
   byId("nothing").hidden = !pictured || values.size > 0;
-  deviceList.draw(devices, values, (device) => deviceState(device, { silentMs, now, isContinuous: continuous.has(device.id) }));
+  deviceList.draw(devices, values, network.status?.departures ?? {}, (device) => deviceState(device, { silentMs, now, isContinuous: continuous.has(device.id) }));
   byId("clock").textContent = new Date().toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 }
 
@@ -160,6 +169,7 @@ followViews((shown) => {
   if (stream === null || leads) connect();
   draw();
 });
+pressures.load();
 addEventListener("online", connect);
 addEventListener("pageshow", (shown) => { if (shown.persisted) connect(); });
 document.addEventListener("visibilitychange", tick);

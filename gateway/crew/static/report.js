@@ -2,8 +2,14 @@
 import { NumberPad } from "./report_pad.js";
 import { Queue } from "./queue.js";
 import { QueueSender } from "./queue_sender.js";
-import { button, clock, element } from "./report_fields.js";
-import { ArrestSection, EntriesSection, FieldsSection, GapsSection, ProposalsSection, SignSection, TimelineSection } from "./report_sections.js";
+import { button, clock, element } from "./report_parts.js";
+import { ArrestSection } from "./report_arrest.js";
+import { TraumaSection } from "./report_body.js";
+import { GapsSection } from "./report_gaps.js";
+import { ProposalsSection } from "./report_proposals.js";
+import { EntriesSection, FieldsSection, TimelineSection } from "./report_sections.js";
+import { QuickBar } from "./report_shortcuts.js";
+import { SignSection } from "./report_sign.js";
 import { ReportStore } from "./report_store.js";
 import { followMission } from "./missions.js";
 import { texts } from "./texts.js";
@@ -19,18 +25,21 @@ class Form {
     this.choices = choices;
     this.model = model;
     this.store = store;
+    this.suggestions = {};
     this.pad = new NumberPad();
     this.sections = new Map();
     this.nav = document.getElementById("sections");
     this.page = document.getElementById("page");
     this.toast = document.getElementById("undo");
-    for (const each of model.sections) this.add(each.name === "arrest" ? new ArrestSection(this, each) : each.group ? new EntriesSection(this, each) : new FieldsSection(this, each));
+    const pages = { arrest: ArrestSection, trauma: TraumaSection };
+    for (const each of model.sections) this.add(new (pages[each.name] ?? (each.group ? EntriesSection : FieldsSection))(this, each));
     this.proposals = new ProposalsSection(this, { name: "proposals", keys: [] });
     this.gaps = new GapsSection(this, { name: "gaps", keys: [] });
     this.add(this.proposals, true);
     this.add(new TimelineSection(this, { name: "timeline", keys: [] }), true);
     this.add(this.gaps);
     this.add(new SignSection(this, { name: "sign", keys: [] }));
+    this.bar = new QuickBar(this, document.getElementById("bar"), document.body.dataset);
     addEventListener("hashchange", () => this.show(location.hash.slice(1)));
     this.show(location.hash.slice(1));
     store.listen(() => this.tell());
@@ -54,7 +63,8 @@ class Form {
     }
     if (this.shown !== shown) scrollTo(0, 0);
     this.shown = shown;
-    if (shown === this.proposals) this.proposals.load();
+    if (shown === this.proposals || shown === this.gaps) this.proposals.load();
+    shown.opened();
     this.tell();
   }
 
@@ -63,6 +73,7 @@ class Form {
     this.shown.update();
     this.count(this.proposals, this.proposals.open().length);
     this.count(this.gaps, this.store.draft?.gaps.length ?? 0);
+    this.bar.update();
     this.drawState();
   }
 
@@ -78,6 +89,25 @@ class Form {
     node.className = `chip ${tone}`.trim();
     document.getElementById("sealed").hidden = !store.sealed;
     document.getElementById("closed").hidden = !store.closed;
+  }
+
+  // ---- shortcuts
+
+  groupsOf(section) { return this.model.shortcuts.groups.filter((each) => each.section === section); }
+  suggested(key) { return this.suggestions[key] ?? []; }
+
+  async loadSuggestions() {
+    try {
+      const reply = await fetch(`/drafts/${this.store.encounter}/suggestions`);
+      if (reply.ok) this.suggestions = (await reply.json()).suggestions;
+    } catch { /* the form works without them */ }
+    this.tell();
+  }
+
+  // The next line of text on this page that is empty, where a hand need not leave the keyboard.
+  focusNext(input) {
+    const inputs = [...this.shown.node.querySelectorAll("input.text, textarea.text")].filter((each) => !each.disabled);
+    inputs.slice(inputs.indexOf(input) + 1).find((each) => each.value === "")?.focus();
   }
 
   // ---- words
@@ -109,7 +139,7 @@ class Form {
 
   summary(model, entry, withTime = true) {
     const time = this.store.value(`${model.group}.time`, entry);
-    const parts = model.keys.filter((key) => !key.endsWith(".time")).flatMap((key) => this.store.shown(key, entry).map((each) => ({ key, each })))
+    const parts = model.keys.filter((key) => !key.endsWith(".time")).flatMap((key) => this.places(key, entry).flatMap((place) => this.store.shown(key, place.entry).map((each) => ({ key, each }))))
       .map(({ key, each }) => (this.model.elements[key].choices ? this.words(key, each) : `${this.title(key)} ${this.words(key, each)}`));
     const at = time && withTime ? `${clock(time)} ` : "";
     return `${at}${parts.join(" · ") || text("entry.empty")}`;
@@ -120,6 +150,12 @@ class Form {
     const group = key.split(".")[0];
     const found = entry ? this.store.entries(group).find((each) => each.entry !== entry && this.store.value(key, each.entry) !== null) : null;
     return found ? { value: this.store.value(key, found.entry), time: found.time } : null;
+  }
+
+  // Where an element of an entry is: in the entry itself, or in one entry for each of its sides.
+  places(key, entry) {
+    const sites = entry ? this.model.elements[key]?.sites ?? [] : [];
+    return sites.length ? sites.map((site) => ({ entry: `${entry}/s${site[1]}`, site })) : [{ entry, site: null }];
   }
 
   keysOf(group) { return [...new Set(this.model.sections.filter((each) => each.group === group).flatMap((each) => each.keys))]; }
@@ -166,6 +202,7 @@ await store.recall().catch(() => {}); // first, so that the page does not state 
 const form = new Form(choices, model, store);
 store.open();
 new QueueSender(queue, author, encounter).work();
+form.loadSuggestions();
 setInterval(() => form.drawState(), STATE_MS);
 const mission = document.getElementById("mission"), following = followMission(mission, encounter, MISSION_MS);
 setInterval(() => { if (!document.hidden) form.proposals.load(); }, PROPOSALS_MS);

@@ -1,35 +1,24 @@
 // One field of the form: its title, its answer, and the answers of two authors side by side.
 // Short lists are buttons, long ones have a search; numbers have a pad and steps; times have "now". Everything is saved
 // when it is entered, and can be undone.
+import { button, clock, element } from "./report_parts.js";
+import { agoButtons, stateAge, suggestionButtons } from "./report_shortcuts.js";
 import { nowText, timeText } from "./report_store.js";
 import { texts } from "./texts.js";
 
 const text = await texts("report");
 
+let fieldCount = 0; // a field may be shown on two pages of the form, so an id is made of its number
+
+const BIRTH_DATE = "patient.birth_date";
+const LINE_LENGTH_MAX = 255; // a longer text has paragraphs
 const TYPING_MS = 400; // a text is saved so long after the first unsaved key: what is typed is on the disk within a second
 
-export function element(tag, className = "", words = "") {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (words) made.textContent = words;
-  return made;
-}
-
-export function button(words, act, className = "") {
-  const made = element("button", className, words);
-  made.type = "button";
-  made.addEventListener("click", act);
-  return made;
-}
-
-export function clock(moment) {
-  const at = new Date(moment);
-  return Number.isNaN(at.getTime()) ? String(moment) : at.toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-}
-
 export class Field {
-  constructor(form, key, entry) {
+  // `site`: element and code of the place that the entry of a finding has, null for none; `name`: its title then.
+  constructor(form, key, entry, site = null, name = "") {
     this.form = form; // store, model, undo, pad
+    this.site = site;
     this.key = key;
     this.entry = entry;
     this.model = form.model.elements[key];
@@ -37,8 +26,9 @@ export class Field {
     this.node.dataset.key = key;
     if (entry) this.node.dataset.entry = entry;
     const head = element("div", "field-head");
-    this.title = element("h3", "", form.title(key));
-    this.title.id = `title-${key.replace(".", "-")}-${entry ?? ""}`;
+    this.name = name || (site ? `${form.title(key)}: ${form.choice(...site)}` : form.title(key));
+    this.title = element("h3", "", this.name);
+    this.title.id = `field-title-${fieldCount += 1}`;
     this.mark = element("span", "mark");
     this.more = button("⋯", () => this.openReasons(), "quiet more");
     this.more.setAttribute("aria-label", text("field.more", { field: form.title(key) }));
@@ -58,7 +48,11 @@ export class Field {
   get shown() { return this.store.shown(this.key, this.entry); }
   get value() { return this.store.value(this.key, this.entry); }
 
-  state(content) { this.form.undo(this.key, this.store.set(this.key, this.entry, content)); }
+  state(content) {
+    this.form.undo(this.key, this.store.set(this.key, this.entry, content));
+    if (this.site && !this.store.shown(this.site[0], this.entry).length) this.store.set(this.site[0], this.entry, { value: this.site[1] });
+  }
+
   clear() { this.form.undo(this.key, this.store.set(this.key, this.entry, null, { action: "remove" })); }
 
   build() {}
@@ -78,7 +72,8 @@ export class Field {
     this.reasons.hidden = !this.reasons.hidden;
     if (this.reasons.hidden) return;
     const answers = [];
-    for (const negative of this.model.instead) answers.push(this.reason(negative, { negative }));
+    const quick = this.quick ?? [];
+    for (const negative of this.model.instead) if (!quick.includes(negative)) answers.push(this.reason(negative, { negative }));
     if (this.value !== null) for (const negative of this.model.with_value) answers.push(this.reason(negative, { value: this.value, negative }));
     for (const reason of this.model.reasons) answers.push(this.reason(reason, { not_recorded: reason }));
     if (this.shown.length) answers.push(button(text("field.clear"), () => { this.clear(); this.reasons.hidden = true; }, "quiet"));
@@ -118,6 +113,12 @@ class ChoiceField extends Field {
       this.answers.set(code, answer);
       this.list.append(answer);
     }
+    this.negatives = new Map();
+    for (const negative of this.quick) {
+      const answer = button(text(`reasons.${negative}`), () => this.toggleNegative(negative), "answer");
+      this.negatives.set(negative, answer);
+      this.list.append(answer);
+    }
     if (this.isLong) {
       this.search = element("input", "search");
       this.search.type = "search";
@@ -130,6 +131,13 @@ class ChoiceField extends Field {
     this.body.append(this.list);
   }
 
+  get quick() { return this.model.quick; }
+
+  toggleNegative(negative) {
+    const stated = this.shown.find((each) => each.negative === negative);
+    if (stated) this.clear(); else this.state({ negative });
+  }
+
   toggle(code) {
     const chosen = this.shown.some((each) => each.value === code);
     if (this.model.many && chosen) this.form.undo(this.key, this.store.set(this.key, this.entry, { value: code }, { action: "remove" }));
@@ -140,6 +148,7 @@ class ChoiceField extends Field {
 
   draw() {
     const chosen = new Set(this.shown.map((each) => each.value));
+    for (const [negative, answer] of this.negatives) answer.setAttribute("aria-pressed", String(this.shown.some((each) => each.negative === negative)));
     const sought = this.search?.value.trim().toLocaleLowerCase() ?? "";
     let offered = 0;
     for (const [code, answer] of this.answers) {
@@ -201,6 +210,9 @@ class TimeField extends Field {
     for (const each of [this.now, this.less, this.greater]) each.setAttribute("aria-label", `${this.form.title(this.key)}: ${each.textContent}`);
     row.append(this.now, this.less, this.shownTime, this.greater);
     this.body.append(row);
+    this.ago = element("div", "answers");
+    this.ago.append(...agoButtons(this));
+    if (this.model.ago_min.length) this.body.append(this.ago);
   }
 
   step(minutes) {
@@ -212,6 +224,7 @@ class TimeField extends Field {
     const value = this.value;
     this.shownTime.textContent = value === null ? "" : clock(value);
     this.less.hidden = this.greater.hidden = value === null;
+    this.ago.hidden = value !== null;
   }
 }
 
@@ -226,7 +239,18 @@ class TextField extends Field {
     this.input.setAttribute("aria-labelledby", this.title.id);
     this.input.addEventListener("input", () => { this.typed = true; this.timer ??= setTimeout(() => this.save(), TYPING_MS); });
     this.input.addEventListener("change", () => this.save());
-    this.body.append(this.input);
+    // A line ends with Enter; a tablet's keyboard shows the key as "next", and the form decides what comes next.
+    if ((this.model.length_max ?? 0) <= LINE_LENGTH_MAX) {
+      this.input.enterKeyHint = "next";
+      this.input.addEventListener("keydown", (press) => {
+        if (press.key !== "Enter" || press.isComposing) return;
+        press.preventDefault();
+        this.save();
+        this.form.focusNext(this.input);
+      });
+    }
+    this.suggestions = element("div", "answers suggestions");
+    this.body.append(this.suggestions, this.input);
   }
 
   // Only what was typed here is stated: the text of a page that is not shown may be older than the report.
@@ -237,21 +261,33 @@ class TextField extends Field {
     this.typed = false;
     const typed = this.input.value, { seen } = this;
     if (typed === (this.value ?? "")) return;
-    if (typed.trim()) this.store.set(this.key, this.entry, { value: typed }, { seen, over: this.shown.at(-1)?.id });
-    else this.store.set(this.key, this.entry, this.model.many ? { value: this.value } : null, { action: "remove", seen });
+    if (!typed.trim()) {
+      this.store.set(this.key, this.entry, this.model.many ? { value: this.value } : null, { action: "remove", seen });
+      return;
+    }
+    this.store.set(this.key, this.entry, { value: typed }, { seen, over: this.shown.at(-1)?.id });
+    if (this.key === BIRTH_DATE) stateAge(this.form, typed);
   }
 
   draw() {
+    this.drawSuggestions();
     if (this.typed || (document.activeElement === this.input && this.input.value !== "")) return; // never change a text under the hand
     this.seen = new Set(this.store.statements(this.key, this.entry).map((each) => each.id));
     const value = this.value ?? "";
     if (this.input.value !== value) this.input.value = value;
   }
+
+  drawSuggestions() {
+    const sign = this.value === null && !this.store.readOnly ? this.form.suggested(this.key).join("\n") : "";
+    if (this.suggestionSign === sign) return;
+    this.suggestionSign = sign;
+    this.suggestions.replaceChildren(...(sign ? suggestionButtons(this) : []));
+  }
 }
 
-export function makeField(form, key, entry) {
+export function makeField(form, key, entry, site = null, name = "") {
   const model = form.model.elements[key];
-  if (model.choices) return new ChoiceField(form, key, entry);
+  if (model.choices) return new ChoiceField(form, key, entry, site, name);
   if (model.kind === "number") return new NumberField(form, key, entry);
   if (model.kind === "time") return new TimeField(form, key, entry);
   return new TextField(form, key, entry);

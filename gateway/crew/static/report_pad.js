@@ -1,5 +1,5 @@
 // The number pad: digits, the last value of the field, and its fixed unit. One pad serves all fields.
-import { button, clock, element } from "./report_fields.js";
+import { button, clock, element } from "./report_parts.js";
 import { texts } from "./texts.js";
 
 const text = await texts("report");

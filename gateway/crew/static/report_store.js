@@ -24,7 +24,7 @@ function withOffset(date) {
   return `${local}${sign}${two(Math.trunc(minutes / 60))}:${two(minutes % 60)}`;
 }
 
-export function nowText() { return withOffset(new Date()); }
+export function nowText(minutes = 0) { return withOffset(new Date(Date.now() + minutes * 60_000)); }
 export function timeText(milliseconds) { return withOffset(new Date(milliseconds)); }
 
 export class ReportStore {

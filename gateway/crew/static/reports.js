@@ -2,7 +2,7 @@
 // has its words; a report that the crew opened before is joined to its call with one tap.
 import { openReport } from "./change_requests.js";
 import { joinMission, loadMissions, missionState, missionWords } from "./missions.js";
-import { button, element } from "./report_fields.js";
+import { button, element } from "./report_parts.js";
 import { newId } from "./report_store.js";
 import { texts } from "./texts.js";
 

@@ -17,6 +17,7 @@ export class Strip {
     this.chosen = sessionStorage.getItem(`wave-${kind}`) ?? "";
     this.byHand = this.chosen !== "";
     this.listed = "";
+    this.off = false; // the device marks the samples as no measurement: a lead or a sensor is off
     this.choice.addEventListener("change", () => {
       this.chosen = this.choice.value;
       this.byHand = true;
@@ -34,6 +35,7 @@ export class Strip {
     const trace = traces.find((each) => each.id === shown[this.kind]);
     this.sweep.clear();
     if (!trace) return;
+    this.off = trace.off;
     this.chosen = trace.id;
     this.show();
     this.sweep.begin(this.wave, trace.samples, trace.age_ms);
@@ -45,6 +47,7 @@ export class Strip {
     if (described.some((each) => each.id === this.chosen)) this.sweep.clear(); // another scale: what was drawn is wrong
     for (const trace of traces) {
       if (trace.id !== this.chosen) continue;
+      this.off = trace.off;
       if (this.sweep.idle) { this.show(); this.sweep.begin(this.wave, trace.samples, trace.age_ms); }
       else this.sweep.extend(trace.samples, trace.age_ms);
     }
@@ -79,7 +82,9 @@ export class Strip {
     if (this.wave && this.choice.value !== this.chosen) this.choice.value = this.chosen;
     const stale = silent || this.sweep.stale;
     this.section.classList.toggle("stale", stale);
-    this.state.textContent = stale ? text("strip.stale", { age: age(this.sweep.silentMs) }) : "";
+    const words = stale ? text("strip.stale", { age: age(this.sweep.silentMs) }) : this.off ? text("strip.off") : "";
+    if (this.state.textContent !== words) this.state.textContent = words;
+    this.section.classList.toggle("off", this.off && !stale);
     this.scale.textContent = this.sweep.idle ? "" : this.sweep.scaleWords;
   }
 }

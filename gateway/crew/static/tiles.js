@@ -56,16 +56,18 @@ class Tile {
     this.flags = element("div", "flags");
     this.from = element("div", "from");
     this.age = element("div", "age");
+    this.history = element("ul", "history");
+    this.history.hidden = true;
     this.others = element("details", "others");
     this.summary = element("summary", "");
     this.list = element("ul", "");
     this.others.append(this.summary, this.list);
     this.others.addEventListener("toggle", () => { this.list.replaceChildren(); this.redraw?.(); });
-    this.node.append(label, this.text, this.flags, this.from, this.age, this.others);
+    this.node.append(label, this.text, this.flags, this.from, this.age, this.history, this.others);
   }
 
-  draw(tile, sources, silent) {
-    this.redraw = () => this.draw(tile, sources, silent);
+  draw(tile, sources, silent, pressures) {
+    this.redraw = () => this.draw(tile, sources, silent, pressures);
     const { shown } = tile;
     const stale = silent || tile.state === "stale";
     const empty = shown.text.startsWith("—");
@@ -86,7 +88,21 @@ class Tile {
     const ms = sources.now - shown.at, ageText = ageWords(ms, stale);
     if (replaced) setText(this.age, `${text("tile.last", { value: `${shown.text} ${shown.more}`.trim(), time: timeOf(ms) })} · ${ageText}`);
     else setText(this.age, isSpot(shown) ? `${text("tile.measured", { time: timeOf(ms) })} · ${ageText}` : ageText);
+    if (tile.name === "nibp") this.drawHistory(pressures.before(shown.at));
     this.drawOthers(tile, sources, silent);
+  }
+
+  drawHistory(lines) {
+    const written = lines.join();
+    if (this.written === written) return;
+    this.written = written;
+    this.history.hidden = lines.length === 0;
+    this.history.replaceChildren(...lines.map((words) => {
+      const line = element("li", "");
+      line.textContent = words;
+      return line;
+    }));
+    this.history.setAttribute("aria-label", text("tile.earlier"));
   }
 
   drawOthers({ shown, others }, sources, silent) {
@@ -119,12 +135,12 @@ export class Tiles {
     this.tiles = new Map();
   }
 
-  draw(all, sources, silent) {
+  draw(all, sources, silent, pressures) {
     const gone = new Set(this.tiles.keys());
     for (const tile of all) {
       gone.delete(tile.name);
       if (!this.tiles.has(tile.name)) this.tiles.set(tile.name, new Tile(tile.name));
-      this.tiles.get(tile.name).draw(tile, sources, silent);
+      this.tiles.get(tile.name).draw(tile, sources, silent, pressures);
     }
     for (const name of gone) {
       this.tiles.get(name).node.remove();

@@ -139,6 +139,7 @@ class Pairings:
         *,
         without_bond: bool = False,
         well: Callable[[str], Awaitable[bool]] | None = None,
+        who: str = WHO,
     ) -> PairedDevice:
         """Pair one device and return it. Raises `PairingFailed`.
 
@@ -164,7 +165,7 @@ class Pairings:
         try:
             device = await self._pair(radio, pairing, known, without_bond)
         except PairingFailed as failure:
-            await self._journal.record("ble.pairing_failed", None, address=address, why=failure.trouble.value, who=WHO)
+            await self._journal.record("ble.pairing_failed", None, address=address, why=failure.trouble.value, who=who)
             raise
         finally:
             self._under_way = None
@@ -176,7 +177,7 @@ class Pairings:
             device_name=device.name,
             bonded=device.bonded,
             services=" ".join(f"{each:04x}" for each in device.services),
-            who=WHO,
+            who=who,
         )
         return device
 

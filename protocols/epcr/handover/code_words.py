@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from protocols.epcr.handover.finding_words import FINDING_WORDS
 from protocols.epcr.handover.language import Words
 
 LIST_CODES: Final[Mapping[str, Words]] = MappingProxyType(
     {
+        **FINDING_WORDS,
         "9919001": Words("female", "kobieta", "weiblich"),
         "9919003": Words("male", "mężczyzna", "männlich"),
         "9919005": Words("sex unknown", "płeć nieznana", "Geschlecht unbekannt"),

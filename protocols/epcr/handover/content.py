@@ -260,7 +260,15 @@ class _Facts:
                 text = self._wording.field(field)
                 if key == "situation.duration":
                     text = f"{text} {self._text('situation.duration_unit')}".strip()
+                if site := self._site(field):
+                    text = f"{site}: {text}"
                 yield text if key in _UNLABELLED else self._labelled(field.element.key, text)
+
+    def _site(self, field: VisibleField) -> str:
+        """Return the site or side that the entry of a finding states, or ""."""
+        fields = self._entries[field.element.group][field.entry]
+        found = fields.get("site") or fields.get("side")
+        return "" if found is None or field is found else self._wording.field(found)
 
     def _labelled(self, key: str, text: str) -> str:
         label = LABELS.get(key)

@@ -313,7 +313,7 @@ async def test_reading_of_hand_overs_has_a_rate_for_each_address():
             assert (await hospital.get(f"{url}/h/view", allow_redirects=False)).status == 303
 
 
-async def test_order_is_switched_by_one_tap_and_an_unknown_one_is_refused():
+async def test_check_7_order_is_switched_by_one_tap_and_an_unknown_one_is_refused():
     async with tablet() as (url, session):
         async with session.get(f"{url}{CREW}?order=atmist") as reply:
             assert re.search(r'order=atmist" aria-current="true"', await reply.text())

@@ -159,7 +159,7 @@ async def test_changes_from_the_command_line_survive_a_kill(tmp_path: Path):
         await eventually(lambda: _has_four_batches(gateway))
 
 
-async def test_hand_over_is_printed_from_the_box_beside_the_running_gateway(tmp_path: Path):
+async def test_check_25_hand_over_is_printed_from_the_box_beside_the_running_gateway(tmp_path: Path):
     async with vehicle(tmp_path) as gateway:
         await gateway.invoke("epcr", "set", "enc_1", "patient.last_name", "--author", "usr_anna", "Żółć")
         folder = tmp_path / "printed"
@@ -191,6 +191,6 @@ async def test_list_of_elements_needs_no_gateway(tmp_path: Path):
     async with vehicle(tmp_path, started=False) as gateway:
         listed = await gateway.invoke("epcr", "elements", "--group", "vitals", "--json")
         assert len(listed.json_lines()) == 34
-        assert listed.json_lines()[11]["title"] == {"en": "SpO2", "pl": "SpO2"}
+        assert listed.json_lines()[11]["title"] == {"en": "SpO₂", "pl": "SpO₂"}
         unknown = await gateway.invoke("epcr", "elements", "--group", "moods")
         assert (unknown.code, unknown.out) == (1, "")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from protocols.epcr.annotations import STATEMENTS_MAX
+from protocols.epcr.annotations import DISMISSALS, STATEMENTS_MAX
 from protocols.epcr.change import Action, FieldChange
 from protocols.epcr.check import find_fault
 from protocols.epcr.draft import fault_after_seal, open_conflicts, opening
@@ -78,6 +78,10 @@ def test_sealed_draft_takes_only_addenda_with_a_reason():
         change("record.addendum", "x" * 256, entry="a1"),
         change("record.addendum", "reason"),
         change("record.addendum", "reason", entry="a1", action=Action.REMOVE),
+        change("record.dismissed", "no", entry="p1"),
+        change("record.signature", "M1 2", entry="s1"),
+        change("record.signature", "M1 2L3 4<script>", entry="s1"),
+        change("record.signature", "M1 2L3 4" * 501, entry="s1"),
         change("record.both_stand", "c1", entry="d1"),
         change("record.both_stand", "c1 c1", entry="d1"),
         change("record.both_stand", "c1  c2", entry="d1"),
@@ -93,6 +97,14 @@ def test_annotation_that_breaks_a_rule_is_refused(annotation: FieldChange):
 def test_annotation_of_an_author_is_permitted():
     assert find_fault(change("record.addendum", "Result of the laboratory", entry="a1")) is None
     assert find_fault(change("record.both_stand", "c1 c2", entry="d1")) is None
+    assert [find_fault(change("record.dismissed", value, entry="p1")) for value in DISMISSALS] == [None, None]
+    assert find_fault(change("record.signature", "M1 2L30 40L31 42M5 5L6 6", entry="s1")) is None
+
+
+def test_dismissal_of_a_proposal_that_two_authors_decided_differently_is_no_conflict():
+    dismissed = change("record.dismissed", "dismissed", entry="p1", author=ANNA)
+    offered = change("record.dismissed", "offered", entry="p1", author=JAN)
+    assert open_conflicts(current_record([dismissed, offered])) == []
 
 
 def test_total_of_a_drug_sums_its_doses_exactly():

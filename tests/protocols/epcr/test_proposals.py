@@ -113,6 +113,22 @@ def test_pads_and_compressions_are_proposed_when_they_begin():
     ]
 
 
+def test_pacing_is_proposed_with_its_rate_when_it_begins():
+    rates = [measured("X_PRIVATE_10", rate, "MDC_DIM_PER_MIN", at_s=at) for at, rate in enumerate((0.0, 70.0, 70.0))]
+    (one,) = proposals(*rates)
+    found = {each.key: each.value for each in one.values}
+    assert (one.kind, found["devices.event"], found["devices.pacing_rate"]) == (ProposalKind.PACING, "4103027", "70")
+    assert (found["procedures.procedure"], found["procedures.time"]) == ("18590009", found["devices.time"])
+
+
+def test_alarm_is_proposed_once_while_it_continues_in_the_words_of_the_device():
+    alarms = [spo2(82, at_s=at, status=0x0002) for at in (10, 12, 14)]
+    found = [each for each in proposals(*alarms, spo2(97, at_s=16)) if each.kind is ProposalKind.ALARM]
+    assert [(each.at_us - BEGAN_US) // 1_000_000 for each in found] == [10]
+    assert [each.value for each in found[0].values if each.key == "devices.interpretation"] == ["Alarm: SpO₂ 82 %"]
+    assert [find_fault(each) for each in accept(found[0]) if each.key != Annotation.SOURCE] == [None] * 3
+
+
 def test_continuous_value_during_compressions_is_flagged_as_a_possible_artefact():
     compressions = measured("X_PRIVATE_01", 110.0, "MDC_DIM_PER_MIN", at_s=2)
     found = next(each for each in proposals(compressions, spo2(97, at_s=3)) if each.kind is ProposalKind.VITALS)
