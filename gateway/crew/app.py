@@ -9,10 +9,10 @@ On a loopback address, which no other machine reaches, the page is served withou
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -97,7 +97,7 @@ class CrewStatus:
     set_aside: int
     calls: int = 0
     calls_changed: int = 0
-    departures: Mapping[str, tuple[int, int]] = MappingProxyType({})
+    departures: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 class CrewApp:

@@ -8,9 +8,10 @@ the limits the oldest values are dropped, and with them their proposals.
 from collections import OrderedDict
 from collections.abc import Iterable
 
+from protocols.epcr.catalogue import find_element
 from protocols.epcr.measured import Reading, number_of, readings_of
 from protocols.epcr.proposal import Proposal, ProposalKind, ProposedValue, device_event, vitals
-from protocols.ieee11073.nomenclature import code_of, term_of
+from protocols.ieee11073.nomenclature import code_of
 from protocols.observation import MEASUREMENT_STATUS
 from protocols.observation_record import ObservationRecord
 
@@ -208,11 +209,12 @@ def _pacing(record: ObservationRecord) -> list[ProposedValue]:
 
 
 def _alarm_text(record: ObservationRecord) -> str:
-    """Return what the device's alarm was about, in the words of the nomenclature: NEMSIS has no code for alarms."""
-    readings = readings_of(record)
-    unit = "" if record.unit is None else term_of(record.unit).ucum
-    values = "/".join(each.value for each in readings)
-    return f"Alarm: {term_of(record.type).display} {values} {unit}".rstrip()
+    """Return what the device's alarm was about, as a text in English: NEMSIS has no code for alarms."""
+    reading = readings_of(record)[0]
+    element = find_element(reading.key)
+    assert element is not None, "each reading is of an element"
+    unit = getattr(element.values, "unit", "")
+    return f"Alarm: {element.english} {reading.value} {unit}".rstrip()
 
 
 def _order(reading: Reading) -> tuple[bool, int, int]:

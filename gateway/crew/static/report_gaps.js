@@ -63,14 +63,26 @@ class GapCard {
   constructor(section, gap) {
     this.section = section;
     this.gap = gap;
+    this.field = null;
     this.node = element("li", "gap");
     this.line = button("", () => section.form.go(gap.key, gap.entry), "line");
     this.node.append(this.line);
-    const { form, store } = section, model = form.model.elements[gap.key];
+  }
+
+  // The entry of the field: that of the gap, or the latest one of its group, which may come while the page is open.
+  // A new entry has a page of its own.
+  get entry() {
+    const { gap, section } = this, { group } = section.form.model.elements[gap.key];
+    if (gap.entry || !group) return gap.entry || null;
+    return gap.key.endsWith(".time") ? null : section.store.entries(group)[0]?.entry ?? null;
+  }
+
+  addField() {
+    const { gap, section } = this, model = section.form.model.elements[gap.key];
     if (!model || gap.code === "two_statements") return;
-    const entry = gap.entry || (model.group ? store.entries(model.group)[0]?.entry : null);
-    if (model.group && (!entry || gap.key.endsWith(".time"))) return; // a new entry, which has a page of its own
-    this.field = makeField(form, gap.key, entry);
+    const { entry } = this;
+    if (model.group && !entry) return;
+    this.field = makeField(section.form, gap.key, entry);
     this.node.append(this.field.node);
   }
 
@@ -78,6 +90,7 @@ class GapCard {
     const words = this.section.form.gap(this.gap);
     if (this.line.textContent !== words) this.line.textContent = words;
     this.node.classList.toggle("closed", isClosed);
+    if (!this.field) this.addField();
     this.field?.update();
   }
 }
