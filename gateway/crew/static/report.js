@@ -64,7 +64,7 @@ class Form {
     if (this.shown !== shown) scrollTo(0, 0);
     this.shown = shown;
     if (shown === this.proposals || shown === this.gaps) this.proposals.load();
-    shown.opened();
+    shown.arrange();
     this.tell();
   }
 

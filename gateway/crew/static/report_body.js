@@ -71,7 +71,7 @@ export class TraumaSection extends Section {
   update() {
     for (const [name, { region, node }] of this.regions) {
       const found = this.findings(region), words = found.map((each) => this.form.choice(region.key, each.value)).join(", ");
-      const label = [text(`body.regions.${name}`), words].filter(Boolean).join(": ");
+      const label = found.length ? `${text(`body.regions.${name}`)}: ${words} (${found.length})` : text(`body.regions.${name}`);
       if (node.getAttribute("aria-label") !== label) node.setAttribute("aria-label", label);
       node.setAttribute("aria-pressed", String(name === this.chosen));
       node.classList.toggle("found", found.length > 0);

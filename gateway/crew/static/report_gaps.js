@@ -24,10 +24,10 @@ export class GapsSection extends Section {
 
   get gaps() { return this.store.draft?.gaps ?? []; }
 
-  opened() {
+  arrange() {
     const open = new Set(this.gaps.map(signOf));
     for (const [sign, card] of this.cards) if (!open.has(sign)) { card.node.remove(); this.cards.delete(sign); }
-    this.arrange = true;
+    this.isArranged = false;
   }
 
   update() {
@@ -36,8 +36,8 @@ export class GapsSection extends Section {
     this.drawAccept(gaps);
     this.groups.update((group) => [...Object.keys(group.values), ...Object.keys(group.negatives)].some((key) => keys.has(key)));
     for (const gap of gaps) this.cards.get(signOf(gap)) ?? this.add(gap);
-    if (this.arrange) this.list.append(...gaps.map((gap) => this.cards.get(signOf(gap)).node));
-    this.arrange = false;
+    if (!this.isArranged) this.list.append(...gaps.map((gap) => this.cards.get(signOf(gap)).node));
+    this.isArranged = true;
     for (const [sign, card] of this.cards) card.update(!open.has(sign));
     this.none.hidden = gaps.length > 0;
     this.sign.hidden = gaps.length > 0 || this.form.proposals.isOver;

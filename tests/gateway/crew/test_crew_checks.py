@@ -3,6 +3,7 @@
 docs/crew-checks.md lists all 25 checks with their tests.
 """
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -169,7 +170,7 @@ async def test_check_19_entry_is_sent_within_a_second_without_a_sync_and_the_sta
         await client.open_report()
         await page.clock.install()
         await open_report(page, vehicle.url, "narrative")
-        await page.clock.pause_at(await page.evaluate("Date.now() + 2000"))
+        await page.clock.pause_at(datetime.now(UTC) + timedelta(seconds=5))
         async with page.expect_request("**/changes") as sent:
             await field(page, "narrative.text").get_by_role("textbox").press_sequentially("Pale")
             await page.clock.run_for(1000)
