@@ -9,7 +9,6 @@ On a loopback address, which no other machine reaches, the page is served withou
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
