@@ -42,7 +42,7 @@ export class TraumaSection extends Section {
 
   regionNode({ name, x, y, width, height }) {
     const node = drawn("g", { role: "button", tabindex: 0, class: "region", "data-region": name });
-    node.append(drawn("rect", { x, y, width, height, rx: 14 }), drawn("text", { x: x + width / 2, y: y + height / 2 + 6 }));
+    node.append(drawn("rect", { x, y, width, height, rx: 14 }), drawn("path", { d: `M${x + width / 2 - 10} ${y + height / 2}l7 8l14 -16`, class: "tick" }));
     node.addEventListener("click", () => this.choose(name));
     node.addEventListener("keydown", (press) => {
       if (press.key !== "Enter" && press.key !== " ") return;
@@ -71,11 +71,10 @@ export class TraumaSection extends Section {
   update() {
     for (const [name, { region, node }] of this.regions) {
       const found = this.findings(region), words = found.map((each) => this.form.choice(region.key, each.value)).join(", ");
-      const label = found.length ? `${text(`body.regions.${name}`)}: ${words} (${found.length})` : text(`body.regions.${name}`);
+      const label = [text(`body.regions.${name}`), words].filter(Boolean).join(": ");
       if (node.getAttribute("aria-label") !== label) node.setAttribute("aria-label", label);
       node.setAttribute("aria-pressed", String(name === this.chosen));
       node.classList.toggle("found", found.length > 0);
-      node.lastChild.textContent = found.length ? String(found.length) : "";
     }
     this.fields.get(this.chosen)?.update();
     if (!this.chosen && !this.detail.childElementCount) this.detail.append(element("p", "nothing", text("body.choose")));
