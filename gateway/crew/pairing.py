@@ -2,7 +2,7 @@
 
 It uses the pairings of the gateway (`gateway.sessions.gatt.pairing`), which make one at a time, record it, and undo
 what is not completed. The tablet polls the state: a pairing takes half a minute, and two tablets see the same. A
-question without an answer in time ends the pairing. The page has its own sentences in its language for each step,
+question without a reply in time ends the pairing. The page has its own sentences in its language for each step,
 question and failure; the words of the stack are for operators.
 
 Without Bluetooth in the settings there are no such routes; this module does not load the Bluetooth stack.
@@ -45,7 +45,7 @@ class Questioner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PairingParts:
-    """What the pages of a gateway with Bluetooth need. `nearby()`: its state, what advertises and what is paired, as
+    """Functions of the gateway's Bluetooth for the pages. `nearby()`: its state, what advertises and what is paired, as
     JSON. `pair(address, person, who)`: pair a device and return its name; raises `PairingFailed` and StoreFull."""
 
     nearby: Callable[[], Json]
@@ -88,13 +88,13 @@ class PairingPages:
         self._state: _State | None = None
         self._who = ""
         self._requested = asyncio.Event()
-        self._answer: asyncio.Future[object] | None = None
+        self._reply: asyncio.Future[object] | None = None
 
     def routes(self) -> tuple[CrewRoute, ...]:
         return (
             CrewRoute("GET", "/pairing", self._read, Access.WRITE),
             CrewRoute("POST", "/pairing", self._begin, Access.WRITE),
-            CrewRoute("POST", "/pairing/answer", self._take_answer, Access.WRITE),
+            CrewRoute("POST", "/pairing/reply", self._take_reply, Access.WRITE),
         )
 
     async def run(self) -> None:
@@ -132,11 +132,11 @@ class PairingPages:
         self._requested.set()
         return web.json_response(self._form())
 
-    async def _take_answer(self, request: web.Request) -> web.StreamResponse:
+    async def _take_reply(self, request: web.Request) -> web.StreamResponse:
         body = await json_object(request, self._clock, bytes_max=BODY_BYTES_MAX)
-        if self._answer is None or self._answer.done():
-            raise web.HTTPConflict(text="Nothing is asked now.\n")
-        self._answer.set_result(body.get("answer"))
+        if self._reply is None or self._reply.done():
+            raise web.HTTPConflict(text="There is no question now.\n")
+        self._reply.set_result(body.get("reply"))
         return web.json_response(self._form())
 
     def _form(self) -> Json:
@@ -149,27 +149,27 @@ class PairingPages:
             self._state.step = step
 
     async def passkey(self, says: str) -> int | None:
-        answer = await self._ask("passkey", "", DIGITS_S)
-        if not isinstance(answer, str) or len(answer) != 6 or not (answer.isascii() and answer.isdigit()):
+        reply = await self._question("passkey", "", DIGITS_S)
+        if not isinstance(reply, str) or len(reply) != 6 or not (reply.isascii() and reply.isdigit()):
             return None
-        return int(answer)
+        return int(reply)
 
     async def confirm(self, says: str, passkey: int | None) -> bool:
         if passkey is None:
-            return await self._ask("confirm", "", CONFIRM_S) is True
-        return await self._ask("compare", f"{passkey:06d}", DIGITS_S) is True
+            return await self._question("confirm", "", CONFIRM_S) is True
+        return await self._question("compare", f"{passkey:06d}", DIGITS_S) is True
 
-    async def _ask(self, question: str, digits: str, within_s: float) -> object:
-        """Show a question and return the answer of a tablet, None if there is none in time."""
+    async def _question(self, question: str, digits: str, within_s: float) -> object:
+        """Show a question and return the reply of a tablet, None if there is none in time."""
         state = self._state
         assert state is not None, "a question belongs to a pairing"
-        self._answer = asyncio.get_running_loop().create_future()
+        self._reply = asyncio.get_running_loop().create_future()
         state.question, state.digits = question, digits
         try:
             async with self._clock.timeout_at(self._clock.monotonic_s() + within_s):
-                return await self._answer
+                return await self._reply
         except TimeoutError:
             return None
         finally:
             state.question = state.digits = ""
-            self._answer = None
+            self._reply = None

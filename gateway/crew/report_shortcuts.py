@@ -1,7 +1,7 @@
-"""Shortcuts of the report's form: several answers with one tap, each shown in words before it is entered.
+"""Shortcuts of the report's form: several entries with one tap, each shown in words before it is entered.
 
-They are what crews enter most often. Every answer of a shortcut is a statement of the crew member who touched it, and
-can be changed or undone like any other. Nothing is stated without a touch, and a shortcut never replaces an answer.
+They are what crews enter most often. Every entry of a shortcut is a statement of the crew member who touched it, and
+can be changed or undone like any other. Nothing is stated without a touch, and a shortcut never replaces an entry.
 
 The doses are usual single doses of an adult (ERC 2021, ESC 2023 and their national forms); the page hides them for a
 child. A service with other standing orders changes the rows.
@@ -40,9 +40,9 @@ ACTS = ("392231009", "268400002", "46825001", "33747003", "89666000", "426220008
 """Procedures that are entered with one tap, the most frequent first."""
 
 
-class AnswerGroup(NamedTuple):
-    """Answers that belong together. `section`: the page that offers it. `group`: the repeated group in which they are a
-    new entry, "" for single fields. `values` and `negatives`: the answers by element."""
+class EntryGroup(NamedTuple):
+    """Entries that belong together. `section`: the page that offers it. `group`: the repeated group in which they are a
+    new entry, "" for single fields. `values` and `negatives`: the contents by element."""
 
     name: str
     section: str
@@ -58,14 +58,14 @@ _END = {
     "disposition.level_of_care": _ADVANCED,
 }
 GROUPS = (
-    AnswerGroup(
+    EntryGroup(
         "nothing_known",
         "history",
         "",
         {},
         {"history.drug_allergies": "no_known_drug_allergy", "history.conditions": "none_reported"},
     ),
-    AnswerGroup(
+    EntryGroup(
         "unremarkable",
         "assessment",
         "vitals",
@@ -78,18 +78,18 @@ GROUPS = (
             "vitals.pulse_rhythm": "3313003",
         },
     ),
-    AnswerGroup("normal_drive", "disposition", "", {**_END, "disposition.transport_mode": "4217005"}),
-    AnswerGroup("emergency_drive", "disposition", "", {**_END, "disposition.transport_mode": "4217001"}),
+    EntryGroup("normal_drive", "disposition", "", {**_END, "disposition.transport_mode": "4217005"}),
+    EntryGroup("emergency_drive", "disposition", "", {**_END, "disposition.transport_mode": "4217001"}),
 )
 SUGGESTED = frozenset(("disposition.level_of_care",))
-"""Answers of groups that are taken from the vehicle's last report, where there is one (`gateway.epcr.suggestions`).
+"""Contents of groups that are taken from the vehicle's last report, where there is one (`gateway.epcr.suggestions`).
 They follow from the crew and its vehicle, not from the patient."""
 
 QUICK = {
     "history.drug_allergies": ("no_known_drug_allergy",),
     "history.conditions": ("none_reported",),
 }
-"""Pertinent negatives that are offered beside the choices, since they are the most frequent answer."""
+"""Pertinent negatives that are offered beside the choices, since they are the most frequent."""
 AGO_MIN = {
     "situation.onset": (15, 30, 60, 180, 720),
     "situation.last_known_well": (30, 60, 180, 270, 720),

@@ -6,7 +6,6 @@ and decisions; the gateway writes the sources of accepted measurements, the deci
 versions and joins of missions, and on behalf of a crew member the share links and expected arrivals.
 """
 
-import re
 from enum import StrEnum
 
 from protocols.epcr.change import Action, FieldChange
@@ -59,7 +58,7 @@ ANNOTATIONS = frozenset(Annotation)
 _OF_AUTHORS = frozenset((Annotation.ADDENDUM, Annotation.BOTH_STAND, Annotation.DISMISSED, Annotation.SIGNATURE))
 SIGNATURE_LENGTH_MAX = 4_000
 """Longest path: some hundred points, which a slow signature has."""
-_PATH = re.compile(r"(?:M\d{1,3} \d{1,3}(?:L\d{1,3} \d{1,3})+)+", re.ASCII)
+_DIGITS = frozenset("0123456789")
 DISMISSALS = ("dismissed", "offered")
 """Values of a decision about a proposal: it is not offered any more, or offered again."""
 
@@ -80,10 +79,22 @@ def annotation_rule(change: FieldChange) -> str | None:
     if change.key == Annotation.DISMISSED:
         return None if value in DISMISSALS else f"{change.key} is one of: {', '.join(DISMISSALS)}."
     if change.key == Annotation.SIGNATURE:
-        if len(value) <= SIGNATURE_LENGTH_MAX and _PATH.fullmatch(value):
+        if len(value) <= SIGNATURE_LENGTH_MAX and _is_path(value):
             return None
         return f"{change.key} is a path of M and L commands of at most {SIGNATURE_LENGTH_MAX} characters."
     ids = value.split(" ")
     if not 2 <= len(ids) == len(set(ids)) <= STATEMENTS_MAX or not all(map(is_identifier, ids)):
         return f"{change.key} has the ids of 2 to {STATEMENTS_MAX} different changes, with one space between."
     return None
+
+
+def _is_path(value: str) -> bool:
+    """Return whether a text is a path of strokes, each with two points or more: M, then L between points."""
+    before, *strokes = value.split("M")
+    points = [stroke.split("L") for stroke in strokes]
+    return not before and bool(points) and all(len(each) > 1 and all(map(_is_point, each)) for each in points)
+
+
+def _is_point(text: str) -> bool:
+    x, _, y = text.partition(" ")
+    return 1 <= len(x) <= 3 and 1 <= len(y) <= 3 and _DIGITS.issuperset(x + y)

@@ -80,7 +80,7 @@ class Pairing {
     this.sign = sign;
     this.asked.replaceChildren();
     if (!sign) return;
-    const answer = (value) => this.send("/pairing/answer", { answer: value });
+    const answer = (value) => this.send("/pairing/reply", { reply: value });
     const no = button(text("cancel"), () => answer(null), "quiet");
     if (pairing.question === "passkey") {
       const digits = element("input", "text");

@@ -1,4 +1,4 @@
-"""What crews require of a report (reference epcr §6), for the checks that no story of its own tests.
+"""Requirements of crews on a report (reference epcr §6), for the checks that no story of its own tests.
 
 docs/crew-checks.md lists all 25 checks with their tests.
 """
@@ -44,7 +44,7 @@ async def record(vehicle: ReportVehicle, *observations: Observation) -> None:
     )
 
 
-async def test_check_1_tap_is_shown_before_the_gateway_has_answered(browser: Browser, tmp_path: Path):
+async def test_check_1_tap_is_shown_before_the_gateway_has_responded(browser: Browser, tmp_path: Path):
     async with (
         report_vehicle(tmp_path, clock=SystemClock()) as vehicle,
         vehicle.tablet() as client,

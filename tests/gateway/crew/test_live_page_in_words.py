@@ -1,4 +1,4 @@
-"""What the live page states in words: alarms of devices, leads that are off, deviations, and earlier pressures."""
+"""Statements of the live page in words: alarms of devices, leads that are off, deviations, and earlier pressures."""
 
 from dataclasses import replace
 
@@ -49,7 +49,7 @@ async def test_alarms_leads_deviations_and_earlier_pressures_are_stated_in_words
         await expect(opened.tile("nibp").locator(".main")).to_have_text("122/79")
         await expect(opened.tile("nibp").locator(".history li")).to_have_count(2)
         await expect(opened.tile("nibp").locator(".history li").first).to_contain_text("121/79 (93)")
-        await expect(alarm).to_be_hidden()  # the value is old, and its alarm with it
+        await expect(alarm).to_be_hidden()  # the value is stale, and so is its alarm
         devices = opened.page.locator("#devices li")
         await expect(devices.filter(has_text=MONITOR.model)).to_contain_text(
             "Sent something that cannot be used (1 kind)"

@@ -35,7 +35,7 @@ OXIMETER = {
 
 
 class ScriptedPairings:
-    """Pairings whose device asks for a confirmation and six digits."""
+    """Pairings whose device requires a confirmation and six digits."""
 
     def __init__(self) -> None:
         self.paired: list[tuple[str, str]] = []
@@ -95,19 +95,19 @@ async def test_member_pairs_a_device_by_its_name_and_enters_the_digits_that_it_s
         assert pairings.paired == [(ADDRESS, f"crew {PARAMEDIC.id}")]
 
 
-async def test_question_that_nobody_answers_ends_the_pairing_and_the_next_one_can_begin():
+async def test_question_without_a_reply_ends_the_pairing_and_the_next_one_can_begin():
     clock = MovedClock()
     async with served(ScriptedPairings(), clock) as url, signed_in(url) as opened:
         assert (await opened.post("/pairing", {"address": ADDRESS})).status == 200
         assert (await opened.post("/pairing", {"address": ADDRESS})).status == 409
 
-        async def asks() -> bool:
+        async def has_question() -> bool:
             return (await state(opened))["question"] == "confirm"
 
-        await eventually(asks)
+        await eventually(has_question)
         await clock.advance(CONFIRM_S)
         assert (await state(opened))["failed"] == "not_confirmed"
-        assert (await opened.post("/pairing/answer", {"answer": True})).status == 409
+        assert (await opened.post("/pairing/reply", {"reply": True})).status == 409
         assert (await opened.post("/pairing", {"address": ADDRESS})).status == 200
 
 

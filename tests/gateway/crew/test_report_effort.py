@@ -114,7 +114,7 @@ def gap(page: Page, key: str) -> Locator:
     return page.locator(f'.page:not([hidden]) .gap .field[data-key="{key}"]')
 
 
-async def answer(page: Page, key: str, words: str) -> None:
+async def choose(page: Page, key: str, words: str) -> None:
     button = gap(page, key).get_by_role("button", name=words, exact=True)
     await button.click()
     await expect(gap(page, key).locator("[aria-pressed=true]")).to_have_count(1)
@@ -169,15 +169,15 @@ async def test_complete_report_of_a_call_of_40_minutes_takes_at_most_25_taps_and
         await page.locator('[data-group="unremarkable"]:visible').click()
         await page.locator('[data-group="normal_drive"]:visible').click()
         await gap(page, "disposition.destination").get_by_role("button", name="City Hospital").click()
-        await answer(page, "patient.sex", "Female")
-        await answer(page, "history.drug_allergies", "No known drug allergy")
-        await answer(page, "history.conditions", "Hypertension")
-        await answer(page, "situation.primary_impression", "Chest pain")
-        await answer(page, "situation.acuity", "Urgent (yellow)")
+        await choose(page, "patient.sex", "Female")
+        await choose(page, "history.drug_allergies", "No known drug allergy")
+        await choose(page, "history.conditions", "Hypertension")
+        await choose(page, "situation.primary_impression", "Chest pain")
+        await choose(page, "situation.acuity", "Urgent (yellow)")
         await gap(page, "situation.onset").get_by_role("button", name="1 h ago").click()
-        await answer(page, "situation.possible_injury", "No")
-        await answer(page, "vitals.rhythm", "Sinus rhythm")
-        await answer(page, "disposition.acuity", "Less urgent (green)")
+        await choose(page, "situation.possible_injury", "No")
+        await choose(page, "vitals.rhythm", "Sinus rhythm")
+        await choose(page, "disposition.acuity", "Less urgent (green)")
         await gap(page, "situation.complaint").get_by_role("textbox").click()
         for line in ("Chest pain", "Kowalska", "Maria", "14061958", NARRATIVE):
             await page.keyboard.type(line)
