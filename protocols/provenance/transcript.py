@@ -16,6 +16,7 @@ are in `signatures`, the check of a whole transcript in `verification`.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 
 from protocols.provenance import merkle
 from protocols.provenance.canonical_json import JsonObject, JsonValue, canonical_json
@@ -138,6 +139,13 @@ def signed_header(*, tenant_id: str, evidence_id: str, algorithm: str, kid: str)
     )
 
 
+@lru_cache(maxsize=256)
+def _header_to_sign(tenant_id: str, evidence_id: str, algorithm: str, kid: str) -> bytes:
+    """Return the `signed_header`, kept for the next record of the same evidence. Not for received transcripts, whose
+    texts may be long."""
+    return signed_header(tenant_id=tenant_id, evidence_id=evidence_id, algorithm=algorithm, kid=kid)
+
+
 def join_message(core: bytes, header: bytes) -> bytes:
     """Return the bytes that a record's signature covers, from its core as canonical JSON and the `signed_header`.
 
@@ -175,9 +183,7 @@ def sign_core(core: bytes, signers: Iterable[Signer], *, tenant_id: str, evidenc
     """Return the signatures of a record whose core is canonical JSON already."""
     signatures = []
     for signer in signers:
-        message = record_message(
-            core, tenant_id=tenant_id, evidence_id=evidence_id, algorithm=signer.algorithm, kid=signer.kid
-        )
+        message = join_message(core, _header_to_sign(tenant_id, evidence_id, signer.algorithm, signer.kid))
         signatures.append(
             Signature(algorithm=signer.algorithm, kid=signer.kid, value=signer.sign(RECORD_CONTEXT, message))
         )
