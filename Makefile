@@ -4,7 +4,7 @@ BIN := .venv/bin
 NEWER := .venv-3.13/bin
 # Four on two cores, in the order of `tests/conftest.py`: the journeys wait for real parts most of the time.
 # The longest test takes a minute.
-PYTEST := -m pytest -q -rs --durations=30 --workers 4 --timeout 300
+PYTEST := -m pytest -q -rs --durations=30 -n 4 --dist loadfile --no-loadscope-reorder --timeout 300
 # Tests that need no server.
 UNIT := -m "not pg and not broker and not browser and not demo"
 
@@ -44,7 +44,7 @@ bench: setup
 # ARGUS_FUZZ_COUNT mutated APDUs through both ends of an association, the other fuzzers in proportion, and requests that
 # Schemathesis generates for the whole API; two processes.
 fuzz: setup
-	ARGUS_FUZZ_COUNT=$${ARGUS_FUZZ_COUNT:-5000000} $(BIN)/python -m pytest -q --workers 2 --by-test tests/fuzz \
+	ARGUS_FUZZ_COUNT=$${ARGUS_FUZZ_COUNT:-5000000} $(BIN)/python -m pytest -q -n 2 --dist load tests/fuzz \
 	  tests/contract/test_schemathesis.py
 
 # The tests of the product's modules on Python 3.13, which Debian 13 runs; `make test` runs all tests on the older one.

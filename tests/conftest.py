@@ -10,10 +10,10 @@ A canary is an unmistakable synthetic text in place of a patient's name, a birth
 such data use the canaries of `tests/builders/contract_canaries`. Nothing that the product writes during a test (log
 lines above all) may contain a canary.
 
-All tests are collected before the first one runs, so collection must be fast. The garbage collector is off during
-collection, because imported modules stay in memory. Afterwards all objects are frozen, so that no later collection of
-garbage examines them, and the collector runs less often, since a test leaves little garbage. Forked workers
-(`tests/harness/forked_workers.py`) share the memory of what is frozen.
+Every worker of a parallel run collects all tests, so collection must be fast. One worker begins, and the others begin
+after it, since it has then compiled every changed file for all of them. The garbage collector is off during collection,
+because imported modules stay in memory. Afterwards all objects are frozen, so that no later collection of garbage
+examines them, and the collector runs less often, since a test leaves little garbage.
 
 Commands that run in the process of a test configure its logs. The configuration is undone after each file: otherwise
 the files that a worker has run before would decide which log lines a test sees. Without a configuration, structlog
@@ -28,8 +28,10 @@ import logging
 import os
 import sys
 from collections.abc import Generator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 import structlog
@@ -56,8 +58,6 @@ if find_spec("sniffio") is None:
 with suppress(ModuleNotFoundError):
     import cloud.slices  # noqa: F401
 
-pytest_plugins = ("tests.harness.forked_workers",)
-
 _PARTS = ("pg", "broker", "browser", "demo")
 _LONGEST = (
     "tests/journeys/test_replaced_restored_contested.py",
@@ -79,12 +79,24 @@ _ALLOCATIONS_BETWEEN_COLLECTIONS = 50_000
 time of a run."""
 
 
+@contextmanager
+def _after_first_worker() -> Generator[None]:
+    """Lock this file: exclusively in the first worker, and together with the others in a worker that comes later."""
+    with Path(__file__).open() as file:
+        try:
+            flock(file, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
+            flock(file, LOCK_SH)
+        yield
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """Collect the tests without the garbage collector; then freeze all objects."""
     gc.disable()
     try:
-        return (yield)
+        with _after_first_worker():
+            return (yield)
     finally:
         gc.freeze()
         gc.set_threshold(_ALLOCATIONS_BETWEEN_COLLECTIONS)
@@ -92,7 +104,10 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort the tests by the position of their file in `_LONGEST`, then by file, and keep the order within a file."""
+    """Sort the tests by the position of their file in `_LONGEST`, then by file, and keep the order within a file.
+
+    Every worker must have the same order.
+    """
 
     def place_of(item: pytest.Item) -> tuple[int, str]:
         place = next((place for place, name in enumerate(_LONGEST) if item.nodeid.startswith(name)), len(_LONGEST))

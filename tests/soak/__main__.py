@@ -26,7 +26,6 @@ FULL_COUNTS = {
     "ARGUS_STAGED_COURSES": "150",
     "ARGUS_FHIR_ENCOUNTERS": "50",
 }
-TWO_WORKERS = ("--workers", "2", "--by-test")
 ATTACKS = "tests/soak/test_attacks_at_once.py"
 LISTS = "tests/soak/test_sanctions_lists.py"
 
@@ -62,7 +61,7 @@ GROUPS = {
     "lists": Group((stories(LISTS, "-k", "lists_of_the_published"),), alone=True),
     "enrichment": Group((stories(LISTS, "-k", "enriched_once and sqlite"),), alone=True),
     "enrichment_postgresql": Group((stories(LISTS, "-k", "enriched_once and postgresql"),), alone=True),
-    "damage": Group((stories("tests/soak/test_damaged_stores.py", *TWO_WORKERS),)),
+    "damage": Group((stories("tests/soak/test_damaged_stores.py", "-n", "2"),)),
     "kills": Group(
         (
             stories(
@@ -71,9 +70,7 @@ GROUPS = {
             ),
         )
     ),
-    "reports": Group(
-        (stories("tests/soak/test_reports_killed.py", "tests/protocols/epcr/test_merge.py", *TWO_WORKERS),)
-    ),
+    "reports": Group((stories("tests/soak/test_reports_killed.py", "tests/protocols/epcr/test_merge.py", "-n", "2"),)),
     "devices": Group(
         (
             stories(
@@ -94,7 +91,7 @@ GROUPS = {
     "fleet": Group((stories("tests/soak/test_simulated_fleet.py", "tests/soak/test_ingest_processes.py"),)),
     "staged": Group((stories("tests/cloud/ingest/test_staged_any_course.py"),)),
     "upgrade": Group((stories("tests/soak/test_upgrade.py"),)),
-    "objects": Group((stories("tests/soak/test_waveforms_killed.py", *TWO_WORKERS),)),
+    "objects": Group((stories("tests/soak/test_waveforms_killed.py", "-n", "2"),)),
     "retention": Group((stories("tests/cloud/expiry/test_a_hundred_days.py"),)),
     "nemsis": Group((stories("tests/soak/test_nemsis.py"),)),
     "fhir": Group((stories("tests/contract/test_fhir_bundles.py"),)),

@@ -9,6 +9,7 @@ The gateway must accept a device, show the crew page, report the damage in `doct
 import asyncio
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import aiohttp
@@ -47,8 +48,9 @@ def test_gateway_process_starts_and_records_with_a_damaged_store(store: Pristine
         assert account.lost == 0 or kind != "free", account
         lost, set_aside = lost + account.lost, set_aside + account.set_aside
         shutil.rmtree(folder)
+    # To stderr: a worker of pytest-xdist has no other output.
     counts = f"{set_aside} stores set aside, {lost} batches lost, each with its gap record"
-    print(f"{PLACES} places of {kind} from seed {FIRST_SEED}: {counts}")
+    print(f"{PLACES} places of {kind} from seed {FIRST_SEED}: {counts}", file=sys.stderr)
 
 
 async def serve(vehicle: Vehicle, port: int, what: str) -> None:
