@@ -2,7 +2,8 @@
 
 RabbitMQ stops to read from those who publish while a node lacks memory or disk, and a broker may accept a connection
 and then hang. Batches are made durable meanwhile, and the acknowledgements of a lane become one: they are cumulative,
-so the last one has what those before it have.
+so the last one has what those before it have. The response to a status may have less, since it is read before batches
+that are acknowledged first. Then both are sent.
 """
 
 import asyncio
@@ -19,8 +20,8 @@ log = structlog.get_logger()
 LANES_MAX = 20_000
 """Lanes with an acknowledgement in the queue: those of ten thousand vehicles. Further ones are not sent."""
 SENT_AT_ONCE = 1_000
-"""Acknowledgements that are sent together: those of a second of several hundred vehicles. The broker must confirm them
-within `IngestSettings.answer_s`."""
+"""Lanes whose acknowledgements are sent together: those of a second of several hundred vehicles. The broker must
+confirm them within `IngestSettings.answer_s`."""
 
 
 class AckQueue:
@@ -28,7 +29,8 @@ class AckQueue:
 
     def __init__(self, sender: AckSender) -> None:
         self._sender = sender
-        self._queued: dict[LaneKey, DueAck] = {}
+        self._queued: dict[LaneKey, list[DueAck]] = {}
+        """The last acknowledgement of each lane, behind the one that has more, if there is one."""
         self._work = asyncio.Event()
         self._ending = False
 
@@ -39,7 +41,8 @@ class AckQueue:
             key = due.lane_key
             has_room = key in self._queued or len(self._queued) < LANES_MAX
             if has_room:
-                self._queued[key] = due
+                most = self._queued.get(key, [due])[0]
+                self._queued[key] = [due] if _end(due) >= _end(most) else [most, due]
             queued.append(has_room)
         if self._queued:
             self._work.set()
@@ -62,12 +65,16 @@ class AckQueue:
             taken = dict(islice(self._queued.items(), SENT_AT_ONCE))
             for key in taken:
                 del self._queued[key]
-        return list(taken.values())
+        return [due for of_lane in taken.values() for due in of_lane]
 
     def end(self) -> None:
         """Let `run` return when everything is sent."""
         self._ending = True
         self._work.set()
+
+
+def _end(due: DueAck) -> tuple[int, int]:
+    return due.ack.through_sequence, due.ack.highest_sequence
 
 
 async def send_acks(sender: AckSender, acks_due: Sequence[DueAck]) -> None:

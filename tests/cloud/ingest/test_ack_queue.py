@@ -38,6 +38,17 @@ async def test_queue_sends_the_last_acknowledgement_of_each_lane_when_the_broker
     ]
 
 
+async def test_acknowledgement_with_less_does_not_replace_the_one_before_it() -> None:
+    answers = SlowAnswers()
+    answers.let.set()
+    queue = AckQueue(answers)
+    for through in (3, 1, 2):
+        assert await queue.acknowledge([due(through)]) == [True]
+    queue.end()
+    await queue.run()
+    assert [ack.through_sequence for ack in answers.acks] == [3, 2]
+
+
 async def test_queue_without_room_takes_acknowledgements_of_queued_lanes_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ack_queue, "LANES_MAX", 1)
     queue = AckQueue(SlowAnswers())
