@@ -194,10 +194,12 @@ class StagedEnvelopes:
         """Return whether more batches may be staged, also while the rows of others are being written."""
         return self._has_room.is_set()
 
-    def has_room_for(self, name: GatewayName) -> bool:
-        """Return whether more batches of a gateway may be staged: as many of each as make rows due, and some times as
-        many of all."""
-        return self._room.has_room(name, Share(BYTES_MAX, NUMERICS_MAX, BATCHES_MAX))
+    def has_room_for(self, one: Opened) -> bool:
+        """Return whether another batch may be staged: of each gateway as many as make rows due, and some times as many
+        of all."""
+        numerics = 0 if one.batch.lane is Lane.WAVEFORM else rows_of(one)
+        share = Share(BYTES_MAX, NUMERICS_MAX, BATCHES_MAX)
+        return self._room.has_room(one.gateway_name, share, len(one.delivery.octets), numerics)
 
     async def wait_for_room(self) -> None:
         """Wait until more batches may be staged, for `ROOM_WAIT_S` at most."""

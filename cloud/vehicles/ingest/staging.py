@@ -307,10 +307,10 @@ class Stage:
     def _has_room(self, one: Opened) -> bool:
         """Return whether another batch may be staged. With too many staged batches, or while an outage of the object
         store lasts, it is written at once."""
-        name = one.gateway_name
+        share = Share(GATEWAY_BYTES_MAX, GATEWAY_ROWS_MAX, GATEWAY_BATCHES_MAX)
         return (
-            self._room.has_room(name, Share(GATEWAY_BYTES_MAX, GATEWAY_ROWS_MAX, GATEWAY_BATCHES_MAX))
-            and self.unwritten.has_room_for(name)
+            self._room.has_room(one.gateway_name, share, len(one.delivery.octets), rows_of(one))
+            and self.unwritten.has_room_for(one)
             and not self.outage.lasts
         )
 
