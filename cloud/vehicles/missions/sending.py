@@ -43,10 +43,11 @@ SendToGateways = Callable[[Sequence[tuple[str, bytes]]], Awaitable[Sequence[bool
 
 _table = vehicle_missions.c
 _KEY = ("tenant_id", "encounter_id", "vehicle_id")
-_ANY_DUE = Prepared(select(_table.encounter_id).where(_table.due_at_us <= bindparam("now")).limit(1))
+_DUE = (_table.due_at_us <= bindparam("now"), _table.expires_at_us > bindparam("now"))
+_ANY_DUE = Prepared(select(_table.encounter_id).where(*_DUE).order_by(_table.due_at_us).limit(1))
 _CLAIM = Prepared(
     MISSIONS.select()
-    .where(_table.due_at_us <= bindparam("now"), _table.expires_at_us > bindparam("now"))
+    .where(*_DUE)
     .order_by(_table.due_at_us, *(_table[name] for name in _KEY))
     .limit(bindparam("count"))
     .with_for_update(skip_locked=True)

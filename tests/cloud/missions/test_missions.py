@@ -20,6 +20,7 @@ from protocols.epcr.encounter import EncounterStatus
 from protocols.uplink import topics
 from protocols.uplink.missions import Mission, MissionForged, MissionStatus, decode_mission
 from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, TENANT, VEHICLE, CloudUnderTest
+from tests.builders.statement_count import CountingDatabase
 
 STREET = "Marktgasse 12"
 OTHER_VEHICLE = "veh_other"
@@ -176,6 +177,9 @@ async def test_expired_mission_is_neither_sent_nor_kept(room: Room) -> None:
     await room.dispatch()
     room.cloud.clock.at_us += EXPIRES_US
     assert await room.step() == []
+    counted = CountingDatabase(room.cloud.database)
+    await MissionSender(counted, room.cloud.clock, room.keys).step(room.send)
+    assert counted.statements == 0  # none is claimed, several times a second, until it is deleted
     async with room.cloud.database.transaction() as tx:
         assert await room.rows.delete_expired(tx, room.cloud.clock.now_us()) == 1
     assert await room.stored() == []
