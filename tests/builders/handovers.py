@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from gateway.buffer.care_logs import CareLog
 from gateway.buffer.reading import CareRecordSpan
 from gateway.crew.handover import Append, HandoverParts, Note
 from gateway.epcr.handover.bundle import describe_nothing
@@ -91,17 +92,24 @@ _RATE_HZ = 250
 
 
 class ListedSource:
-    """Source of hand-overs whose records are lists."""
+    """Source of hand-overs whose records are lists. `lost`: number of changes of each log that it does not have."""
 
-    def __init__(self, changes: Sequence[FieldChange], observations: Sequence[ObservationRecord] = ()) -> None:
+    def __init__(
+        self, changes: Sequence[FieldChange], observations: Sequence[ObservationRecord] = (), *, lost: int = 0
+    ) -> None:
         self._changes = list(changes)
         self._observations = observations
+        self._lost = lost
 
     def add(self, changes: Sequence[FieldChange]) -> None:
         self._changes += changes
 
     async def care_changes(self, encounter: str) -> Sequence[FieldChange]:
         return [each for each in self._changes if each.encounter == encounter]
+
+    async def care_log(self, encounter: str) -> CareLog | None:
+        ids = {each.id for each in await self.care_changes(encounter)}
+        return CareLog(len(ids) + self._lost, sealed=False)
 
     async def care_records(self) -> Sequence[CareRecordSpan]:
         spans: dict[str, CareRecordSpan] = {}

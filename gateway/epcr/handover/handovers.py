@@ -119,9 +119,12 @@ class Handovers:
 
     async def make(self, encounter: str, language: Language, order: Order) -> Handover:
         """Make the hand-over of an encounter. Raises `EncounterUnknown`."""
+        # First, so that a change that is stored meanwhile does not count as missing.
+        log = await self._source.care_log(encounter)
         changes = await self._source.care_changes(encounter)
         if not changes:
             raise EncounterUnknown
+        partial = log is not None and len({each.id for each in changes}) < log.changes
         record, now_us = current_record(changes), self._now_us()
         wording = Wording(language, self._zone, now_us)
         intervals = await self._intervals(encounter, record, changes[0].gateway_time_us, now_us)
@@ -142,7 +145,13 @@ class Handovers:
             signed=signed,
             wording=wording,
             content=handover_content(
-                visible, readings, wording, order=order, signed=signed, arrival=arrival_words(changes, wording)
+                visible,
+                readings,
+                wording,
+                order=order,
+                signed=signed,
+                partial=partial,
+                arrival=arrival_words(changes, wording),
             ),
             readings=readings,
             ecg=None if not waveforms else ecg_of(waveforms, until_us=until_us),

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 
 from gateway.buffer import Buffer
+from gateway.buffer.care_logs import CareLog
 from gateway.buffer.reading import CareRecordSpan, care_changes, care_records, device_decisions, records_between
 from gateway.buffer.store_reader import StoreReader
 from protocols.clock_anchor import Anchors
@@ -19,6 +20,9 @@ class HandoverSource(Protocol):
 
     async def care_changes(self, encounter: str) -> Sequence[FieldChange]:
         """Return the field changes of an encounter in their stored order; none for an unknown encounter."""
+
+    async def care_log(self, encounter: str) -> CareLog | None:
+        """Return what the store knows of the log of an encounter; None for an unknown one."""
 
     async def care_records(self) -> Sequence[CareRecordSpan]:
         """Return the encounters with a care record, the one that was changed last at the end."""
@@ -43,6 +47,9 @@ class BufferSource:
     async def care_changes(self, encounter: str) -> Sequence[FieldChange]:
         return await self._buffer.care_changes(encounter)
 
+    async def care_log(self, encounter: str) -> CareLog | None:
+        return (await self._buffer.care_logs([encounter])).get(encounter)
+
     async def care_records(self) -> Sequence[CareRecordSpan]:
         return await self._buffer.care_records()
 
@@ -65,6 +72,9 @@ class StoreSource:
 
     async def care_changes(self, encounter: str) -> Sequence[FieldChange]:
         return await care_changes(self._reader, asyncio.to_thread, encounter)
+
+    async def care_log(self, encounter: str) -> CareLog | None:
+        return (await asyncio.to_thread(self._reader.care_logs, [encounter])).get(encounter)
 
     async def care_records(self) -> Sequence[CareRecordSpan]:
         return await care_records(self._reader, asyncio.to_thread)

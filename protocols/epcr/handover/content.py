@@ -130,10 +130,10 @@ class VitalsRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandoverContent:
-    """Content of a hand-over, in the words of its language. `made_at`: when. `state`: whether it is signed. `newest`:
-    the age of the newest value, empty where there is none. `arrival`: when the patient arrives or arrived, empty where
-    that is not stated. `items` are the first screen, `further` what the order does not name. `missing` are sentences,
-    one for each missing item."""
+    """Content of a hand-over, in the words of its language. `made_at`: when. `state`: whether it is signed, and whether
+    a part of the record is missing. `newest`: the age of the newest value, empty where there is none. `arrival`: when
+    the patient arrives or arrived, empty where that is not stated. `items` are the first screen, `further` what the
+    order does not name. `missing` are sentences, one for each missing item."""
 
     order: Order
     title: str
@@ -162,20 +162,25 @@ def handover_content(
     *,
     order: Order,
     signed: bool,
+    partial: bool = False,
     arrival: str = "",
 ) -> HandoverContent:
     """Select the facts of a hand-over. `readings` are those of the crew and of devices (`readings`), oldest first.
-    `arrival` is the sentence about the arrival (`arrival.arrival_words`)."""
+    `partial`: a part of the record is not here, so that a missing item may have been stated. `arrival` is the sentence
+    about the arrival (`arrival.arrival_words`)."""
     facts = _Facts(record, readings, wording)
     items = tuple(_item(item, facts, wording) for item in _ORDERS[order])
     further = tuple(_item(item, facts, wording) for item in _FURTHER if item not in _ORDERS[order])
     newest_us = max((each.at_us for each in readings if each.at_us <= wording.now_us), default=None)
     age = None if newest_us is None else wording.age(newest_us)
+    state = wording.words(PHRASES["signed" if signed else "preliminary"])
+    if partial:
+        state = f"{wording.words(PHRASES['partial'])} · {state}"
     return HandoverContent(
         order=order,
         title=wording.words(PHRASES["title"]),
         made_at=wording.clock_time(wording.now_us),
-        state=wording.words(PHRASES["signed" if signed else "preliminary"]),
+        state=state,
         newest="" if age is None else wording.words(PHRASES["newest"]).format(age=age),
         arrival=arrival,
         items=items,

@@ -107,6 +107,7 @@ PHRASES: Final[Mapping[str, Words]] = MappingProxyType(
         "title": Words("Hand-over", "Przekazanie pacjenta", "Übergabe"),
         "preliminary": Words("Preliminary, not signed", "Wstępne, niepodpisane", "Vorläufig, nicht unterschrieben"),
         "signed": Words("Signed", "Podpisane", "Unterschrieben"),
+        "partial": Words("Only a part of the report", "Tylko część karty", "Nur ein Teil des Protokolls"),
         "newest": Words("Newest value {age} ago", "Najnowszy pomiar {age} temu", "Neuester Wert vor {age}"),
         "arrival": Words(
             "Arrival expected {time}, stated {age} ago",

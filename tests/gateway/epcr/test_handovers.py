@@ -27,7 +27,16 @@ from tests.builders.buffer_observations import OXIMETER, numerics, section
 from tests.builders.buffer_store import new_store, opened
 from tests.builders.care_changes import ENCOUNTER, change
 from tests.builders.fhir_encounters import KEY, observed
-from tests.builders.handovers import MINUTE_US, NOW_US, OPENED_US, at, chest_pain, handovers_of, twelve_leads
+from tests.builders.handovers import (
+    MINUTE_US,
+    NOW_US,
+    OPENED_US,
+    ListedSource,
+    at,
+    chest_pain,
+    handovers_of,
+    twelve_leads,
+)
 from tests.builders.handovers import numerics as monitored
 from tests.harness.fhir_receivers import schema_faults
 from tests.harness.moved_clock import MovedClock
@@ -213,6 +222,34 @@ async def test_hand_over_is_read_from_the_store(tmp_path: Path):
         *[(("95",), OXIMETER.model), (("96",), OXIMETER.model)],
     ]
     assert [each.value for each in handover.observations] == [93.0, 94.0, 95.0, 96.0]
+
+
+async def test_hand_over_of_a_part_of_a_record_says_so_on_the_page_in_the_pdf_and_in_the_bundle():
+    handovers = handovers_of(source=ListedSource(chest_pain(), lost=1))
+    handover = await handovers.make(ENCOUNTER, Language.ENGLISH, Order.IMIST_AMBO)
+    state = "Only a part of the report · Preliminary, not signed"
+    assert handover.content.state == state
+    assert state in plain(handover_page(handover.shown))
+    assert state in document_of(handover)["state"]
+    (composition,) = resources(handover_bundle(handover), "Composition")
+    assert state in plain(composition["text"]["div"])
+    assert (await made(chest_pain(), [])).content.state == "Preliminary, not signed"
+
+
+async def test_hand_over_of_a_log_whose_beginning_has_left_the_store_is_marked_as_a_part(tmp_path: Path):
+    clock = MovedClock()
+    async with opened(new_store(tmp_path), clock=clock) as buffer:
+        whole = change("patient.age", "63", encounter="enc_whole", gateway_time_us=clock.wall_us())
+        await buffer.append_changes([whole], {"enc_whole": 1})
+        rest = change("patient.age", "20", encounter="enc_rest", gateway_time_us=clock.wall_us())
+        await buffer.append_changes([rest], {"enc_rest": 2})
+        source = BufferSource(buffer, lambda: NO_ANCHORS)
+        handovers = Handovers(source, tenant="ten_test", key=KEY, now_us=clock.wall_us, zone=ZoneInfo("UTC"))
+        states = [
+            (await handovers.make(encounter, Language.ENGLISH, Order.IMIST_AMBO)).content.state
+            for encounter in ("enc_whole", "enc_rest")
+        ]
+    assert states == ["Preliminary, not signed", "Only a part of the report · Preliminary, not signed"]
 
 
 async def test_hand_over_of_a_sealed_record_is_signed_and_its_bundle_final():
