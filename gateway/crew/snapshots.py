@@ -18,6 +18,7 @@ from gateway.epcr.record_writer import RecordWriter
 from gateway.transports.clock import Clock
 from protocols.epcr.handover.ecg import STRIP_S
 from protocols.epcr.handover.twelve_lead import TWELVE_LEAD
+from protocols.epcr.mission import joined_report
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -35,7 +36,7 @@ class Snapshots:
         return (CrewRoute("POST", "/snapshot", self._take, Access.WRITE),)
 
     async def _take(self, request: web.Request) -> web.StreamResponse:
-        """Store the last ten seconds as a 12-lead ECG of the report that was changed last and is open."""
+        """Store the last ten seconds as a 12-lead ECG of the report that the devices measure for."""
         began_us = self._clock.wall_us() - round(STRIP_S * 1_000_000)
         draft = await self._open_draft()
         if draft is None:
@@ -53,8 +54,13 @@ class Snapshots:
         return web.json_response({"stored": stored, "encounter": draft.encounter}, status=200 if stored else 503)
 
     async def _open_draft(self) -> Draft | None:
+        """Return the report that the devices measure for; without one, the open report that was changed last. A call
+        from dispatch that arrives meanwhile, and one that a report continues, are other drafts."""
         try:
             await self._drafts.catch_up()
         except (StoreFull, BufferClosed):
             return None
-        return next((draft for draft in self._drafts.all() if not draft.sealed), None)
+        if (holder := self._drafts.devices.holder) is not None:
+            return holder
+        reports = (each for each in self._drafts.all() if not each.sealed and joined_report(each.record) is None)
+        return next(reports, None)

@@ -194,6 +194,13 @@ async def test_snapshot_of_the_twelve_leads_is_an_event_of_the_open_report(tmp_p
         assert (reply.status, reply.body["stored"]) == (409, False)
 
 
+async def test_snapshot_belongs_to_the_report_that_the_devices_measure_for(tmp_path: Path):
+    async with vehicle(tmp_path) as here, tablet_of(here) as tablet:
+        await here.drafts.open("enc_2", author=PARAMEDIC.id, change_ids=[f"other-{number}" for number in range(16)])
+        reply = await tablet.post("/snapshot", {})
+        assert (reply.status, reply.body) == (200, {"stored": True, "encounter": ENCOUNTER})
+
+
 async def test_token_is_in_no_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     async with vehicle(tmp_path) as here, tablet_of(here) as tablet:
         token = token_in((await post(tablet, f"{HANDOVER}/share"))[1])
