@@ -219,6 +219,9 @@ class Missions:
         for draft, changes in ((report_draft, of_report), (mission_draft, of_mission)):
             if new := [each for each in changes if each.id not in draft.ids]:
                 await self._drafts.append_changes(new)
+        if self._drafts.devices.holder is mission_draft:
+            # The mission came first and took the free devices; the report has them since it was opened.
+            await self._drafts.take_devices(report, author=author, since_opening=True)
         log.info("mission.joined", encounter=encounter, report=report)
 
 

@@ -159,6 +159,15 @@ async def test_report_is_joined_to_its_call_and_follows_further_versions(desk: D
     assert [each.author for each in report.changes if each.key == "scene.street"] == ["cad", "cad"]
 
 
+async def test_devices_of_a_call_measure_for_the_report_that_continues_it(desk: Desk):
+    await desk.receive(CALL)
+    await desk.open_report()
+    mission, report = desk.drafts.find(CALL.encounter), desk.drafts.find(REPORT)
+    assert desk.drafts.devices.holder is mission
+    await desk.missions.join(CALL.encounter, REPORT, author=ANNA)
+    assert desk.drafts.devices.holder is report
+
+
 async def test_call_and_report_are_joined_only_once(desk: Desk):
     await desk.open_report()
     await desk.drafts.open("enc_other", author=ANNA, change_ids=(f"other-{number}" for number in range(8)))
