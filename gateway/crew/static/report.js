@@ -113,7 +113,7 @@ class Form {
   // ---- words
 
   author(id) { return this.model.members[id] ?? this.textOr(`authors.${id}`, id); }
-  title(key) { return this.textOr(`fields.${key}`, key); }
+  title(key) { return this.textOr(`fields.${key}`, this.textOr(`sections.${key}`, key)); } // a void entry has the name of its group
   textOr(key, otherwise) { const found = text(key); return found === key ? otherwise : found; }
   unit(ucum) { return ucum ? this.textOr(`units.${ucum}`, ucum) : ""; }
   choice(key, code) { const found = this.choices(String(code)); return found === code ? this.textOr(`scores.${key}.${code}`, code) : found; }

@@ -6,6 +6,7 @@ import pytest
 
 from gateway.crew.languages import LANGUAGES, language
 from gateway.crew.report_form import CHOICES, SECTIONS, form_model
+from protocols.epcr.annotations import Annotation
 from protocols.epcr.catalogue import find_element
 from protocols.epcr.concept_ids import is_concept_id
 from protocols.epcr.handover.language import Language
@@ -20,6 +21,9 @@ STATED_AT_HANDOVER = (
     *("arrest.present", "arrest.witnessed_by", "arrest.cause", "arrest.first_rhythm", "arrest.rosc"),
 )
 """Elements of the form whose codes a hand-over states."""
+
+ANNOTATIONS_OF_TABLETS = (Annotation.ADDENDUM, Annotation.BOTH_STAND, Annotation.DISMISSED, Annotation.SIGNATURE)
+"""Annotations that a tablet writes."""
 
 
 def test_form_offers_only_choices_that_the_catalogue_permits():
@@ -47,6 +51,7 @@ def test_form_has_a_text_for_each_section_field_choice_reason_and_gap(code: str)
     model = form_model()
     needed = [f"report.sections.{section.name}" for section in SECTIONS]
     needed += [f"report.add.{section.name}" for section in SECTIONS if section.group]
+    needed += [f"report.fields.{key}" for key in ANNOTATIONS_OF_TABLETS]  # named where the gateway refuses one
     for key, element in model["elements"].items():
         needed.append(f"report.fields.{key}")
         needed += [f"report.reasons.{each}" for part in ("instead", "with_value", "reasons") for each in element[part]]
