@@ -28,9 +28,11 @@ class Pairing {
     this.state = section.querySelector(".pairing-state");
     this.asked = section.querySelector(".pairing-question");
     this.written = "";
+    // The live page stays open when it is locked: a request without a member would lead it to the sign-in.
+    addEventListener("crew-lock", () => { this.locked = true; clearInterval(this.timer); });
     section.addEventListener("toggle", () => {
       clearInterval(this.timer);
-      if (!section.open) return;
+      if (!section.open || this.locked) return;
       this.load();
       this.timer = setInterval(() => this.load(), POLL_MS);
     });
@@ -41,6 +43,7 @@ class Pairing {
   async send(path, body) {
     try {
       const reply = await fetch(path, body && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+      if (this.locked) return;
       if (reply.status === 401) { location.assign("/sign-in"); return; }
       if (reply.ok) this.draw(await reply.json());
     } catch { this.say(text("unreached")); }

@@ -95,6 +95,18 @@ async def test_member_pairs_a_device_by_its_name_and_enters_the_digits_that_it_s
         assert pairings.paired == [(ADDRESS, f"crew {PARAMEDIC.id}")]
 
 
+@pytest.mark.browser
+async def test_live_page_that_lists_devices_stays_open_when_it_is_locked(browser: Browser):
+    async with served(ScriptedPairings()) as url, tablet(browser, url, PARAMEDIC) as page:
+        await page.goto(f"{url}/#devices")
+        await page.get_by_text("Pair a device").click()
+        await expect(page.locator("#pairing li")).to_contain_text("strong signal")
+        await page.locator("[data-lock] button").click()
+        await expect(page.locator("#pairing")).to_have_count(0)
+        await page.wait_for_timeout(2500)  # longer than two requests of the list are apart
+        assert page.url == f"{url}/#devices"
+
+
 async def test_question_without_a_reply_ends_the_pairing_and_the_next_one_can_begin():
     clock = MovedClock()
     async with served(ScriptedPairings(), clock) as url, signed_in(url) as opened:
