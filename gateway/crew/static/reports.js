@@ -8,6 +8,7 @@ import { texts } from "./texts.js";
 
 const LOOK_MS = 5000;
 const text = await texts("report");
+const NO_CONTACT = text("saved.no_contact");
 const list = document.getElementById("drafts"), problem = document.getElementById("problem");
 
 function ageWords(seconds) {
@@ -36,7 +37,10 @@ function line(draft, missions, candidates) {
   for (const id of candidates[draft.encounter] ?? []) {
     const offered = missions.find((each) => each.encounter === id);
     made.append(button(text("mission.join", { call: missionWords(offered) }), async () => {
-      try { await joinMission(id, draft.encounter); } catch { problem.textContent = text("mission.not_joined"); }
+      try {
+        await joinMission(id, draft.encounter);
+        problem.textContent = "";
+      } catch { problem.textContent = text("mission.not_joined"); }
       load();
     }, "answer critical join"));
   }
@@ -52,8 +56,8 @@ async function load() {
     const shown = drafts.filter((each) => !continued.has(each.encounter));
     list.replaceChildren(...shown.map((each) => line(each, missions, candidates)));
     document.getElementById("none").hidden = shown.length > 0;
-    problem.textContent = "";
-  } catch { problem.textContent = text("saved.no_contact"); }
+    if (problem.textContent === NO_CONTACT) problem.textContent = ""; // what became of a tap stays
+  } catch { problem.textContent = NO_CONTACT; }
 }
 
 document.getElementById("begin").replaceWith(button(text("list.begin"), async () => {

@@ -17,6 +17,7 @@ from gateway.live import LiveFeed
 from gateway.transports.clock import SystemClock
 from protocols.uplink.missions import MissionStatus
 from tests.builders.missions import CALL, STREET, changed, signed
+from tests.gateway.crew.test_report_stories import tablet
 from tests.harness.axe import violations
 from tests.harness.crew_app import ALL_SENT, PARAMEDIC
 from tests.harness.moved_clock import MovedClock
@@ -34,8 +35,8 @@ async def vehicle(tmp_path: Path) -> AsyncIterator[ReportVehicle]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def anna(vehicle: ReportVehicle) -> AsyncIterator[Tablet]:
-    async with vehicle.tablet() as tablet:
-        yield tablet
+    async with vehicle.tablet() as opened:
+        yield opened
 
 
 async def call(vehicle: ReportVehicle, version: int = 1, **fields: Any) -> None:
@@ -96,6 +97,24 @@ async def test_state_is_sent_with_the_next_message_when_a_call_arrives():
 
 
 @pytest.mark.browser
+async def test_call_that_could_not_be_joined_is_stated_until_the_next_tap(browser: Browser, tmp_path: Path):
+    async with (
+        report_vehicle(tmp_path, clock=SystemClock()) as vehicle,
+        vehicle.tablet() as client,
+        tablet(browser, vehicle.url, PARAMEDIC) as page,
+    ):
+        await client.open_report()
+        await call(vehicle)
+        await page.route("**/missions/*/report", lambda route: route.abort())
+        await page.goto(f"{vehicle.url}/reports")
+        await page.get_by_role("button", name="This is:").click()
+        for _ in range(2):  # the list is read again meanwhile
+            async with page.expect_response("**/drafts"):
+                pass
+        await expect(page.locator("#problem")).to_contain_text("could not be joined")
+
+
+@pytest.mark.browser
 async def test_crew_sees_a_call_at_once_and_joins_it_with_one_tap(browser: Browser, tmp_path: Path):
     async with report_vehicle(tmp_path, clock=SystemClock()) as vehicle:
         vehicle.app._status = lambda: replace(
@@ -109,8 +128,8 @@ async def test_crew_sees_a_call_at_once_and_joins_it_with_one_tap(browser: Brows
         await context.request.post(f"{vehicle.url}/sign-in", form={"pin": "204060"}, max_redirects=0)
         form = {"pin": PARAMEDIC.pin, "member": PARAMEDIC.id}
         await context.request.post(f"{vehicle.url}/sign-in", form=form, max_redirects=0)
-        async with vehicle.tablet() as tablet:
-            await tablet.open_report()
+        async with vehicle.tablet() as client:
+            await client.open_report()
         await page.goto(f"{vehicle.url}/")
         await expect(page.locator("#calls")).to_be_hidden()
         await call(vehicle)
