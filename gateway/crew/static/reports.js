@@ -54,7 +54,9 @@ async function load() {
     const { drafts } = await reply.json(), { missions, candidates } = await loadMissions();
     const continued = new Set(missions.filter((each) => each.report).map((each) => each.encounter));
     const shown = drafts.filter((each) => !continued.has(each.encounter));
-    list.replaceChildren(...shown.map((each) => line(each, missions, candidates)));
+    const lines = shown.map((each) => line(each, missions, candidates));
+    // Unchanged lines stay in place, so that neither a tap nor the focus is lost.
+    if (lines.map((each) => each.outerHTML).join("") !== list.innerHTML) list.replaceChildren(...lines);
     document.getElementById("none").hidden = shown.length > 0;
     if (problem.textContent === NO_CONTACT) problem.textContent = ""; // what became of a tap stays
   } catch { problem.textContent = NO_CONTACT; }
