@@ -174,7 +174,13 @@ class Missions:
 
     def open_count(self) -> int:
         """Return the number of missions that have neither ended nor a signed report."""
-        return sum(not draft.sealed and one.status is MissionStatus.IN_PROGRESS for draft, one in self.all())
+        return sum(one.status is MissionStatus.IN_PROGRESS and not self._is_signed(draft) for draft, one in self.all())
+
+    def _is_signed(self, draft: Draft) -> bool:
+        """Return whether the log of a mission, or the report that continues it, is signed."""
+        joined = joined_report(draft.record)
+        report = None if joined is None else self._drafts.find(joined)
+        return draft.sealed or (report is not None and report.sealed)
 
     def candidates(self) -> dict[Draft, list[Draft]]:
         """Return the missions that each open report of the crew may belong to, the nearest by the time of opening

@@ -168,6 +168,15 @@ async def test_devices_of_a_call_measure_for_the_report_that_continues_it(desk: 
     assert desk.drafts.devices.holder is report
 
 
+async def test_call_whose_report_is_signed_is_not_counted_as_open(desk: Desk):
+    await desk.open_report()
+    await desk.receive(CALL)
+    await desk.missions.join(CALL.encounter, REPORT, author=ANNA)
+    assert desk.missions.open_count() == 1
+    await desk.drafts.sign_off(REPORT, author=ANNA, device_time_us=None)
+    assert desk.missions.open_count() == 0
+
+
 async def test_call_and_report_are_joined_only_once(desk: Desk):
     await desk.open_report()
     await desk.drafts.open("enc_other", author=ANNA, change_ids=(f"other-{number}" for number in range(8)))
