@@ -39,7 +39,7 @@ _FINDINGS = (
     (Words("decreased breath sounds", "szmer osłabiony", "abgeschwächtes Atemgeräusch"), "3523003"),
     (Words("no breath sounds", "brak szmeru", "kein Atemgeräusch"), "3523001"),
     (Words("crackles", "trzeszczenia", "Rasselgeräusche"), "3523021"),
-    (Words("rhonchi", "rzężenia", "Brummen"), "3523023"),
+    (Words("rhonchi", "furczenia", "Brummen"), "3523023"),
     (Words("wheezing", "świsty", "Giemen"), "3523029"),
     (Words("stridor", "stridor", "Stridor"), "3523027 3507037"),
     (Words("trachea deviated to the left", "tchawica przesunięta w lewo", "Trachea nach links verlagert"), "3507045"),
