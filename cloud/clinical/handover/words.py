@@ -13,7 +13,7 @@ WORDS: Final[Mapping[str, Words]] = MappingProxyType(
         "no_token": Words(
             "This page needs the whole link from the crew. Open the link again, or scan the code again.",
             "Ta strona wymaga pełnego łącza od zespołu. Otwórz łącze ponownie albo zeskanuj kod jeszcze raz.",
-            "Diese Seite braucht den ganzen Link vom Team. Öffnen Sie den Link oder scannen Sie den Code noch einmal.",
+            "Diese Seite benötigt den ganzen Link vom Team. Öffnen Sie den Link oder scannen Sie den Code noch einmal.",
         ),
         "unknown": Words(
             "There is no hand-over at this link yet. If the crew shared it just now, the page opens by itself in a "
@@ -25,17 +25,17 @@ WORDS: Final[Mapping[str, Words]] = MappingProxyType(
         ),
         "ended": Words(
             "This link was revoked or has expired. Request a new one from the crew.",
-            "To łącze unieważniono albo wygasło. Poproś zespół o nowe.",
+            "To łącze zostało unieważnione albo wygasło. Poproś zespół o nowe.",
             "Dieser Link wurde widerrufen oder ist abgelaufen. Bitten Sie das Team um einen neuen.",
         ),
         "live": Words(
-            "Live until the arrival. Renewed every ten seconds, when the vehicle has coverage.",
-            "Na bieżąco do przyjazdu. Odświeżane co dziesięć sekund, gdy pojazd ma zasięg.",
-            "Live bis zur Ankunft. Alle zehn Sekunden erneuert, wenn das Fahrzeug Empfang hat.",
+            "Live until the arrival. Updated every ten seconds while the vehicle has coverage.",
+            "Na bieżąco do przyjazdu. Dane są aktualizowane co dziesięć sekund, gdy pojazd ma zasięg.",
+            "Live bis zur Ankunft. Alle zehn Sekunden aktualisiert, solange das Fahrzeug Empfang hat.",
         ),
         "frozen": Words(
-            "The patient has arrived. This page shows the state at the arrival and does not change any more.",
-            "Pacjent przyjechał. Strona pokazuje stan w chwili przyjazdu i już się nie zmienia.",
+            "The patient has arrived. This page shows the state at the arrival and no longer changes.",
+            "Pacjent dotarł na miejsce. Strona pokazuje stan w chwili przyjazdu i już się nie zmienia.",
             "Der Patient ist angekommen. Diese Seite zeigt den Stand bei der Ankunft und ändert sich nicht mehr.",
         ),
         "lost": Words(
@@ -50,7 +50,7 @@ WORDS: Final[Mapping[str, Words]] = MappingProxyType(
         ),
         "order": Words("Order", "Kolejność", "Reihenfolge"),
         "needs_script": Words(
-            "This page needs JavaScript.", "Ta strona wymaga JavaScriptu.", "Diese Seite braucht JavaScript."
+            "This page needs JavaScript.", "Ta strona wymaga JavaScriptu.", "Diese Seite benötigt JavaScript."
         ),
     }
 )
