@@ -52,7 +52,7 @@ async def test_alarms_leads_deviations_and_earlier_pressures_are_stated_in_words
         await expect(alarm).to_be_hidden()  # the value is stale, and so is its alarm
         devices = opened.page.locator("#devices li")
         await expect(devices.filter(has_text=MONITOR.model)).to_contain_text(
-            "Sent something that cannot be used (1 kind)"
+            "Sent data that cannot be used (1 kind)"
         )
         await expect(devices.filter(has_text=CUFF.model)).to_contain_text("Deviates from its standard in 2 ways")
         assert await opened.examine() == []
