@@ -51,8 +51,6 @@ async def test_alarms_leads_deviations_and_earlier_pressures_are_stated_in_words
         await expect(opened.tile("nibp").locator(".history li").first).to_contain_text("121/79 (93)")
         await expect(alarm).to_be_hidden()  # the value is stale, and so is its alarm
         devices = opened.page.locator("#devices li")
-        await expect(devices.filter(has_text=MONITOR.model)).to_contain_text(
-            "Sent data that cannot be used (1 kind)"
-        )
+        await expect(devices.filter(has_text=MONITOR.model)).to_contain_text("Sent data that cannot be used (1 kind)")
         await expect(devices.filter(has_text=CUFF.model)).to_contain_text("Deviates from its standard in 2 ways")
         assert await opened.examine() == []
