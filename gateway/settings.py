@@ -70,7 +70,7 @@ def _broker_url(value: object) -> str:
 
 
 _LOOPBACKS = frozenset(("127.0.0.1", "::1", "localhost"))
-"""Hosts that need no TLS, because what is sent to them leaves no machine."""
+"""Hosts that need no TLS, because what is sent to them does not leave the machine."""
 
 
 def _docs_url(value: object) -> str:

@@ -126,7 +126,7 @@ class PairingPages:
         if not isinstance(address, str) or len(address) > len("C0:FF:EE:00:00:01"):
             raise web.HTTPUnprocessableEntity(text="address is the address of a device in the list.\n")
         if self._state is not None and not self._state.is_over:
-            raise web.HTTPConflict(text="A device is being paired now. Wait until that is done.\n")
+            raise web.HTTPConflict(text="A device is being paired now. Wait until its pairing ends.\n")
         self._state = _State(address)
         self._who = f"crew {member_of(request).id}"
         self._requested.set()

@@ -19,7 +19,7 @@ from protocols.bounded_map import BoundedMap
 ADDRESSES_MAX = 256
 """Addresses whose requests are counted, a whole network of a vehicle; the one that was quiet longest is forgotten."""
 STREAM_RETRY_S = 30
-"""Seconds after which a client without a stream may try again: a page that someone closes frees its place."""
+"""Seconds after which a client without a stream may try again: a page that is closed frees its place."""
 
 
 class Rate(NamedTuple):
@@ -66,7 +66,7 @@ class StreamPlace:
 
 class StreamPlaces:
     """Places for streams: `total` in all, `each` for one address. Where all are taken, a new address gets the oldest
-    place of the address that has the most, so that no one keeps the others from the live values."""
+    place of the address that has the most, so that no address keeps the others from the live values."""
 
     def __init__(self, *, total: int, each: int) -> None:
         self._total = total

@@ -1,4 +1,4 @@
-"""Decides which report of this vehicle holds the devices, from the decisions in the logs (`protocols.epcr`).
+"""Decide which report of this vehicle holds the devices, from the decisions in the logs (`protocols.epcr`).
 
 A report is opened after the devices were switched on: at the patient, on the way from the vehicle. So a report that
 takes free devices also takes what they measured in the ten minutes before, except what belongs to the report that held

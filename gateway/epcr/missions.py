@@ -213,7 +213,7 @@ class Missions:
         ):
             raise JoinRefused("joined", "This report belongs to another call.")
         if mission_draft.sealed or report_draft.sealed:
-            raise JoinRefused("sealed", "A signed report is not joined. Add an addendum instead.")
+            raise JoinRefused("sealed", "A signed report cannot be joined to a call. Add an addendum.")
         of_report, of_mission = joining_changes(
             mission=encounter,
             report=report,

@@ -43,7 +43,7 @@ def changes_of(request: Mapping[str, Any], *, gateway_time_us: int) -> list[Fiel
     if not isinstance(encounter, str) or not isinstance(author, str):
         raise _refused("request_malformed", "A request needs an encounter and an author, both as texts.")
     if author == GATEWAY_AUTHOR:
-        raise _refused("author_reserved", "The gateway itself is this author. Name the crew member or the program.")
+        raise _refused("author_reserved", "This author is reserved for the gateway. Name the crew member or program.")
     changes: list[FieldChange] = []
     faults: list[RequestFault] = []
     for index, fields in enumerate(given):

@@ -1,6 +1,6 @@
-// The page of gaps: each missing answer as a sentence that opens its field, with the field itself below, so that most
-// gaps are closed with one tap. An answered gap stays in its place until the page is opened again: nothing moves under
-// a hand. Below it all, the signature when nothing is missing.
+// The page of gaps: each missing entry as a sentence that opens its field, with the field itself below, so that most
+// gaps are closed with one tap. A closed gap stays in its place until the page is opened again, so that no button
+// moves during a tap. Below the list is the signature when nothing is missing.
 import { makeField } from "./report_fields.js";
 import { button, element } from "./report_parts.js";
 import { Section } from "./report_sections.js";

@@ -1,5 +1,5 @@
-// Shortcuts of the form: several answers with one tap, usual doses and procedures, the next time of the mission, and the
-// age that follows from the date of birth. Every answer is shown in words before it is entered, and can be undone.
+// Shortcuts of the form: several entries with one tap, usual doses and procedures, the next time of the mission, and the
+// age that follows from the date of birth. Every entry is shown in words before it is entered, and can be undone.
 import { button, element } from "./report_parts.js";
 import { nowText } from "./report_store.js";
 import { texts } from "./texts.js";

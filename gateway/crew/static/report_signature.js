@@ -1,5 +1,5 @@
 // The field in which a patient or a receiver signs with a finger or a pen. The lines are stored as a small path, not as a
-// picture, after each stroke. Who cannot draw, or uses a keyboard, enters the name below.
+// picture, after each stroke. A person who cannot draw, or uses a keyboard, enters the name below.
 import { button, element } from "./report_parts.js";
 import { texts } from "./texts.js";
 

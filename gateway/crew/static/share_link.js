@@ -1,4 +1,4 @@
-// Looks every few seconds whether the cloud has received the share link of this page, and then says so.
+// Checks every few seconds whether the cloud has received the share link of this page, and then states it.
 const LOOK_EVERY_MS = 5000;
 const state = document.querySelector("main .state");
 
