@@ -1,4 +1,4 @@
-"""Decisions which report a vehicle's devices measure for, and since when (DESIGN D16).
+"""Decisions about which report a vehicle's devices measure for, and since when (DESIGN D16).
 
 One report at a time holds the devices of a vehicle. A report that is opened takes them where no other report holds
 them; a crew member moves them with one tap. Each decision is a change in the log of its report (`record.devices`), so

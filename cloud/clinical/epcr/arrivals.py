@@ -1,4 +1,4 @@
-"""The need of readers of encounters for the values that vehicles have sent."""
+"""The interface by which readers of encounters have the rows of acknowledged batches written."""
 
 from collections.abc import Callable
 from typing import Protocol

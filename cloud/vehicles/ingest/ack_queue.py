@@ -1,6 +1,6 @@
 """Send acknowledgements in a task of their own, so that a broker that does not respond delays no write.
 
-RabbitMQ stops to read from those who publish while a node lacks memory or disk, and a broker may accept a connection
+RabbitMQ stops reading from publishers while a node lacks memory or disk space, and a broker may accept a connection
 and then hang. Batches are made durable meanwhile, and the acknowledgements of a lane become one: they are cumulative,
 so the last one has what those before it have. The response to a status may have less, since it is read before batches
 that are acknowledged first. Then both are sent.

@@ -20,8 +20,8 @@ class Flush(Protocol):
 
 
 class StagedSettling:
-    """Has the rows written of what this process has staged by `flush`, and of the others by `elsewhere`: at False those
-    of numerics, at True all. Writes begin `every_s` after each other at least."""
+    """Writes the rows of staged batches for readers: `flush` writes those of this process, `elsewhere` has those of the
+    other processes written (False: of numerics, True: all). Writes begin at least `every_s` apart."""
 
     def __init__(
         self, stage: Stage, flush: Flush, elsewhere: Mapping[bool, StagedElsewhere], *, every_s: float

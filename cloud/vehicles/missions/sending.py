@@ -31,7 +31,7 @@ from protocols.uplink.missions import encode_mission
 log = structlog.get_logger()
 
 POLL_S = 0.25
-"""Interval of the look for due missions. A mission reaches a vehicle with coverage within a second."""
+"""Interval between queries for due missions. A mission reaches a vehicle with coverage within a second."""
 LEASE_US = 5_000_000
 """Time for which a claimed mission is left to the process that publishes it."""
 CLAIM_COUNT = 64
