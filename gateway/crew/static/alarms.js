@@ -1,6 +1,6 @@
 // The alarms that devices raise, repeated in words. This page is no alarm system: it makes no sound, offers no silence, and
-// states which device raises the alarm. A screen reader reads an alarm of a vital sign at once, any other one when it has time; the
-// numbers are left out, so that it is read when it begins and not with each new value.
+// states which device raises the alarm. A screen reader reads an alarm of a vital sign at once, any other one when it has
+// time; the numbers are left out, so that it is read when it begins and not with each new value.
 import { texts } from "./texts.js";
 import { deviceName } from "./words.js";
 
