@@ -58,4 +58,4 @@ def revoke(context: typer.Context, encounter: EncounterArgument, tenant: TenantO
         return list(ended)
 
     ended = run(context, work)
-    print_one(f"{len(ended)} share links revoked.", {"revoked": ended}, as_json=as_json)
+    print_one(f"Share links revoked: {len(ended)}", {"revoked": ended}, as_json=as_json)
