@@ -369,7 +369,7 @@ class Buffer(StoredFacts):
         return await care_records(self._store.require_or_refuse().reader, self._store.read)
 
     async def device_decisions(self) -> list[DeviceDecision]:
-        """Return the decisions which care record the devices measure for, in the order in which they were stored."""
+        """Return the decisions about which care record the devices measure for, in the order of storing."""
         return await device_decisions(self._store.require_or_refuse().reader, self._store.read)
 
     async def last_sections(self, lane: Lane, blocks: int) -> list[DeviceObservations]:

@@ -116,7 +116,7 @@ async def care_records(reader: StoreReader, read: Read) -> list[CareRecordSpan]:
 
 
 async def device_decisions(reader: StoreReader, read: Read) -> list[DeviceDecision]:
-    """Return the decisions which record the devices measure for, in the order in which they were stored."""
+    """Return the decisions about which record the devices measure for, in the order in which they were stored."""
     found: list[DeviceDecision] = []
     async for page in _change_pages(reader, read):
         found += [decision for change in page if (decision := read_decision(change)) is not None]

@@ -36,7 +36,7 @@ class Annotation(StrEnum):
     """The measurement that an accepted value was taken from (`protocols.epcr.proposal`). The entry is the id of the
     change with the value."""
     DEVICES = "record.devices"
-    """Decision which report the vehicle's devices measure for (`protocols.epcr.device_holding`). The entry is the id of
+    """Decision about which report the devices measure for (`protocols.epcr.device_holding`). The entry is the id of
     the decision."""
     ARRIVAL = "record.expected_arrival"
     """The time at which the crew expects to arrive at the hospital, in UTC. The entry is the id of this statement, so

@@ -104,7 +104,7 @@ export class Queue {
     } catch { return false; }
   }
 
-  // Drop the key for good: the page that follows a sign-in has a queue of its own. Entries on the disk stay there.
+  // Drop the key permanently: the page that follows a sign-in has a queue of its own. Entries on the disk stay there.
   lock() {
     this.locked = true;
     this.key = this.owner = null;
@@ -159,7 +159,7 @@ export class Queue {
     return { id, entry: { owner, iv, ciphertext } };
   }
 
-  // Delete the entries of changes that the gateway has acknowledged, or refused for good.
+  // Delete the entries of changes that the gateway has acknowledged or permanently refused.
   remove(changes) {
     return this.run(async () => {
       const numbers = changes.map(({ id }) => this.numbers.get(id)).filter((number) => number !== undefined);

@@ -208,7 +208,7 @@ const mission = document.getElementById("mission"), following = followMission(mi
 setInterval(() => { if (!document.hidden) form.proposals.load(); }, PROPOSALS_MS);
 addEventListener("online", () => { store.open(); store.send(); });
 
-// Texts under the hand become changes, and all of them are on the tablet's disk when the promise resolves.
+// Texts that are being typed become changes, and all of them are on the tablet's disk when the promise resolves.
 function keepAll() {
   for (const section of form.sections.values()) section.save?.();
   return queue.work;

@@ -21,7 +21,7 @@ export class Section {
 
   get store() { return this.form.store; }
   update() {}
-  arrange() {} // the page is shown: it may be arranged anew
+  arrange() {} // the page is shown: it may be arranged again
   focus(key, entry) {
     const field = [...this.node.querySelectorAll(".field")].find((each) => each.dataset.key === key && (each.dataset.entry ?? "") === (entry ?? ""));
     if (!field) return;

@@ -1,6 +1,6 @@
 // The report as this tablet knows it: what the gateway has stored, and the changes that it has not acknowledged yet.
 // A change is shown at once, kept on the disk of the tablet (queue.js) and sent; it is sent again until the gateway has
-// answered. Its id is chosen here, so that sending it again changes nothing.
+// acknowledged or refused it. Its id is chosen here, so that sending it again changes nothing.
 import { nextBatch, post } from "./change_requests.js";
 
 const RETRY_MS = 2000;
