@@ -271,7 +271,7 @@ class TextField extends Field {
 
   draw() {
     this.drawSuggestions();
-    if (this.typed || (document.activeElement === this.input && this.input.value !== "")) return; // never change a text that is being typed
+    if (this.typed || (document.activeElement === this.input && this.input.value !== "")) return; // never change typed text
     this.seen = new Set(this.store.statements(this.key, this.entry).map((each) => each.id));
     const value = this.value ?? "";
     if (this.input.value !== value) this.input.value = value;

@@ -28,7 +28,7 @@ class HandoverSource(Protocol):
         """Return the encounters with a care record, the one that was changed last at the end."""
 
     async def device_decisions(self) -> Sequence[DeviceDecision]:
-        """Return the decisions about which encounter the devices measure for, in the order in which they were stored."""
+        """Return the decisions about which encounter the devices measure for, in the order of storing."""
 
     def moment_us(self, decision: DeviceDecision) -> int:
         """Return the time of a decision in µs since 1970, corrected like the times of observations."""
