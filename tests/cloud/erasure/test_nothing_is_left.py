@@ -92,6 +92,7 @@ ERASED = {
     "care_changes",
     "observations",
     "share_links",
+    "vehicle_missions",
 }
 KEPT = {"changed_encounters", "erased_encounters"}
 """Tables that name an encounter and have nothing about the patient."""
