@@ -64,7 +64,8 @@ class MissionReceipts:
         received: list[tuple[str, str, str, int]] = []
         ended: list[tuple[str, str, str, int]] = []
         for tenant_id, encounter_id, vehicle_id, version, status, received_version, due_at_us in rows:
-            held = [versions.get(encounter_id, 0) for versions in listed[tenant_id, vehicle_id]]
+            # A status is not signed: a number above the newest version would not fit into the column.
+            held = [min(versions.get(encounter_id, 0), version) for versions in listed[tenant_id, vehicle_id]]
             if max(held) > (received_version or 0):
                 received.append((tenant_id, encounter_id, vehicle_id, max(held)))
             if min(held) >= version:

@@ -18,6 +18,7 @@ from cloud.vehicles.missions import MissionKeys, MissionReceipts, MissionRows, M
 from cloud.vehicles.missions.model import EXPIRES_US
 from protocols.epcr.encounter import EncounterStatus
 from protocols.uplink import topics
+from protocols.uplink.limits import SEQUENCE_MAX
 from protocols.uplink.missions import Mission, MissionForged, MissionStatus, decode_mission
 from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, TENANT, VEHICLE, CloudUnderTest
 from tests.builders.statement_count import CountingDatabase
@@ -128,6 +129,13 @@ async def test_vehicle_without_coverage_gets_the_mission_with_its_first_status(r
     assert {each.encounter for each in await room.step()} == {encounter}
     await room.report(GATEWAY, **{encounter: 1})
     assert await room.step() == []
+    assert await room.stored() == [(VEHICLE, 1, MissionStatus.IN_PROGRESS, 1)]
+
+
+async def test_status_with_a_version_that_was_never_sent_counts_as_the_newest(room: Room) -> None:
+    encounter = await room.dispatch()
+    await room.step()
+    await room.report(GATEWAY, **{encounter: SEQUENCE_MAX})
     assert await room.stored() == [(VEHICLE, 1, MissionStatus.IN_PROGRESS, 1)]
 
 
