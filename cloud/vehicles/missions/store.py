@@ -80,9 +80,11 @@ class MissionRows:
         return await delete_chunk(tx, vehicle_missions, _table.expires_at_us <= now_us, oldest=_table.expires_at_us)
 
     async def _of_encounter(self, tx: Transaction, encounter: Encounter) -> Sequence[VehicleMission]:
-        """Return the missions of an encounter, the newest version first."""
+        """Return the missions of an encounter, the newest version first. A withdrawn one, which has no call data,
+        follows that of the same version with which it was written."""
         mine = (_table.tenant_id == encounter.tenant_id, _table.encounter_id == encounter.id)
-        return await MISSIONS.all(tx, MISSIONS.select().where(*mine).order_by(_table.version.desc()))
+        found = await MISSIONS.all(tx, MISSIONS.select().where(*mine))
+        return sorted(found, key=lambda one: (-one.version, one.status is MissionStatus.WITHDRAWN))
 
     async def _write(self, tx: Transaction, mission: VehicleMission) -> None:
         values = MISSIONS.values(mission)

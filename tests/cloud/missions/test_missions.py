@@ -159,6 +159,10 @@ async def test_mission_that_goes_to_another_vehicle_is_withdrawn_from_the_first(
     await room.missions.change(OPERATOR, encounter, MissionChange(vehicle_id=VEHICLE))
     missions = {each.gateway: each for each in await room.step()}
     assert (missions[GATEWAY].status, missions[GATEWAY].version) == (MissionStatus.IN_PROGRESS, 3)
+    assert missions[GATEWAY].values["scene.street"] == STREET
+    await room.missions.change(OPERATOR, encounter, MissionChange(vehicle_id=OTHER_VEHICLE))
+    missions = {each.gateway: each for each in await room.step()}
+    assert missions[OTHER_GATEWAY].values["scene.street"] == STREET
 
 
 async def test_call_data_wait_for_a_vehicle(room: Room) -> None:
