@@ -25,6 +25,7 @@ import orjson
 from gateway.security.crew_pin import random_pin
 from gateway.security.guess_limit import GuessLimit, Wait
 from gateway.security.secret_store import SecretDamaged, SecretStore
+from protocols.epcr.change import DISPATCH_AUTHOR
 from protocols.epcr.crew_role import CrewRole
 from protocols.epcr.seal import GATEWAY_AUTHOR
 from protocols.uplink.topics import is_identifier
@@ -36,7 +37,7 @@ MEMBERS_MAX = 200
 NAME_LENGTH_MAX = 40
 WAIT_S_MAX = 120.0
 """Seconds, the longest wait for one member on one tablet; half of a million PINs then takes 1.9 years."""
-RESERVED_IDS = frozenset((GATEWAY_AUTHOR,))
+RESERVED_IDS = frozenset((GATEWAY_AUTHOR, DISPATCH_AUTHOR))
 """Ids under which programs write in patient reports."""
 _VERSION = 1
 _NAME_CATEGORIES = ("L", "M", "N", "P", "Zs")
@@ -169,7 +170,7 @@ def _check(member: CrewMember) -> None:
     if not is_identifier(member.id):
         raise CrewMembersUnusable(f"{member.id!r} cannot be an id: write 1 to 64 letters, digits, _ or -")
     if member.id in RESERVED_IDS:
-        raise CrewMembersUnusable(f"the id {member.id} is the gateway's own in patient reports: choose another one")
+        raise CrewMembersUnusable(f"the id {member.id} is that of a program in patient reports: choose another one")
     name = member.name
     if not (1 <= len(name) <= NAME_LENGTH_MAX and name == name.strip()) or not all(
         unicodedata.category(each).startswith(_NAME_CATEGORIES) for each in name

@@ -7,6 +7,7 @@ import pytest
 from gateway.security.crew_members import FILE, MEMBERS_MAX, CrewMembers, CrewMembersUnusable
 from gateway.security.guess_limit import FREE_GUESSES, UNKNOWN_GUESSES_MAX, Wait
 from gateway.security.secret_store import SecretStore
+from protocols.epcr.change import DISPATCH_AUTHOR
 from protocols.epcr.crew_role import CrewRole
 from protocols.epcr.seal import GATEWAY_AUTHOR
 
@@ -31,16 +32,17 @@ def test_added_crew_member_has_a_random_pin_that_only_the_encrypted_file_keeps(t
     assert members_in(tmp_path).all() == {"usr_17": member}
 
 
-def test_id_under_which_the_gateway_writes_is_refused_and_ignored_where_an_earlier_release_stored_it(
-    tmp_path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("id", [GATEWAY_AUTHOR, DISPATCH_AUTHOR])
+def test_id_under_which_a_program_writes_is_refused_and_ignored_where_an_earlier_release_stored_it(
+    tmp_path, monkeypatch: pytest.MonkeyPatch, id: str
 ):
     with monkeypatch.context() as earlier:
         earlier.setattr("gateway.security.crew_members.RESERVED_IDS", frozenset())
-        members_in(tmp_path).add(GATEWAY_AUTHOR, "Anna", CrewRole.PARAMEDIC)
+        members_in(tmp_path).add(id, "Anna", CrewRole.PARAMEDIC)
     members = members_in(tmp_path)
     assert members.all() == {}
-    with pytest.raises(CrewMembersUnusable, match="the gateway's own"):
-        members.add(GATEWAY_AUTHOR, "Anna", CrewRole.PARAMEDIC)
+    with pytest.raises(CrewMembersUnusable, match="that of a program"):
+        members.add(id, "Anna", CrewRole.PARAMEDIC)
 
 
 def test_running_gateway_sees_crew_members_that_a_command_adds_changes_and_removes(tmp_path):
