@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from protocols.epcr.change import ENTRY_LENGTH_MAX, Action, FieldChange
+from protocols.epcr.change import DISPATCH_AUTHOR, ENTRY_LENGTH_MAX, Action, FieldChange
 from protocols.epcr.check import Fault, find_fault
 from protocols.epcr.seal import GATEWAY_AUTHOR
 from protocols.epcr.value_sets import MOMENT_LENGTH_MAX
@@ -42,8 +42,8 @@ def changes_of(request: Mapping[str, Any], *, gateway_time_us: int) -> list[Fiel
     encounter, author = request.get("encounter"), request.get("author")
     if not isinstance(encounter, str) or not isinstance(author, str):
         raise _refused("request_malformed", "A request needs an encounter and an author, both as texts.")
-    if author == GATEWAY_AUTHOR:
-        raise _refused("author_reserved", "This author is reserved for the gateway. Name the crew member or program.")
+    if author in (GATEWAY_AUTHOR, DISPATCH_AUTHOR):
+        raise _refused("author_reserved", "This author is reserved. Name the crew member or the program.")
     changes: list[FieldChange] = []
     faults: list[RequestFault] = []
     for index, fields in enumerate(given):

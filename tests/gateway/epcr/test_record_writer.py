@@ -9,7 +9,8 @@ import pytest
 
 from gateway.buffer import Buffer, BufferSettings
 from gateway.epcr.record_writer import RecordWriter
-from protocols.epcr.change import Action, FieldChange
+from protocols.epcr.change import DISPATCH_AUTHOR, Action, FieldChange
+from protocols.epcr.seal import GATEWAY_AUTHOR
 from protocols.uplink.epcr import CHANGES_MAX, decode_changes
 from protocols.uplink.lanes import Lane
 from tests.builders.buffer_store import new_store, opened
@@ -118,6 +119,8 @@ async def test_malformed_request_is_refused(client: Client):
     assert await client.refusal() == [(None, "changes_malformed")]
     assert await client.refusal(*[SPO2] * (CHANGES_MAX + 1)) == [(None, "changes_malformed")]
     assert await client.refusal(SPO2, author=None) == [(None, "request_malformed")]
+    for author in (GATEWAY_AUTHOR, DISPATCH_AUTHOR):
+        assert await client.refusal(SPO2, author=author) == [(None, "author_reserved")]
     long = {"key": "narrative.text", "value": "🚑" * 10_000}
     assert await client.refusal(*({**long, "id": f"c{number}"} for number in range(4))) == [(None, "too_large")]
 
