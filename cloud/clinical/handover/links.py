@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 
 from cloud.clinical.epcr import ReceivedChanges, encounters
 from cloud.clinical.handover.model import ShareLink
@@ -73,10 +73,9 @@ class ShareLinks:
         return await _LINKS.all(tx, waiting.limit(count).with_for_update(skip_locked=True, of=share_links))
 
     async def announce(self, tx: Transaction, link: ShareLink, now_us: int) -> bool:
-        """Mark a link as announced; return whether it is the first one of its encounter."""
+        """Mark a link as announced; return whether it is the first one of its encounter and organisation."""
         table = share_links.c
-        of_encounter = table.tenant_id == link.tenant_id, table.encounter_id == link.encounter_id
-        earlier = select(func.count()).where(*of_encounter, table.announced_at_us.is_not(None))
+        earlier = select(func.count()).where(*_same_encounter(link), table.announced_at_us.is_not(None))
         is_first = not int((await tx.execute(earlier)).scalar())
         mine = table.tenant_id == link.tenant_id, table.id == link.id
         await tx.execute(update(share_links).where(*mine).values(announced_at_us=now_us))
@@ -88,8 +87,8 @@ class ShareLinks:
         await tx.execute(delete(share_links).where(*mine))
 
     async def _count(self, tx: Transaction, link: ShareLink) -> int:
-        mine = share_links.c.tenant_id == link.tenant_id, share_links.c.encounter_id == link.encounter_id
-        return int((await tx.execute(select(func.count()).select_from(share_links).where(*mine))).scalar())
+        counting = select(func.count()).select_from(share_links).where(*_same_encounter(link))
+        return int((await tx.execute(counting)).scalar())
 
     async def _revoke(self, tx: Transaction, tenant_id: str, by: str, now_us: int, *conditions: object) -> list[str]:
         statement = (
@@ -99,3 +98,14 @@ class ShareLinks:
             .returning(share_links.c.id)
         )
         return [row.id for row in await tx.execute(statement)]
+
+
+def _same_encounter(link: ShareLink) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions of the links of the same encounter and organisation. Links of another organisation open
+    nothing, so they do not count."""
+    table = share_links.c
+    return (
+        table.tenant_id == link.tenant_id,
+        table.encounter_id == link.encounter_id,
+        table.organization_id == link.organization_id,
+    )

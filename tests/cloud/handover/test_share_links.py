@@ -182,6 +182,18 @@ async def test_encounter_has_a_limited_number_of_links(call: SharedCall):
     assert len(await call.cloud.rows(share_links)) == LINKS_MAX
 
 
+async def test_links_of_another_organisation_neither_fill_an_encounter_nor_stop_its_announcement(call: SharedCall):
+    await call.send(*(call.shared(f"{number:027}", f"share-{number}") for number in range(LINKS_MAX)))
+    async with call.cloud.database.transaction() as tx:
+        await tx.execute(share_links.update().values(organization_id="org_other"))
+    assert await announce(call) == LINKS_MAX
+    await call.send(call.shared())
+    assert (await call.view()).status_code == 200
+    assert await announce(call) == 1
+    (payload,) = await ready(call)
+    assert payload["link_id"] == LINK
+
+
 async def test_each_view_is_audited_with_its_address_and_polls_are_one_view(call: SharedCall):
     await call.send(call.shared())
     for _ in range(3):
