@@ -11,6 +11,7 @@ from cloud.access.apps import Apps
 from cloud.access.audit import Audit, AuditEntry
 from cloud.clinical.epcr import IDENTIFIED
 from cloud.clinical.handover import routes as handover_routes
+from cloud.foundation.arrivals import SETTLE, WantedDevices
 from cloud.foundation.http import Host
 from protocols.epcr.annotations import Annotation
 from protocols.epcr.change import Action, FieldChange
@@ -36,6 +37,8 @@ class SharedCall:
     encounter: str
     client: httpx.AsyncClient
     served: Surface
+    settled: Sequence[WantedDevices | None]
+    """Whose staged rows each reader had written."""
 
     def stated(self, key: str, value: str | None, **more: Any) -> FieldChange:
         """Return a change of the encounter's record, stored by the vehicle now."""
@@ -70,10 +73,17 @@ async def shared_call(cloud: CloudUnderTest, gateway: GatewayInVehicle) -> Async
     await cloud.take(gateway.send(96.0, 93.0))
     encounter = await assigned(cloud)
     parts = make_parts(cloud.database, cloud.clock, bases=BASES)
+    settle, settled = parts.supplies[SETTLE](parts), list[WantedDevices | None]()
+
+    async def record(*, waveforms: bool = True, of: WantedDevices | None = None) -> None:
+        settled.append(of)
+        await settle(waveforms=waveforms, of=of)
+
+    parts.supplies.supply(SETTLE, lambda _: record)
     async with (
         surface(*handover_routes.routes(parts), hosts=[Host.DOCS]) as served,
         httpx.AsyncClient(headers={"Connection": "close"}, verify=PLAIN) as client,
     ):
-        call = SharedCall(cloud, gateway, encounter, client, served)
+        call = SharedCall(cloud, gateway, encounter, client, served, settled)
         await call.entitle(IDENTIFIED)
         yield call

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from multidict import CIMultiDictProxy
 
+from cloud.clinical.epcr import SETTLE_ENCOUNTER
 from cloud.clinical.handover.device_data import EncounterDeviceData
 from cloud.clinical.handover.model import LinkPeriod
 from cloud.clinical.handover.schemas import SharedHandoverPart, SharedHandoverRequest
@@ -21,7 +22,6 @@ from cloud.clinical.handover.service import SharedHandovers
 from cloud.clinical.handover.settings import HandoverSection
 from cloud.clinical.handover.words import WORDS
 from cloud.clinical.observations import RECEIVED_BATCHES
-from cloud.foundation.arrivals import SETTLE
 from cloud.foundation.http import Json, Parts, Request, Response
 from cloud.foundation.moments import write_moment
 from cloud.foundation.objects import object_store_of
@@ -61,7 +61,7 @@ class ShareHandlers:
     """Handlers of the routes of share links."""
 
     def __init__(self, parts: Parts) -> None:
-        self._settle = parts.supplies[SETTLE](parts)
+        self._settle = parts.supplies[SETTLE_ENCOUNTER](parts)
         section = parts.settings.section(HandoverSection)
         data = EncounterDeviceData(
             parts.database, parts.clock, parts.supplies[RECEIVED_BATCHES], object_store_of(parts.settings)
@@ -88,7 +88,7 @@ class ShareHandlers:
         body = request.body
         assert isinstance(body, SharedHandoverRequest)
         opened = await self._handovers.admit(body.token, address=request.address, trace=request.trace)
-        await self._settle()
+        await self._settle(opened.actor, opened.encounter.id)
         found = await self._handovers.show(opened, language=body.language, order=body.order)
         part = SharedHandoverPart(
             html=handover_part(found.shown), arrived=found.arrived, expires_at=write_moment(found.expires_at_us)

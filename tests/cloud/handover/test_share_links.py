@@ -12,6 +12,7 @@ from cloud.clinical.handover.links import ShareLinks
 from cloud.clinical.handover.model import LinkPeriod
 from cloud.clinical.handover.tables import share_links
 from cloud.clinical.handover.views import AWAY_S
+from cloud.foundation.arrivals import WantedDevices
 from cloud.foundation.db import Database
 from cloud.foundation.http import Host
 from protocols.epcr.annotations import Annotation
@@ -19,7 +20,7 @@ from protocols.epcr.change import Action
 from protocols.epcr.sharing import LINKS_MAX
 from tests.builders.care_changes import ANNA
 from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
-from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle
+from tests.builders.ingest_gateway import NOW_US, OXIMETER, GatewayInVehicle
 from tests.builders.share_links import LINK, TOKEN, SharedCall, shared_call
 
 HOUR_US = 3_600_000_000
@@ -90,6 +91,12 @@ async def test_renewed_hand_over_shows_what_the_vehicle_has_sent_meanwhile(call:
     assert "71" in shown
     assert "Żółć" in shown
     assert "Arrival expected" in shown
+
+
+async def test_reader_has_only_rows_of_the_devices_of_the_encounter_written(call: SharedCall):
+    await call.send(call.shared())
+    await call.view()
+    assert call.settled == [WantedDevices(OPERATOR.tenant_id, frozenset([OXIMETER.system_id]))]
 
 
 async def test_hand_over_freezes_at_the_arrival(call: SharedCall):
