@@ -13,7 +13,7 @@ from cloud.access.audit import Audit
 from cloud.clinical.acqi import Scoring
 from cloud.clinical.assignments import Assignments
 from cloud.clinical.devices import Devices
-from cloud.clinical.epcr import Encounter, EncounterEvidence, Encounters, EncounterUnknown, care_changes
+from cloud.clinical.epcr import CareLog, Encounter, EncounterEvidence, Encounters, EncounterUnknown, care_changes
 from cloud.clinical.handover import ShareLinks
 from cloud.clinical.incidents import incidents
 from cloud.clinical.observations import DeviceInterval, ErasedValues
@@ -54,6 +54,7 @@ class Erasures:
         self._ids = ids
         self._store = ErasureStore()
         self._encounters = Encounters()
+        self._care_log = CareLog()
         self._scoring = Scoring()
         self._share_links = ShareLinks()
         self._assignments = Assignments(Devices(ids))
@@ -92,7 +93,9 @@ class Erasures:
             await self._encounters.erase(tx, encounter)
             await self._missions.erase(tx, actor.tenant_id, encounter_id)
             await self._scoring.forget(tx, actor.tenant_id, encounter_id)
-            await self._share_links.erase(tx, actor.tenant_id, encounter_id)
+            joined = await self._care_log.joined_reports(tx, actor.tenant_id, encounter_id)
+            for shared_id in (encounter_id, *joined):
+                await self._share_links.erase(tx, actor.tenant_id, shared_id)
             await self._store.add(tx, erasure, intervals)
             details = {"erasure_id": erasure.erasure_id, "reason": reason.value}
             await self._audit.record(tx, actor, "encounter.erase", encounter_id, metadata=details)

@@ -7,6 +7,7 @@ from sqlalchemy import update
 
 from cloud.clinical.epcr.errors import EncounterUnknown
 from cloud.clinical.epcr.tables import care_changes, encounters
+from cloud.clinical.handover.tables import share_links
 from cloud.clinical.observations import observation_minutes, observations, stored_measurements
 from cloud.clinical.observations.tables import lane_days
 from cloud.foundation.db import Database
@@ -16,12 +17,15 @@ from cloud.vehicles.erasure.eraser import ROUND_US, Eraser
 from cloud.vehicles.erasure.model import Phase
 from cloud.vehicles.erasure.place import ErasingPlace
 from protocols.device_time import DeviceTime, TimeKind
+from protocols.epcr.annotations import Annotation
+from protocols.epcr.sharing import token_hash
 from protocols.uplink.envelope import BatchKind
 from protocols.uplink.lanes import Lane
 from tests.builders.care_changes import change
 from tests.builders.erasure_world import ENCOUNTER, MASTER, SECOND_US, ErasureWorld
 from tests.builders.ingest_cloud import OPERATOR
 from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle, readings, section
+from tests.builders.share_links import LINK, TOKEN
 from tests.builders.statement_count import CountingDatabase
 
 # The statements run on both databases in other tests.
@@ -170,6 +174,22 @@ async def test_field_changes_go_with_their_batches_and_those_of_others_stay(
     assert (found.changes, found.batches, found.others) == (2, 2, 1)
     assert await world.findings() == []
     assert [row.id for row in await world.cloud.rows(encounters)] == ["enc_other"]
+
+
+async def test_report_that_the_encounter_was_joined_to_goes_with_it(world: ErasureWorld, gateway: GatewayInVehicle):
+    report = "enc_of_crew"
+    link = change(Annotation.SHARE, token_hash(TOKEN), entry=LINK, encounter=report)
+    await world.cloud.take(
+        gateway.send_changes(change(value="91", encounter=report), link),
+        gateway.send_changes(change(Annotation.PART_OF, ENCOUNTER, encounter=report)),
+        gateway.send_changes(change(Annotation.JOINED, report)),
+        gateway.send_changes(change(value="92", encounter="enc_other")),
+    )
+    found = await world.erase()
+    assert [row.value for row in await world.cloud.rows(care_changes)] == ["92"]
+    assert (found.changes, found.batches) == (4, 3)
+    assert not await world.cloud.rows(share_links)
+    assert await world.findings() == []
 
 
 @on_sqlite
