@@ -179,6 +179,13 @@ class CareLog:
         counting = select(func.count()).select_from(care_changes).where(*_belonging(encounter, logs, keys))
         return int((await tx.execute(counting)).scalar())
 
+    async def first_stated_us(self, tx: Transaction, encounter: Encounter, *, keys: Collection[str]) -> int | None:
+        """Return when the cloud first received a value of one of these elements of an encounter, None before it."""
+        table, logs = care_changes.c, await self._logs(tx, encounter)
+        stating = (*_of(encounter, care_changes, logs), table.element_key.in_(sorted(keys)), table.value.is_not(None))
+        found = (await tx.execute(select(func.min(table.received_at_us)).where(*stating))).scalar()
+        return None if found is None else int(found)
+
     async def joined_reports(self, tx: Transaction, tenant_id: str, encounter_id: str) -> Sequence[str]:
         """Return the reports that the log of an encounter names as joined, for its erasure. Those that are encounters
         of their own are left out: each is erased by itself."""

@@ -9,8 +9,6 @@ The tenant must be entitled to identified hand-overs (contract matrix A-097), as
 from dataclasses import dataclass
 from datetime import tzinfo
 
-from sqlalchemy import func, select
-
 from cloud.access.apps import AppStore
 from cloud.access.audit import Audit
 from cloud.clinical.epcr import (
@@ -20,7 +18,6 @@ from cloud.clinical.epcr import (
     Encounters,
     IdentifiedReads,
     PurposeOfUse,
-    care_changes,
 )
 from cloud.clinical.handover.device_data import EncounterDeviceData
 from cloud.clinical.handover.errors import ShareLinkEnded, ShareLinkUnknown
@@ -28,7 +25,7 @@ from cloud.clinical.handover.links import ShareLinks
 from cloud.clinical.handover.model import LinkPeriod, ShareLink
 from cloud.clinical.handover.views import LinkViews
 from cloud.foundation.clock import Clock
-from cloud.foundation.db import Database, Transaction
+from cloud.foundation.db import Database
 from cloud.foundation.trace import TraceContext
 from cloud.foundation.viewer import Actor, SecrecyLevel
 from protocols.epcr.change import FieldChange
@@ -107,7 +104,8 @@ class SharedHandovers:
             encounter = await self._encounters.find(tx, actor, link.encounter_id) if entitled else None
             if encounter is None:
                 raise ShareLinkUnknown
-            end_us = self._period.end_us(link, await self._arrived_us(tx, encounter))
+            arrived_us = await self._log.first_stated_us(tx, encounter, keys=ARRIVED)
+            end_us = self._period.end_us(link, arrived_us)
             if self._clock.now_us() >= end_us:
                 raise ShareLinkEnded
         if self._views.is_new(link.id, address):
@@ -129,19 +127,6 @@ class SharedHandovers:
         async with self._database.transaction() as tx:
             await self._audit.record(tx, actor, VIEW, link.id, metadata=metadata)
             await self._reads.record(tx, actor, link.encounter_id, purpose=PurposeOfUse.TREAT, form="share_link")
-
-    async def _arrived_us(self, tx: Transaction, encounter: Encounter) -> int | None:
-        """Return when the cloud first received a statement of the arrival, None before it."""
-        table = care_changes.c
-        mine = (
-            table.tenant_id == encounter.tenant_id,
-            table.encounter_id == encounter.id,
-            table.organization_id == encounter.organization_id,
-            table.element_key.in_(ARRIVED),
-            table.value.is_not(None),
-        )
-        found = (await tx.execute(select(func.min(table.received_at_us)).where(*mine))).scalar()
-        return None if found is None else int(found)
 
     async def _shown(
         self,

@@ -18,7 +18,7 @@ from cloud.foundation.http import Host
 from protocols.epcr.annotations import Annotation
 from protocols.epcr.change import Action
 from protocols.epcr.sharing import LINKS_MAX
-from tests.builders.care_changes import ANNA
+from tests.builders.care_changes import ANNA, change
 from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
 from tests.builders.ingest_gateway import NOW_US, OXIMETER, GatewayInVehicle
 from tests.builders.share_links import LINK, TOKEN, SharedCall, shared_call
@@ -178,6 +178,17 @@ async def test_link_expires_a_day_after_the_arrival(call: SharedCall):
     await call.send(call.shared())
     pass_time(call, us=10 * HOUR_US)
     await call.send(call.stated(AT_DESTINATION, "2026-03-24T12:00:00+00:00"))
+    pass_time(call, us=24 * HOUR_US - 1)
+    assert (await call.view()).status_code == 200
+    pass_time(call, us=1)
+    assert (await call.view()).status_code == 410
+
+
+async def test_link_expires_a_day_after_the_arrival_that_a_joined_report_states(call: SharedCall):
+    report = "enc_of_crew"
+    await call.send(call.shared(), call.stated(Annotation.JOINED, report))
+    part = change(Annotation.PART_OF, call.encounter, encounter=report)
+    await call.send(part, change(AT_DESTINATION, "2026-03-24T12:00:00+00:00", encounter=report))
     pass_time(call, us=24 * HOUR_US - 1)
     assert (await call.view()).status_code == 200
     pass_time(call, us=1)
