@@ -9,8 +9,12 @@ from cloud.clinical.handover.model import ShareLink
 from cloud.clinical.handover.tables import share_links
 from cloud.foundation.db import Records, Transaction
 from cloud.foundation.viewer import Viewer, visible
+from protocols.epcr.annotations import Annotation
 from protocols.epcr.sharing import LINKS_MAX, added_hash, is_revocation
 
+STATEMENTS_MAX = 2 * LINKS_MAX
+"""Links and revocations of one batch that are read: all that an encounter can have, since a vehicle's batch is of one
+encounter. Each takes one or two SQL statements in the transaction that stores the batches of all vehicles."""
 _LINKS = Records(ShareLink, share_links)
 
 
@@ -19,9 +23,11 @@ class ShareLinks:
 
     async def take(self, tx: Transaction, received: Sequence[ReceivedChanges]) -> None:
         """Store the links that these batches add or revoke, in the transaction that stores the batches. A repeated link
-        changes nothing; one beyond `LINKS_MAX` of its encounter is left out."""
+        changes nothing; one beyond `LINKS_MAX` of its encounter is left out, and so is a statement beyond
+        `STATEMENTS_MAX` of its batch."""
         for batch in received:
-            for change in batch.changes:
+            stated = [change for change in batch.changes if change.key == Annotation.SHARE]
+            for change in stated[:STATEMENTS_MAX]:
                 hash_ = added_hash(change)
                 if hash_ is not None and change.entry is not None:
                     link = ShareLink(

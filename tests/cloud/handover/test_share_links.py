@@ -8,7 +8,7 @@ import pytest
 
 from cloud.clinical.epcr import Encounters
 from cloud.clinical.handover.announcing import HandoverAnnouncer
-from cloud.clinical.handover.links import ShareLinks
+from cloud.clinical.handover.links import STATEMENTS_MAX, ShareLinks
 from cloud.clinical.handover.model import LinkPeriod
 from cloud.clinical.handover.tables import share_links
 from cloud.clinical.handover.views import AWAY_S
@@ -198,6 +198,14 @@ async def test_link_expires_a_day_after_the_arrival_that_a_joined_report_states(
 async def test_encounter_has_a_limited_number_of_links(call: SharedCall):
     await call.send(*(call.shared(f"{number:027}", f"share-{number}") for number in range(LINKS_MAX + 2)))
     assert len(await call.cloud.rows(share_links)) == LINKS_MAX
+
+
+async def test_statements_beyond_those_of_an_encounter_in_one_batch_are_left_out(call: SharedCall):
+    revocations = (call.revoked(f"share-{number}") for number in range(STATEMENTS_MAX))
+    await call.send(*revocations, call.shared())
+    assert not await call.cloud.rows(share_links)
+    await call.send(call.shared())
+    assert (await call.view()).status_code == 200
 
 
 async def test_links_of_another_organisation_neither_fill_an_encounter_nor_stop_its_announcement(call: SharedCall):
