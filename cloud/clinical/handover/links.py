@@ -1,20 +1,22 @@
 """The share links that vehicles report in the log of a care record, and their revocation."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy import ColumnElement, delete, func, select, update
 
-from cloud.clinical.epcr import ReceivedChanges, encounters
+from cloud.clinical.epcr import ReceivedChanges, care_changes, encounters
 from cloud.clinical.handover.model import ShareLink
 from cloud.clinical.handover.tables import share_links
 from cloud.foundation.db import Records, Transaction
 from cloud.foundation.viewer import Viewer, visible
 from protocols.epcr.annotations import Annotation
+from protocols.epcr.change import Action
 from protocols.epcr.sharing import LINKS_MAX, added_hash, is_revocation
 
 STATEMENTS_MAX = 2 * LINKS_MAX
 """Links and revocations of one batch that are read: all that an encounter can have, since a vehicle's batch is of one
-encounter. Each takes one or two SQL statements in the transaction that stores the batches of all vehicles."""
+encounter. Each takes one to three SQL statements in the transaction that stores the batches of all vehicles."""
 _LINKS = Records(ShareLink, share_links)
 
 
@@ -22,8 +24,8 @@ class ShareLinks:
     """SQL statements on share links."""
 
     async def take(self, tx: Transaction, received: Sequence[ReceivedChanges]) -> None:
-        """Store the links that these batches add or revoke, in the transaction that stores the batches. A repeated link
-        changes nothing; one beyond `LINKS_MAX` of its encounter is left out, and so is a statement beyond
+        """Store the links that these batches add or revoke, in the transaction that has stored their changes before. A
+        repeated link changes nothing; one beyond `LINKS_MAX` of its encounter is left out, and so is a statement beyond
         `STATEMENTS_MAX` of its batch."""
         for batch in received:
             stated = [change for change in batch.changes if change.key == Annotation.SHARE]
@@ -41,7 +43,7 @@ class ShareLinks:
                         added_at_us=batch.received_at_us,
                     )
                     if await self._count(tx, link) < LINKS_MAX:
-                        await _LINKS.add(tx, link)
+                        await _LINKS.add(tx, await self._with_revocation(tx, link))
                 elif is_revocation(change):
                     mine = (
                         share_links.c.id == change.entry,
@@ -95,6 +97,22 @@ class ShareLinks:
     async def _count(self, tx: Transaction, link: ShareLink) -> int:
         counting = select(func.count()).select_from(share_links).where(*_same_encounter(link))
         return int((await tx.execute(counting)).scalar())
+
+    async def _with_revocation(self, tx: Transaction, link: ShareLink) -> ShareLink:
+        """Return a new link as revoked where its revocation is in the log. It may arrive first, since a vehicle sends
+        its newest batches beside its backlog."""
+        table = care_changes.c
+        mine = (
+            table.tenant_id == link.tenant_id,
+            table.encounter_id == link.encounter_id,
+            table.organization_id == link.organization_id,
+            table.element_key == Annotation.SHARE.value,
+            table.entry_id == link.id,
+            table.action == Action.REMOVE.value,
+        )
+        found = select(table.received_at_us, table.author).where(*mine).order_by(table.received_at_us).limit(1)
+        row = (await tx.execute(found)).first()
+        return link if row is None else replace(link, revoked_at_us=int(row.received_at_us), revoked_by=str(row.author))
 
     async def _revoke(self, tx: Transaction, tenant_id: str, by: str, now_us: int, *conditions: object) -> list[str]:
         statement = (

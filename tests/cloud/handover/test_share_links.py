@@ -166,6 +166,15 @@ async def test_repeated_and_late_statements_do_not_open_a_revoked_link(call: Sha
     assert (await call.view()).status_code == 410
 
 
+async def test_revocation_that_arrives_before_its_link_ends_it(call: SharedCall):
+    link = call.gateway.send_changes(call.shared())
+    await call.send(call.revoked())
+    await call.cloud.take(link)
+    assert (await call.view()).status_code == 410
+    (row,) = await call.cloud.rows(share_links)
+    assert row.revoked_by == ANNA
+
+
 async def test_link_expires_a_day_after_the_arrival_and_after_three_days_in_any_case(call: SharedCall):
     await call.send(call.shared())
     pass_time(call, us=50 * HOUR_US)
