@@ -70,7 +70,8 @@ class Erasures:
             draft = await self._tombstone(tx, actor, encounter, values, ErasureReason.PATIENT_REQUEST)
             await check_holds(tx, actor, draft, values)
             table = care_changes.c
-            mine = (table.tenant_id == actor.tenant_id, table.encounter_id == encounter_id)
+            joined = await self._care_log.joined_reports(tx, actor.tenant_id, encounter_id)
+            mine = (table.tenant_id == actor.tenant_id, table.encounter_id.in_([encounter_id, *joined]))
             changes = await tx.execute(select(func.count()).select_from(care_changes).where(*mine))
             return Preview(
                 encounter_id=encounter_id,

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import update
 
+from cloud.clinical.epcr import MissionChange
 from cloud.clinical.epcr.errors import EncounterUnknown
 from cloud.clinical.epcr.tables import care_changes, encounters
 from cloud.clinical.handover.tables import share_links
@@ -18,6 +19,7 @@ from cloud.vehicles.erasure.model import Phase
 from cloud.vehicles.erasure.place import ErasingPlace
 from protocols.device_time import DeviceTime, TimeKind
 from protocols.epcr.annotations import Annotation
+from protocols.epcr.encounter import EncounterStatus
 from protocols.epcr.sharing import token_hash
 from protocols.uplink.envelope import BatchKind
 from protocols.uplink.lanes import Lane
@@ -190,6 +192,19 @@ async def test_report_that_the_encounter_was_joined_to_goes_with_it(world: Erasu
     assert (found.changes, found.batches) == (4, 3)
     assert not await world.cloud.rows(share_links)
     assert await world.findings() == []
+
+
+@on_sqlite
+async def test_preview_counts_the_changes_of_a_report_that_the_encounter_was_joined_to(
+    world: ErasureWorld, gateway: GatewayInVehicle
+):
+    await world.cloud.take(
+        gateway.send_changes(change(Annotation.PART_OF, ENCOUNTER, encounter="enc_of_crew")),
+        gateway.send_changes(change(Annotation.JOINED, "enc_of_crew")),
+        gateway.send_changes(change(encounter="enc_other")),
+    )
+    await world.missions.change(OPERATOR, ENCOUNTER, MissionChange(status=EncounterStatus.COMPLETED))
+    assert (await world.erasures.preview(OPERATOR, ENCOUNTER)).changes == 2
 
 
 @on_sqlite
