@@ -81,10 +81,11 @@ class Form {
 
   drawState() {
     const node = document.getElementById("saved"), { store } = this;
-    const words = store.needsReason ? text("saved.needs_reason")
+    const words = store.blocked !== null ? text("saved.blocked", { count: store.pending.length })
+      : store.needsReason ? text("saved.needs_reason")
       : store.refused.length ? text("saved.refused", { field: this.title(store.refused[0].change.key) })
         : text(`saved.${store.state}`, { count: store.pending.length });
-    const tone = store.refused.length || store.needsReason ? "bad" : { saved: "good", saving: "", no_contact: "warn", waiting: "warn" }[store.state] ?? "bad";
+    const tone = store.blocked !== null || store.refused.length || store.needsReason ? "bad" : { saved: "good", saving: "", no_contact: "warn", waiting: "warn" }[store.state] ?? "bad";
     if (node.textContent !== words) node.textContent = words;
     node.className = `chip ${tone}`.trim();
     document.getElementById("sealed").hidden = !store.sealed;

@@ -45,6 +45,7 @@ export class ReportStore {
     this.listeners = new Set();
     this.addendum = null; // reason of the addendum that is written now
     this.needsReason = false;
+    this.blocked = null; // why the gateway takes no change of this report: what was entered here stays on the tablet
     this.signedOut = () => location.assign("/sign-in");
   }
 
@@ -98,7 +99,7 @@ export class ReportStore {
 
   get sealed() { return this.draft?.sealed ?? false; }
   get closed() { return this.draft?.closed ?? false; } // the vehicle has only a part of it
-  get readOnly() { return this.closed || (this.sealed && this.addendum === null) || (this.queue.isFull && !this.reached); }
+  get readOnly() { return this.closed || this.blocked !== null || (this.sealed && this.addendum === null) || (this.queue.isFull && !this.reached); }
 
   // What a field shows: statements of the gateway's record with this tablet's changes over them.
   shown(key, entry) {
@@ -222,7 +223,7 @@ export class ReportStore {
   }
 
   async send() {
-    if (this.sending || !this.pending.length || this.needsReason) return;
+    if (this.sending || !this.pending.length || this.needsReason || this.blocked !== null) return;
     this.sending = true;
     clearTimeout(this.timer);
     this.beginAddendum();
@@ -239,7 +240,7 @@ export class ReportStore {
         return;
       } else if (reply.status >= 500 || !Array.isArray(body.refused)) {
         this.reached = false; // without a reason of the gateway's, such as a body that the radio cut: it is sent again
-      } else if (body.refused?.[0]?.code === "sealed") {
+      } else if (body.refused?.[0]?.code === "sealed" && reply.status !== 403) { // 403: this member may sign nothing
         this.needsReason = true; // signed on another tablet meanwhile: what was entered here becomes an addendum
       } else {
         this.drop(batch, body.refused);
@@ -275,17 +276,19 @@ export class ReportStore {
     this.send();
   }
 
-  // A refused request: its faulty changes are dropped and shown, the others are sent again.
+  // A refused request: its faulty changes are dropped and shown, the others are sent again. Without a faulty change the
+  // gateway refused the report as a whole, and nothing is dropped.
   drop(batch, refused) {
-    const faulty = refused.map((each) => batch[each.index]).filter(Boolean);
-    const gone = faulty.length ? faulty : batch;
-    this.forget(gone);
-    this.refused = gone.map((change) => ({ change, code: refused[0]?.code ?? "refused" }));
+    const faulty = refused.map((each) => batch[each.index]).filter(Boolean), code = refused[0]?.code ?? "refused";
+    if (faulty.length) {
+      this.forget(faulty);
+      this.refused = faulty.map((change) => ({ change, code }));
+    } else this.blocked = code;
   }
 
   // The last attempt before a lock, one request after the other. The browser sends the first although the page ends.
   async flush() {
-    while (this.pending.length && !this.needsReason) {
+    while (this.pending.length && !this.needsReason && this.blocked === null) {
       this.beginAddendum();
       const batch = nextBatch(this.pending), reply = await this.post("changes", { changes: batch }, { keepalive: true });
       if (!reply.ok) return;

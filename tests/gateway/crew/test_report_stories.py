@@ -242,6 +242,25 @@ async def test_request_that_is_refused_without_a_reason_is_sent_again(browser: B
         assert await client.values("patient.sex") == ["9919001"]
 
 
+async def test_entries_that_the_report_as_a_whole_does_not_take_stay_on_the_tablet(browser: Browser, tmp_path: Path):
+    async with (
+        report_vehicle(tmp_path, clock=SystemClock()) as vehicle,
+        vehicle.tablet() as client,
+        tablet(browser, vehicle.url, PARAMEDIC) as page,
+    ):
+        await client.open_report()
+        await open_report(page, vehicle.url, "patient")
+        full = {"refused": [{"index": None, "code": "draft_full"}]}
+        await page.route("**/changes", lambda route: route.fulfill(status=409, json=full))
+        await field(page, "patient.sex").get_by_role("button", name="Female").click()
+        saved = page.locator("#saved")
+        await expect(saved).to_have_text("Entries that this report does not take: 1. They stay on this tablet.")
+        await page.unroute("**/changes")
+        await page.reload()
+        await expect(saved).to_have_text("Saved")
+        assert await client.values("patient.sex") == ["9919001"]
+
+
 async def test_undo_restores_what_was_replaced(browser: Browser, tmp_path: Path):
     async with (
         report_vehicle(tmp_path, clock=SystemClock()) as vehicle,
