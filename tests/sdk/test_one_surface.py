@@ -100,4 +100,7 @@ def test_sdks_have_one_version() -> None:
         re.findall(r"(?m)^## (\S+)", (folder / "CHANGELOG.md").read_text())[0]
         for folder in (FOLDER, ROOT / "sdk" / "python")
     ]
-    assert len(set(newest)) == 1
+    assert set(newest) == {json.loads((FOLDER / "package.json").read_text())["version"]}
+    guides = ROOT / "cloud" / "partners" / "docs" / "guides"
+    for text in (guides / "en" / "first-call.md", guides / "pl" / "first-call.md"):
+        assert re.findall(r"argus-sdk-(\d+\.\d+\.\d+)\.tgz", text.read_text()) == newest[:1], text
