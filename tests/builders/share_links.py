@@ -38,7 +38,7 @@ class SharedCall:
     client: httpx.AsyncClient
     served: Surface
     settled: Sequence[WantedDevices | None]
-    """Whose staged rows each reader had written."""
+    """For each reader: whose staged rows it had written."""
 
     def stated(self, key: str, value: str | None, **more: Any) -> FieldChange:
         """Return a change of the encounter's record, stored by the vehicle now."""

@@ -256,7 +256,7 @@ async def test_care_that_the_crew_wrote_in_the_vehicle_is_the_record_of_the_enco
     record = await eventually(groups, within_s=120.0, poll_s=2.0, what="the first minute of care in the cloud")
     assert record["repeated"] == 0
     assert not any(field["contradicting"] or field["void"] for field in record["fields"])
-    assert {change["author"] for change in record["history"]} == {"crew_paramedic"}
+    assert {change["author"] for change in record["history"]} == {"crew_paramedic", "cad", "gateway"}
     assert {change["state"] for change in record["history"]} == {"stands"}
 
 

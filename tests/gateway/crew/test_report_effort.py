@@ -152,6 +152,8 @@ async def test_complete_report_of_a_call_of_40_minutes_takes_at_most_25_taps_and
         await open_from_dispatch(made)
         await page.goto(f"{made.vehicle.url}/reports")
         await page.locator(".draft", has_text="gaps").get_by_role("link").click()
+        # The gateway closes idle connections by this clock: a file that the page still loads would be lost.
+        await expect(page.locator("#saved")).to_have_text("Saved")
         await made.at(9)
         await bar.get_by_role("button", name="Now: At the patient").click()
         await bar.get_by_role("link", name="Treatment").click()
