@@ -12,9 +12,10 @@ is that of a lane. A range may have batches without data of this encounter; thei
 A record follows after at least five minutes, and later after a twelfth of the time since the encounter began: twelve
 in the first hour, about a hundred in a month. A vehicle may send hours later what it could not send then, so a lane is
 followed until it is complete: a batch that the vehicle made after the end of the encounter has also arrived after it,
-since the vehicle's clock alone proves nothing. An encounter is followed until all its lanes are complete, at least for
-a day (a lane may begin late) and at most for 30 days. A value of a vehicle that no record can hold concerns its own
-lane only, and an encounter that cannot be followed does not stop the others.
+since the vehicle's clock alone proves nothing. A report may be written and signed long after the end, so a lane with
+changes of the report is referenced again when it has further ones. An encounter is followed until all its lanes are
+complete, at least for a day (a lane may begin late), and for 30 days if it has a report. A value of a vehicle that no
+record can hold concerns its own lane only, and an encounter that cannot be followed does not stop the others.
 """
 
 import asyncio
@@ -54,7 +55,8 @@ AGE_PARTS = 12
 FOLLOWED_LEAST_US = DAY_US
 """Least time after the end of an encounter in which batches are referenced."""
 FOLLOWED_US = 30 * DAY_US
-"""Time after the end of an encounter in which batches are referenced. A vehicle keeps batches for less."""
+"""Time after the end of an encounter in which batches are referenced. A vehicle keeps batches for less, and a report is
+signed, with its addenda, in less."""
 LANES_MAX = 32
 """Lanes of one record: those of several gateways and stores. The oldest are left out."""
 SEQUENCE_MAX = 2**53 - 1
@@ -154,7 +156,8 @@ class Following:
             return False  # another process was faster
         known: dict[str, Any] = dict(content.get(CHAINS, {}))
         complete = {name for name, end in known.items() if _is_complete(end, encounter)}
-        ends = [end for end in await ends_of_vehicle(tx, encounter) if end.name not in complete]
+        found = await ends_of_vehicle(tx, encounter)
+        ends = [one for one in found if one.name not in complete or await _has_changes(tx, encounter, one, known)]
         moved = [end for end in ends if end.sequence > known.get(end.name, {}).get("last_sequence", 0)]
         if moved:
             entry = Entry(
@@ -169,15 +172,44 @@ class Following:
             await self._recorder.append(tx, evidence, entry)
             for end in moved:
                 if end.lane == Lane.EPCR.value:
-                    async for found in report_entries(tx, encounter, _batches_of(end, known.get(end.name))):
-                        await self._recorder.append(tx, evidence, found)
-        ended_us = encounter.ended_at_us or (encounter.created_at_us if encounter.status.is_final else None)
-        followed_us = FOLLOWED_LEAST_US if complete and not ends else FOLLOWED_US
-        is_over = ended_us is not None and now_us > ended_us + followed_us
+                    async for stated in report_entries(tx, encounter, _batches_of(end, known.get(end.name))):
+                        await self._recorder.append(tx, evidence, stated)
+        is_over = await _is_over(tx, encounter, now_us, is_complete=bool(complete) and not ends)
         least_us = APART_US if known or moved else FIRST_US
         next_us = now_us + max(least_us, (now_us - encounter.created_at_us) // AGE_PARTS)
         await self._store.follow_later(tx, tenant_id, evidence_id, None if is_over else next_us)
         return bool(moved)
+
+
+async def _is_over(tx: Transaction, encounter: Encounter, now_us: int, *, is_complete: bool) -> bool:
+    """Return whether an encounter is followed no more. `is_complete`: all its lanes that are known are complete."""
+    ended_us = encounter.ended_at_us or (encounter.created_at_us if encounter.status.is_final else None)
+    if ended_us is None or now_us <= ended_us + FOLLOWED_LEAST_US:
+        return False
+    if now_us > ended_us + FOLLOWED_US:
+        return True
+    return is_complete and not await _has_report(tx, encounter)
+
+
+async def _has_report(tx: Transaction, encounter: Encounter) -> bool:
+    """Return whether a vehicle has sent changes of a report, which may still get a signature or an addendum."""
+    table = care_changes.c
+    statement = select(table.lane_id).join(lanes, lanes.c.lane_id == table.lane_id)
+    mine = (table.tenant_id == encounter.tenant_id, table.encounter_id == encounter.id)
+    return (await tx.execute(statement.where(*mine).limit(1))).first() is not None
+
+
+async def _has_changes(tx: Transaction, encounter: Encounter, end: ChainEnd, known: Mapping[str, Any]) -> bool:
+    """Return whether a lane has changes of an encounter's report behind the end that was referenced."""
+    if end.lane != Lane.EPCR.value:
+        return False
+    table, before = care_changes.c, known[end.name]["last_sequence"]
+    statement = (
+        select(table.sequence)
+        .where(table.tenant_id == encounter.tenant_id, table.encounter_id == encounter.id)
+        .where(table.lane_id == end.lane_id, table.sequence > before, table.sequence <= end.sequence)
+    )
+    return (await tx.execute(statement.limit(1))).first() is not None
 
 
 def _is_complete(end: Mapping[str, Any], encounter: Encounter) -> bool:

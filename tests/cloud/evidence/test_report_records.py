@@ -102,3 +102,22 @@ async def test_capture_at_an_impossible_time_is_recorded_without_waveforms(vehic
     await vehicle.cloud.take(waveform(vehicle.gateway), vehicle.gateway.send_changes(taken))
     assert await vehicle.room.following.turn() == 1
     assert [one["waveform_batches"] for one in await details_of(vehicle, "ecg_capture")] == [[]]
+
+
+async def test_report_that_is_sealed_after_the_end_of_the_encounter_gets_its_record(vehicle: FollowedVehicle) -> None:
+    await vehicle.end()
+    log = [SATURATION, change("vitals.spo2", "98", encounter=ENCOUNTER), SIGNED]
+    for one in log[:2]:
+        vehicle.pass_minutes(5)
+        await vehicle.cloud.take(vehicle.gateway.send_changes(one))
+        assert await vehicle.room.following.turn() == 1
+    for _ in range(2):
+        vehicle.pass_minutes(60)
+        await vehicle.cloud.take(vehicle.gateway.send_changes(change(encounter="enc_next")))
+        assert await vehicle.room.following.turn() == 0, "it is not of this encounter"
+    vehicle.pass_days(2)
+    await vehicle.room.following.turn()
+    await vehicle.cloud.take(vehicle.gateway.send_changes(log[2], seal_of(vehicle.gateway, *log)))
+    vehicle.pass_minutes(6 * 60)
+    assert await vehicle.room.following.turn() == 1
+    assert [(one["changes"], one["verdict"]) for one in await details_of(vehicle, "report_seal")] == [(3, "intact")]
