@@ -35,7 +35,8 @@ from protocols.uplink.lanes import Lane
 CHANGES_MAX = 20_000
 """Changes of one encounter in one lane that are read. A long mission with two authors has some thousand."""
 SEALS_MAX = 16
-"""Records of seals in one turn: a sign-off and its addenda. Further ones stay in the log."""
+"""Records of seals in one turn: a sign-off and its addenda. If there are more, the newest, which cover the others.
+All stay in the log."""
 CAPTURES_MAX = 32
 """Records of 12-lead captures in one turn."""
 SIGNERS_MAX = 16
@@ -69,7 +70,7 @@ async def report_entries(tx: Transaction, encounter: Encounter, new: ReportBatch
     """Yield the records of the seals and of the captures in new batches, in the order of the log."""
     log = await CareLog().in_lane(tx, encounter, new.lane_id, changes_max=CHANGES_MAX)
     places = [place for place, (sequence, _) in enumerate(log) if new.first <= sequence <= new.last]
-    seals = [place for place in places if log[place][1].key == Annotation.SEAL][:SEALS_MAX]
+    seals = [place for place in places if log[place][1].key == Annotation.SEAL][-SEALS_MAX:]
     captures = [place for place in places if _is_capture(log[place][1])][:CAPTURES_MAX]
     if not seals and not captures:
         return

@@ -7,6 +7,7 @@ import pytest
 
 from cloud.foundation.db import Database
 from cloud.foundation.objects import LocalObjects
+from cloud.work.evidence import report_records
 from protocols.epcr.annotations import Annotation
 from protocols.epcr.change import FieldChange
 from protocols.epcr.seal import GATEWAY_AUTHOR, chain_end, seal_value
@@ -121,3 +122,15 @@ async def test_report_that_is_sealed_after_the_end_of_the_encounter_gets_its_rec
     vehicle.pass_minutes(6 * 60)
     assert await vehicle.room.following.turn() == 1
     assert [(one["changes"], one["verdict"]) for one in await details_of(vehicle, "report_seal")] == [(3, "intact")]
+
+
+async def test_newest_seals_are_recorded_if_many_arrive_together(
+    vehicle: FollowedVehicle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report_records, "SEALS_MAX", 2)
+    log = [SIGNED]
+    for _ in range(3):
+        log.append(seal_of(vehicle.gateway, *log))
+    await vehicle.cloud.take(vehicle.gateway.send_changes(*log))
+    await vehicle.room.following.turn()
+    assert [one["changes"] for one in await details_of(vehicle, "report_seal")] == [2, 3]
