@@ -159,14 +159,21 @@ class CareLog:
         )
 
     async def in_lane(
-        self, tx: Transaction, encounter: Encounter, lane_id: int, *, changes_max: int
+        self,
+        tx: Transaction,
+        encounter: Encounter,
+        lane_id: int,
+        *,
+        changes_max: int,
+        keys: Collection[str] | None = None,
     ) -> list[tuple[int, FieldChange]]:
         """Return the first `changes_max` changes of an encounter in one lane, in the order in which the gateway stored
-        them, each with the sequence number of its batch."""
+        them, each with the sequence number of its batch. `keys`: only those of these elements."""
         table = care_changes.c
+        chosen = () if keys is None else (table.element_key.in_(sorted(keys)),)
         statement = (
             select(table.sequence, *(table[name] for name in _CHANGE))
-            .where(*_of(encounter, care_changes), table.lane_id == lane_id)
+            .where(*_of(encounter, care_changes), table.lane_id == lane_id, *chosen)
             .order_by(table.sequence, table.position)
             .limit(changes_max)
         )

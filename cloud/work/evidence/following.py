@@ -20,7 +20,7 @@ record can hold concerns its own lane only, and an encounter that cannot be foll
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -38,7 +38,7 @@ from cloud.vehicles.custody import CustodyStore, Reason, lanes, quarantined_batc
 from cloud.vehicles.fleet import gateways
 from cloud.work.evidence.encounters import CLOUD, evidence_of
 from cloud.work.evidence.recorder import Document, Entry, EvidenceRecorder
-from cloud.work.evidence.report_records import ReportBatches, report_entries
+from cloud.work.evidence.report_records import ReportBatches, capture_entries, seal_entries
 from cloud.work.evidence.store import EvidenceStore
 from protocols.provenance.hash_chain import genesis
 from protocols.provenance.transcript import ActorKind, Operation
@@ -70,6 +70,9 @@ SIGNATURES = "signatures."
 AT_ONCE = 100
 CHAINS = "vehicle_chains"
 """Member of the content with the ends of the chains that were referenced."""
+CAPTURES = "captures_through"
+"""Member of the end of a lane `epcr` in the content: the 12-lead captures up to this batch have their records, and
+later ones wait for their waveforms. Without it none waits."""
 BATCHES = "vehicle_batches"
 """Member of a record's details with the ranges of batches that it references."""
 
@@ -159,26 +162,47 @@ class Following:
         found = await ends_of_vehicle(tx, encounter)
         ends = [one for one in found if one.name not in complete or await _has_changes(tx, encounter, one, known)]
         moved = [end for end in ends if end.sequence > known.get(end.name, {}).get("last_sequence", 0)]
+        chains = known | {end.name: _content_of(end, known.get(end.name), now_us) for end in moved}
+        captures = await self._captures(tx, encounter, found, chains)
         if moved:
             entry = Entry(
                 operation=Operation.UPDATE,
                 actor_id=CLOUD,
                 actor_kind=ActorKind.SYSTEM,
-                content=Document(
-                    {CHAINS: known | {end.name: _content_of(end, known.get(end.name), now_us) for end in moved}}
-                ),
+                content=Document({CHAINS: chains}),
                 details={BATCHES: [await _reference(tx, encounter, end, known.get(end.name)) for end in moved]},
             )
             await self._recorder.append(tx, evidence, entry)
-            for end in moved:
-                if end.lane == Lane.EPCR.value:
-                    async for stated in report_entries(tx, encounter, _batches_of(end, known.get(end.name))):
-                        await self._recorder.append(tx, evidence, stated)
-        is_over = await _is_over(tx, encounter, now_us, is_complete=bool(complete) and not ends)
+        for end in moved:
+            if end.lane == Lane.EPCR.value:
+                async for seal in seal_entries(tx, encounter, _batches_of(end, known.get(end.name))):
+                    await self._recorder.append(tx, evidence, seal)
+        for capture in captures:
+            await self._recorder.append(tx, evidence, replace(capture, content=Document({CHAINS: chains})))
+        is_open = bool(ends) or any(_capture_waits(one) for one in chains.values())
+        is_over = await _is_over(tx, encounter, now_us, is_complete=bool(complete) and not is_open)
         least_us = APART_US if known or moved else FIRST_US
         next_us = now_us + max(least_us, (now_us - encounter.created_at_us) // AGE_PARTS)
         await self._store.follow_later(tx, tenant_id, evidence_id, None if is_over else next_us)
-        return bool(moved)
+        return bool(moved or captures)
+
+    async def _captures(
+        self, tx: Transaction, encounter: Encounter, ends: Sequence[ChainEnd], chains: dict[str, Any]
+    ) -> Sequence[Entry]:
+        """Return the records of the captures whose waveforms have arrived, and set in `chains` how far the captures of
+        each lane have their records."""
+        entries: list[Entry] = []
+        for end in ends:
+            chain = chains.get(end.name, {})
+            if _capture_waits(chain):
+                first, last = chain[CAPTURES] + 1, chain["last_sequence"]
+                batches = ReportBatches(
+                    lane_id=end.lane_id, gateway_id=end.gateway_id, epoch=end.epoch, first=first, last=last
+                )
+                found, through = await capture_entries(tx, encounter, batches, self._clock.now_us())
+                chains[end.name] = chain | {CAPTURES: through}
+                entries.extend(found)
+        return entries
 
 
 async def _is_over(tx: Transaction, encounter: Encounter, now_us: int, *, is_complete: bool) -> bool:
@@ -212,6 +236,11 @@ async def _has_changes(tx: Transaction, encounter: Encounter, end: ChainEnd, kno
     return (await tx.execute(statement.limit(1))).first() is not None
 
 
+def _capture_waits(chain: Mapping[str, Any]) -> bool:
+    """Return whether captures up to the end of a lane may have no record yet."""
+    return bool(chain.get(CAPTURES, chain.get("last_sequence", 0)) < chain.get("last_sequence", 0))
+
+
 def _is_complete(end: Mapping[str, Any], encounter: Encounter) -> bool:
     """Return whether a lane in the content has all batches from before the encounter's end: its last one was made after
     that by the vehicle's clock, and arrived after it by the cloud's."""
@@ -223,7 +252,8 @@ def _is_complete(end: Mapping[str, Any], encounter: Encounter) -> bool:
 def _content_of(end: ChainEnd, before: Mapping[str, Any] | None, now_us: int) -> dict[str, Any]:
     """Return a lane as the content has it. `made_at` is by the vehicle's clock, which may have any value; a time beyond
     the years 1 to 9999 is cut. `arrived_after` is when the lane was referenced before, so before this end arrived."""
-    return {
+    captured = 0 if before is None else before.get(CAPTURES, before["last_sequence"])
+    return ({CAPTURES: captured} if end.lane == Lane.EPCR.value else {}) | {
         "last_sequence": end.sequence,
         "hash": end.hash.hex(),
         "made_at": write_moment(end.made_at_us),

@@ -5,6 +5,11 @@ Both are changes in the log of the report, which arrives in the lane `epcr` (`pr
 that a transcript shows when the report was signed, over which changes, and by whom, and which batches have the
 waveforms of a capture.
 
+The record of a capture follows when its waveforms are stored: a report often arrives before them, since waveforms are
+written minutes after they were acknowledged, and after an outage in the order of the lanes. They are stored once the
+lane `waveform` of the same store has, without a hole, a batch that was made after them. A monitor may have been
+switched off, so the record waits `CAPTURE_WAIT_US` at most, and states whether it has all (`complete`).
+
 The cloud checks a seal over the changes that it has. The verdict is part of the record: a seal that does not fit is
 recorded too, since the record must not hide it.
 
@@ -14,11 +19,13 @@ Nothing of the report's content is in a record: the hash of the log, ids, times,
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import and_, select
 
-from cloud.clinical.epcr import CareLog, Encounter
+from cloud.clinical.epcr import CareLog, Encounter, care_changes
 from cloud.clinical.waveforms import waveform_runs, waveform_sources
 from cloud.foundation.db import Transaction
 from cloud.foundation.moments import write_moment
@@ -38,7 +45,9 @@ SEALS_MAX = 16
 """Records of seals in one turn: a sign-off and its addenda. If there are more, the newest, which cover the others.
 All stay in the log."""
 CAPTURES_MAX = 32
-"""Records of 12-lead captures in one turn."""
+"""Records of 12-lead captures in one turn, and of those in one batch. The next turn continues with the next batch."""
+CAPTURE_WAIT_US = 6 * 3_600_000_000
+"""Time for which a capture waits for its waveforms after its report arrived."""
 SIGNERS_MAX = 16
 RUNS_MAX = 64
 """Ranges of batches with the waveforms of one capture."""
@@ -66,26 +75,45 @@ class ReportBatches:
     last: int
 
 
-async def report_entries(tx: Transaction, encounter: Encounter, new: ReportBatches) -> AsyncIterator[Entry]:
-    """Yield the records of the seals and of the captures in new batches, in the order of the log."""
+async def seal_entries(tx: Transaction, encounter: Encounter, new: ReportBatches) -> AsyncIterator[Entry]:
+    """Yield the records of the seals in new batches, in the order of the log."""
     log = await CareLog().in_lane(tx, encounter, new.lane_id, changes_max=CHANGES_MAX)
     places = [place for place, (sequence, _) in enumerate(log) if new.first <= sequence <= new.last]
     seals = [place for place in places if log[place][1].key == Annotation.SEAL][-SEALS_MAX:]
-    captures = [place for place in places if _is_capture(log[place][1])][:CAPTURES_MAX]
-    if not seals and not captures:
+    if not seals:
         return
     changes = [change for _, change in log]
-    verdicts: dict[int, SealVerdict] = {}
-    if seals:
-        keys = await _keys_of(tx, encounter.tenant_id, new.gateway_id)
-        # Hashing ten thousand changes takes some hundredths of a second.
-        verdicts = await asyncio.to_thread(seal_verdicts, encounter.id, changes, keys)
-    for place in sorted([*seals, *captures]):
-        where = {"gateway_id": new.gateway_id, "epoch": new.epoch, "lane": "epcr", "sequence": log[place][0]}
-        if place in verdicts:
-            yield _of_seal(changes, place, verdicts[place], where)
-        else:
-            yield await _of_capture(tx, encounter, changes[place], where)
+    keys = await _keys_of(tx, encounter.tenant_id, new.gateway_id)
+    # Hashing ten thousand changes takes some hundredths of a second.
+    verdicts = await asyncio.to_thread(seal_verdicts, encounter.id, changes, keys)
+    for place in seals:
+        yield _of_seal(changes, place, verdicts[place], _place(new, log[place][0]))
+
+
+async def capture_entries(
+    tx: Transaction, encounter: Encounter, new: ReportBatches, now_us: int
+) -> tuple[Sequence[Entry], int]:
+    """Return the records of the captures in the first of these batches, in the order of the log, and the number of the
+    last batch up to which each capture has a record with them. The batches behind it wait for waveforms."""
+    log = await CareLog().in_lane(tx, encounter, new.lane_id, changes_max=CHANGES_MAX, keys=(ECG_TYPE, DEVICE_EVENT))
+    captures = [one for one in log if new.first <= one[0] <= new.last and _is_capture(one[1])]
+    entries: list[Entry] = []
+    waveforms_us = await _waveforms_until_us(tx, encounter.tenant_id, new) if captures else None
+    for sequence, together in groupby(captures, key=itemgetter(0)):
+        changes = [change for _, change in together][:CAPTURES_MAX]
+        latest_us = max(max(_captured_us(one), _clamped(one.gateway_time_us)) for one in changes) + CAPTURE_US
+        is_complete = waveforms_us is not None and waveforms_us > latest_us
+        if not is_complete and not await _has_waited(tx, encounter, new.lane_id, sequence, now_us):
+            return entries, sequence - 1
+        if len(entries) + len(changes) > CAPTURES_MAX:
+            return entries, sequence - 1
+        where = _place(new, sequence)
+        entries.extend([await _of_capture(tx, encounter, one, where, is_complete=is_complete) for one in changes])
+    return entries, new.last
+
+
+def _place(batches: ReportBatches, sequence: int) -> dict[str, Any]:
+    return {"gateway_id": batches.gateway_id, "epoch": batches.epoch, "lane": "epcr", "sequence": sequence}
 
 
 def _is_capture(change: FieldChange) -> bool:
@@ -116,14 +144,25 @@ def _of_seal(changes: Sequence[FieldChange], place: int, verdict: SealVerdict, w
     )
 
 
-async def _of_capture(tx: Transaction, encounter: Encounter, change: FieldChange, where: dict[str, Any]) -> Entry:
-    stated_us = change.gateway_time_us if change.device_time_us is None else change.device_time_us
-    at_us = min(max(stated_us, -TIME_US_MAX), TIME_US_MAX)
+def _captured_us(change: FieldChange) -> int:
+    """Return the time of a capture, as the report states it."""
+    return _clamped(change.gateway_time_us if change.device_time_us is None else change.device_time_us)
+
+
+def _clamped(at_us: int) -> int:
+    return min(max(at_us, -TIME_US_MAX), TIME_US_MAX)
+
+
+async def _of_capture(
+    tx: Transaction, encounter: Encounter, change: FieldChange, where: dict[str, Any], *, is_complete: bool
+) -> Entry:
+    at_us = _captured_us(change)
     capture = where | {
         "entry": change.entry,
         "author": change.author,
         "captured_at": write_moment(at_us),
         "waveform_batches": await _waveforms(tx, encounter.tenant_id, where["gateway_id"], at_us),
+        "complete": is_complete,
     }
     return Entry(
         operation=Operation.UPDATE,
@@ -132,6 +171,32 @@ async def _of_capture(tx: Transaction, encounter: Encounter, change: FieldChange
         content=Document(),
         details={"ecg_capture": capture},
     )
+
+
+async def _waveforms_until_us(tx: Transaction, tenant_id: str, batches: ReportBatches) -> int | None:
+    """Return when the gateway made the last batch of the unbroken part of the lane `waveform` in the same store, by its
+    clock; None if that is not known. All batches up to it have rows."""
+    table = lanes.c
+    statement = (
+        select(table.signed_created_us)
+        .where(table.tenant_id == tenant_id, table.gateway_id == batches.gateway_id, table.epoch == batches.epoch)
+        .where(table.lane == Lane.WAVEFORM.value, table.signed_sequence == table.through_sequence)
+    )
+    found = (await tx.execute(statement)).scalar()
+    return None if found is None else int(found)
+
+
+async def _has_waited(tx: Transaction, encounter: Encounter, lane_id: int, sequence: int, now_us: int) -> bool:
+    """Return whether a batch with changes of a report arrived so long ago that its captures wait no more."""
+    table = care_changes.c
+    statement = select(table.received_at_us).where(
+        table.tenant_id == encounter.tenant_id,
+        table.encounter_id == encounter.id,
+        table.lane_id == lane_id,
+        table.sequence == sequence,
+    )
+    received_us = (await tx.execute(statement.limit(1))).scalar()
+    return received_us is None or now_us >= int(received_us) + CAPTURE_WAIT_US
 
 
 async def _waveforms(tx: Transaction, tenant_id: str, gateway_id: str, at_us: int) -> list[dict[str, Any]]:

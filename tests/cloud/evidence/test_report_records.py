@@ -13,7 +13,7 @@ from protocols.epcr.change import FieldChange
 from protocols.epcr.seal import GATEWAY_AUTHOR, chain_end, seal_value
 from tests.builders.care_changes import ANNA, NOW_US, change
 from tests.builders.followed_vehicle import FollowedVehicle
-from tests.builders.ingest_cloud import TENANT
+from tests.builders.ingest_cloud import TENANT, CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle
 from tests.builders.retention_world import waveform
 
@@ -93,16 +93,53 @@ async def test_12_lead_capture_gets_a_record_with_the_batches_of_its_waveforms(
     other = change("devices.event", "4103009", entry="e2", encounter=ENCOUNTER)
     await vehicle.cloud.take(waveform(vehicle.gateway), vehicle.gateway.send_changes(taken, other))
     await vehicle.room.following.turn()
+    assert await details_of(vehicle, "ecg_capture") == [], "its waveforms may not be complete"
+    vehicle.pass_minutes(5)
+    await vehicle.cloud.take(waveform(vehicle.gateway))
+    await vehicle.room.following.turn()
     (found,) = await details_of(vehicle, "ecg_capture")
-    assert (found["entry"], found["author"]) == ("e1", ANNA)
+    assert (found["entry"], found["author"], found["complete"]) == ("e1", ANNA, True)
     assert found["waveform_batches"] == [{"epoch": "epoch-a", "first_sequence": 1, "last_sequence": 1}]
+    vehicle.pass_minutes(5)
+    assert await vehicle.room.following.turn() == 0
+    assert await vehicle.room.findings(TENANT) == []
 
 
-async def test_capture_at_an_impossible_time_is_recorded_without_waveforms(vehicle: FollowedVehicle) -> None:
+async def test_record_of_a_capture_waits_for_staged_waveforms_that_arrive_after_the_report(
+    database: Database, tmp_path: Path
+) -> None:
+    objects = LocalObjects(tmp_path / "objects")
+    vehicle = FollowedVehicle(database, GatewayInVehicle(), objects=objects)
+    vehicle.cloud = CloudUnderTest(database, clock=vehicle.cloud.clock, objects=objects, staged=True)
+    await vehicle.begin()
+    taken = change("vitals.ecg_type", "3304003", encounter=ENCOUNTER, gateway_time_us=vehicle.gateway.now_us)
+    await vehicle.cloud.arrive(vehicle.gateway.send_changes(taken))
+    await vehicle.room.following.turn()
+    for _ in range(2):
+        await vehicle.cloud.arrive(waveform(vehicle.gateway))
+        vehicle.pass_minutes(5)
+    await vehicle.room.following.turn()
+    assert await details_of(vehicle, "ecg_capture") == []
+    await vehicle.cloud.ingest.settle()
+    vehicle.pass_minutes(5)
+    await vehicle.room.following.turn()
+    (found,) = await details_of(vehicle, "ecg_capture")
+    assert (found["complete"], found["waveform_batches"][0]["first_sequence"]) == (True, 1)
+
+
+async def test_capture_whose_waveforms_do_not_arrive_is_recorded_after_six_hours_as_incomplete(
+    vehicle: FollowedVehicle,
+) -> None:
     taken = change("vitals.ecg_type", "3304003", encounter=ENCOUNTER, gateway_time_us=NOW_US, device_time_us=2**63 - 1)
     await vehicle.cloud.take(waveform(vehicle.gateway), vehicle.gateway.send_changes(taken))
+    await vehicle.room.following.turn()
+    vehicle.pass_minutes(359)
+    assert await vehicle.room.following.turn() == 0
+    vehicle.pass_minutes(30)
     assert await vehicle.room.following.turn() == 1
-    assert [one["waveform_batches"] for one in await details_of(vehicle, "ecg_capture")] == [[]]
+    assert [(one["complete"], one["waveform_batches"]) for one in await details_of(vehicle, "ecg_capture")] == [
+        (False, [])
+    ]
 
 
 async def test_report_that_is_sealed_after_the_end_of_the_encounter_gets_its_record(vehicle: FollowedVehicle) -> None:
