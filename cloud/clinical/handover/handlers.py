@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from multidict import CIMultiDictProxy
 
-from cloud.clinical.epcr import SETTLE_ENCOUNTER
+from cloud.clinical.epcr import ENCOUNTER_EVIDENCE, SETTLE_ENCOUNTER
 from cloud.clinical.handover.device_data import EncounterDeviceData
 from cloud.clinical.handover.model import LinkPeriod
 from cloud.clinical.handover.schemas import SharedHandoverPart, SharedHandoverRequest
@@ -70,6 +70,7 @@ class ShareHandlers:
             parts.database,
             parts.clock,
             data,
+            parts.supplies[ENCOUNTER_EVIDENCE](parts),
             period=LinkPeriod(section.link_h_after_arrival, section.link_h_max),
             zone=ZoneInfo(section.zone),
         )

@@ -15,6 +15,7 @@ from cloud.clinical.epcr import (
     IDENTIFIED,
     CareLog,
     Encounter,
+    EncounterEvidence,
     Encounters,
     IdentifiedReads,
     PurposeOfUse,
@@ -41,6 +42,7 @@ from protocols.epcr.handover.wording import Wording
 from protocols.epcr.projection import treatment_record
 from protocols.epcr.record import current_record
 from protocols.epcr.sharing import token_hash
+from protocols.provenance.transcript import Operation
 
 VIEW = "handover.link_viewed"
 """Action of the audit entries of views."""
@@ -70,11 +72,19 @@ class SharedHandovers:
     """Opens share links. `zone`: the time zone of the times that readers see."""
 
     def __init__(
-        self, database: Database, clock: Clock, data: EncounterDeviceData, *, period: LinkPeriod, zone: tzinfo
+        self,
+        database: Database,
+        clock: Clock,
+        data: EncounterDeviceData,
+        evidence: EncounterEvidence,
+        *,
+        period: LinkPeriod,
+        zone: tzinfo,
     ) -> None:
         self._database = database
         self._clock = clock
         self._data = data
+        self._evidence = evidence
         self._period = period
         self._zone = zone
         self._links = ShareLinks()
@@ -86,8 +96,8 @@ class SharedHandovers:
         self._views = LinkViews(clock)
 
     async def admit(self, token: str, *, address: str, trace: TraceContext | None) -> OpenedLink:
-        """Check a link, and record its view. `address` is that of the reader. The audit entry is durable before
-        anything is shown. Raises `ShareLinkUnknown`, `ShareLinkEnded`."""
+        """Check a link, and record its view. `address` is that of the reader. The audit entry and the record in the
+        encounter's evidence are durable before anything is shown. Raises `ShareLinkUnknown`, `ShareLinkEnded`."""
         hash_ = token_hash(token)
         if hash_ is None:
             raise ShareLinkUnknown
@@ -109,7 +119,7 @@ class SharedHandovers:
             if self._clock.now_us() >= end_us:
                 raise ShareLinkEnded
         if self._views.is_new(link.id, address):
-            await self._record_view(actor, link, address)
+            await self._record_view(actor, link, encounter, address)
         self._views.continue_view(link.id, address)
         return OpenedLink(actor, encounter, end_us)
 
@@ -122,11 +132,13 @@ class SharedHandovers:
         shown = await self._shown(opened, known, arrived, language, order)
         return SharedHandover(shown, arrived is not None, opened.expires_at_us)
 
-    async def _record_view(self, actor: Actor, link: ShareLink, address: str) -> None:
+    async def _record_view(self, actor: Actor, link: ShareLink, encounter: Encounter, address: str) -> None:
         metadata = {"encounter": link.encounter_id, "address": address}
         async with self._database.transaction() as tx:
             await self._audit.record(tx, actor, VIEW, link.id, metadata=metadata)
             await self._reads.record(tx, actor, link.encounter_id, purpose=PurposeOfUse.TREAT, form="share_link")
+            details = {"purpose_of_use": PurposeOfUse.TREAT.value, "form": "share_link"}
+            await self._evidence.append(tx, actor, encounter, Operation.EXPORT, details=details)
 
     async def _shown(
         self,

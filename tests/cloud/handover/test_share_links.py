@@ -19,6 +19,7 @@ from protocols.epcr.annotations import Annotation
 from protocols.epcr.change import Action
 from protocols.epcr.sharing import LINKS_MAX
 from tests.builders.care_changes import ANNA, change
+from tests.builders.evidence import operations_on
 from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
 from tests.builders.ingest_gateway import NOW_US, OXIMETER, GatewayInVehicle
 from tests.builders.share_links import LINK, TOKEN, SharedCall, shared_call
@@ -242,6 +243,17 @@ async def test_each_view_is_audited_with_its_address_and_polls_are_one_view(call
     pass_time(call, us=round(AWAY_S * 1_000_000) + 1)
     await call.view()
     assert len(await call.audited("handover.link_viewed")) == 2
+
+
+@pytest.mark.contract("A-123")
+async def test_each_view_has_a_record_in_the_evidence_of_the_encounter(call: SharedCall):
+    await call.send(call.shared())
+    for _ in range(3):
+        await call.view()
+    await call.view(OTHER)
+    operations = await operations_on(call.cloud.database, OPERATOR.tenant_id, call.encounter)
+    exported = ("evidence.export", {"purpose_of_use": "TREAT", "form": "share_link"})
+    assert [one for one in operations if one[0] == "evidence.export"] == [exported]
 
 
 async def test_refused_request_is_no_view(call: SharedCall):
