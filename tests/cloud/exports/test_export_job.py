@@ -1,13 +1,17 @@
 """An export as a job: a worker of the engine runs it, and its result is found by the id of the job."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
 from cloud.access.audit.tables import audit_entries
+from cloud.clinical.epcr import evidence_id_of
 from cloud.foundation.db import Database
 from cloud.foundation.objects import LocalObjects, Results, ResultSweeper
+from cloud.work.evidence.model import EvidenceKind
+from cloud.work.evidence.store import EvidenceStore
 from cloud.work.jobs import JobStatus, job_kinds
 from cloud.work.jobs.execution import JobExecutor
 from cloud.work.jobs.worker import JobWorker
@@ -49,6 +53,25 @@ async def test_worker_exports_observations_and_keeps_the_file_as_the_result_of_t
     assert job.result_object == result.stored.name
     assert len((await LocalObjects(tmp_path / "objects").read(result.stored)).splitlines()) == 31
     assert {"export.began", "export.finished"} <= set(actions)
+
+
+@pytest.mark.contract("A-123")
+async def test_evidence_of_an_export_has_one_record_with_the_hash_of_its_file(
+    database: Database, tmp_path: Path
+) -> None:
+    rows, worker = await exporting(database, tmp_path / "objects")
+    (job_id,) = await rows.enqueue(kind="export.bulk", payload=PAYLOAD, tenant_id=TENANT, client_id=None)
+    assert await worker.step() == 1
+    async with database.read() as tx:
+        result = await Results().find(tx, job_id)
+        evidence_id = evidence_id_of(TENANT, EvidenceKind.EXPORT.value, job_id)
+        evidence = await EvidenceStore().transcript_of(tx, TENANT, evidence_id)
+    assert result is not None
+    assert evidence is not None
+    (record,) = evidence.records
+    file = await LocalObjects(tmp_path / "objects").read(result.stored)
+    assert record.operation == "evidence.export"
+    assert record.core_members["content_hash"] == f"sha256:{hashlib.sha256(file).hexdigest()}"
 
 
 async def test_repeated_export_refers_to_the_object_of_the_first_one_and_leaves_no_second(

@@ -1,5 +1,6 @@
 """A partner imports each kind of data by a job, and the result names the rows that were not imported."""
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -9,11 +10,13 @@ from sqlalchemy import select
 
 from cloud.access.audit import Audit
 from cloud.clinical.devices import devices
-from cloud.clinical.epcr import CrewRegister, encounters
+from cloud.clinical.epcr import CrewRegister, encounters, evidence_id_of
 from cloud.clinical.profiles.tables import profiles
 from cloud.clinical.screening.tables import screening_lists
 from cloud.foundation.db import Transaction
 from cloud.foundation.events.tables import outbox_events
+from cloud.work.evidence.model import EvidenceKind
+from cloud.work.evidence.store import EvidenceStore
 from cloud.work.imports import work as work_module
 from cloud.work.imports.rows import Stored
 from cloud.work.jobs.lease_store import LeaseStore
@@ -79,6 +82,24 @@ async def test_uploaded_file_is_imported_across_the_borders_of_its_pieces(desk: 
     done = await import_now(desk, data="devices", uploads=uploads)
     assert (done["rows"], done["created"], done["errors"]) == (4, 4, [])
     assert await pieces(desk) == []
+
+
+@pytest.mark.contract("A-123")
+async def test_evidence_of_an_import_has_one_record_with_the_hash_of_each_piece(desk: JobDesk) -> None:
+    files = [ndjson(device(1)), ndjson(device(2))]
+    uploads = [await desk.upload(file) for file in files]
+    job_id = await start_import(desk, data="devices", uploads=uploads)
+    await desk.parts.shared(worker_of).step()
+    async with desk.database.read() as tx:
+        evidence_id = evidence_id_of("tnt_north", EvidenceKind.IMPORT.value, job_id)
+        evidence = await EvidenceStore().transcript_of(tx, "tnt_north", evidence_id)
+    assert evidence is not None
+    (record,) = evidence.records
+    assert record.operation == "evidence.create"
+    assert record.core_members["content_hash"] == record.content_hash
+    assert record.content_members["pieces"] == [
+        {"sha256": hashlib.sha256(file).hexdigest(), "size_bytes": len(file)} for file in files
+    ]
 
 
 async def test_csv_is_imported_with_lists_and_empty_cells(desk: JobDesk) -> None:

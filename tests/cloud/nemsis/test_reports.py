@@ -1,5 +1,6 @@
 """Reports are imported into care records and exported from them, for the organisation only, and in the audit trail."""
 
+import hashlib
 from dataclasses import replace
 
 import pytest
@@ -25,6 +26,7 @@ from cloud.foundation.viewer import Actor
 from protocols.epcr.record import CareRecord
 from protocols.nemsis.reading import read_reports
 from tests.builders.care_changes import ANNA, change
+from tests.builders.evidence import EvidenceRoom, operations_on
 from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, TENANT, VEHICLE, CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle
 from tests.builders.nemsis_reports import MANDATORY, NAME, UUID_TEXT, document
@@ -116,6 +118,15 @@ async def test_imported_changes_have_author_device_time_and_source(cloud: CloudU
     (entry,) = [row for row in await cloud.rows(audit_entries) if row.action == "epcr.nemsis_import"]
     assert UUID_TEXT in entry.metadata
     assert '"agency":"351-C034P2"' in entry.metadata
+
+
+@pytest.mark.contract("A-123")
+async def test_import_is_recorded_in_the_evidence_with_the_hash_of_its_document(cloud: CloudUnderTest):
+    room, data = EvidenceRoom(cloud.database, cloud.clock, cloud.ids), document(NAME.format("Nowak"))
+    await ReportImport(cloud.database, cloud.clock, cloud.ids, room.of_encounters).take(OPERATOR, data, HERE)
+    operations = await operations_on(cloud.database, TENANT, ENCOUNTER)
+    details = [found for _, found in operations if isinstance(found, dict) and "document_sha256" in found]
+    assert [one["document_sha256"] for one in details] == [hashlib.sha256(data).hexdigest()]
 
 
 async def test_import_that_stopped_after_the_encounter_began_is_completed_by_the_next_one(cloud: CloudUnderTest):
