@@ -244,6 +244,22 @@ async def test_demo_names_a_finished_export_whose_result_can_be_downloaded(demo:
     assert [json.loads(line)["id"] for line in file.text.splitlines()] == [facts["encounter_id"]]
 
 
+async def test_demo_names_evidence_whose_transcript_is_valid(demo: RunningDemo):
+    facts = demo.facts
+    async with httpx.AsyncClient(timeout=30) as client:
+        token = await client.post(
+            f"{facts['auth_url']}/v1/oauth/token",
+            auth=(facts["client_id"], facts["client_secret"]),
+            data={"grant_type": "client_credentials", "scope": "argus:provenance:read"},
+        )
+        headers = {"Authorization": f"Bearer {token.json()['access_token']}"}
+        url = f"{facts['api_url']}/v1/evidence/{facts['evidence_id']}/provenance"
+        transcript = await client.get(url, headers=headers)
+        assert transcript.is_success, transcript.text
+        verified = await client.post(f"{url}/verify", headers=headers, json={"transcript": transcript.json()})
+    assert verified.json()["valid"], verified.text
+
+
 async def test_care_that_the_crew_wrote_in_the_vehicle_is_the_record_of_the_encounter(demo: RunningDemo):
     facts = demo.facts
     shows = f"epcr show {facts['encounter_id']} --tenant {facts['tenant_id']}"
