@@ -18,7 +18,7 @@ import httpx
 from cloud.access.apps import Apps, Wanted
 from cloud.foundation.db import Database
 from cloud.foundation.http import Parts
-from cloud.foundation.objects import Download, LocalObjects, Result, Results
+from cloud.foundation.objects import Download, ObjectStore, Result, Results, object_store_of
 from cloud.foundation.objects.routes import routes as download_routes
 from cloud.foundation.tracing import spans_of
 from cloud.foundation.viewer import SecrecyLevel
@@ -61,7 +61,7 @@ class JobDesk:
     clock: HandClock
     home: Household
     rows: JobRows
-    objects: LocalObjects
+    objects: ObjectStore
 
     async def ask(
         self, method: str, path: str, body: Any = None, *, who: str = "north", key: str | None = None, **more: str
@@ -135,21 +135,25 @@ async def job_desk(
     database: Database, folder: Path, sections: Mapping[str, Mapping[str, Any]] | None = None
 ) -> AsyncIterator[JobDesk]:
     """Run the api host with the routes of jobs on a database to which the tenants `north` and `south` are added.
-    `folder` is the folder of results."""
+    `folder` is the folder of results, unless `sections` name a bucket."""
     clock = HandClock()
     home = await household(database, clock)
     south = await household(database, clock, name="south")
-    settings: dict[str, Any] = {"objects_dir": str(folder), **(sections or {})}
+    settings: dict[str, Any] = dict(sections or {})
+    if "objects" not in settings:
+        settings["objects_dir"] = str(folder)
     parts = make_parts(database, clock, bases=BASES, sections=settings)
     apps = Apps(database, clock, parts.ids)
     for name in ("north", "other", "importer", "lists", "south"):
         client_id, scopes = f"app_{name}", WRITES if name in ("importer", "lists") else ALL
         wanted = Wanted(name=client_id, scopes=scopes, client_id=client_id)
         await apps.register((south if name == "south" else home).operator, wanted, by_operator=True)
+    objects = object_store_of(parts.settings)
+    assert objects is not None
     rows = (*routes(parts), *upload_routes(parts), *download_routes(parts))
     async with (
         surface(*rows, tokens=KnownTokens(CALLERS), clock=clock, spans=parts.shared(spans_of)) as served,
         # Beside other tests, many concurrent requests may take longer than the five seconds of httpx.
         httpx.AsyncClient(base_url=served.url(""), headers={"Connection": "close"}, timeout=60, verify=PLAIN) as client,
     ):
-        yield JobDesk(client, parts, database, clock, home, JobRows(database, clock), LocalObjects(folder))
+        yield JobDesk(client, parts, database, clock, home, JobRows(database, clock), objects)

@@ -98,14 +98,16 @@ class JobHandlers:
             raise JobCancelled
         if job.result_expires_at_us is None:
             raise JobWithoutResult
-        expired = ResultExpired(members={"expired_at": write_moment(job.result_expires_at_us)})
+        now_us = self._parts.clock.now_us()
+        # Not in the future: an object that was removed before its time has expired by now.
+        expired = ResultExpired(members={"expired_at": write_moment(min(job.result_expires_at_us, now_us))})
         # Before the scopes, since the payload that states them is deleted with the result.
-        if job.result is None or job.result_expires_at_us <= self._parts.clock.now_us():
+        if job.result is None or job.result_expires_at_us <= now_us:
             raise expired
         check_token(await self._jobs.scopes_of(request.viewer, job), request.verified.scopes)
         async with self._parts.database.read() as tx:
             result = await self._results.find(tx, job.id)
-        if result is None:
+        if result is None or not await self._links.is_stored(result):
             raise expired
         await self._jobs.note_fetched(request.actor, job)
         link = await self._links.link_to(result)
