@@ -1,8 +1,9 @@
 """`jobs.*`: the rate of jobs from a queue to their final rows, against a raw SQL claim loop and against pgqueuer.
 
-The jobs do nothing, so the figure is the cost of the engine: it finds the tenants whose jobs are due, claims a batch
-under leases, durably, reads each payload, runs the step, and stores the results, durably. The queue is filled before
-the time starts, with the jobs of several tenants.
+The jobs do nothing, so the figure is the cost of the engine as `serve` builds it: it finds the tenants whose jobs are
+due, claims a batch under leases, durably, reads each payload, runs the step, and stores the results and the events of
+the ends, durably. The span of each job is written in the same time. The queue is filled before the time starts, with
+the jobs of several tenants.
 
 The raw loop claims a batch of the same size in one durable transaction and completes it in a second one, on a table
 with the columns that this needs and one index. It knows no tenants, leases or tokens, and its jobs are rows only.
@@ -33,12 +34,15 @@ from cloud.foundation.clock import SystemClock
 from cloud.foundation.db import Database, migrate, open_database
 from cloud.foundation.db.statistics import refresh_statistics
 from cloud.foundation.event_loop import new_service_loop
+from cloud.foundation.tracing import spans_of
 from cloud.work.jobs import Finish, JobStore, RunningJob
+from cloud.work.jobs.ending import ends_of
 from cloud.work.jobs.execution import JobExecutor
 from cloud.work.jobs.worker import JobWorker
 from tests.bench.frame import Done, Run
 from tests.builders.counting_jobs import KINDS, CountPayload, CountState
 from tests.builders.job_rows import new_job
+from tests.builders.parts import make_parts
 from tests.harness.postgresql import postgresql_running
 
 BATCH = 10
@@ -72,7 +76,12 @@ class Ours:
         self._numbers = itertools.count(1)
         self._clock = SystemClock()
         kinds = {kind.name: kind for kind in KINDS}
-        self._executor = JobExecutor(database, self._clock, kinds, lambda kind: Nothing(), result_days=30)
+        process = make_parts(database, self._clock)
+        self._spans = process.shared(spans_of)
+        listeners = [process.shared(ends_of).report]
+        self._executor = JobExecutor(
+            database, self._clock, kinds, lambda kind: Nothing(), listeners, result_days=30, spans=self._spans
+        )
 
     async def run(self) -> Done:
         new = [new_job(f"job_{next(self._numbers):09d}", tenant_id=f"tnt_{n % TENANTS}") for n in range(JOBS)]
@@ -86,6 +95,7 @@ class Ours:
             tasks.create_task(worker.run(stopping))
             while worker.settled < JOBS:  # noqa: ASYNC110  there is no event to wait for
                 await asyncio.sleep(_POLL_S)
+            await self._spans.flush()  # `serve` does it once a second, and a run takes less
             elapsed_s = time.perf_counter() - begun_s
             stopping.set()
         return Done(JOBS, elapsed_s)
