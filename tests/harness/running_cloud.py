@@ -221,12 +221,13 @@ class RunningCloud:
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor]
 
-    def leaks(self) -> list[str]:
-        """Return a line for each secret found where none may be: in the log, spans, audit entries or error responses.
+    def leaks(self, **more: str) -> list[str]:
+        """Return a line for each secret found where none may be: in the log, spans, audit entries or error responses,
+        and in the texts of other places, `more`.
 
         Canaries of patient data, issued secrets and tokens count as secrets. A correct cloud has none.
         """
-        places = {"log": self.log_text(), "refusals": "\n".join(self.error_bodies)}
+        places = {"log": self.log_text(), "refusals": "\n".join(self.error_bodies), **more}
         if self.database_url.startswith("sqlite:"):
             places |= {name: repr(self.table(name)) for name in ("spans", "audit_entries")}
         return [f"{what} in {place}" for place, text in places.items() for what in self._seen_in(text)]
