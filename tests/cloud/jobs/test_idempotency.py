@@ -2,10 +2,12 @@
 
 import asyncio
 
+import orjson
 import pytest
 
 from cloud.foundation.egress import UrlBlocked
-from tests.builders.job_desk import JobDesk
+from tests.builders.job_desk import BODY, JobDesk
+from tests.harness.bare_socket import exchange, request
 from tests.harness.eventually import eventually
 
 KEY = "8b9d8a2e-4a8c-4a7e-8a2e-4a8c4a7e8a2e"
@@ -37,7 +39,8 @@ async def test_concurrent_requests_with_one_key_start_one_job(desk: JobDesk) -> 
 @pytest.mark.contract("A-068", "S-131")
 async def test_key_of_another_request_is_refused_and_the_order_of_fields_does_not_matter(desk: JobDesk) -> None:
     first = await desk.post(key=KEY)
-    for fields in ({"payload": {"analyses": ["communities"]}}, {"secrecy_level": "standard"}):
+    other_kind = {"kind": "export.bulk", "payload": {"data": "encounters", "format": "ndjson"}}
+    for fields in ({"payload": {"analyses": ["communities"]}}, {"secrecy_level": "standard"}, other_kind):
         refused = await desk.post(key=KEY, **fields)
         assert (refused.status_code, refused.json()["code"]) == (422, "idempotency_key_reused")
     reordered = b'{"payload": {"analyses": ["components"]}, "kind": "graph.compute"}'
@@ -53,6 +56,23 @@ async def test_malformed_key_is_refused_and_the_quoted_and_the_bare_form_are_one
         assert (refused.status_code, refused.json()["code"]) == (400, "invalid_idempotency_key")
     assert (await desk.post(key=f'"{KEY}"')).status_code == 201
     assert (await desk.post(key=KEY)).status_code == 200
+
+
+@pytest.mark.contract("S-132")
+async def test_key_with_a_line_break_is_refused_and_starts_no_job(desk: JobDesk) -> None:
+    port = desk.client.base_url.port
+    assert port is not None
+    body = orjson.dumps(BODY)
+    for key in ("a\rb", "a\nb", "a\r\n b"):
+        lines = (
+            "Authorization: Bearer north",
+            "Content-Type: application/json",
+            f"Content-Length: {len(body)}",
+            f"Idempotency-Key: {key}",
+        )
+        refused = await asyncio.to_thread(exchange, port, request("POST", "/v1/jobs", *lines, body=body))
+        assert refused.status == 400, key
+    assert (await desk.list())["total_count"] == 0
 
 
 @pytest.mark.contract("S-134", "A-071")
