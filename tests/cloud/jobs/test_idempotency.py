@@ -1,6 +1,8 @@
 """However often a client repeats a request with one idempotency key, there is one job and one response."""
 
 import asyncio
+import signal
+import sys
 
 import orjson
 import pytest
@@ -115,6 +117,25 @@ async def test_job_whose_response_was_lost_is_returned_to_the_repetition(desk: J
     again = await desk.post(key=KEY)
     assert again.status_code == 200
     assert [job["id"] for job in (await desk.list())["jobs"]] == [again.json()["id"]]
+
+
+@pytest.mark.contract("S-135")
+async def test_job_whose_process_was_killed_after_the_commit_is_returned_to_the_repetition(
+    desk: JobDesk, database_url: str
+) -> None:
+    words = (sys.executable, "-m", "tests.harness.enqueue_victim", database_url, KEY)
+    process = await asyncio.create_subprocess_exec(*words)
+    try:
+        await asyncio.wait_for(process.wait(), 60)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == -signal.SIGKILL
+    (job,) = (await desk.list())["jobs"]
+    again = await desk.post(key=KEY)
+    assert (again.status_code, again.json()["id"]) == (200, job["id"])
+    assert (await desk.list())["total_count"] == 1
 
 
 async def _is_started(desk: JobDesk) -> bool:
