@@ -51,8 +51,8 @@ the small one needs. They differed by 0 to 4 MB on either database."""
 RATES = {"ndjson": 100_000.0, "parquet": 100_000.0, "fhir_ndjson": 50_000.0}
 """Rows a second of processor time."""
 TURN_S_MAX = 1.0
-CANCELLED_S_MAX = 2.0
-"""Time from the response to a cancellation to the last write of the export; less than a second on an idle machine."""
+CANCELLED_S_MAX = 1.0
+"""Time from the response to a cancellation to the last write of the export."""
 SETTLED_S = 3.0
 """Time after which an export that was not stopped would have written again: it takes a tenth of a second for a part."""
 CANCELLATIONS = {"part": 5, "join": 2}
