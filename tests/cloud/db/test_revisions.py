@@ -115,8 +115,8 @@ async def test_migration_waits_for_a_used_table_only_for_a_short_time_and_tries_
             " DROP COLUMN description, DROP COLUMN described_at_us",
             "DROP INDEX ix_gateway_events_device, ix_gateway_events_tenant_id_vehicle_id_at_us,"
             " ix_gap_ranges_vehicle_id_received_at_us, ix_encounters_tenant_id_organization_id_created_at_us_id",
-            "DROP TABLE acqi_tenant_days, acqi_days, acqi_encounters, changed_encounters, share_links, vehicle_missions",
-            "DROP TABLE job_schedule_runs, job_schedules",
+            "DROP TABLE acqi_tenant_days, acqi_days, acqi_encounters, changed_encounters, share_links",
+            "DROP TABLE job_schedule_runs, job_schedules, vehicle_missions",
             "DROP TABLE graphql_documents, graphql_grants, telephony_routes, telephony_providers",
             "DROP TABLE profile_enrichments, profiles, provenance_keys",
             "DROP TABLE screening_entries, screening_names, screening_words, screening_wallets, screening_lists",

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
+from gateway.crew import connections
 from protocols.epcr.change import FieldChange
 from protocols.epcr.gaps import find_gaps
 from protocols.observation import Observation
@@ -144,16 +145,16 @@ async def open_from_dispatch(made: Call) -> None:
 
 
 async def test_complete_report_of_a_call_of_40_minutes_takes_at_most_25_taps_and_60_characters(
-    browser: Browser, tmp_path: Path
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    # The clock is moved by minutes while the browser uses its connections, which are not idle for so long.
+    monkeypatch.setattr(connections, "IDLE_S_MAX", 86_400.0)
     counts: Counter[str] = Counter()
     async with call(browser, tmp_path, counts) as made:
         page, bar = made.page, made.page.locator("#bar")
         await open_from_dispatch(made)
         await page.goto(f"{made.vehicle.url}/reports")
         await page.locator(".draft", has_text="gaps").get_by_role("link").click()
-        # The gateway closes idle connections by this clock: a file that the page still loads would be lost.
-        await expect(page.locator("#saved")).to_have_text("Saved")
         await made.at(9)
         await bar.get_by_role("button", name="Now: At the patient").click()
         await bar.get_by_role("link", name="Treatment").click()
