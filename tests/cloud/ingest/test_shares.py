@@ -182,7 +182,7 @@ async def divided(made: Sequence[Process], fleet: Fleet) -> None:
         return Counter(number for one in made for _, number in one.received)[first] == len(GATEWAYS)
 
     await eventually(once, what="each batch reaches one process, once", poll_s=0.05)
-    # Once more: after a restart of the broker, one process may learn a moment later than the other that it shares.
+    # Again: after a restart of the broker, one process may learn a moment later than the other that it shares.
     await eventually(once, what="each batch reaches one process, once, again", poll_s=0.05)
     for one in made:
         one.received.clear()
