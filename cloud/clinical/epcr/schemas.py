@@ -34,7 +34,7 @@ class EncounterToBegin(BaseModel):
         ),
     ] = None
     call: Annotated[
-        CallData | None, Field(description="What the dispatch system knows of the call, for the vehicle.")
+        CallData | None, Field(description="The call as the dispatch system describes it to the vehicle.")
     ] = None
 
 

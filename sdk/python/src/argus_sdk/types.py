@@ -227,7 +227,7 @@ class EncounterToBegin(TypedDict):
     cad_incident_id: NotRequired[str | None]
     """The dispatch system's id of the incident. One incident and vehicle have one encounter."""
     call: NotRequired[CallData | None]
-    """What the dispatch system knows of the call, for the vehicle."""
+    """The call as the dispatch system describes it to the vehicle."""
 
 
 class FederatedSourceShown(TypedDict):

@@ -1570,7 +1570,7 @@ export interface components {
              */
             cad_incident_id?: string | null;
             /**
-             * @description What the dispatch system knows of the call, for the vehicle.
+             * @description The call as the dispatch system describes it to the vehicle.
              * @default null
              */
             call?: components["schemas"]["CallData"] | null;
