@@ -211,6 +211,7 @@ class Gateway:
             port=section.listen.port,
             clock=self._clock,
             boots=self._time.boots,
+            store=parts.buffer,
             host_names=names,
             lock_after_s=section.lock_after_s,
             drafts=parts.drafts,

@@ -187,6 +187,7 @@ def handover_parts(
         describe=describe,
         note=note,
         zone=zone,
+        continued=parts.missions.continued,
         statements=HandoverStatements(
             parts.drafts,
             parts.buffer,

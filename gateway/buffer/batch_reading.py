@@ -18,14 +18,14 @@ continues."""
 async def next_batches(
     store: StoreInUse, lane: Lane, *, after: int, limit_batches: int, limit_bytes: int
 ) -> list[Batch]:
-    """Return the batches of `lane` above `after` that can be sent (`Buffer.next_batches`). The newest batch is taken
-    from the memory of the writer, since a read takes a tenth of the processor time of a batch."""
+    """Return the batches of `lane` above `after` that can be sent (`Buffer.next_batches`), those of the last commits
+    from memory."""
     batches: list[Batch] = []
     present = store.present
     if present is not None and present.failure is None and limit_batches:
-        newest = present.writer.newest_after(lane, after)
-        if newest is not None:
-            return [newest]
+        recent = present.writer.recent_after(lane, after, limit_batches=limit_batches, limit_bytes=limit_bytes)
+        if recent:
+            return recent
     for _ in range(HEALINGS_MAX):
         try:
             batches, damaged = await store.read(

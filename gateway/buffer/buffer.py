@@ -10,7 +10,7 @@ no device keeps are counted as lost.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -18,37 +18,23 @@ from pathlib import Path
 from gateway.buffer import batch_reading, gaps, losses, record_marks, segments
 from gateway.buffer.archive import Archive
 from gateway.buffer.blocks import Block
-from gateway.buffer.care_changes import StoredChanges, append_changes, changes_after
-from gateway.buffer.care_logs import NO_COUNTS, CareLog
+from gateway.buffer.care_changes import StoredChanges, append_changes
+from gateway.buffer.care_logs import NO_COUNTS
 from gateway.buffer.errors import BufferClosed, BufferUnusable, StoreFull, Trouble
-from gateway.buffer.facts import StoredFacts
-from gateway.buffer.lanes import LaneMarks
 from gateway.buffer.losses import Loss
 from gateway.buffer.open_store import StorePlace
-from gateway.buffer.queued_items import Append, AppendBlock
-from gateway.buffer.reading import (
-    CareRecordSpan,
-    care_changes,
-    care_records,
-    device_decisions,
-    last_sections,
-    records,
-    records_between,
-)
+from gateway.buffer.queued_items import Append, AppendBlocks
 from gateway.buffer.record_marks import FetchedRecords
 from gateway.buffer.room import Room
 from gateway.buffer.segments import FetchedSegment
 from gateway.buffer.settings import BufferSettings
 from gateway.buffer.store import Store, event_block
 from gateway.buffer.store_in_use import StoreInUse
-from gateway.buffer.store_reader import LaneGap
+from gateway.buffer.stored_records import StoredRecords
 from gateway.buffer.workers import StoreThreads, StoreWorkers
 from gateway.buffer.writer import tidy_step
 from gateway.transports.clock import Clock
-from protocols.clock_anchor import NO_ANCHORS, Anchors
 from protocols.epcr.change import FieldChange
-from protocols.epcr.device_holding import DeviceDecision
-from protocols.observation_record import ObservationRecord
 from protocols.uplink.acks import Ack
 from protocols.uplink.envelope import Batch
 from protocols.uplink.events import GatewayEvent
@@ -58,9 +44,9 @@ from protocols.uplink.observations import DeviceObservations
 from protocols.uplink.status import StoreState
 
 
-class Buffer(StoredFacts):
-    """The gateway's buffer, with the small facts of its store. `close` commits the queued items. `archive` manages the
-    stores that were set aside because they could not be used."""
+class Buffer(StoredRecords):
+    """The gateway's buffer, with the small facts and the records of its store. `close` commits the queued items.
+    `archive` manages the stores that were set aside because they could not be used."""
 
     def __init__(self, place: StorePlace, *, serving: bool) -> None:
         super().__init__(StoreInUse(place, serving=serving, filled=self._fill, failed=self._refuse_pending))
@@ -121,12 +107,6 @@ class Buffer(StoredFacts):
             self._room.refuse_all(error)
 
     @property
-    def epoch(self) -> str:
-        """Id of the present store, part of each batch's identity. A spare store has another id. Empty while no store is
-        open."""
-        return "" if self._store.present is None else self._store.present.about.epoch
-
-    @property
     def gateway(self) -> str:
         return self._store.place.gateway
 
@@ -139,12 +119,6 @@ class Buffer(StoredFacts):
     def failure(self) -> BufferUnusable | None:
         """The reason that nothing is recorded now; None while the store works."""
         return self._store.failure
-
-    def marks(self) -> Mapping[Lane, LaneMarks]:
-        """The first, last and acknowledged sequence number of each lane (queue of batches) after the last commit. Reads
-        memory only."""
-        present = self._store.present
-        return {lane: LaneMarks() for lane in Lane} if present is None else present.writer.marks
 
     def wait_for_commit(self) -> asyncio.Event:
         """Return a new event that every later commit sets. The caller clears the event before each read."""
@@ -236,18 +210,33 @@ class Buffer(StoredFacts):
     async def append_block(self, block: Block) -> None:
         """Store the content of one event or ePCR batch; return when it is durable. While the disk is full, the block is
         stored in the reserve. Raises StoreFull when the reserve is used up too."""
-        await self._take_room(1)
+        await self._append_blocks((block,))
+
+    async def append_encoded(self, blocks: Sequence[Block]) -> None:
+        """Store the observations of whole batches in one transaction; return when they are durable. For a simulated
+        fleet, whose vehicles share encoded values; a gateway appends sections.
+
+        Raises ValueError if batches stay open after a commit (`batch_s` is not 0): an encoded batch would take the
+        number after an open batch, which could then not grow. Raises StoreFull when only the reserve is left; the
+        caller then keeps the observations."""
+        if self._store.place.settings.batch_s:
+            raise ValueError("batches stay open after a commit: open the store with batch_s=0")
+        await self._append_blocks(blocks)
+
+    async def _append_blocks(self, blocks: Sequence[Block]) -> None:
+        count = sum([block.count for block in blocks])
+        await self._take_room(count)
         try:
             store = self._store.require()
             done = store.promise()
-            store.put(AppendBlock(block, done))
+            store.put(AppendBlocks(blocks, done))
             await done
         except (BufferUnusable, BufferClosed) as error:
             now_us = self._store.place.clock.wall_us()
-            self._count([Loss(block.lane, block.count, now_us, now_us)])
+            self._count([Loss(block.lane, block.count, now_us, now_us) for block in blocks])
             raise self._store.refusal(error) from error
         finally:
-            self._room.give(1)
+            self._room.give(count)
 
     async def append_changes(
         self, changes: Sequence[FieldChange], counts: Mapping[str, int] = NO_COUNTS
@@ -270,20 +259,6 @@ class Buffer(StoredFacts):
             return last
 
         return self.epoch, await self._store.task(find)
-
-    async def care_logs(self, encounters: Sequence[str]) -> dict[str, CareLog]:
-        """Return what the store knows of the logs of these encounters (`care_logs`); an unknown one is left out. Raises
-        StoreFull without a store."""
-        reader = self._store.require_or_refuse().reader
-        found: dict[str, CareLog] = await self._store.read(reader.care_logs, encounters)
-        return found
-
-    async def changes_after(self, sequence: int) -> tuple[int, list[FieldChange]]:
-        """Return the next stored field changes above a sequence number of their lane, a page at a time, and the number
-        up to which the lane was read. Nothing follows when it is the given one. Raises StoreFull without a store."""
-        reader = self._store.require_or_refuse().reader
-        found: tuple[int, list[FieldChange]] = await self._store.read(changes_after, reader, sequence)
-        return found
 
     # ---- the uplink
 
@@ -321,80 +296,6 @@ class Buffer(StoredFacts):
         """Return when all that was received so far is in the file: observations, in batches that can be sent, and
         acknowledgements."""
         await self._store.task(Store.write_acks, cut=True)
-
-    # ---- people
-
-    async def records(
-        self,
-        *,
-        lane: Lane | None = None,
-        device: str | None = None,
-        since_us: int | None = None,
-        limit: int,
-        after: int = 0,
-        anchors: Anchors = NO_ANCHORS,
-    ) -> AsyncIterator[ObservationRecord]:
-        """Yield up to `limit` observations, lane by lane in the order of their sequence. `lane`, `device` (a system id)
-        and `since_us` (earliest reception by the gateway's wall clock) select observations. None sets no condition.
-        `after`: only batches above this sequence number of each lane. `anchors` as in `records_between`."""
-        reader = self._store.require_or_refuse().reader
-        found = records(
-            reader,
-            self._store.read,
-            lane=lane,
-            device=device,
-            since_us=since_us,
-            limit=limit,
-            anchors=anchors,
-            after=after,
-        )
-        async for record in found:
-            yield record
-
-    async def records_between(
-        self, lane: Lane, since_us: int, until_us: int, anchors: Anchors = NO_ANCHORS
-    ) -> AsyncIterator[ObservationRecord]:
-        """Yield the observations of `lane` from `since_us` to `until_us` (wall time of the observation), in the order
-        of their sequence."""
-        reader = self._store.require_or_refuse().reader
-        async for record in records_between(reader, self._store.read, lane, since_us, until_us, anchors):
-            yield record
-
-    async def care_changes(self, encounter: str) -> list[FieldChange]:
-        """Return the field changes of an encounter's care record, in the order in which they were stored."""
-        return await care_changes(self._store.require_or_refuse().reader, self._store.read, encounter)
-
-    async def care_records(self) -> list[CareRecordSpan]:
-        """Return the encounters that have a care record here, the one that was changed last at the end."""
-        return await care_records(self._store.require_or_refuse().reader, self._store.read)
-
-    async def device_decisions(self) -> list[DeviceDecision]:
-        """Return the decisions about which care record the devices measure for, in the order of storing."""
-        return await device_decisions(self._store.require_or_refuse().reader, self._store.read)
-
-    async def last_sections(self, lane: Lane, blocks: int) -> list[DeviceObservations]:
-        """Return the observations of the last `blocks` blocks of `lane`, in the order of their storage."""
-        reader = self._store.require_or_refuse().reader
-        found: list[DeviceObservations] = await self._store.read(
-            last_sections, reader, lane, self.marks()[lane].last, blocks
-        )
-        return found
-
-    @property
-    def gap_revision(self) -> object:
-        """A value that changes whenever `gaps` or `quarantined` may return something else. It is cheap to compare."""
-        present = self._store.present
-        return None if present is None else (self.epoch, present.gap_revision)
-
-    async def gaps(self, *, delivered: bool = False) -> list[LaneGap]:
-        """Return the gap records (in place of lost or dropped batches) lane by lane, oldest first. `delivered`: include
-        the records of batches that were dropped after the cloud had acknowledged them."""
-        found = await self._store.read(self._store.require_or_refuse().reader.gaps)
-        return [each for each in found if delivered or each.gap.why is not GapReason.RETENTION]
-
-    async def quarantined(self) -> int:
-        """Return the number of damaged blocks in the store's `quarantine` table."""
-        return await self._store.read(self._store.require_or_refuse().reader.quarantined)
 
     # ---- maintenance
 

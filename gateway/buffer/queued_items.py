@@ -36,10 +36,10 @@ class Append:
 
 
 @dataclass(slots=True, eq=False)
-class AppendBlock:
-    """A queued block: an event, or a change to an ePCR draft."""
+class AppendBlocks:
+    """Queued blocks of one transaction: an event, a change to an ePCR draft, or encoded observations."""
 
-    block: Block
+    blocks: Sequence[Block]
     done: "asyncio.Future[None]"
 
 
@@ -53,7 +53,7 @@ class Task:
     cut: bool = False
 
 
-Item = Append | AppendBlock | Task | Ack
+Item = Append | AppendBlocks | Task | Ack
 Outcome = tuple["asyncio.Future[Any]", Any, BaseException | None]
 
 
@@ -62,7 +62,7 @@ def join(held: Content, content: Content) -> Content:
     return {lane: [*held.get(lane, ()), *content.get(lane, ())] for lane in held.keys() | content.keys()}
 
 
-def outcomes_of(item: Append | AppendBlock, error: BaseException | None = None) -> list[Outcome]:
+def outcomes_of(item: Append | AppendBlocks, error: BaseException | None = None) -> list[Outcome]:
     """Return the outcome of `item` for each future of its caller."""
     outcomes: list[Outcome] = [(item.done, None, error)]
     if isinstance(item, Append) and item.taken is not None:
@@ -70,11 +70,12 @@ def outcomes_of(item: Append | AppendBlock, error: BaseException | None = None) 
     return outcomes
 
 
-def size_of(item: Append | AppendBlock) -> int:
+def size_of(item: Append | AppendBlocks) -> int:
     """Return the number of observations in `item`; an event counts as one."""
-    return item.observations if isinstance(item, Append) else 1
+    return item.observations if isinstance(item, Append) else sum([block.count for block in item.blocks])
 
 
-def is_reserved(item: Append) -> bool:
-    """Return whether all observations of `item` are of lanes that may use the reserve."""
-    return all(loss.lane in RESERVED_LANES for loss in losses.losses_of(item.sections))
+def is_reserved(item: Append | AppendBlocks) -> bool:
+    """Return whether all content of `item` is of lanes that may use the reserve."""
+    parts = item.blocks if isinstance(item, AppendBlocks) else losses.losses_of(item.sections)
+    return all(part.lane in RESERVED_LANES for part in parts)

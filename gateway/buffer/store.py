@@ -18,6 +18,7 @@ from gateway.buffer.database import StoreRow
 from gateway.buffer.errors import StoreFull
 from gateway.buffer.high_water import MarksFile
 from gateway.buffer.lanes import LaneHead, LaneMarks
+from gateway.buffer.recent_batches import RecentBatches, append, observations_at
 from gateway.buffer.reserve import Reserve
 from gateway.buffer.rows import LANE_NUMBERS, SEQUENCE_MASK, Misread, Row, position_of, span_of
 from gateway.buffer.sealing import SEAL_OVERHEAD_BYTES, Sealer
@@ -83,9 +84,9 @@ class Store:
         self.state = StoreState.OK
         self.acks_unwritten: set[Lane] = set()
         self._acks_written_s = clock.monotonic_s()
-        self.newest: Mapping[Lane, Batch] = {}
-        """The batch that was committed last in a lane. The uplink sends most batches once and at once, so it need not
-        read them. Any transaction that may change stored batches empties the mapping."""
+        self.recent: Mapping[Lane, RecentBatches] = {}
+        """The batches that were committed last in a lane. Any transaction that may change stored batches empties the
+        mapping."""
         self.gap_revision = 0
         """A number that grows with each commit that adds, widens or joins gap records."""
         self._gap_writes = 0
@@ -162,13 +163,18 @@ class Store:
         if head.acked == head.last:
             head.acked_observations = head.observations_total
         else:
-            row = (
-                self.connection.execute(OUTBOX["totals_at"], span_of(lane, 0, head.acked)).fetchone()
-                if head.acked
-                else None
-            )
-            head.acked_observations = row[0] if row else 0
+            head.acked_observations = self._observations_at(lane, head.acked)
         self.acks_unwritten.add(lane)
+
+    def _observations_at(self, lane: Lane, sequence: int) -> int:
+        """Return the number of observations of a lane up to a sequence number."""
+        if not sequence:
+            return 0
+        known = observations_at(self.recent.get(lane, ()), sequence)
+        if known is not None:
+            return known
+        row = self.connection.execute(OUTBOX["totals_at"], span_of(lane, 0, sequence)).fetchone()
+        return row[0] if row else 0
 
     # ---- transactions
 
@@ -181,7 +187,7 @@ class Store:
         changed.
         """
         connection = self.connection
-        self.newest = {}
+        self.recent = {}
         try:
             # IMMEDIATE: the lock is taken at once, so no statement inside can fail for lack of it.
             connection.execute("BEGIN IMMEDIATE")
@@ -220,16 +226,16 @@ class Store:
         ends: dict[Lane, Row] = {}
         if not blocks:
             return ends
-        newest = dict(self.newest)
+        recent = dict(self.recent)
         placed = [(*self._place(block, ends), block.grows) for block in blocks]
         with self.transaction():
             for row, batch, grows in placed:
                 self.write(row, batch.payload, "replace_batch" if grows else "insert_batch")
-                newest[batch.lane] = batch
+                recent[batch.lane] = append(recent.get(batch.lane, ()), batch, row.observations_total)
             for write in along:
                 write(self)
         self.advance(ends)
-        self.newest = newest
+        self.recent = recent
         return ends
 
     def advance(self, ends: dict[Lane, Row]) -> None:

@@ -23,7 +23,7 @@ from gateway.buffer.open_lanes import TIMED_LANES, Content, OpenLanes
 from gateway.buffer.queued_items import (
     RESERVED_LANES,
     Append,
-    AppendBlock,
+    AppendBlocks,
     Item,
     Outcome,
     Task,
@@ -32,6 +32,7 @@ from gateway.buffer.queued_items import (
     outcomes_of,
     size_of,
 )
+from gateway.buffer.recent_batches import batches_after
 from gateway.buffer.store import Store
 from gateway.buffer.workers import StoreWorkers
 from protocols.errors import ProtocolError
@@ -74,12 +75,12 @@ class Writer:
         self.marks = store.marks()
         self.state = store.state
 
-    def newest_after(self, lane: Lane, after: int) -> Batch | None:
-        """Return the batch of `lane` that follows the sequence number `after`, if it is complete and was committed
-        last; otherwise None. Any thread may call this."""
+    def recent_after(self, lane: Lane, after: int, *, limit_batches: int, limit_bytes: int) -> list[Batch]:
+        """Return the complete batches of `lane` that follow the sequence number `after`, within the limits, if they are
+        among those that were committed last; otherwise nothing. Any thread may call this."""
         last = self.marks[lane].last  # read first: a batch up to it grows no more
-        batch = self._store.newest.get(lane)
-        return batch if batch is not None and batch.sequence == after + 1 == last else None
+        recent = self._store.recent.get(lane, ())
+        return batches_after(recent, after, last, limit_batches=limit_batches, limit_bytes=limit_bytes)
 
     def put(self, item: Item) -> None:
         """Queue `item`. Never blocks; the caller bounds the queue."""
@@ -129,7 +130,7 @@ class Writer:
             self._commit([], cut=True)
         self._tidy()
 
-    def _first(self) -> Append | AppendBlock | Task | None:
+    def _first(self) -> Append | AppendBlocks | Task | None:
         """Return the next queued item that is not an acknowledgement. Acknowledgements before it are recorded first.
         Return None when no item came for a while, or when the thread is to end."""
         item, self._carried = self._carried, None
@@ -158,7 +159,7 @@ class Writer:
         tidy_s, due_s = self._store.settings.tidy_interval_s, self._open.due_s
         return tidy_s if due_s is None else max(0.0, min(tidy_s, due_s - self._store.clock.monotonic_s()))
 
-    def _hold(self, item: Append | AppendBlock) -> bool:
+    def _hold(self, item: Append | AppendBlocks) -> bool:
         """Hold live observations until the next cut. Return False if `item` is to be committed at once: its caller
         waits for the commit, it has an alarm, or there is no room on the disk."""
         store = self._store
@@ -180,11 +181,11 @@ class Writer:
         self._call(self._take, item)
         return True
 
-    def _group(self, first: Append | AppendBlock) -> list[Append | AppendBlock]:
+    def _group(self, first: Append | AppendBlocks) -> list[Append | AppendBlocks]:
         """Return `first` and the items that share its commit. An event or an alarm does not wait for others."""
         settings = self._store.settings
         group = [first]
-        observations, has_event = size_of(first), isinstance(first, AppendBlock)
+        observations, has_event = size_of(first), isinstance(first, AppendBlocks)
         due_s = time.monotonic() + settings.commit_interval_s
         while observations < settings.group_observations_max:
             may_wait = not (self._urgent or has_event) and observations < settings.group_observations_min
@@ -204,10 +205,10 @@ class Writer:
             elif not self._hold(item):
                 group.append(item)
                 observations += size_of(item)
-                has_event = has_event or isinstance(item, AppendBlock)
+                has_event = has_event or isinstance(item, AppendBlocks)
         return group
 
-    def _commit(self, group: list[Append | AppendBlock], *, cut: bool = False) -> None:
+    def _commit(self, group: list[Append | AppendBlocks], *, cut: bool = False) -> None:
         """Commit `group` and the held observations of its lanes. `cut`, or a cut that is due soon: commit all held
         observations, and complete the batches of all lanes."""
         store, lanes, now_s = self._store, self._open, self._store.clock.monotonic_s()
@@ -218,7 +219,7 @@ class Writer:
         content = sections_by_lane(appended)
         held = lanes.take(TIMED_LANES if cut else content.keys())
         group, content, made = self._encode(group, content, held)
-        events = [item.block for item in group if isinstance(item, AppendBlock)]
+        events = [block for item in group if isinstance(item, AppendBlocks) for block in item.blocks]
         outcomes: list[Outcome] | None = None
         if store.state is StoreState.OK:
             grown = {lane: store.heads[lane].open_batch for lane in made}
@@ -231,7 +232,7 @@ class Writer:
                 lanes.leave_open({} if cut else made, content, ends, grown, store.heads)
                 outcomes = [*(each for item in group for each in outcomes_of(item)), *self._release(held)]
         if outcomes is None:
-            outcomes = self._commit_on_reserve(group, events, held)
+            outcomes = self._commit_on_reserve(group, held)
         if cut:
             for head in store.heads.values():
                 head.open_batch = None
@@ -251,8 +252,8 @@ class Writer:
         return ended
 
     def _encode(
-        self, group: list[Append | AppendBlock], content: Content, held: Content
-    ) -> tuple[list[Append | AppendBlock], Content, dict[Lane, list[Block]]]:
+        self, group: list[Append | AppendBlocks], content: Content, held: Content
+    ) -> tuple[list[Append | AppendBlocks], Content, dict[Lane, list[Block]]]:
         """Return the items of `group` that can be encoded, and by lane the observations of `held` and of these items,
         and their blocks. `content` has the observations of `group`. Report an encoding error to the caller of each item
         that cannot be encoded."""
@@ -261,7 +262,7 @@ class Writer:
             together = join(held, content)
             return group, together, self._open.blocks(together, heads)
         except ProtocolError:
-            sound: list[Append | AppendBlock] = []
+            sound: list[Append | AppendBlocks] = []
             for item in group:
                 try:
                     if isinstance(item, Append):
@@ -273,14 +274,14 @@ class Writer:
             together = join(held, sections_by_lane(sections))
             return sound, together, self._open.blocks(together, heads)
 
-    def _commit_on_reserve(
-        self, group: list[Append | AppendBlock], events: list[Block], held: Content
-    ) -> list[Outcome]:
-        """Commit events, ePCR and alarms on the reserve. Refuse all other observations, and count those that no device
-        keeps. Return the outcomes."""
+    def _commit_on_reserve(self, group: list[Append | AppendBlocks], held: Content) -> list[Outcome]:
+        """Commit events, ePCR and alarms on the reserve. Refuse all other observations, and count those that neither a
+        device nor their caller (encoded ones) keeps. Return the outcomes."""
         if not group and not held:
             return []
         store = self._store
+        blocks = [item for item in group if isinstance(item, AppendBlocks) and is_reserved(item)]
+        events = [block for item in blocks for block in item.blocks]
         appends = [item for item in group if isinstance(item, Append)]
         live = [section for item in appends if not item.held_by_device for section in item.sections]
         alarms = [block for block in blocks_of(live, store.settings) if block.lane in RESERVED_LANES]
@@ -298,8 +299,8 @@ class Writer:
         refused = StoreFull("only the reserve is left, which is for events, ePCR and gap records")
         outcomes = self._release(held, refused)
         for item in group:
-            whole = isinstance(item, AppendBlock) or (not item.held_by_device and is_reserved(item))
-            outcomes += outcomes_of(item, stored if whole else refused)
+            is_kept = isinstance(item, Append) and item.held_by_device
+            outcomes += outcomes_of(item, stored if is_reserved(item) and not is_kept else refused)
         self._tidy_due = True
         return outcomes
 

@@ -21,14 +21,16 @@ from gateway.crew.access import Access
 from gateway.crew.connections import IDLE_S_MAX, CrewConnection, CrewConnections
 from gateway.crew.cookies import SessionCookies
 from gateway.crew.doorway import Doorway
+from gateway.crew.ended_sessions import EndedSessions, SmallStore
 from gateway.crew.handover import HandoverPages, HandoverParts
 from gateway.crew.languages import Language, texts_module
 from gateway.crew.missions import MissionPages
 from gateway.crew.pages import Pages, language_of
 from gateway.crew.pairing import PairingPages, PairingParts
+from gateway.crew.refusals import explained, refusal_page
 from gateway.crew.reports import Reports
-from gateway.crew.request_checks import own_names, require_own_host, require_own_origin
-from gateway.crew.routes import SESSION, STATIC, CrewRoute, Handler, RouteTable
+from gateway.crew.request_checks import is_own_origin, own_names, require_own_host
+from gateway.crew.routes import SESSION, STATIC, CrewRoute, CrewSession, Handler, RouteTable
 from gateway.crew.server_certificate import ServerCertificates
 from gateway.crew.session import LiveSessions, Marks, MemberSessions
 from gateway.crew.shares import Rate, Rates, StreamPlaces
@@ -64,6 +66,8 @@ WAVES_MAX = len(STRIPS)
 """Waveforms that one page can name: one for each strip."""
 LINGER_S = 1.0
 """Seconds that the rest of a refused body is read before the connection ends, so that the browser sees the refusal."""
+ENDED_LIVE_STATE, ENDED_MEMBERS_STATE = "crew_ended_live", "crew_ended_members"
+"""Names under which the store keeps the ended sessions."""
 SECURITY_HEADERS = {
     "Server": "Argus",
     "Content-Security-Policy": (
@@ -102,9 +106,10 @@ class CrewStatus:
 class CrewApp:
     """The crew page of one vehicle. The keys of its cookies derive from `store_key`. `boots`: the machine's earlier
     boots that the gateway remembers, so that a session continues after a reboot. If `boots` is None, a reboot ends all
-    sessions. `lock_after_s`: seconds without use after which a member's session is locked. Without `drafts` and
-    `observations` there are no report drafts, without `handover` no pages of the hand-over, and without `pairing` no
-    pairing. `tls` None: plain HTTP, for a loopback address."""
+    sessions. `store`: keeps which sessions have ended; without it a restart forgets them. `lock_after_s`: seconds
+    without use after which a member's session is locked. Without `drafts` and `observations` there are no report
+    drafts, without `handover` no pages of the hand-over, and without `pairing` no pairing. `tls` None: plain HTTP, for
+    a loopback address."""
 
     def __init__(
         self,
@@ -119,6 +124,7 @@ class CrewApp:
         port: int,
         clock: Clock,
         boots: Boots | None = None,
+        store: SmallStore | None = None,
         host_names: frozenset[str] = frozenset(),
         lock_after_s: float = 300.0,
         drafts: Drafts | None = None,
@@ -135,10 +141,15 @@ class CrewApp:
         self._port = port
         self._clock = clock
         boots = boots or Boots(clock)
-        self.member_sessions = MemberSessions(store_key, boots, lock_after_s)
+        ended_live, ended = EndedSessions(ENDED_LIVE_STATE, store), EndedSessions(ENDED_MEMBERS_STATE, store)
+        self._ended = (ended_live, ended)
+        self.member_sessions = MemberSessions(store_key, boots, lock_after_s, ended)
         self._missions = missions
         self._cookies = SessionCookies(
-            Marks(store_key), LiveSessions(store_key, pin.text, boots), self.member_sessions, secure=tls is not None
+            Marks(store_key),
+            LiveSessions(store_key, pin.text, boots, ended_live),
+            self.member_sessions,
+            secure=tls is not None,
         )
         self._pages = Pages(vehicle, lock_after_s)
         self._pairing = None if pairing is None else PairingPages(pairing, clock)
@@ -182,7 +193,9 @@ class CrewApp:
         return int(self._server.sockets[0].getsockname()[1])
 
     async def start(self) -> None:
-        """Listen. Raises OSError when the address cannot be bound."""
+        """Read which sessions have ended, then listen. Raises OSError when the address cannot be bound."""
+        for each in self._ended:
+            await each.load()
         app = web.Application(client_max_size=BODY_BYTES_MAX, middlewares=[self._guard])
         self._table.register(app)
         app.router.add_static(STATIC, _STATIC)
@@ -237,16 +250,25 @@ class CrewApp:
         if session is not None:
             request[SESSION] = session
         with self._connections.serving(request, signed_in=session is not None):
-            require_own_host(request, self._host_names)
-            changes = request.method not in ("GET", "HEAD")
-            if changes:
-                require_own_origin(request)
-            self._table.require_access(request)
-            self._table.require_rate(request)
-            response = await handler(request)
-            if changes and session is not None and session.member is not None and not response.prepared:
-                self._cookies.renew(response, session.member)
-            return response
+            try:
+                return await self._respond(request, handler, session)
+            except web.HTTPException as refusal:
+                page = refusal_page(self._pages, request, refusal)
+                if page is None:
+                    raise
+                return page
+
+    async def _respond(self, request: web.Request, handler: Handler, session: CrewSession | None) -> web.StreamResponse:
+        require_own_host(request, self._host_names)
+        changes = request.method not in ("GET", "HEAD")
+        if changes and not is_own_origin(request):
+            raise explained(request, web.HTTPForbidden, "page.problem.foreign_origin")
+        self._table.require_access(request)
+        self._table.require_rate(request)
+        response = await handler(request)
+        if changes and session is not None and session.member is not None and not response.prepared:
+            self._cookies.renew(response, session.member)
+        return response
 
     async def _texts(self, request: web.Request) -> web.StreamResponse:
         """Return the texts of one part for the page's scripts."""
@@ -276,6 +298,7 @@ class CrewApp:
             words,
             twelve=twelve,
             notice=lambda: 0 if self._missions is None else self._missions.received,
+            watchers=None if self._missions is None else self._missions.watchers,
         )
 
     def _status_form(self) -> dict[str, Any]:

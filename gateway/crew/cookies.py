@@ -48,12 +48,12 @@ class SessionCookies:
         member = self._members.read(cookie(request, self._name(MEMBER_COOKIE)), tablet, members)
         return CrewSession(tablet, member)
 
-    def begin(
+    async def begin(
         self, request: web.Request, response: web.Response, tablet: Tablet | None, member: CrewMember | None
     ) -> None:
         """Begin a live session in place of that of the request, and a member's session where one has signed in.
         `tablet` None: a new tablet."""
-        self._end_live(request)
+        await self._end_live(request)
         if tablet is not None and member is not None:
             tablet = tablet.with_member(member.id)
         tablet, mark = self._marks.issue(tablet)
@@ -67,21 +67,21 @@ class SessionCookies:
         if self._members.is_due(session):
             self._set(response, MEMBER_COOKIE, self._members.renew(session), SESSION_S)
 
-    def end(
+    async def end(
         self, request: web.Request, response: web.StreamResponse, session: CrewSession | None, *, live: bool
     ) -> None:
         """End the member's session of a tablet, and with `live` also its live session."""
         if session is not None and session.member is not None:
-            self._members.end(session.member)
+            await self._members.end(session.member)
         if live:
-            self._end_live(request)
+            await self._end_live(request)
         for name in (MEMBER_COOKIE, LIVE_COOKIE) if live else (MEMBER_COOKIE,):
             self._set(response, name, "", 0)
 
-    def _end_live(self, request: web.Request) -> None:
+    async def _end_live(self, request: web.Request) -> None:
         tablet = self.read_tablet(request)
         if tablet is not None:
-            self._live.end(cookie(request, self._name(LIVE_COOKIE)), tablet)
+            await self._live.end(cookie(request, self._name(LIVE_COOKIE)), tablet)
 
     def _name(self, name: str) -> str:
         return f"{_SECURE_PREFIX}{name}" if self._secure else name

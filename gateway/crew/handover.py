@@ -21,6 +21,7 @@ from gateway.buffer.reading import CareRecordSpan
 from gateway.crew.access import Access
 from gateway.crew.pages import Pages, language_of
 from gateway.crew.qr import qr_code
+from gateway.crew.refusals import explained
 from gateway.crew.request_checks import cookie, form_fields
 from gateway.crew.routes import CrewRoute, member_of, session_of
 from gateway.crew.shares import Rate
@@ -61,7 +62,8 @@ Append = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 class HandoverParts:
     """Parts of the gateway that the pages need. `append` stores who received the patient, `describe` returns what a
     device reported about itself, `note` records an event of an encounter durably, for the audit, and `zone` is the time
-    zone of the times that people read. `statements` stores share links and arrivals; without it there are none."""
+    zone of the times that people read. `statements` stores share links and arrivals; without it there are none.
+    `continued` returns the report that continues each joined mission: the hand-over is that of the report."""
 
     handovers: Handovers
     append: Append
@@ -69,6 +71,7 @@ class HandoverParts:
     note: Note
     zone: tzinfo
     statements: HandoverStatements | None = None
+    continued: Callable[[], Mapping[str, str]] = dict
 
 
 class HandoverPages:
@@ -86,12 +89,13 @@ class HandoverPages:
         self._printer = PdfPrinter()
         self._receiving = asyncio.Lock()
         self._statements = parts.statements
+        self._continued = parts.continued
         self._sharing = None if parts.statements is None else SharePages(parts.statements, parts.note, clock, pages)
 
     def routes(self) -> tuple[CrewRoute, ...]:
         encounter = "/handover/{encounter}"
         return (
-            CrewRoute("GET", "/handover", self._list, Access.HAND_OVER, page=True),
+            CrewRoute("GET", "/handover", self._list, Access.HAND_OVER, page=True, rate=READING),
             CrewRoute("GET", encounter, self._crew_page, Access.HAND_OVER, page=True, rate=READING),
             CrewRoute("GET", f"{encounter}/pdf", self._crew_pdf, Access.HAND_OVER, rate=READING),
             CrewRoute("GET", f"{encounter}/bundle", self._crew_bundle, Access.HAND_OVER, rate=READING),
@@ -112,12 +116,30 @@ class HandoverPages:
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
         wording = Wording(_language(request), self._zone, self._clock.wall_us())
-        spans = (await self._encounters(request))[:LIST_MAX]
-        encounters = [(span.encounter, wording.time(span.last_us)) for span in spans]
+        spans = await self._encounters(request)
+        continued = self._continued_in(spans)
+        shown = [span for span in spans if span.encounter not in continued][:LIST_MAX]
+        try:
+            titles = [await self._handovers.title(span.encounter) for span in shown]
+        except BufferError:
+            raise _unreadable(request) from None
+        words = language_of(request)
+        encounters = [
+            (
+                span.encounter,
+                wording.text(title.complaint).strip()
+                or words.text_or(f"choices.{title.symptom}", words.text("report.list.no_complaint")),
+                wording.text(title.patient_age),
+                wording.time(span.last_us),
+            )
+            for span, title in zip(shown, titles, strict=True)
+        ]
         return self._pages.render(request, "handover_list.html", encounters=encounters)
 
     async def _crew_page(self, request: web.Request) -> web.StreamResponse:
         encounter = request.match_info["encounter"]
+        if encounter in (continued := self._continued_in(await self._encounters(request))):
+            raise web.HTTPSeeOther(f"/handover/{continued[encounter]}")  # the mission's log has nothing of the crew
         handover = await self._make(request, encounter)
         opened_us = self._codes.opened_us(encounter)
         return self._pages.render(
@@ -187,7 +209,7 @@ class HandoverPages:
         reply = await self._append(sent)
         if "stored" not in reply and reply["refused"][0]["code"] == SEALED:
             if not session_of(request).may(Access.SIGN):
-                raise web.HTTPForbidden(text=f"{language_of(request).text('handover.addendum_forbidden')}\n")
+                raise explained(request, web.HTTPForbidden, "handover.addendum_forbidden")
             reason = language_of(request).text("handover.receive")
             addendum = {"id": str(uuid.uuid4()), "key": Annotation.ADDENDUM.value, "entry": entry, "value": reason}
             reply = await self._append({**sent, "changes": [addendum, *changes]})
@@ -206,7 +228,7 @@ class HandoverPages:
 
     async def _open(self, request: web.Request) -> web.StreamResponse:
         if any("prefetch" in request.headers.get(name, "") for name in _PREFETCH):
-            raise web.HTTPForbidden(text="A code is opened by a person.\n")  # a preview must not spend it
+            raise explained(request, web.HTTPForbidden, "handover.enter.preview")  # a preview must not spend it
         code = request.match_info["code"][:CODE_TEXT_LENGTH_MAX]
         if self._codes.is_spent_by(code, cookie(request, READER_COOKIE)):
             raise web.HTTPSeeOther(_VIEW)  # the reader scanned the spent code again
@@ -283,6 +305,11 @@ class HandoverPages:
         except BufferError:
             raise _unreadable(request) from None
 
+    def _continued_in(self, spans: Sequence[CareRecordSpan]) -> Mapping[str, str]:
+        """Return the reports of this vehicle that continue joined missions, by the mission's encounter."""
+        known = {span.encounter for span in spans}
+        return {mission: report for mission, report in self._continued().items() if report in known}
+
     async def _require(self, request: web.Request, encounter: str) -> None:
         if all(span.encounter != encounter for span in await self._encounters(request)):
             raise _unknown(request)
@@ -292,8 +319,7 @@ class HandoverPages:
         try:
             body = await self._printer.print(handover)
         except PdfUnavailable:
-            text = language_of(request).text("handover.pdf_failed")
-            raise web.HTTPServiceUnavailable(text=f"{text}\n") from None
+            raise explained(request, web.HTTPServiceUnavailable, "handover.pdf_failed") from None
         headers = {"Content-Disposition": 'inline; filename="handover.pdf"'}
         return web.Response(body=body, content_type="application/pdf", headers=headers)
 
@@ -308,9 +334,9 @@ def _language(request: web.Request) -> Language:
     return Language(language_of(request).code)
 
 
-def _unreadable(request: web.Request) -> web.HTTPServiceUnavailable:
-    return web.HTTPServiceUnavailable(text=f"{language_of(request).text('handover.unreadable')}\n")
+def _unreadable(request: web.Request) -> web.HTTPError:
+    return explained(request, web.HTTPServiceUnavailable, "handover.unreadable")
 
 
-def _unknown(request: web.Request) -> web.HTTPNotFound:
-    return web.HTTPNotFound(text=f"{language_of(request).text('handover.unknown')}\n")
+def _unknown(request: web.Request) -> web.HTTPError:
+    return explained(request, web.HTTPNotFound, "handover.unknown")

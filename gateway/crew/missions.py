@@ -26,6 +26,7 @@ CANDIDATES_MAX = 3
 _WORDS = {
     "number": "call.incident_number",
     "response": "call.response_number",
+    "reason": "call.reason",
     "street": "scene.street",
     "apartment": "scene.apartment",
     "postcode": "scene.postcode",
@@ -51,6 +52,9 @@ class MissionPages:
         )
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
+        """List the missions. `continued`: the report has everything of the mission, which needs no line of its own.
+        `has_entries`: the crew wrote in the log of the mission."""
+        continued = self._missions.continued()
         missions = [
             {
                 "encounter": draft.encounter,
@@ -58,6 +62,8 @@ class MissionPages:
                 "status": mission.status.value,
                 "received_at": utc_text(mission.received_at_us),
                 "report": joined_report(draft.record),
+                "continued": draft.encounter in continued,
+                "has_entries": self._missions.has_entries(draft.encounter),
                 **{name: said for name, key in _WORDS.items() if (said := dispatched(draft.changes).get(key))},
             }
             for draft, mission in self._missions.all()

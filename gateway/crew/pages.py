@@ -26,10 +26,12 @@ class Pages:
         )
 
     def render_alike(self, template: str) -> str:
-        """Render a page that is the same for every tablet: in the default language, without a session. Its script
-        changes the language."""
+        """Render a page that is the same for every tablet: in the default language, without a session and its rights.
+        Its script changes the language."""
         text = language(next(iter(LANGUAGES))).text
-        return self._templates.get_template(template).render(vehicle=self._vehicle, text=text, languages=LANGUAGES)
+        return self._templates.get_template(template).render(
+            vehicle=self._vehicle, text=text, languages=LANGUAGES, accesses=frozenset()
+        )
 
     def render(self, request: web.Request, template: str, status: int = 200, **values: object) -> web.Response:
         """Render a page in the language of the request. Templates have `text(key)` and `language`, the code; `member`

@@ -8,8 +8,9 @@ from protocols.epcr.change import FieldChange
 from protocols.epcr.draft import Conflict, open_conflicts
 from protocols.epcr.entries import Entries
 from protocols.epcr.gaps import find_gaps
+from protocols.epcr.measured import readings_of
 from protocols.epcr.medication_totals import same_doses, totals
-from protocols.epcr.proposal import Proposal
+from protocols.epcr.proposal import Proposal, ProposedValue
 from protocols.epcr.record import Field
 from protocols.observation_record import to_json, uncertainty_ms, utc_text
 
@@ -103,15 +104,21 @@ def proposal_form(proposal: Proposal) -> Json:
         "uncertainty_ms": uncertainty_ms(proposal.anchor.uncertainty_us),
         "device_time": anchor["device_time"],
         "devices": list(devices),
-        "values": [
-            {
-                "key": each.key,
-                "value": each.value,
-                "marks": [] if each.record is None else [*_marks(each.record), *each.flags],
-                "device": None if each.record is None else each.record.device.model or each.record.device.system_id,
-            }
-            for each in proposal.values
-        ],
+        "values": [_value_form(each) for each in proposal.values],
+    }
+
+
+def _value_form(value: ProposedValue) -> Json:
+    """Return one value of a proposal. The record has an alarm as an English text (NEMSIS eDevice.08); the page gets the
+    measured value that it was about, so that it is read in the language of the tablet."""
+    key, text, record = value.key, value.value, value.record
+    if key == "devices.interpretation" and record is not None:
+        key, text = readings_of(record)[0].key, readings_of(record)[0].value
+    return {
+        "key": key,
+        "value": text,
+        "marks": [] if record is None else [*_marks(record), *value.flags],
+        "device": None if record is None else record.device.model or record.device.system_id,
     }
 
 

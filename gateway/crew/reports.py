@@ -230,7 +230,10 @@ class Reports:
         body = await _body(request, self._clock)
         try:
             await self._drafts.sign_off(
-                draft.encounter, author=member_of(request).id, device_time_us=time_us(body.get("device_time"))
+                draft.encounter,
+                author=member_of(request).id,
+                name=member_of(request).name,
+                device_time_us=time_us(body.get("device_time")),
             )
         except ConflictsOpen as refused:
             conflicts = [conflict_form(each) for each in refused.conflicts]

@@ -45,15 +45,13 @@ def require_own_host(request: web.Request, names: frozenset[str]) -> None:
     )
 
 
-def require_own_origin(request: web.Request) -> None:
-    """Raise 403 where another site sent the form. Browsers send an Origin header with every POST (Fetch standard)."""
+def is_own_origin(request: web.Request) -> bool:
+    """Return whether a page of this gateway sent the form. Browsers send an Origin header with every POST (Fetch
+    standard)."""
     fetch_site = request.headers.get("Sec-Fetch-Site", "same-origin")
     origin = request.headers.get("Origin")
     foreign = origin is not None and origin.lower() != f"{request.scheme}://{request.headers.get('Host', '')}".lower()
-    if foreign or fetch_site != "same-origin":
-        raise web.HTTPForbidden(
-            text="This form must be sent from the gateway's own page. Open the page and try again.\n"
-        )
+    return not foreign and fetch_site == "same-origin"
 
 
 def cookie(request: web.Request, name: str) -> str:

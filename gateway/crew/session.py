@@ -10,8 +10,8 @@ Three cookies, none of which has personal data:
   the live session continues.
 
 A session is valid only together with the mark of the tablet on which it began. Its key derives from the store's key and
-the PIN, so that a changed PIN or a removed member ends it. A session that was locked or signed out cannot be used again
-while the gateway runs, also not with a copy of its cookie.
+the PIN, so that a changed PIN or a removed member ends it. A session that was locked or signed out cannot be used
+again, also not with a copy of its cookie or after a restart of the gateway (`ended_sessions`).
 
 The time in a cookie is the machine's monotonic clock, with the id of the boot, because a vehicle's wall clock may jump
 by years when it is first set. A session continues after a reboot for the rest of its time, if the gateway remembers the
@@ -26,6 +26,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from gateway.crew.ended_sessions import EndedSessions
 from gateway.security.crew_members import CrewMember
 from gateway.sessions.clocks.boots import Boots
 from protocols.bounded_map import BoundedMap
@@ -44,7 +45,7 @@ LOCK_GRACE_S = 30.0
 KNOWN_MEMBERS_MAX = 12
 """Members whose sign-in a tablet remembers, the latest first; the crews of a week."""
 _SESSIONS_MAX = 256
-"""Sessions of which the gateway remembers the last use or the end."""
+"""Sessions of which the gateway remembers the last use."""
 _ID_BYTES = 12
 _SEAL = r"([0-9a-f]{64})"
 _MOMENT = r"([A-Za-z0-9_-]{1,64})\.([0-9]{1,10})"
@@ -105,20 +106,20 @@ class Marks:
 class LiveSessions:
     """Issues and verifies live sessions."""
 
-    def __init__(self, store_key: bytes, pin: str, boots: Boots) -> None:
+    def __init__(self, store_key: bytes, pin: str, boots: Boots, ended: EndedSessions) -> None:
         self._key = hmac.digest(store_key, b"argus crew session v4\0" + pin.encode(), hashlib.sha256)
         self._boots = boots
-        self._ended: BoundedMap[str, bool] = BoundedMap(_SESSIONS_MAX)
+        self._ended = ended
 
     def issue(self, tablet: Tablet) -> str:
         """Return a cookie that is valid for `SESSION_S` on this tablet."""
         text = f"{secrets.token_hex(_ID_BYTES)}.{_moment(self._boots)}"
         return f"{text}.{_seal(self._key, f'{tablet.id}.{text}')}"
 
-    def end(self, cookie: str, tablet: Tablet) -> None:
+    async def end(self, cookie: str, tablet: Tablet) -> None:
         """End the session of a cookie: a copy of it is refused from now on."""
         if self.is_valid(cookie, tablet):
-            self._ended[cookie.partition(".")[0]] = True
+            await self._ended.add(cookie.partition(".")[0])
 
     def is_valid(self, cookie: str, tablet: Tablet) -> bool:
         """Return whether this gateway issued the cookie to this tablet, less than `SESSION_S` ago."""
@@ -135,12 +136,12 @@ class LiveSessions:
 class MemberSessions:
     """Issues and verifies members' sessions. `lock_after_s`: seconds without use after which a session is locked."""
 
-    def __init__(self, store_key: bytes, boots: Boots, lock_after_s: float) -> None:
+    def __init__(self, store_key: bytes, boots: Boots, lock_after_s: float, ended: EndedSessions) -> None:
         self._key = hmac.digest(store_key, b"argus crew member v1", hashlib.sha256)
         self._boots = boots
         self._lock_after_s = lock_after_s
         self._used_at_s: BoundedMap[str, float] = BoundedMap(_SESSIONS_MAX)
-        self._ended: BoundedMap[str, bool] = BoundedMap(_SESSIONS_MAX)
+        self._ended = ended
 
     def begin(self, tablet: Tablet, member: CrewMember) -> str:
         """Begin a session of a member on a tablet, and return its cookie."""
@@ -184,10 +185,10 @@ class MemberSessions:
         used_at_s = self._used_at_s.get(session.id, session.used_at_s)
         return self._boots.present().seen_s - used_at_s < self._lock_after_s + LOCK_GRACE_S
 
-    def end(self, session: MemberSession) -> None:
+    async def end(self, session: MemberSession) -> None:
         """Lock the session for ever: a copy of its cookie is refused from now on."""
-        self._ended[session.id] = True
         self._used_at_s.pop(session.id, None)
+        await self._ended.add(session.id)
 
     def _seal(self, member: CrewMember, tablet: str, text: str) -> str:
         key = hmac.digest(self._key, f"{member.id}\0{member.pin}".encode(), hashlib.sha256)

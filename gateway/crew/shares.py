@@ -58,10 +58,19 @@ class Rates:
 
 @dataclass(slots=True, eq=False)
 class StreamPlace:
-    """Place of one open stream. `given_away`: another address needs it, so the stream ends."""
+    """Place of the stream of one request. `given_away`: another stream needs it, so this one ends."""
 
-    address: str
+    request: web.Request
     given_away: bool = False
+
+    @property
+    def address(self) -> str:
+        return self.request.remote or ""
+
+    @property
+    def is_closed(self) -> bool:
+        """True if the page has closed the connection, which the stream notices only when it sends again."""
+        return self.request.transport is None or self.request.transport.is_closing()
 
 
 class StreamPlaces:
@@ -77,13 +86,20 @@ class StreamPlaces:
     def place(self, request: web.Request) -> Iterator[StreamPlace]:
         """Take a place while the block runs. Raises 429 where the address has its share, and 503 where no place can be
         given away."""
-        mine = StreamPlace(request.remote or "")
+        mine = StreamPlace(request)
+        self._free_closed()
         self._make_room(mine.address)
         self._taken[mine] = None
         try:
             yield mine
         finally:
             self._taken.pop(mine, None)
+
+    def _free_closed(self) -> None:
+        """Free the places of closed pages: a page that is loaded again a few times must not wait for its own places."""
+        for each in [each for each in self._taken if each.is_closed]:
+            each.given_away = True
+            del self._taken[each]
 
     def _make_room(self, address: str) -> None:
         counts = Counter(each.address for each in self._taken)

@@ -1,6 +1,7 @@
 """Sharing a hand-over over the cloud, on the crew's pages: a link as QR and as text, its revocation, and the arrival.
 
-The link works once the cloud has received it; until then the page states that, and checks every few seconds. The page
+The link works once the cloud has received it and knows the call of its report; until then the page states what is
+missing, and checks every few seconds. The page
 with the link is the response to a form and has an address of its own that needs a crew member, so that the token is in
 no address of the vehicle.
 """
@@ -14,6 +15,7 @@ from gateway.buffer.errors import BufferError
 from gateway.crew.access import Access
 from gateway.crew.pages import Pages, language_of
 from gateway.crew.qr import qr_code
+from gateway.crew.refusals import explained
 from gateway.crew.request_checks import form_fields
 from gateway.crew.routes import CrewRoute, member_of
 from gateway.epcr.drafts import ChangesRefused
@@ -21,6 +23,7 @@ from gateway.epcr.handover.statements import (
     ARRIVAL_MIN_MAX,
     EncounterUnknown,
     HandoverStatements,
+    LinkState,
     TooManyLinks,
 )
 from gateway.transports.clock import Clock
@@ -28,6 +31,13 @@ from protocols.epcr.sharing import link_address
 
 ARRIVAL_CHOICES_MIN = (2, 5, 10, 15, 20, 30, 45)
 """Times to the arrival that are one tap."""
+
+_STATES = {
+    LinkState.PENDING: "handover.share.pending",
+    LinkState.WITHOUT_CALL: "handover.share.no_call",
+    LinkState.OPEN: "handover.share.sent",
+}
+"""Key of the sentence about the state of a link."""
 
 T = TypeVar("T")
 
@@ -65,14 +75,14 @@ class SharePages:
             "handover_share.html",
             address=address,
             picture=qr_code(address),
-            sent=self._statements.is_sent(link),
+            state=_STATES[self._statements.link_state(encounter)],
             files=f"/handover/{encounter}",
         )
 
     async def _share(self, request: web.Request) -> web.StreamResponse:
         encounter, words = request.match_info["encounter"], language_of(request)
         if self._statements.docs_url is None:
-            raise web.HTTPNotFound(text=f"{words.text('handover.share.unavailable')}\n")
+            raise explained(request, web.HTTPNotFound, "handover.share.unavailable")
         if self._statements.find(encounter) is None:
             author, reason = member_of(request).id, words.text("handover.share.reason")
             await _stored(request, self._statements.share(encounter, author=author, reason=reason))
@@ -98,14 +108,13 @@ class SharePages:
 
 async def _stored(request: web.Request, storing: Awaitable[T]) -> T:
     """Return the result of storing a statement; raise 404, 409 or 503 with the reason as text."""
-    words = language_of(request)
     try:
         return await storing
     except EncounterUnknown:
-        raise web.HTTPNotFound(text=f"{words.text('handover.unknown')}\n") from None
+        raise explained(request, web.HTTPNotFound, "handover.unknown") from None
     except TooManyLinks:
-        raise web.HTTPConflict(text=f"{words.text('handover.share.too_many')}\n") from None
+        raise explained(request, web.HTTPConflict, "handover.share.too_many") from None
     except ChangesRefused as refused:
         raise web.HTTPConflict(text=f"{refused.fault.text}\n") from None
     except BufferError:
-        raise web.HTTPServiceUnavailable(text=f"{words.text('handover.unreadable')}\n") from None
+        raise explained(request, web.HTTPServiceUnavailable, "handover.unreadable") from None

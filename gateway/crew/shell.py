@@ -1,9 +1,10 @@
 """The shell of the crew's pages: what a tablet keeps so that it can show a page without contact with the gateway.
 
-The shell is one page that states that there is no contact, with its scripts, styles and texts. It has the vehicle's
-name and no data of a patient, a member or a session, so every tablet gets the same one, also before it signs in. The
-service worker (static/service_worker.js) stores it and shows it when a page cannot be loaded; with contact every page
-and every response comes from the gateway and is never stored.
+The shell is one page that states that there is no contact, with its scripts, styles and texts, and with those of a
+report's page, which a tablet that was just writing in a report continues to show (static/kept_report.js). It has the
+vehicle's name and no data of a patient, a member or a session, so every tablet gets the same one, also before it signs
+in. The service worker (static/service_worker.js) stores it and shows it when a page cannot be loaded; with contact
+every page and every response comes from the gateway and is never stored.
 
 The version of the shell is a hash of its files, and the worker's own file names it: an update of the gateway's software
 makes browsers install the worker again, which stores the new shell as a whole and deletes the former one. Each file is
@@ -25,9 +26,11 @@ from gateway.crew.routes import STATIC, CrewRoute
 PAGE_PATH = "/shell"
 WORKER_PATH = "/service-worker.js"
 """At the root, since a worker controls the pages below its own folder (W3C Service Workers §3.1)."""
-TEXT_PARTS = ("page", "queue")
+TEXT_PARTS = ("page", "queue", "report", "choices", "call_reasons")
+"""Texts that the scripts of the shell use."""
 STATIC_FILES = (
     "mark.svg",
+    "icon-192.png",
     "manifest.webmanifest",
     "looks.css",
     "crew.css",
@@ -36,8 +39,31 @@ STATIC_FILES = (
     "shell.js",
     "texts.js",
     "queue.js",
+    "kept_report.js",
+    "key_hand_over.js",
+    "report_copy.js",
+    "session.js",
+    "elapsed.js",
+    "report.css",
+    "report.js",
+    "report_store.js",
+    "report_parts.js",
+    "report_fields.js",
+    "report_pad.js",
+    "report_sections.js",
+    "report_shortcuts.js",
+    "report_gaps.js",
+    "report_proposals.js",
+    "report_sign.js",
+    "report_signature.js",
+    "report_stroke.js",
+    "report_body.js",
+    "report_arrest.js",
+    "change_requests.js",
+    "queue_sender.js",
+    "missions.js",
 )
-"""Files of the shell in the folder of static files: what its page needs."""
+"""Files of the shell in the folder of static files: what its page and a report's page need."""
 
 
 class Shell:

@@ -92,8 +92,8 @@ class SignIn:
             message = words.text("sign_in.wrong" if member is None else "sign_in.wrong_own")
             return self._render(request, 403, message=message, chosen=chosen)
         response = web.HTTPSeeOther("/")
-        self._cookies.end(request, response, request.get(SESSION), live=False)
-        self._cookies.begin(request, response, tablet, member)
+        await self._cookies.end(request, response, request.get(SESSION), live=False)
+        await self._cookies.begin(request, response, tablet, member)
         raise response
 
     async def _note_activity(self, request: web.Request) -> web.StreamResponse:
@@ -102,14 +102,14 @@ class SignIn:
 
     async def _lock(self, request: web.Request) -> web.StreamResponse:
         response = web.HTTPSeeOther("/")
-        self._cookies.end(request, response, request.get(SESSION), live=False)
+        await self._cookies.end(request, response, request.get(SESSION), live=False)
         # Whatever a browser kept of the report, in spite of `no-store`.
         response.headers["Clear-Site-Data"] = '"cache"'
         raise response
 
     async def _sign_out(self, request: web.Request) -> web.StreamResponse:
         response = web.HTTPSeeOther("/sign-in")
-        self._cookies.end(request, response, request.get(SESSION), live=True)
+        await self._cookies.end(request, response, request.get(SESSION), live=True)
         response.headers["Clear-Site-Data"] = '"cache"'
         raise response
 

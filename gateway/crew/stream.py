@@ -45,11 +45,12 @@ async def live_events(
     *,
     twelve: bool,
     notice: Callable[[], int] = lambda: 0,
+    watchers: set[asyncio.Event] | None = None,
 ) -> AsyncIterator[bytes]:
     """Yield the encoded events of one page without end. `wanted`: ids (`device:handle`) of the waveforms that the
     tablet showed last. `status()` returns the state of store and uplink. `words`: the language of the
     page. `twelve`: the page also draws the leads of the 12-lead ECG. When the number `notice()` changes, the state is
-    sent at the next message: a new call does not wait for the two seconds."""
+    sent at once: a new call does not wait for the two seconds. Each event of `watchers` is set by such a change."""
     with live.subscribe() as updates:
         snapshot = live.snapshot()
         picture = snapshot_form(snapshot, wanted, clock.monotonic_s(), words, twelve=twelve)
@@ -59,6 +60,8 @@ async def live_events(
         known_waves = {channel_id(of.device, each.channel): each.channel for of in snapshot for each in of.waveforms}
         collected = _Collected()
         reader = asyncio.ensure_future(collected.fill(updates))
+        watching = set() if watchers is None else watchers
+        watching.add(collected.has_values)
         try:
             count, tick_s = 0, clock.monotonic_s() + COLLECT_S
             while True:
@@ -74,13 +77,13 @@ async def live_events(
                     yield event("picture", picture)
                 elif taken:
                     yield _changes(taken, chosen, known_waves, clock.monotonic_s(), words)
-                if not due:
-                    continue
-                count, tick_s = count + 1, clock.monotonic_s() + COLLECT_S
-                if count % STATUS_EVERY == 0 or notice() != noticed:
+                if due:
+                    count, tick_s = count + 1, clock.monotonic_s() + COLLECT_S
+                if (due and count % STATUS_EVERY == 0) or notice() != noticed:
                     noticed = notice()
                     yield event("status", status())
         finally:
+            watching.discard(collected.has_values)
             reader.cancel()
 
 
@@ -92,7 +95,7 @@ class _Collected:
         self._room = asyncio.Event()
         self._room.set()
         self.has_values = asyncio.Event()
-        """Set while an update has more than samples of waveforms."""
+        """Set while an update has more than samples of waveforms, and by a new call."""
 
     async def fill(self, updates: AsyncIterator[LiveUpdate]) -> None:
         async for update in updates:

@@ -3,8 +3,11 @@
 A tablet stores each change of a report, encrypted with AES-256-GCM, until the gateway has acknowledged it
 (static/queue.js). Only the gateway can derive the key of a queue: HMAC-SHA256 under a key that derives from the store's
 key, over the member's id and the tablet's salt (16 random bytes, which the tablet keeps in the clear). A tablet has the
-key only in the memory of a page, from the moment at which the gateway gives it to a signed-in member until the page is
-locked or closed.
+key only in memory, from the moment at which the gateway gives it to a signed-in member until the page is locked or
+closed. A page that is loaded again takes it over from the page before (static/key_hand_over.js): between the two the
+service worker has it, for 20 seconds at most, as a CryptoKey whose bytes no script can read. So a report that is loaded
+again without contact stays open (static/kept_report.js), from its entries and an encrypted copy of its last state.
+A lock on any page deletes the copy, and so does every other page that the gateway shows.
 
 What this protects against:
 
@@ -15,7 +18,7 @@ What this protects against:
   another member.
 
 So a queue cannot be opened without the gateway. This is a decision: a tablet that opened it with the PIN alone would
-give it to everyone who steals the tablet. A page that was locked or reloaded without contact therefore shows how many
+give it to everyone who steals the tablet. A page that was locked or closed without contact therefore shows how many
 entries it has, and nothing of their content.
 
 The key depends neither on the PIN nor on the tablet's cookie, so that a new PIN or a lost cookie loses no entry. A

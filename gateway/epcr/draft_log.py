@@ -12,7 +12,7 @@ from protocols.epcr.seal import GATEWAY_AUTHOR, chain, seal_value
 DRAFT_CHANGES_MAX = 10_000
 """Changes of one draft: twenty times those of a long call, and 10 MB of memory."""
 CLOSING_CHANGES = 8
-"""Changes beyond the limit by which a full draft is signed and sealed: three of the signature, that the
+"""Changes beyond the limit by which a full draft is signed and sealed: four of the signature, that the
 devices are free, and a seal."""
 
 

@@ -43,6 +43,8 @@ DROPPED_MAX = 4_096
 """Dropped drafts whose ids are remembered; the store keeps fewer."""
 _SIGNER, _SIGNED = "4512003", "4515031"
 """NEMSIS: the crew member with the primary responsibility; signed."""
+SIGNER_LENGTH_MAX = 60
+"""Longest name of a signer that the element permits."""
 INCOMPLETE = Fault(
     "log_incomplete",
     "This vehicle has only a part of this report, because the report was begun long ago or its store was damaged. "
@@ -214,7 +216,7 @@ class Drafts:
             if draft is None:
                 await self._require_new(encounter)
                 return await self._store(changes)
-            new = [change for change in changes if change.id not in draft.ids]
+            new = list({change.id: change for change in changes if change.id not in draft.ids}.values())
             if new and draft.is_incomplete:
                 raise ChangesRefused(INCOMPLETE)
             if new and len(draft.changes) + len(new) > DRAFT_CHANGES_MAX:
@@ -241,9 +243,12 @@ class Drafts:
             await self._store([await self.devices.move(encounter, author, since_opening=since_opening)])
             return draft
 
-    async def sign_off(self, encounter: str, *, author: str, device_time_us: int | None) -> Draft | None:
-        """Sign the draft and seal its log; return it when that is durable, None for an unknown encounter. A sealed
-        draft is returned as it is. Raises `ConflictsOpen`, `ChangesRefused` for an incomplete log, and StoreFull."""
+    async def sign_off(
+        self, encounter: str, *, author: str, device_time_us: int | None, name: str = ""
+    ) -> Draft | None:
+        """Sign the draft and seal its log; return it when that is durable, None for an unknown encounter. `name` is
+        that of the author, which the hospital reads. A sealed draft is returned as it is. Raises `ConflictsOpen`,
+        `ChangesRefused` for an incomplete log, and StoreFull."""
         async with self._appending:
             draft = await self.load(encounter)
             if draft is None or draft.sealed:
@@ -257,16 +262,22 @@ class Drafts:
             tag = secrets.token_hex(16)  # no client can have used the ids before, which would prevent the signature
             signature = [
                 FieldChange(
-                    id=f"{tag}-{name}",
+                    id=f"{tag}-{element}",
                     encounter=encounter,
-                    key=f"signatures.{name}",
+                    key=f"signatures.{element}",
                     author=author,
                     gateway_time_us=now_us,
                     entry=entry,
                     value=value,
                     device_time_us=device_time_us,
                 )
-                for name, value in (("signer", _SIGNER), ("status", _SIGNED), ("time", utc_text(now_us)))
+                for element, value in (
+                    ("signer", _SIGNER),
+                    ("status", _SIGNED),
+                    ("time", utc_text(now_us)),
+                    ("last_name", " ".join(name.split())[:SIGNER_LENGTH_MAX]),
+                )
+                if value
             ]
             closing = [*await self.devices.release(draft, author), *signature]
             await self._store([*closing, draft.sealing(closing, now_us, self._sign)])

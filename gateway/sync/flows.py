@@ -176,6 +176,14 @@ class Flows:
             ahead.extend((batch, _through(batch)) for batch in batches)
 
     @property
+    def has_due(self) -> bool:
+        """True when a lane has a batch to send now, unless the limit on bytes in flight forbids it."""
+        return any(
+            window.next_after(live=True) is not None or window.next_after(live=False) is not None
+            for window in self.windows.values()
+        )
+
+    @property
     def in_flight(self) -> int:
         """Number of batches in flight."""
         return sum([window.under_way_batches for window in self.windows.values()])

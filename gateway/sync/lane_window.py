@@ -11,6 +11,9 @@ while the cloud is silent, and only the oldest batch is then sent again, so that
 queue full of repetitions. When it then responds to the status, and has none of the batches in flight, they were sent
 while no cloud received them: all are sent again at once.
 
+No later batch may follow an event soon that would show that it is lost. So an event in flight is sent again at once,
+one time, when an acknowledgement only repeats the one before: a restarted cloud responds in this way to the status.
+
 Acknowledgements of two cloud workers may arrive in reverse order. So when a mark is below the previous one, the uplink
 publishes a status. The cloud counts as restored only if its response to a status has such a mark. Pure: times are
 passed in.
@@ -22,6 +25,7 @@ from enum import Enum
 
 from gateway.sync.in_flight import InFlight, Sent
 from gateway.sync.published import PublishedBatches
+from gateway.sync.sharing import URGENT
 from protocols.uplink.acks import Ack
 from protocols.uplink.lanes import Lane
 from protocols.waits import doubled_s
@@ -133,6 +137,7 @@ class LaneWindow:
         # Two workers of the cloud may overtake each other: an older acknowledgement does not withdraw what a newer one
         # stated of higher batches. If those are lost, they will be reported as missing.
         outdated = not is_first and ack.through_sequence == self.through and ack.highest_sequence < self._highest
+        is_repeated = (ack.through_sequence, ack.highest_sequence) == (self.through, self._highest)
         self.through = ack.through_sequence
         if not outdated:
             self._held, self._highest = tuple(_held_above(ack)), ack.highest_sequence
@@ -146,6 +151,9 @@ class LaneWindow:
         confirmed = self._find_acknowledged()
         if was_silent and not confirmed:
             return AckOutcome(verdict, confirmed, self._take_back(list(self._in_flight.sents)))
+        if is_repeated and self._lane in URGENT:
+            sent_once = [sent for sent in self._in_flight.sents if sent.sendings == 1]
+            return AckOutcome(verdict, confirmed, self._take_back(sent_once))
         return AckOutcome(verdict, confirmed, self._find_missed(ack))
 
     def _find_acknowledged(self) -> list[Sent]:

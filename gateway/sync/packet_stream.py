@@ -64,7 +64,8 @@ class StreamClient(paho.Client):
 
 class PacketStream:
     """The packets of the connected socket of `client` on the event loop. `receive` is called with each packet, `fail`
-    when the connection has broken, and `emptied` when bytes that the socket did not take at first are sent."""
+    when the connection has broken, and `emptied` when bytes that the socket did not take at first are sent. `late_s`
+    and `late_max`: time for which a late packet waits for others, and number of late packets that wait."""
 
     def __init__(
         self,
@@ -74,6 +75,8 @@ class PacketStream:
         receive: Callable[[Packet], None],
         fail: Callable[[str], None],
         emptied: Callable[[], None],
+        late_s: float,
+        late_max: int,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._client = client
@@ -84,30 +87,46 @@ class PacketStream:
         self._divider = PacketDivider()
         self._unsent = UnsentBytes()
         self._flushing: asyncio.Handle | None = None
+        self._late_s = late_s
+        self._late_max = late_max
         self._flushes_late = False
+        self._late = 0
+        """Number of late packets that wait."""
         self.is_blocked = False
         """True while the socket takes no more bytes."""
         self._closed = False
         self._loop.add_reader(opened, self._read)
 
-    def write(self, data: bytes, *, within_s: float = 0.0) -> None:
-        """Send `data` at the end of this turn of the event loop, or later, but within `within_s`, with everything else
-        that is written until then. A closed stream drops it."""
+    def write(self, data: bytes) -> None:
+        """Send `data` at the end of this turn of the event loop, with everything else that is written until then. A
+        closed stream drops it."""
         if self._closed:
             return
         self._unsent.add(data)
-        if self.is_blocked or (self._flushing is not None and (within_s or not self._flushes_late)):
+        if self.is_blocked or (self._flushing is not None and not self._flushes_late):
             return
         if self._flushing is not None:
             self._flushing.cancel()
-        self._flushes_late = bool(within_s)
-        self._flushing = self._loop.call_later(within_s, self.flush) if within_s else self._loop.call_soon(self.flush)
+        self._flushes_late = False
+        self._flushing = self._loop.call_soon(self.flush)
+
+    def write_late(self, data: bytes) -> None:
+        """Send `data` with the next packet that is written, or with other late ones. A closed stream drops it."""
+        self._late += 1
+        if self._late >= self._late_max:
+            self.write(data)
+        elif not self._closed:
+            self._unsent.add(data)
+            if not self.is_blocked and self._flushing is None:
+                self._flushes_late = True
+                self._flushing = self._loop.call_later(self._late_s, self.flush)
 
     def flush(self) -> None:
         """Send what was written, as far as the socket takes it; the rest follows when the socket is writable."""
         if self._flushing is not None:
             self._flushing.cancel()
             self._flushing = None
+        self._late = 0
         if self._closed or not self._unsent:
             return
         try:

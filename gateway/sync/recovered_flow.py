@@ -76,6 +76,10 @@ class RecoveredBatches:
             return None
         return self._due_s if self._flow is None else self._flow.flows.deadline_s
 
+    def is_due(self, now_s: float) -> bool:
+        """Return whether `next` may have a batch to send, or must look for a recovered store."""
+        return self._archive is not None and (self._flow is not None or now_s >= self._due_s)
+
     async def take(self, ack: Ack, now_s: float) -> bool:
         """Apply an acknowledgement if it is for batches of the recovered store. Return False if it is for other
         batches."""

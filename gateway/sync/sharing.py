@@ -37,7 +37,8 @@ BACKLOG_PART = 0.5
 WAVEFORM_PART = 0.75
 URGENT_ALLOWANCE_BYTES = 64 * 1024
 OWED_BYTES_MAX = 256 * 1024
-_URGENT = (Lane.EVENT, Lane.EPCR)
+URGENT = (Lane.EVENT, Lane.EPCR)
+"""Lanes of single batches, of which an alarm may be one: none of them waits for others."""
 
 
 class Sharing:
@@ -82,7 +83,7 @@ def _fits(flow: Flow, octets: int, under_way: Mapping[Flow, int], window_bytes: 
     if not under_way.get(flow, 0):
         return True
     total = sum(under_way.values()) + octets
-    if flow.lane in _URGENT and flow.live:
+    if flow.lane in URGENT and flow.live:
         return total <= window_bytes + URGENT_ALLOWANCE_BYTES
     ceiling = window_bytes * (WAVEFORM_PART if flow.lane is Lane.WAVEFORM else 1.0)
     if not flow.live:

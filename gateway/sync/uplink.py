@@ -1,4 +1,5 @@
-"""The loop that sends batches to the cloud. A batch counts as delivered only when the cloud has acknowledged it.
+"""The uplink of a gateway: its connections to the cloud, one after the other. A batch counts as delivered only when the
+cloud has acknowledged it.
 
 A connection begins with the exchange of marks: our retained status states the mark of each lane (the sequence through
 which the cloud has acknowledged all batches), and the cloud responds with its own marks. Only then are batches of that
@@ -6,15 +7,14 @@ lane sent. So a restored cloud gets the batches that it lost, and a replaced gat
 epoch. If the cloud holds a different history of a lane, that lane stops until it is known whether another gateway uses
 the lane or this store was restored (`fork.py`).
 
-A connection has tasks that receive acknowledgements, send batches and publish the status. When one of them ends, all
-end; the batches in flight are sent again. When a spare store replaces a failed one, the epoch changes: the connection
-ends, and the next one begins with the marks of the new epoch.
+A connection has tasks that receive acknowledgements, send batches (`sender`) and publish the status. When one of them
+ends, all end; the batches in flight are sent again. When a spare store replaces a failed one, the epoch changes: the
+connection ends, and the next one begins with the marks of the new epoch.
 """
 
 import asyncio
 import random
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
@@ -24,23 +24,22 @@ from gateway.buffer.archive import Archive
 from gateway.security.identity import Identity
 from gateway.sessions.clocks.trusted_clock import TrustedClock
 from gateway.sync.batch_source import BatchSource
-from gateway.sync.flows import Due, Flows, History
+from gateway.sync.flows import Flows, History
 from gateway.sync.fork import ForkWatch
 from gateway.sync.inbox import Message
 from gateway.sync.lane_window import Verdict
 from gateway.sync.mqtt import MqttSession
 from gateway.sync.mqtt_errors import MqttPubackLost, MqttRefused, MqttTakenOver, MqttUnavailable
 from gateway.sync.recovered_flow import RecoveredBatches
+from gateway.sync.sender import EpochChanged, Sender, SentSums
 from gateway.sync.settings import UplinkSettings, broker_address
 from gateway.sync.state import LaneProgress, UplinkState, lanes_progress
 from protocols.errors import RemoteProtocolError
 from protocols.uplink import topics
 from protocols.uplink.acks import Ack, decode_ack
-from protocols.uplink.envelope import Envelope, encode_envelope, sign_hash, traceparent_of
 from protocols.uplink.lanes import Lane
 from protocols.uplink.reconnection import ReconnectWait
 from protocols.uplink.status import Mark, Status, StoreState, encode_status
-from protocols.uplink.trace_properties import trace_properties
 from protocols.waits import GrowingWait
 
 __all__ = ["LaneProgress", "Uplink", "UplinkSettings", "UplinkState"]
@@ -58,10 +57,6 @@ class Commands(Protocol):
     def held(self) -> Mapping[str, int]:
         """Return the stored version of each mission, by encounter."""
         ...
-
-
-class _EpochChanged(Exception):
-    """Another store took the place of the one whose batches this connection sends."""
 
 
 log = structlog.get_logger()
@@ -102,12 +97,11 @@ class Uplink:
         self._status_topic = topics.status(tenant, gateway)
         self._command_topic = topics.command(tenant, gateway)
         self._queried: set[Lane] = set()
-        self._wake = asyncio.Event()
         self._status_due = asyncio.Event()
         self._connected = False
         self._since_us = clock.wall_us()
         self._last_error: str | None = None
-        self._sent_batches = self._sent_bytes = 0
+        self._sent = SentSums()
         self._delivered = False
 
     @property
@@ -119,8 +113,8 @@ class Uplink:
             since_us=self._since_us,
             last_error=self._last_error,
             attempts=self._reconnect.failures,
-            sent_batches=self._sent_batches,
-            sent_bytes=self._sent_bytes,
+            sent_batches=self._sent.batches,
+            sent_bytes=self._sent.bytes,
             under_way_bytes=self._flows.under_way_bytes,
             window_bytes=self._flows.pacing.window_bytes,
             lanes=lanes_progress(windows, connected=self._connected),
@@ -150,7 +144,7 @@ class Uplink:
                 await self._connection()
             except (MqttUnavailable, MqttRefused) as error:
                 self._record_end(error)
-            except _EpochChanged:
+            except EpochChanged:
                 log.warning("uplink.epoch_changed", epoch=self._source.epoch)
                 continue
             finally:
@@ -205,7 +199,6 @@ class Uplink:
             self._recovered.begin_connection()
             self._fork.begin()
             self._queried.clear()
-            self._wake.clear()
             self._set_connected(True)
             self._last_error = None
             log.info("uplink.connected", broker=f"{address.host}:{address.port}", tls=address.tls is not None)
@@ -214,15 +207,25 @@ class Uplink:
             await self._farewell(session)
 
     async def _converse(self, session: MqttSession) -> None:
-        commits = self._source.wait_for_commit()
+        sender = Sender(
+            session,
+            self._source,
+            self._flows,
+            self._recovered,
+            self._identity,
+            self._clock,
+            up=self._up,
+            sums=self._sent,
+            ack_timeout_s=self._settings.window.ack_timeout_s,
+        )
         # Not a TaskGroup: the first end is the reason for all, and should not be wrapped in a group of them.
         tasks = [
             asyncio.ensure_future(each)
             for each in (
-                self._listen(session),
-                self._send(session),
+                self._listen(session, sender),
+                sender.send(),
+                sender.resend_overdue(),
                 self._publish_status(session),
-                self._watch(commits),
                 self._follow_fork(),
             )
         ]
@@ -257,7 +260,7 @@ class Uplink:
 
     # ---- receiving
 
-    async def _listen(self, session: MqttSession) -> None:
+    async def _listen(self, session: MqttSession, sender: Sender) -> None:
         while True:
             message = await session.receive()
             if message.topic == self._command_topic:
@@ -270,7 +273,7 @@ class Uplink:
                 log.warning("uplink.answer_unreadable", reason=error.reason)
                 continue
             await self._take(ack)
-            self._wake.set()
+            sender.note_ack()
 
     async def _take(self, ack: Ack) -> None:
         if self._source.epoch != self._flows.epoch:
@@ -311,78 +314,6 @@ class Uplink:
                     self._status_due.set()
         if not agreed and window.agreed and not window.contested:
             log.info("uplink.marks_agreed", lane=lane.value, through=window.through, last=window.last)
-
-    # ---- sending
-
-    async def _watch(self, commits: asyncio.Event) -> None:
-        """Wake the sending task at once when a batch is complete: a delay is most of the latency to the cloud."""
-        source, known = self._source, None
-        while True:
-            await commits.wait()
-            commits.clear()
-            now = source.epoch, source.store_state, [mark.last for mark in source.marks().values()]
-            if now != known:  # a commit that adds to an open batch leaves nothing to send
-                known = now
-                self._wake.set()
-
-    async def _send(self, session: MqttSession) -> None:
-        while True:
-            self._wake.clear()
-            if self._source.epoch != self._flows.epoch:
-                raise _EpochChanged
-            self._flows.refresh()
-            now_s = self._clock.monotonic_s()
-            for lane, overdue in self._flows.expire(now_s).items():
-                log.warning("uplink.batches_unanswered", lane=lane.value, batches=len(overdue))
-            await session.slot()
-            due = await self._flows.next()
-            if due is not None:
-                self._publish(session, due, self._flows)
-                continue
-            recovered = None if self._flows.in_flight else await self._recovered.next(self._clock.monotonic_s())
-            if recovered is not None:
-                self._publish(session, *recovered)
-                continue
-            deadline_s = self._deadline_s
-            if deadline_s is None:  # most of the time; a timeout is not free
-                await self._wake.wait()
-                continue
-            with suppress(TimeoutError):
-                async with self._clock.timeout_at(deadline_s):
-                    await self._wake.wait()
-
-    @property
-    def _deadline_s(self) -> float | None:
-        """Monotonic time at which the sending task must run unwoken; None: no such time."""
-        is_busy = self._flows.in_flight or self._archive is None
-        return self._flows.deadline_s if is_busy else self._recovered.deadline_s
-
-    def _publish(self, session: MqttSession, due: Due, flows: Flows) -> None:
-        chain_hash = due.batch.hash
-        envelope = Envelope(
-            batch=due.batch,
-            signature=sign_hash(chain_hash, self._identity.signing_key),
-            historical=not due.flow.live or flows is not self._flows,
-            traceparent=traceparent_of(chain_hash),
-        )
-        data = encode_envelope(envelope)
-        properties = trace_properties(due.batch.kind, chain_hash, self._clock.wall_us())
-        published = session.publish(self._up[due.flow.lane], data, user_properties=properties)
-        published.add_done_callback(lambda done: self._check_published(session, due, flows, done))
-        flows.note_sending(due, self._clock.monotonic_s())
-        self._sent_batches += 1
-        self._sent_bytes += len(data)
-
-    def _check_published(self, session: MqttSession, due: Due, flows: Flows, published: "asyncio.Future[None]") -> None:
-        """Handle the PUBACK of `due`: report a confirmed batch in the status. A refused batch ends the connection,
-        because the broker's ACL or quota would refuse further batches too."""
-        if published.cancelled():
-            return
-        error = published.exception()
-        if error is None:
-            flows.note_publication(due)
-        if isinstance(error, MqttRefused):
-            session.end(str(error))
 
     # ---- publishing the status
 

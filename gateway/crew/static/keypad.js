@@ -21,3 +21,4 @@ function submitWhenComplete() {
   const member = field.form.querySelector("[name=member]:checked")?.value;
   if (member && field.value.length === MEMBER_DIGITS) field.form.requestSubmit();
 }
+submitWhenComplete(); // digits may have been typed before this script was loaded

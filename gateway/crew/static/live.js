@@ -9,12 +9,13 @@ import { PressureHistory } from "./pressures.js";
 import { offerRuler } from "./ruler.js";
 import { isSpot, Sources } from "./sources.js";
 import { Strip } from "./strips.js";
-import { language, texts } from "./texts.js";
+import { texts } from "./texts.js";
 import { Tiles } from "./tiles.js";
 import { TrendsView } from "./trends.js";
 import { TwelveLeads } from "./twelve.js";
 import { followViews } from "./views.js";
 import { keepScreenOn } from "./wake.js";
+import { timeOfDay } from "./words.js";
 
 const text = await texts("live");
 const RECONNECT_MS = 10_000; // a connection that was cut without a word is given up and made again
@@ -126,7 +127,7 @@ function draw() {
   showWords(byId("alarm-low"), alarms.low);
   byId("nothing").hidden = !pictured || values.size > 0;
   deviceList.draw(devices, values, network.status?.departures ?? {}, (device) => deviceState(device, { silentMs, now, isContinuous: continuous.has(device.id) }));
-  byId("clock").textContent = new Date().toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  byId("clock").textContent = timeOfDay(0);
 }
 
 // A call that arrives or changes while the page is open is marked. The live page is visible without a crew member, so it

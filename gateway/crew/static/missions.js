@@ -2,13 +2,15 @@
 import { texts } from "./texts.js";
 
 const text = await texts("report");
+const reasons = await texts("call_reasons");
 
 export function missionWords(mission) {
   const street = [mission.street, mission.apartment].filter(Boolean).join(" / ");
   const city = [mission.postcode, mission.city].filter(Boolean).join(" ");
   const place = [street, city, mission.directions].filter(Boolean).join(", ") || mission.position;
-  const number = mission.number ?? mission.response;
-  return [number && text("mission.number", { number }), place].filter(Boolean).join(" · ") || text("mission.no_data");
+  const number = mission.number ?? mission.response, reason = reasons(mission.reason ?? "");
+  // A code without words is left out: no crew reads it.
+  return [number && text("mission.number", { number }), reason !== mission.reason && reason, place].filter(Boolean).join(" · ") || text("mission.no_data");
 }
 
 export function missionState({ status }) {

@@ -30,12 +30,16 @@ class Pairing {
     this.written = "";
     // The live page stays open when it is locked: a request without a member would lead it to the sign-in.
     addEventListener("crew-lock", () => { this.locked = true; clearInterval(this.timer); });
-    section.addEventListener("toggle", () => {
-      clearInterval(this.timer);
-      if (!section.open || this.locked) return;
-      this.load();
-      this.timer = setInterval(() => this.load(), POLL_MS);
-    });
+    section.addEventListener("toggle", () => this.follow(section));
+    this.follow(section); // it may have been opened before this script was loaded
+  }
+
+  // The list is read while the section is open.
+  follow(section) {
+    clearInterval(this.timer);
+    if (!section.open || this.locked) return;
+    this.load();
+    this.timer = setInterval(() => this.load(), POLL_MS);
   }
 
   async load() { await this.send("/pairing"); }

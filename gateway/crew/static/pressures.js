@@ -1,9 +1,8 @@
 // The blood pressures before the present one, for the tile: those that the gateway keeps, and each one that arrives.
-import { language } from "./texts.js";
+import { timeOfDay } from "./words.js";
 
 const KEPT = 12, SHOWN = 3;
 const SAME_MS = 2000; // one measurement, by its age in the list and in the stream
-const timeOf = (at, now) => new Date(Date.now() - (now - at)).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 
 export class PressureHistory {
   constructor(clock) {
@@ -30,6 +29,6 @@ export class PressureHistory {
   // "01:38 124/80 (95)", the latest first, of those before a time.
   before(at) {
     const now = this.clock.now();
-    return this.found.filter((each) => each.at < at - SAME_MS).slice(0, SHOWN).map((each) => `${timeOf(each.at, now)} ${each.text}`);
+    return this.found.filter((each) => each.at < at - SAME_MS).slice(0, SHOWN).map((each) => `${timeOfDay(now - each.at)} ${each.text}`);
   }
 }

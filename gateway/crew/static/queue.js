@@ -2,10 +2,11 @@
 //
 // Each change is one entry: its owner, a random number and ciphertext; an entry is deleted when the gateway has
 // acknowledged it. Only the gateway knows the key, and gives it to a signed-in member (gateway/crew/tablet_queue.py states
-// against whom this protects). It is in the memory of a page only, and a lock drops it. An owner is a hash that the
-// gateway makes of the member: entries of others are counted here, and neither read nor sent.
+// against whom this protects). It is in the memory of a page only, and for a moment in that of the service worker
+// (key_hand_over.js); a lock drops it. An owner is a hash that the gateway makes of the member: entries of others are counted
+// here, and neither read nor sent. Besides the entries there is one copy of a report (report_copy.js) under the same key.
 
-const DATABASE = "argus-queue", ENTRIES = "entries", FACTS = "facts", OWNER = "owner";
+const DATABASE = "argus-queue", ENTRIES = "entries", FACTS = "facts", OWNER = "owner", COPY = "copy";
 const ENTRIES_MAX = 5000; // of all members; half of what the gateway takes in one report
 const BYTES_MAX = 32 * 1024 * 1024; // of the ciphertext of one member
 const NEARLY_FULL = 0.8;
@@ -23,6 +24,10 @@ function committed(transaction) {
     transaction.oncomplete = () => resolve();
     transaction.onabort = transaction.onerror = () => reject(transaction.error);
   });
+}
+
+function parameters(iv, owner, purpose) {
+  return { name: "AES-GCM", iv, additionalData: new TextEncoder().encode(`${owner}${purpose}`) };
 }
 
 async function openDatabase() {
@@ -59,6 +64,17 @@ export async function countEntries() {
   } catch { return 0; }
 }
 
+// Delete the copy of a report, which needs no key.
+export async function deleteCopy() {
+  try {
+    const database = await openDatabase();
+    const transaction = database.transaction(FACTS, "readwrite", { durability: "strict" });
+    transaction.objectStore(FACTS).delete(COPY);
+    await committed(transaction);
+    database.close();
+  } catch { /* this browser stores nothing here */ }
+}
+
 export class Queue {
   // `database` null: this browser stores nothing here (a private window, or a page without TLS).
   constructor(database, salt) {
@@ -83,25 +99,32 @@ export class Queue {
     } catch { return new Queue(null, ""); }
   }
 
+  // Whether this page can get a key: otherwise nothing is kept, and nothing can be read.
+  get isUsable() { return this.database !== null && !this.locked && !this.denied && Boolean(crypto.subtle); }
+
   // Get the key from the gateway. Returns whether the queue is open.
   async unlock() {
     if (this.key !== null) return true;
-    if (this.database === null || this.locked || this.denied || !crypto.subtle) return false;
+    if (!this.isUsable) return false;
     try {
       const reply = await fetch(`/queue/${this.salt}/key`, { signal: AbortSignal.timeout(KEY_MS) });
       this.denied = reply.status === 403;
       if (!reply.ok) return false;
       const { key, owner } = await reply.json();
       const bytes = Uint8Array.from(atob(key), (letter) => letter.charCodeAt(0));
-      const imported = await crypto.subtle.importKey("raw", bytes, "AES-GCM", false, ["encrypt", "decrypt"]);
-      if (this.locked) return false; // meanwhile
-      this.key = imported;
-      this.owner = owner;
-      const others = [...await this.counts()].filter(([each]) => each !== owner);
-      this.othersEntries = others.reduce((sum, [, count]) => sum + count, 0);
-      navigator.storage?.persist?.(); // the browser then deletes nothing when its disk is nearly full
-      return true;
+      return await this.use(await crypto.subtle.importKey("raw", bytes, "AES-GCM", false, ["encrypt", "decrypt"]), owner);
     } catch { return false; }
+  }
+
+  // Open the queue with this key. Returns whether it is open: the page may be locked meanwhile.
+  async use(key, owner) {
+    if (!this.isUsable) return false;
+    this.key = key;
+    this.owner = owner;
+    const others = [...await this.counts()].filter(([each]) => each !== owner);
+    this.othersEntries = others.reduce((sum, [, count]) => sum + count, 0);
+    navigator.storage?.persist?.(); // the browser then deletes nothing when its disk is nearly full
+    return true;
   }
 
   // Drop the key permanently: the page that follows a sign-in has a queue of its own. Entries on the disk stay there.
@@ -114,6 +137,7 @@ export class Queue {
 
   // Whether every entry is on the disk, or will be in a moment.
   get keeps() { return this.key !== null && !this.failed; }
+  get isWritten() { return this.unwritten.size === 0; }
 
   get fill() {
     const bytes = [...this.sizes.values()].reduce((sum, size) => sum + size, 0);
@@ -140,7 +164,7 @@ export class Queue {
 
   async write() {
     if (this.unwritten.size === 0 || !(await this.unlock())) return;
-    const entries = await Promise.all([...this.unwritten].map(([id, content]) => this.encrypt(id, content)));
+    const entries = await Promise.all([...this.unwritten].map(async ([id, content]) => ({ id, entry: await this.encrypt(content) })));
     const transaction = this.database.transaction(ENTRIES, "readwrite", { durability: "strict" });
     const writes = entries.map(({ id, entry }) => ({ id, entry, request: transaction.objectStore(ENTRIES).add(entry) }));
     await committed(transaction);
@@ -152,11 +176,30 @@ export class Queue {
     this.failed = false;
   }
 
-  async encrypt(id, content) {
+  // `purpose`: "" for an entry, so that the copy of a report is never read as one.
+  async encrypt(content, purpose = "") {
     const iv = crypto.getRandomValues(new Uint8Array(12)), { owner } = this;
-    const plain = new TextEncoder().encode(JSON.stringify(content));
-    const ciphertext = await crypto.subtle.encrypt({ name: "AES-GCM", iv, additionalData: new TextEncoder().encode(owner) }, this.key, plain);
-    return { id, entry: { owner, iv, ciphertext } };
+    const ciphertext = await crypto.subtle.encrypt(parameters(iv, owner, purpose), this.key, new TextEncoder().encode(JSON.stringify(content)));
+    return { owner, iv, ciphertext };
+  }
+
+  async decrypt({ owner, iv, ciphertext }, purpose = "") {
+    return JSON.parse(new TextDecoder().decode(await crypto.subtle.decrypt(parameters(iv, owner, purpose), this.key, ciphertext)));
+  }
+
+  // Keep the copy of a report instead of the one before.
+  async keepCopy(content) {
+    if (this.database === null || this.key === null) return;
+    const encrypted = await this.encrypt(content, COPY);
+    const transaction = this.database.transaction(FACTS, "readwrite");
+    transaction.objectStore(FACTS).put(encrypted, COPY);
+    await committed(transaction);
+  }
+
+  // The member's copy of a report, null where there is none.
+  async copy() {
+    const found = await done(this.database.transaction(FACTS).objectStore(FACTS).get(COPY));
+    return found?.owner === this.owner ? this.decrypt(found, COPY) : null;
   }
 
   // Delete the entries of changes that the gateway has acknowledged or permanently refused.
@@ -179,12 +222,11 @@ export class Queue {
   async own() {
     if (!(await this.unlock())) return [];
     const index = this.database.transaction(ENTRIES).objectStore(ENTRIES).index(OWNER), found = [];
-    for (const { number, iv, ciphertext } of await done(index.getAll(this.owner))) {
+    for (const entry of await done(index.getAll(this.owner))) {
       try {
-        const parameters = { name: "AES-GCM", iv, additionalData: new TextEncoder().encode(this.owner) };
-        const content = JSON.parse(new TextDecoder().decode(await crypto.subtle.decrypt(parameters, this.key, ciphertext)));
-        this.numbers.set(content.change.id, number);
-        this.sizes.set(number, ciphertext.byteLength);
+        const content = await this.decrypt(entry);
+        this.numbers.set(content.change.id, entry.number);
+        this.sizes.set(entry.number, entry.ciphertext.byteLength);
         found.push(content);
       } catch { /* damaged on the disk */ }
     }

@@ -1,4 +1,6 @@
 // The page of one report: its sections, the state of saving, undo, and where a gap leads to.
+import { handKeyOver } from "./key_hand_over.js";
+import { keptReport } from "./kept_report.js";
 import { NumberPad } from "./report_pad.js";
 import { Queue } from "./queue.js";
 import { QueueSender } from "./queue_sender.js";
@@ -10,6 +12,7 @@ import { ProposalsSection } from "./report_proposals.js";
 import { EntriesSection, FieldsSection, TimelineSection } from "./report_sections.js";
 import { QuickBar } from "./report_shortcuts.js";
 import { SignSection } from "./report_sign.js";
+import { ReportCopy } from "./report_copy.js";
 import { ReportStore } from "./report_store.js";
 import { followMission } from "./missions.js";
 import { texts } from "./texts.js";
@@ -18,6 +21,8 @@ const text = await texts("report");
 const UNDO_MS = 10_000;
 const PROPOSALS_MS = 10_000; // how often the devices' measurements are looked for
 const STATE_MS = 1000;
+const FORM_MS = 10_000; // a request without a response by then is lost, and is sent again
+const NEEDS_TITLE = /^(9923\d+|\d)$/; // yes, no and the points of a score say nothing without the name of their field
 const MISSION_MS = 2000;
 
 class Form {
@@ -35,9 +40,9 @@ class Form {
     for (const each of model.sections) this.add(new (pages[each.name] ?? (each.group ? EntriesSection : FieldsSection))(this, each));
     this.proposals = new ProposalsSection(this, { name: "proposals", keys: [] });
     this.gaps = new GapsSection(this, { name: "gaps", keys: [] });
+    this.add(this.gaps, true); // with its number in sight, where not all sections fit the screen
     this.add(this.proposals, true);
     this.add(new TimelineSection(this, { name: "timeline", keys: [] }), true);
-    this.add(this.gaps);
     this.add(new SignSection(this, { name: "sign", keys: [] }));
     this.bar = new QuickBar(this, document.getElementById("bar"), document.body.dataset);
     addEventListener("hashchange", () => this.show(location.hash.slice(1)));
@@ -62,6 +67,7 @@ class Form {
       if (section === shown) section.link.setAttribute("aria-current", "page"); else section.link.removeAttribute("aria-current");
     }
     if (this.shown !== shown) scrollTo(0, 0);
+    shown.link.scrollIntoView({ block: "nearest", inline: "center" }); // not all of them fit the screen
     this.shown = shown;
     if (shown === this.proposals || shown === this.gaps) this.proposals.load();
     shown.arrange();
@@ -77,7 +83,13 @@ class Form {
     this.drawState();
   }
 
-  count(section, number) { section.badge.textContent = number ? String(number) : ""; }
+  // A number makes the row of sections on a phone longer, which must not push the present section off the screen.
+  count(section, number) {
+    const words = number ? String(number) : "", { nav, shown: { link } } = this;
+    if (section.badge.textContent === words) return;
+    section.badge.textContent = words;
+    nav.scrollLeft = link.offsetLeft - (nav.clientWidth - link.offsetWidth) / 2;
+  }
 
   drawState() {
     const node = document.getElementById("saved"), { store } = this;
@@ -85,7 +97,7 @@ class Form {
       : store.needsReason ? text("saved.needs_reason")
       : store.refused.length ? text("saved.refused", { field: this.title(store.refused[0].change.key) })
         : text(`saved.${store.state}`, { count: store.pending.length });
-    const tone = store.blocked !== null || store.refused.length || store.needsReason ? "bad" : { saved: "good", saving: "", no_contact: "warn", waiting: "warn" }[store.state] ?? "bad";
+    const tone = store.blocked !== null || store.refused.length || store.needsReason ? "bad" : { saved: "good", saving: "", connecting: "", no_contact: "warn", waiting: "warn" }[store.state] ?? "bad";
     if (node.textContent !== words) node.textContent = words;
     node.className = `chip ${tone}`.trim();
     document.getElementById("sealed").hidden = !store.sealed;
@@ -141,7 +153,7 @@ class Form {
   summary(model, entry, withTime = true) {
     const time = this.store.value(`${model.group}.time`, entry);
     const parts = model.keys.filter((key) => !key.endsWith(".time")).flatMap((key) => this.places(key, entry).flatMap((place) => this.store.shown(key, place.entry).map((each) => ({ key, each }))))
-      .map(({ key, each }) => (this.model.elements[key].choices ? this.words(key, each) : `${this.title(key)} ${this.words(key, each)}`));
+      .map(({ key, each }) => (this.model.elements[key].choices && !NEEDS_TITLE.test(each.value ?? "") ? this.words(key, each) : `${this.title(key)} ${this.words(key, each)}`));
     const at = time && withTime ? `${clock(time)} ` : "";
     return `${at}${parts.join(" · ") || text("entry.empty")}`;
   }
@@ -196,18 +208,42 @@ class Form {
   }
 }
 
-const { encounter, member: author } = document.body.dataset;
-const [choices, model, queue] = await Promise.all([texts("choices"), fetch("/report-form").then((reply) => reply.json()), Queue.open()]);
-const store = new ReportStore(encounter, author, model.elements, queue);
-await store.recall().catch(() => {}); // first, so that the page does not state that everything is saved
+// Where the contact ends while the page is loaded, it is completed when the contact is back.
+async function loadForm() {
+  for (;;) {
+    try {
+      const reply = await fetch("/report-form", { signal: AbortSignal.timeout(FORM_MS) });
+      if (reply.ok) return await reply.json();
+      if (reply.status === 401) location.assign("/sign-in");
+    } catch { document.getElementById("saved").textContent = text("saved.no_contact"); }
+    await new Promise((resolve) => { setTimeout(resolve, STATE_MS); });
+  }
+}
+
+const kept = keptReport(), page = { ...document.body.dataset }, { encounter, member: author } = page;
+const [choices, model, queue] = await Promise.all([texts("choices"), kept?.copy.model ?? loadForm(), kept?.queue ?? Queue.open()]);
+const stopHandOver = handKeyOver(queue);
+const store = new ReportStore(encounter, author, model.elements, queue), copy = new ReportCopy(queue, encounter);
+if (kept !== null) store.restore(kept.copy);
+await store.recall(); // first, so that the page does not state that everything is saved
 const form = new Form(choices, model, store);
+store.listen(keepCopy);
 store.open();
 new QueueSender(queue, author, encounter).work();
 form.loadSuggestions();
-setInterval(() => form.drawState(), STATE_MS);
+setInterval(() => { store.renew(); form.drawState(); }, STATE_MS);
 const mission = document.getElementById("mission"), following = followMission(mission, encounter, MISSION_MS);
 setInterval(() => { if (!document.hidden) form.proposals.load(); }, PROPOSALS_MS);
 addEventListener("online", () => { store.open(); store.send(); });
+
+// The tablet has the newest state of the report, until it is signed.
+let copied = {};
+function keepCopy() {
+  if (store.sealed || store.closed) { copy.remove(); return; }
+  if (store.draft === null || (copied.draft === store.draft && copied.stored === store.stored)) return;
+  copied = { draft: store.draft, stored: store.stored };
+  copy.write({ page, title: document.title, model, ...store.snapshot() });
+}
 
 // Texts that are being typed become changes, and all of them are on the tablet's disk when the promise resolves.
 function keepAll() {
@@ -216,15 +252,19 @@ function keepAll() {
 }
 
 // The session ended meanwhile, or another member has signed in: the entries are sent after the next sign-in.
-store.signedOut = () => keepAll().then(() => location.assign("/sign-in"));
+store.signedOut = () => {
+  stopHandOver();
+  Promise.allSettled([keepAll(), copy.remove()]).then(() => location.assign("/sign-in"));
+};
 // What is not acknowledged yet is sent before a lock; what the page shows is dropped with it, and so is the queue's key.
 addEventListener("crew-lock", ({ detail }) => {
-  const kept = keepAll(), sent = store.pending.length ? store.flush() : null;
-  detail.keeping.push(kept);
-  detail.sending.push(Promise.allSettled([kept, sent]).then(() => queue.work).then(() => queue.lock()));
+  stopHandOver();
+  const keeping = keepAll(), sent = store.pending.length ? store.flush() : null;
+  detail.keeping.push(keeping, copy.remove());
+  detail.sending.push(Promise.allSettled([keeping, sent]).then(() => queue.work).then(() => queue.lock()));
   store.close();
   clearInterval(following);
   mission.replaceChildren();
   document.getElementById("page").replaceChildren();
 });
-addEventListener("beforeunload", (leaving) => { if (store.pending.length && !queue.keeps) leaving.preventDefault(); });
+addEventListener("beforeunload", (leaving) => { if (store.pending.length && !(queue.keeps && queue.isWritten)) leaving.preventDefault(); });

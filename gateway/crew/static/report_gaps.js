@@ -41,7 +41,7 @@ export class GapsSection extends Section {
     for (const [sign, card] of this.cards) card.update(!open.has(sign));
     this.none.hidden = gaps.length > 0;
     this.sign.hidden = gaps.length > 0 || this.form.proposals.isOver;
-    this.sign.disabled = this.store.pending.length > 0;
+    this.sign.disabled = this.form.sections.get("sign").isSigning;
   }
 
   drawAccept(gaps) {

@@ -4,7 +4,7 @@ import { button, clock, element } from "./report_parts.js";
 import { SignaturePad } from "./report_signature.js";
 import { FastTest } from "./report_stroke.js";
 import { GroupButtons, UsualTreatment } from "./report_shortcuts.js";
-import { newId, nowText } from "./report_store.js";
+import { newEntryId, nowText } from "./report_store.js";
 import { texts } from "./texts.js";
 
 const text = await texts("report");
@@ -62,7 +62,7 @@ export class EntriesSection extends Section {
   }
 
   begin(content = {}) {
-    const entry = newId();
+    const entry = newEntryId();
     const undo = this.store.set(`${this.model.group}.time`, entry, { value: nowText() });
     for (const [key, value] of Object.entries(content)) this.store.set(key, entry, { value });
     this.form.undo(null, undo && (() => this.takeBack(entry)), text(`sections.${this.model.name}`));
@@ -102,7 +102,11 @@ export class EntriesSection extends Section {
     return entry === this.opened || this.model.keys.some((key) => !key.endsWith(".time") && isStated(key));
   }
 
+  // Unchanged lines stay in place, so that neither a tap nor the focus is lost.
   drawTotals() {
+    const sign = JSON.stringify([this.store.draft?.totals, this.store.draft?.same_doses]);
+    if (sign === this.sign) return;
+    this.sign = sign;
     const lines = (this.store.draft?.totals ?? []).map((total) => element("li", "", text("medications.total", {
       drug: this.form.choice("medications.drug", total.drug), amount: total.amount, unit: total.unit ? this.form.choice("medications.dose_unit", total.unit) : "", count: total.doses,
     })));
@@ -191,6 +195,9 @@ export class TimelineSection extends Section {
       events.push({ at: Date.parse(value), value, words, field });
     }
     events.sort((one, other) => one.at - other.at);
+    const sign = JSON.stringify(events.map(({ value, words, field }) => [value, words, field.key, field.entry]));
+    if (sign === this.sign) return; // as above
+    this.sign = sign;
     this.list ??= this.node.appendChild(element("ol", "timeline"));
     this.list.replaceChildren(...events.map(({ value, words, field }) => {
       const line = element("li");

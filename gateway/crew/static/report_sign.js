@@ -5,11 +5,13 @@ import { nowText } from "./report_store.js";
 import { texts } from "./texts.js";
 
 const text = await texts("report");
+const SAVED_MS = 10_000; // an entry that takes longer to be saved has no contact
 const LONG_MINUTES = 24 * 60; // a report of yesterday is not late by minutes any more
 
 export class SignSection extends Section {
   constructor(form, model) {
     super(form, model);
+    this.isSigning = false;
     this.state = element("p");
     this.arrival = element("p", "since-arrival");
     this.conflicts = element("div", "entries");
@@ -24,15 +26,24 @@ export class SignSection extends Section {
     this.node.append(this.state, this.arrival, this.conflicts, this.sign, this.addendum);
   }
 
+  // A tap on the button ends the typing in a text, which is saved first: a button that was disabled meanwhile would
+  // lose the tap.
   async act() {
-    this.sign.disabled = true;
+    const known = new Set(this.store.refused);
+    this.isSigning = true;
+    this.form.tell();
     try {
-      const reply = await this.store.post("signature", { device_time: nowText() });
-      if (!reply.ok) {
+      if (!(await this.store.saved(SAVED_MS))) throw new Error();
+      // An entry that was refused only now is not in the report, and the signer has not seen that.
+      const isRefused = this.store.refused.some((each) => !known.has(each));
+      const reply = isRefused ? null : await this.store.post("signature", { device_time: nowText() });
+      if (isRefused) this.form.say(text("sign.refused.failed"));
+      else if (!reply.ok) {
         const code = (await reply.json().catch(() => ({}))).refused?.[0]?.code;
         this.form.say(this.form.textOr(`sign.refused.${code}`, text("sign.refused.failed")));
       }
     } catch { this.form.say(text("sign.refused.store_full")); }
+    this.isSigning = false;
     this.form.tell();
   }
 
@@ -48,11 +59,10 @@ export class SignSection extends Section {
   update() {
     this.drawArrival();
     const { store } = this, conflicts = store.draft?.conflicts ?? [], gaps = store.draft?.gaps.length ?? 0;
-    const unsaved = store.pending.length > 0;
     this.state.textContent = store.closed ? text("sign.closed")
       : store.sealed ? text(store.addendum ? "sign.writing_addendum" : "sign.sealed") : text("sign.open", { count: gaps });
     this.sign.hidden = store.sealed || store.closed;
-    this.sign.disabled = conflicts.length > 0 || unsaved;
+    this.sign.disabled = conflicts.length > 0 || this.isSigning;
     this.addendum.hidden = store.closed || (!(store.sealed && store.addendum === null) && !store.needsReason);
     const sign = conflicts.map((each) => each.statements.map((one) => one.id)).join();
     if (sign === this.sign_) return;

@@ -6,11 +6,17 @@ import { nextBatch, post } from "./change_requests.js";
 const RETRY_MS = 2000;
 const REPLACES_MAX = 8; // statements that one change names
 const SILENT_MS = 40_000; // the gateway sends a sign of life every fifteen seconds
+const CONNECT_MS = 10_000; // a connection without a response by then is given up and made again
 
-export function newId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16)); // randomUUID needs TLS
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+function randomDigits(bytes) { // randomUUID needs TLS
+  return [...crypto.getRandomValues(new Uint8Array(bytes))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
+
+export function newId() { return randomDigits(16); }
+
+// The id of an entry begins with its time in milliseconds (as RFC 9562 §5.7): the gateway sorts the entries of a group by
+// id, and the times in a report have whole seconds. So entries of one second keep the order in which they were entered.
+export function newEntryId() { return Date.now().toString(16).padStart(12, "0") + randomDigits(10); }
 
 export function nameOf(key, entry) { return `${key}|${entry ?? ""}`; }
 
@@ -42,6 +48,7 @@ export class ReportStore {
     this.sending = false;
     this.reached = true;
     this.heardAt = performance.now();
+    this.recalled = false; // whether the entries that an earlier page kept are known
     this.listeners = new Set();
     this.addendum = null; // reason of the addendum that is written now
     this.needsReason = false;
@@ -49,9 +56,12 @@ export class ReportStore {
     this.signedOut = () => location.assign("/sign-in");
   }
 
-  // Take up what an earlier page of this report kept on the tablet, and send it.
+  // Take up what an earlier page of this report kept on the tablet, and send it. Repeated until the gateway has given the
+  // key, without which the entries cannot be read.
   async recall() {
-    const kept = await this.queue.own();
+    const kept = await this.queue.own().catch(() => []); // a disk that cannot be read
+    this.recalled = this.queue.key !== null || !this.queue.isUsable;
+    if (!this.recalled) setTimeout(() => this.recall(), RETRY_MS);
     const known = new Set(this.pending.map((each) => each.id));
     this.pending.unshift(...kept.filter((each) => each.encounter === this.encounter && !known.has(each.change.id)).map((each) => each.change));
     this.tell();
@@ -65,6 +75,7 @@ export class ReportStore {
 
   open() {
     this.stream?.close();
+    this.openedAt = performance.now();
     const stream = this.stream = new EventSource(`/drafts/${this.encounter}/stream`);
     const on = (name, act) => stream.addEventListener(name, (message) => {
       if (stream !== this.stream) return;
@@ -83,6 +94,13 @@ export class ReportStore {
     });
   }
 
+  // Called once a second: a connection may be cut, or a request lost, without a word, and a browser then waits without end.
+  renew() {
+    if (!this.stream) return;
+    const quietMs = performance.now() - Math.max(this.openedAt, this.heardAt);
+    if (quietMs > (this.stream.readyState === EventSource.CONNECTING ? CONNECT_MS : SILENT_MS)) this.open();
+  }
+
   close() {
     this.stream?.close();
     this.stream = null;
@@ -95,6 +113,15 @@ export class ReportStore {
     this.draft = draft;
     this.sequence = draft.sequence;
     this.stored = this.stored.filter((each) => each.sequence > draft.sequence);
+  }
+
+  // What the gateway had stored, as far as this page knows it; `restore` takes it on a page that is loaded without contact.
+  snapshot() { return { draft: { ...this.draft, fields: [...this.fields.values()] }, stored: this.stored }; }
+
+  restore({ draft, stored }) {
+    this.take(draft);
+    this.stored = stored;
+    this.reached = false;
   }
 
   get sealed() { return this.draft?.sealed ?? false; }
@@ -135,12 +162,12 @@ export class ReportStore {
     return own ?? this.draft?.void.find((each) => each.group === group && each.entry === entry) ?? null;
   }
 
-  // Entries of a repeated group with their time, the latest first.
+  // Entries of a repeated group with their time, the latest first; of those in one second, the one that was entered last.
   entries(group) {
     const found = new Set();
     for (const field of this.fields.values()) if (field.entry && field.key.startsWith(`${group}.`)) found.add(field.entry);
     for (const each of [...this.stored.map((one) => one.change), ...this.pending]) if (each.entry && each.key.startsWith(`${group}.`)) found.add(each.entry);
-    return [...found].filter((entry) => !this.isVoid(group, entry))
+    return [...found].reverse().filter((entry) => !this.isVoid(group, entry))
       .map((entry) => ({ entry, time: Date.parse(this.value(`${group}.time`, entry) ?? "") || 0 }))
       .sort((one, other) => other.time - one.time);
   }
@@ -234,7 +261,7 @@ export class ReportStore {
       const body = await reply.json().catch(() => ({}));
       if (reply.ok) {
         this.forget(batch);
-        if (body.sequence > this.sequence) this.stored.push(...batch.map((change) => ({ change, sequence: body.sequence })));
+        if (body.sequence > this.sequence) this.stored = [...this.stored, ...batch.map((change) => ({ change, sequence: body.sequence }))];
       } else if (reply.status === 401) {
         this.signedOut();
         return;
@@ -243,7 +270,7 @@ export class ReportStore {
       } else if (body.refused?.[0]?.code === "sealed" && reply.status !== 403) { // 403: this member may sign nothing
         this.needsReason = true; // signed on another tablet meanwhile: what was entered here becomes an addendum
       } else {
-        this.drop(batch, body.refused);
+        await this.drop(batch, body.refused);
       }
     } catch {
       this.reached = false;
@@ -253,6 +280,17 @@ export class ReportStore {
     if (this.pending.length) this.queue.retry();
     this.tell();
     if (this.pending.length) this.timer = setTimeout(() => this.send(), this.reached ? 0 : RETRY_MS);
+  }
+
+  // Wait until everything that was entered is acknowledged, for `limitMs` at most. Resolves to whether it is.
+  saved(limitMs) {
+    if (!this.pending.length) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const look = () => { if (!this.pending.length) end(true); };
+      const end = (isSaved) => { this.listeners.delete(look); clearTimeout(timer); resolve(isSaved); };
+      const timer = setTimeout(() => end(false), limitMs);
+      this.listeners.add(look);
+    });
   }
 
   // What the gateway has acknowledged or refused is neither sent again nor kept.
@@ -277,13 +315,16 @@ export class ReportStore {
   }
 
   // A refused request: its faulty changes are dropped and shown, the others are sent again. Without a faulty change the
-  // gateway refused the report as a whole, and nothing is dropped.
-  drop(batch, refused) {
+  // gateway refused the report as a whole, and nothing is dropped; the page states it when the entries are on the disk.
+  async drop(batch, refused) {
     const faulty = refused.map((each) => batch[each.index]).filter(Boolean), code = refused[0]?.code ?? "refused";
     if (faulty.length) {
       this.forget(faulty);
       this.refused = faulty.map((change) => ({ change, code }));
-    } else this.blocked = code;
+      return;
+    }
+    await this.queue.retry();
+    this.blocked = code;
   }
 
   // The last attempt before a lock, one request after the other. The browser sends the first although the page ends.
@@ -298,13 +339,17 @@ export class ReportStore {
 
   post(path, body, options = {}) { return post(this.encounter, path, this.author, body, options); }
 
-  // The state of what was entered here: "saved" and "saving" with contact. Without: "no_contact" where nothing is
-  // pending, "waiting" on the tablet, "filling" and "full" where its space ends, "unkept" where only this page has it.
+  // The state of what was entered here. With contact: "saving", "saved", and "connecting" until the report and the entries
+  // of earlier pages are known. Without: "no_contact" where nothing is pending, "saving" until it is on the tablet's disk,
+  // then "waiting", "filling" and "full" where its space ends, "unkept" where only this page has it.
   get state() {
-    if (this.reached && performance.now() - this.heardAt <= SILENT_MS) return this.pending.length ? "saving" : "saved";
-    if (this.queue.isFull) return "full";
-    if (!this.pending.length) return "no_contact";
-    return !this.queue.keeps ? "unkept" : this.queue.isNearlyFull ? "filling" : "waiting";
+    const isPending = this.pending.length > 0, { queue } = this;
+    if (this.reached && performance.now() - this.heardAt <= SILENT_MS) {
+      return isPending ? "saving" : this.draft !== null && this.recalled ? "saved" : "connecting";
+    }
+    if (queue.isFull) return "full";
+    if (!isPending) return "no_contact";
+    return !queue.keeps ? "unkept" : !queue.isWritten ? "saving" : queue.isNearlyFull ? "filling" : "waiting";
   }
 }
 

@@ -36,7 +36,7 @@ function line(draft, missions, candidates) {
   made.append(link);
   for (const id of candidates[draft.encounter] ?? []) {
     const offered = missions.find((each) => each.encounter === id);
-    made.append(button(text("mission.join", { call: missionWords(offered) }), async () => {
+    made.append(button(text(offered.has_entries ? "mission.join_with_entries" : "mission.join", { call: missionWords(offered) }), async () => {
       try {
         await joinMission(id, draft.encounter);
         problem.textContent = "";
@@ -52,7 +52,7 @@ async function load() {
     const reply = await fetch("/drafts");
     if (reply.status === 401) { location.assign("/sign-in"); return; }
     const { drafts } = await reply.json(), { missions, candidates } = await loadMissions();
-    const continued = new Set(missions.filter((each) => each.report).map((each) => each.encounter));
+    const continued = new Set(missions.filter((each) => each.continued).map((each) => each.encounter));
     const shown = drafts.filter((each) => !continued.has(each.encounter));
     const lines = shown.map((each) => line(each, missions, candidates));
     // Unchanged lines stay in place, so that neither a tap nor the focus is lost.

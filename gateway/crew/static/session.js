@@ -5,8 +5,11 @@
 // written to the tablet's disk to `detail.keeping`; then a page of the report is replaced by the live page, so that
 // "back" does not return. Without contact the gateway does not learn of the lock: a note on the tablet makes the next
 // page, or the service worker before it loads that page, lock the session first.
+// The tablet's pages belong together: a lock of one locks the others, and a use of one is a use of the others.
 // A timer may stand still while a tablet sleeps: the time without use is checked again when it wakes.
 import { ElapsedClock } from "./elapsed.js";
+import { dropKey } from "./key_hand_over.js";
+import { deleteCopy } from "./queue.js";
 
 const REPORT_EVERY_MS = 15_000; // below the gateway's grace after which it locks by itself
 const TICK_MS = 1000;
@@ -18,19 +21,26 @@ const USES = ["pointerdown", "keydown", "wheel", "touchstart"];
 const page = document.body.dataset;
 const clock = new ElapsedClock();
 const lockAfterMs = Number(page.lockAfterS) * 1000;
-let usedAt = clock.now(), reportedAt = usedAt, locked = page.member === undefined;
+const others = globalThis.BroadcastChannel && new BroadcastChannel("argus-session"); // pages of older browsers lock alone
+let usedAt = clock.now(), reportedAt = usedAt, sharedAt = usedAt, locked = page.member === undefined;
 
-export async function lock() {
+// `isFirst`: no other page of this tablet was locked just before. Only the first one sends the lock to the gateway, so that
+// a late second request does not end the session of the next member.
+export async function lock(isFirst = true) {
   if (locked) return;
   locked = true;
-  const sending = [], keeping = [];
+  const sending = [], keeping = [deleteCopy()];
   dispatchEvent(new CustomEvent("crew-lock", { detail: { sending, keeping } }));
+  dropKey(); // that of a page which ended after this one had begun
   for (const each of document.querySelectorAll("[data-of-member]")) each.remove();
   for (const each of document.querySelectorAll("[data-of-nobody]")) each.hidden = false;
-  await settled([noteLock()], SEND_MS);
+  if (isFirst) {
+    await settled([noteLock()], SEND_MS);
+    others?.postMessage({ act: "lock" }); // after the note: with it, none of them is replaced by a page of this session
+  }
   await settled(sending, SEND_MS);
   await settled(keeping, KEEP_MS);
-  sendLock(); // the page must not wait for it
+  if (isFirst) sendLock(); // the page must not wait for it
   if (page.live === undefined) location.replace("/");
 }
 
@@ -66,7 +76,19 @@ function use() {
   check();
   if (locked) return;
   usedAt = clock.now();
+  if (usedAt - sharedAt >= TICK_MS) {
+    sharedAt = usedAt;
+    others?.postMessage({ act: "use", member: page.member });
+  }
   if (usedAt - reportedAt >= REPORT_EVERY_MS) reportUse();
+}
+
+// A use by another member, who has signed in on another page meanwhile, does not keep this page open.
+function follow({ act, member }) {
+  if (act === "lock") lock(false);
+  if (act !== "use" || member !== page.member) return;
+  check();
+  usedAt = clock.now();
 }
 
 function check() {
@@ -77,10 +99,20 @@ if (!locked) {
   for (const name of USES) addEventListener(name, use, { capture: true, passive: true });
   document.addEventListener("visibilitychange", check);
   setInterval(check, TICK_MS);
+  others?.addEventListener("message", ({ data }) => follow(data));
 }
 addEventListener("submit", (submitted) => { if (submitted.target.matches("[data-lock]")) { submitted.preventDefault(); lock(); } });
 // A page from the browser's memory shows what was on it before: it is loaded again, with the session of now.
-addEventListener("pageshow", (shown) => { if (shown.persisted) location.reload(); });
+// First it is locked if it is due: the page that replaces it counts its time without use anew, and would get the key.
+addEventListener("pageshow", (shown) => {
+  if (!shown.persisted) return;
+  const wasLocked = locked;
+  check();
+  if (wasLocked || !locked) location.reload();
+});
 lockIfOwed();
+if (page.kept === undefined) dropKey();
+// Without the key of its page no copy of a report can be read, and the report may be signed on another tablet.
+if (page.shell !== undefined && page.encounter === undefined) deleteCopy();
 // The shell of the pages for when there is no contact. The page without TLS that offers the authority has no worker.
 if (page.shell !== undefined) navigator.serviceWorker?.register("/service-worker.js").catch(() => {});

@@ -1,5 +1,6 @@
 // The page that a tablet shows without contact: it states that, counts the entries that this tablet has not sent, and loads
-// the page again when the gateway responds. The gateway renders it for all tablets alike, so the language is set here.
+// the page again when the gateway responds. In place of a report's page it shows the report, where this tablet may open it
+// (kept_report.js). The gateway renders it for all tablets alike, so the language is set here.
 const RETRY_MS = 3000;
 
 const offered = document.body.dataset.languages.split(" ");
@@ -9,6 +10,7 @@ document.documentElement.lang = wanted.find((each) => offered.includes(each)) ??
 
 const { texts } = await import("./texts.js"); // it reads the language of the page when it is loaded
 const { countEntries } = await import("./queue.js");
+const { openKeptReport } = await import("./kept_report.js");
 const text = await texts("queue");
 
 const byId = (id) => document.getElementById(id);
@@ -31,5 +33,9 @@ async function look() {
   } catch { /* still no contact */ }
   setTimeout(look, RETRY_MS);
 }
-setTimeout(look, RETRY_MS);
-addEventListener("online", () => location.reload());
+
+const encounter = /^\/reports\/([^/]+)$/.exec(location.pathname)?.[1];
+if (encounter === undefined || !(await openKeptReport(encounter))) {
+  setTimeout(look, RETRY_MS);
+  addEventListener("online", () => location.reload());
+}

@@ -15,6 +15,7 @@ const MARGIN_MM = 12; // for the calibration mark
 const GAP = 0.03; // of the strip, erased ahead of the trace
 const STALE_MS = 2500; // ten messages without a sample
 const LINE_PX = 1.8;
+const HEAD_PX = 36; // the words at the upper edge of a strip, which would cover the peaks of a fitted trace
 
 const MILLIVOLTS = { mV: 1, uV: 1e-3, nV: 1e-6, V: 1e3 };
 const MM_PER_MV = 10;
@@ -24,15 +25,13 @@ const DRIFT_MV = 1; // a trace whose mean moved further is brought back to its p
 // By unit: the range of a strip and its mark.
 const CO2 = { mmHg: { high: 60, mark: 40 }, kPa: { high: 8, mark: 5 } };
 
-// All sweeps share one frame of the browser. `frameMs`: the time that the newest frame took on the main thread.
+// All sweeps share one frame of the browser.
 const sweeps = new Set();
-export const cost = { frameMs: [], kept: 0 };
 
 function frame() {
   requestAnimationFrame(frame);
-  const began = performance.now();
-  for (const sweep of sweeps) sweep.frame(began);
-  if (cost.kept) { cost.frameMs.push(performance.now() - began); if (cost.frameMs.length > cost.kept) cost.frameMs.shift(); }
+  const now = performance.now();
+  for (const sweep of sweeps) sweep.frame(now);
 }
 requestAnimationFrame(frame);
 
@@ -216,8 +215,9 @@ export class Sweep {
       return { zero: baseline, perUnit: (baseline - 6) / range.high, baseline, mark: range.mark, label: `${range.mark} ${this.wave.unit}` };
     }
     this.fit = this.fitOf(first, end);
-    const perUnit = height / (this.fit.high - this.fit.low || 1);
-    return { zero: height / 2 + ((this.fit.high + this.fit.low) / 2) * perUnit, perUnit, baseline: height / 2 };
+    const head = this.hasMark && height > 2 * HEAD_PX ? HEAD_PX : 0, middle = (head + height) / 2;
+    const perUnit = (height - head) / (this.fit.high - this.fit.low || 1);
+    return { zero: middle + ((this.fit.high + this.fit.low) / 2) * perUnit, perUnit, baseline: middle };
   }
 
   // Called when the look of the page may have changed.

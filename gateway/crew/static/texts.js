@@ -2,7 +2,7 @@
 // The gateway serves each part of its files of languages as a module (gateway/crew/languages).
 
 export const language = document.documentElement.lang;
-const plurals = new Intl.PluralRules(language);
+const plurals = new Intl.PluralRules(language), numbers = new Intl.NumberFormat(language);
 
 // `values` fills the placeholders in braces; its `count` chooses the plural form. Numbers get the language's separators.
 export async function texts(part) {
@@ -12,7 +12,7 @@ export async function texts(part) {
     const form = typeof found === "string" ? found : found[plurals.select(values.count)];
     return form.replace(/\{(\w+)\}/g, (whole, name) => {
       const value = values[name] ?? whole;
-      return typeof value === "number" ? value.toLocaleString(language) : value;
+      return typeof value === "number" ? numbers.format(value) : value;
     });
   };
 }

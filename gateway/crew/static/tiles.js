@@ -1,7 +1,7 @@
 // One tile per parameter: the shown source's value, its device and age, and the other sources folded in below.
-import { language, texts } from "./texts.js";
+import { texts } from "./texts.js";
 import { isSpot } from "./sources.js";
-import { age, deviceName } from "./words.js";
+import { age, deviceName, timeOfDay } from "./words.js";
 
 const text = await texts("live");
 
@@ -15,8 +15,6 @@ function element(tag, className) {
 }
 
 function setText(node, words) { if (node.textContent !== words) node.textContent = words; }
-
-const timeOf = (ms) => new Date(Date.now() - ms).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 
 function ageWords(ms, stale) {
   if (stale) return text("age.old", { age: age(ms) });
@@ -86,8 +84,8 @@ class Tile {
     setText(this.flags, [empty && text("tile.no_reading"), ...shown.status].filter(Boolean).join(", "));
     setText(this.from, deviceName(shown.device, sources.devices) + (tile.why ? ` (${tile.why})` : ""));
     const ms = sources.now - shown.at, ageText = ageWords(ms, stale);
-    if (replaced) setText(this.age, `${text("tile.last", { value: `${shown.text} ${shown.more}`.trim(), time: timeOf(ms) })} · ${ageText}`);
-    else setText(this.age, isSpot(shown) ? `${text("tile.measured", { time: timeOf(ms) })} · ${ageText}` : ageText);
+    if (replaced) setText(this.age, `${text("tile.last", { value: `${shown.text} ${shown.more}`.trim(), time: timeOfDay(ms) })} · ${ageText}`);
+    else setText(this.age, isSpot(shown) ? `${text("tile.measured", { time: timeOfDay(ms) })} · ${ageText}` : ageText);
     if (tile.name === "nibp") this.drawHistory(pressures.before(shown.at));
     this.drawOthers(tile, sources, silent);
   }

@@ -1,8 +1,8 @@
 // Trends over the call: one plot for each parameter on a common axis of time, marks of events across all of them, and
 // the blood pressures as a table. The gateway keeps them (gateway/crew/trends.py); this view reads them while it is shown.
 import { coloursOf, contextOf } from "./paper.js";
-import { language, texts } from "./texts.js";
-import { age } from "./words.js";
+import { texts } from "./texts.js";
+import { age, timeOfDay } from "./words.js";
 
 const text = await texts("live");
 const READ_EVERY_MS = 10_000;
@@ -10,7 +10,7 @@ const WINDOWS_S = [900, 3600, 6 * 3600];
 const MARGIN_PX = 48, RIGHT_PX = 12;
 const GAP_STEPS = 2.5; // points further apart are not joined
 
-const clockTime = (age_s) => new Date(Date.now() - age_s * 1000).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const clockTime = (age_s) => timeOfDay(age_s * 1000);
 
 export class TrendsView {
   constructor(section, shownIds) {

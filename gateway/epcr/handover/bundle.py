@@ -11,7 +11,10 @@ from html import escape
 
 from gateway.epcr.handover.handovers import Handover
 from protocols.device_description import NO_DESCRIPTION, DeviceDescription
+from protocols.epcr.handover.labels import PHRASES
+from protocols.epcr.signing import ReportSigning
 from protocols.fhir.bundle import EncounterBundle
+from protocols.fhir.composition import ReportState, report_state
 from protocols.fhir.devices import FIRMWARE, HARDWARE, PROTOCOL, SOFTWARE, DeviceFacts
 from protocols.uplink.channels import DeviceRef
 
@@ -26,7 +29,7 @@ def describe_nothing(_: str) -> DeviceDescription:
 
 def handover_bundle(handover: Handover, describe: Describe = describe_nothing) -> bytes:
     """Return the bundle as JSON."""
-    bundle = EncounterBundle(handover.facts, handover.record, narrative=narrative(handover))
+    bundle = EncounterBundle(handover.facts, handover.record, narrative=narrative(handover), state=state_of(handover))
     part = bundle.part(is_first=True)
     known: dict[DeviceRef, DeviceFacts] = {}
     for record in (*handover.observations, *handover.waveforms):
@@ -36,6 +39,14 @@ def handover_bundle(handover: Handover, describe: Describe = describe_nothing) -
     return part.encoded()
 
 
+def state_of(handover: Handover) -> ReportState:
+    """Return the status of the report, with its reason in the words of the page."""
+    wording = handover.wording
+    signing = ReportSigning(handover.signed, handover.partial, tuple(map(wording.text, handover.addenda)))
+    why_partial = f"{wording.words(PHRASES['partial'])}. {wording.words(PHRASES['why_partial'])}"
+    return report_state(signing, handover.record.audience, why_partial=why_partial)
+
+
 def narrative(handover: Handover) -> str:
     """Return the hand-over as XHTML of a FHIR narrative: the facts of each item, in order."""
     content = handover.content
@@ -43,6 +54,9 @@ def narrative(handover: Handover) -> str:
     lines = [f"<p><b>{escape(content.title)}</b> {escape(head)}</p>"]
     for item in (*content.items, *content.further):
         lines.append(f"<p><b>{escape(item.title)}</b></p>{_list(item.facts or (item.missing,))}")
+    if content.signatures:
+        title = handover.wording.words(PHRASES["signatures"])
+        lines.append(f"<p><b>{escape(title)}</b></p>{_list([one.caption for one in content.signatures])}")
     return f'<div xmlns="http://www.w3.org/1999/xhtml">{"".join(lines)}</div>'
 
 

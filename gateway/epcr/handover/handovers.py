@@ -15,12 +15,14 @@ import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
+from typing import NamedTuple
 
-from gateway.buffer.reading import CareRecordSpan
+from gateway.buffer.reading import CareRecordSpan, CareRecordTooLong
 from gateway.epcr.handover.source import HandoverSource
 from protocols.epcr.device_holding import spans_of
-from protocols.epcr.draft import is_sealed
+from protocols.epcr.draft import addendum_reasons, is_sealed
 from protocols.epcr.encounter import EncounterStatus, stated_status
+from protocols.epcr.entries import Entries
 from protocols.epcr.handover.arrival import arrival_words
 from protocols.epcr.handover.content import HandoverContent, handover_content
 from protocols.epcr.handover.ecg import Ecg, ecg_of
@@ -50,6 +52,14 @@ _SERVICES = {"2205005": "interfacility_transfer", "2205013": "event_medical"}
 _SECOND_US = 1_000_000
 
 
+class EncounterTitle(NamedTuple):
+    """Complaint, code of the primary symptom and age of an encounter; "" where its record does not state it."""
+
+    complaint: str
+    symptom: str
+    patient_age: str
+
+
 class EncounterUnknown(Exception):
     """The gateway has no care record of this encounter."""
 
@@ -57,11 +67,14 @@ class EncounterUnknown(Exception):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handover:
     """A hand-over as it was at `made_us`. `readings` are those of the crew and of the devices, oldest first.
-    `observations` are the device values that the bundle has, and `waveforms` the blocks of the ECG strip."""
+    `observations` are the device values that the bundle has, and `waveforms` the blocks of the ECG strip. `partial`:
+    the gateway has not all changes of the record. `addenda`: why something was added after the signature."""
 
     encounter: str
     made_us: int
     signed: bool
+    partial: bool
+    addenda: Sequence[str]
     wording: Wording
     content: HandoverContent
     readings: Sequence[Reading]
@@ -107,6 +120,16 @@ class Handovers:
         """Return the encounters that can be handed over, the one that was changed last first."""
         return (await self._source.care_records())[::-1]
 
+    async def title(self, encounter: str) -> EncounterTitle:
+        """Return by what a crew member distinguishes an encounter from the others; nothing for one that is too long."""
+        try:
+            changes = await self._source.care_changes(encounter)
+        except CareRecordTooLong:
+            return EncounterTitle("", "", "")
+        stated = Entries(current_record(changes))
+        keys = ("situation.complaint", "situation.primary_symptom", "patient.age")
+        return EncounterTitle(*(stated.value(key) or "" for key in keys))
+
     async def is_received(self, encounter: str) -> bool:
         """Return whether the record states that a hospital received the patient."""
         record = current_record(await self._source.care_changes(encounter))
@@ -143,6 +166,8 @@ class Handovers:
             encounter=encounter,
             made_us=now_us,
             signed=signed,
+            partial=partial,
+            addenda=addendum_reasons(changes),
             wording=wording,
             content=handover_content(
                 visible,

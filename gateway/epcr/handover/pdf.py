@@ -94,6 +94,10 @@ def document_of(handover: Handover) -> dict[str, Any]:
         "sections": [(item.title, item.facts) for item in items if not item.is_missing],
         "table_title": wording.words(PHRASES["vitals"]),
         "table": vitals_table(content, wording),
+        "signatures_title": wording.words(PHRASES["signatures"]),
+        "signatures": [
+            (one.caption, None if (drawn := one.drawing()) is None else _drawing(drawn)) for one in content.signatures
+        ],
         "drawings": [_drawing(trend)] if trend is not None else [],
         "wide_drawings": [_drawing(ecg)] if ecg is not None else [],
     }

@@ -81,6 +81,7 @@ def document_pdf(document: Json) -> bytes:
     for drawing in document["drawings"]:
         pen.drawing(drawing)
     pen.details(document)
+    pen.signatures(document)
     for drawing in document["wide_drawings"]:
         pdf.add_page(orientation="landscape")
         pen.drawing(drawing)
@@ -120,6 +121,19 @@ class _Pen:
         if document["table"]:
             self._heading(document["table_title"])
             self._table(document["table"])
+
+    def signatures(self, document: Json) -> None:
+        """Write who signed, each with the lines that were drawn on the tablet."""
+        pdf = self._pdf
+        if document["signatures"]:
+            self._heading(document["signatures_title"])
+        for caption, drawing in document["signatures"]:
+            if drawing is not None and pdf.get_y() + 6.0 + drawing["height_mm"] > pdf.page_break_trigger:
+                pdf.add_page(same=True)
+            pdf.set_font(_FONT, "", 9)
+            pdf.multi_cell(0, 4.6, self._text(caption), new_x="LMARGIN", new_y="NEXT")
+            if drawing is not None:
+                self.drawing(drawing)
 
     def drawing(self, drawing: Json) -> None:
         """Draw at the present place, or on the next page if the drawing does not fit on this one."""

@@ -4,18 +4,24 @@ Each statement is an annotation in the log of the care record, which the cloud r
 the signature it is an addendum, so that the seal covers it as well.
 
 The token of a link is in memory only: the log has its hash. After a restart of the gateway the crew makes another link.
+
+A link opens the encounter of a call from dispatch. One that was made in a report which the crew opened before opens
+nothing until the cloud has the statements that join the report to its call.
 """
 
 import secrets
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum, auto
 
 from gateway.buffer import Buffer
+from gateway.epcr.draft_log import Draft
 from gateway.epcr.drafts import Drafts
 from gateway.transports.clock import Clock
 from protocols.bounded_map import BoundedMap
 from protocols.epcr.annotations import Annotation
 from protocols.epcr.change import Action, FieldChange
+from protocols.epcr.mission import joined_mission, joined_report, stored_mission
 from protocols.epcr.sharing import LINKS_MAX, TOKEN_BYTES, open_links, token_hash
 from protocols.observation_record import utc_text
 from protocols.uplink.lanes import Lane
@@ -25,6 +31,16 @@ SHOWN_MAX = 16
 ARRIVAL_MIN_MAX = 600
 """Longest time to an arrival, in minutes: a transfer through the night."""
 _MINUTE_US = 60_000_000
+
+
+class LinkState(Enum):
+    """State of a link, as far as the vehicle knows: whether it opens something."""
+
+    PENDING = auto()
+    """Nothing: the cloud has not acknowledged the link, or the join of its report."""
+    WITHOUT_CALL = auto()
+    """Nothing: the cloud has the link, but its report belongs to no call from dispatch yet."""
+    OPEN = auto()
 
 
 class EncounterUnknown(Exception):
@@ -38,11 +54,12 @@ class TooManyLinks(Exception):
 @dataclass(frozen=True, slots=True)
 class SharedLink:
     """A link that this gateway made. `stored_in`: epoch of the store, and the number of the batch of the `epcr` lane
-    with which the cloud has the link."""
+    with which the cloud has the link, and the call that it opens. `has_call`: a call is known."""
 
     id: str
     token: str
     stored_in: tuple[str, int]
+    has_call: bool
 
 
 class HandoverStatements:
@@ -64,8 +81,9 @@ class HandoverStatements:
             raise TooManyLinks
         token, link_id = secrets.token_urlsafe(TOKEN_BYTES), f"share-{uuid.uuid4().hex[:16]}"
         await self._state(encounter, author, reason, (Annotation.SHARE, Action.SET, link_id, token_hash(token)))
-        link = SharedLink(link_id, token, (self._buffer.epoch, self._buffer.marks()[Lane.EPCR].last))
-        self._shown[encounter] = link
+        draft = self._drafts.find(encounter)
+        has_call = draft is not None and self._has_call(draft)
+        link = self._shown[encounter] = SharedLink(link_id, token, self._last_stored(), has_call)
         return link
 
     async def revoke(self, encounter: str, *, author: str, reason: str) -> int:
@@ -96,11 +114,31 @@ class HandoverStatements:
         draft = self._drafts.find(encounter)
         return draft is not None and bool(open_links(draft.changes))
 
-    def is_sent(self, link: SharedLink) -> bool:
-        """Return whether the cloud has acknowledged a link, so that it opens."""
+    def link_state(self, encounter: str) -> LinkState:
+        """Return the state of the link that `find` returns."""
+        link, draft = self.find(encounter), self._drafts.find(encounter)
+        if link is None or draft is None:
+            return LinkState.PENDING
+        if not link.has_call and self._has_call(draft):
+            # The statements of the join are in the store, at the latest in its last batch.
+            link = self._shown[encounter] = replace(link, stored_in=self._last_stored(), has_call=True)
         (epoch, sequence), marks = link.stored_in, self._buffer.marks()[Lane.EPCR]
         # Another store has the log of the draft with numbers of its own.
-        return marks.acked >= (sequence if epoch == self._buffer.epoch else marks.last)
+        if marks.acked < (sequence if epoch == self._buffer.epoch else marks.last):
+            return LinkState.PENDING
+        return LinkState.OPEN if link.has_call else LinkState.WITHOUT_CALL
+
+    def _has_call(self, draft: Draft) -> bool:
+        """Return whether a report is that of a call, or both logs state that it was joined to one."""
+        if stored_mission(draft.record) is not None:
+            return True
+        joined = joined_mission(draft.record)
+        call = None if joined is None else self._drafts.find(joined)
+        return joined is not None and (call is None or joined_report(call.record) == draft.encounter)
+
+    def _last_stored(self) -> tuple[str, int]:
+        """Return the place of the last batch of the `epcr` lane."""
+        return self._buffer.epoch, self._buffer.marks()[Lane.EPCR].last
 
     async def _state(
         self, encounter: str, author: str, reason: str, *statements: tuple[Annotation, Action, str, str | None]

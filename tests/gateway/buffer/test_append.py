@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.buffer import BufferClosed
+from gateway.buffer.blocks import blocks_of
 from protocols.errors import LocalProtocolError
 from protocols.observation import Observation
 from protocols.uplink.lanes import Lane
@@ -29,6 +30,29 @@ async def test_each_kind_of_observation_is_stored_in_its_own_lane(tmp_path: Path
         await buffer.append_sections([section(alarm() + numerics(2) + waveform(3))])
         counts = {lane: [batch.count for batch in await whole_lane(buffer, lane)] for lane in Lane}
     assert counts == {Lane.EVENT: [1], Lane.EPCR: [], Lane.NUMERIC: [2], Lane.WAVEFORM: [3]}
+
+
+async def test_encoded_observations_of_several_lanes_are_stored_in_one_transaction(tmp_path: Path) -> None:
+    sections = [section(numerics(2) + waveform(3))]
+    async with opened(new_store(tmp_path)) as buffer:
+        commits = buffer.wait_for_commit()
+        await buffer.append_encoded(blocks_of(sections, QUICK))
+        assert commits.is_set()
+        assert [buffer.marks()[lane].last for lane in Lane] == [0, 0, 1, 1]
+        records = [(record.lane, record.value) async for record in buffer.records(limit=100)]
+        stored = [*await whole_lane(buffer, Lane.NUMERIC), *await whole_lane(buffer, Lane.WAVEFORM)]
+        await buffer.append_sections(sections)
+        assert [batch.payload for batch in stored] == [
+            (await whole_lane(buffer, lane))[1].payload for lane in (Lane.NUMERIC, Lane.WAVEFORM)
+        ]
+    assert [lane for lane, _ in records] == [Lane.NUMERIC] * 2 + [Lane.WAVEFORM] * 3
+
+
+async def test_encoded_observations_are_refused_where_a_batch_may_stay_open(tmp_path: Path) -> None:
+    settings = replace(QUICK, batch_s=1.0)
+    async with opened(new_store(tmp_path), settings=settings) as buffer:
+        with pytest.raises(ValueError, match="batch_s=0"):
+            await buffer.append_encoded(blocks_of([section(numerics(1))], settings))
 
 
 async def test_concurrent_appends_share_commits_and_keep_their_order(tmp_path: Path) -> None:

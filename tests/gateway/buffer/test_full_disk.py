@@ -12,6 +12,7 @@ import pytest
 
 from gateway.buffer import Buffer, StoreFull
 from gateway.buffer import losses as loss_records
+from gateway.buffer.blocks import blocks_of
 from gateway.buffer.losses import Loss
 from gateway.buffer.rows import position_of
 from gateway.buffer.store import Store
@@ -94,6 +95,8 @@ async def test_store_on_a_full_disk_keeps_events_and_counts_lost_values(tmp_path
                 await buffer.append_sections([section(numerics(3))])
             with pytest.raises(StoreFull):
                 await buffer.append_sections([section(numerics(7))], held_by_device=True)
+            with pytest.raises(StoreFull):
+                await buffer.append_encoded(blocks_of([section(numerics(7))], ON_DISK))
             assert [gap.observations for gap in await losses(buffer)] == [4003], "what a device keeps is no loss"
             await buffer.tidy()
             assert buffer.store_state is StoreState.RESERVE, "the disk is still full"
@@ -110,6 +113,21 @@ async def test_store_on_a_full_disk_keeps_events_and_counts_lost_values(tmp_path
                 await check_whole(buffer, lane)
             gap = next(batch for batch in await whole_lane(buffer, Lane.NUMERIC) if batch.kind is BatchKind.GAP)
             assert decode_gap(gap.payload).observations == 4003
+
+
+async def test_encoded_observations_that_fill_the_disk_are_refused_and_do_not_use_the_reserve(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", megabytes=36, kind="tmpfs") as disk:
+        async with opened(new_store(disk), settings=ON_DISK) as buffer:
+            ballast(disk, leave_bytes=1 << 20)
+            blocks, stored = blocks_of([section(NOISE)], ON_DISK), 0
+            with suppress(StoreFull):
+                while buffer.store_state is StoreState.OK:
+                    await buffer.append_encoded(blocks)
+                    stored += 1
+                pytest.fail("the append that found the disk full was stored")
+            assert buffer.store_state is StoreState.RESERVE
+            assert buffer.marks()[Lane.NUMERIC].last == stored
+            assert await losses(buffer) == [], "their caller keeps them"
 
 
 @pytest.mark.parametrize("kind", ["tmpfs", "ext4"])

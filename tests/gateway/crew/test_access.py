@@ -7,6 +7,7 @@ import aiohttp
 import pytest
 
 from gateway.crew.access import ACCESS_OF_ROLE, Access, is_allowed
+from gateway.crew.handover import READING
 from gateway.security.crew_members import CrewMember
 from protocols.epcr.crew_role import CrewRole
 from tests.builders.handovers import handover_parts
@@ -74,3 +75,42 @@ async def test_unknown_path_reveals_nothing_to_a_client_without_a_session():
     async with serving(new_crew_app()) as url, aiohttp.ClientSession() as stranger:
         for path in ("/nothing", "/reports/1"):
             assert (await stranger.get(f"{url}{path}")).status == 401
+
+
+async def test_refusal_of_a_page_is_a_page_in_the_language_of_the_tablet_with_a_link_to_continue(tmp_path: Path):
+    opened_by_a_person = {"Accept": "text/html,*/*;q=0.8", "Accept-Language": "pl"}
+    async with report_vehicle(tmp_path, handover=handover_parts()) as vehicle, vehicle.tablet() as anna:
+        for path, sentence in (
+            ("/reports/enc_unknown", "W tym pojeździe nie ma takiej strony ani karty."),
+            ("/nothing", "W tym pojeździe nie ma takiej strony ani karty."),
+            ("/handover/enc_unknown", "W tym pojeździe nie ma karty tego zdarzenia."),
+        ):
+            async with anna.session.get(f"{vehicle.url}{path}", headers=opened_by_a_person) as reply:
+                page = await reply.text()
+            assert (reply.status, reply.content_type) == (404, "text/html")
+            assert f'role="alert">{sentence}</p>' in page
+            assert 'href="/reports"' in page
+            assert 'href="/"' in page
+            async with anna.session.get(f"{vehicle.url}{path}") as reply:
+                assert (reply.status, reply.content_type) == (404, "text/plain")
+
+
+async def test_refusal_states_the_role_and_keeps_the_time_to_wait(tmp_path: Path):
+    opened_by_a_person = {"Accept": "text/html,*/*;q=0.8", "Accept-Language": "de"}
+    async with (
+        report_vehicle(tmp_path, members=MEMBERS, handover=handover_parts()) as vehicle,
+        aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True), headers=opened_by_a_person) as tablet,
+    ):
+        for form in ({"pin": PIN}, {"pin": "123456", "member": "usr_observer"}):
+            await tablet.post(f"{vehicle.url}/sign-in", data=form, allow_redirects=False)
+        async with tablet.get(f"{vehicle.url}/reports") as reply:
+            assert reply.status == 403
+            page = await reply.text()
+        assert "Ihre Rolle erlaubt das nicht." in page
+        assert 'href="/reports"' not in page
+        await tablet.post(
+            f"{vehicle.url}/sign-in", data={"pin": "123456", "member": "usr_nurse"}, allow_redirects=False
+        )
+        replies = [await tablet.get(f"{vehicle.url}/handover/enc_unknown") for _ in range(READING.burst + 1)]
+        assert (replies[-1].status, replies[-1].content_type) == (429, "text/html")
+        assert int(replies[-1].headers["Retry-After"]) >= 1

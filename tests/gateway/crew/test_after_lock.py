@@ -1,4 +1,5 @@
-"""After a tablet was locked, nothing of the report is left on it, in its addresses, or in the gateway's log."""
+"""After a tablet was locked, the gateway has what was entered, and nothing of the report is left on the tablet, in its
+addresses, or in the gateway's log."""
 
 import json
 from pathlib import Path
@@ -8,11 +9,12 @@ from playwright.async_api import Browser, Page, expect
 from structlog.testing import capture_logs
 
 from gateway.transports.clock import SystemClock
-from tests.harness.browser import TABLET
+from tests.gateway.crew.test_report_stories import open_report, tablet
+from tests.harness.browser import TABLET, stop_clock
 from tests.harness.crew_app import PARAMEDIC, PIN
-from tests.harness.report_tablets import ENCOUNTER, report_vehicle
+from tests.harness.report_tablets import ENCOUNTER, LOCK_AFTER_S, report_vehicle
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 TYPED = "Patient found sitting, pale and sweating"
 SECRETS = (TYPED, PIN, PARAMEDIC.pin)
@@ -66,6 +68,75 @@ async def test_locked_tablet_keeps_nothing_of_the_report_and_shows_live_values(b
             finally:
                 await context.close()
     assert not [line for line in logs for secret in (*SECRETS, PARAMEDIC.name) if secret in str(line)]
+
+
+@pytest.mark.browser
+async def test_lock_keeps_the_texts_of_sections_that_were_not_shown(browser: Browser, tmp_path: Path):
+    async with (
+        report_vehicle(tmp_path, clock=SystemClock()) as vehicle,
+        vehicle.tablet() as client,
+        tablet(browser, vehicle.url, PARAMEDIC) as page,
+    ):
+        await client.open_report()
+        await client.append({"id": "n1", "key": "patient.last_name", "value": "Nowak"})
+        await page.clock.install()
+        await open_report(page, vehicle.url, "narrative")
+        await stop_clock(page)  # the lock waits for what is sent before it
+        await page.evaluate("import('/static/session.js').then((session) => session.lock())")
+        await page.wait_for_url(f"{vehicle.url}/")
+        assert await client.values("patient.last_name") == ["Nowak"]
+        assert (await client.record())["sequence"] == 4
+
+
+@pytest.mark.browser
+async def test_text_that_is_typed_right_before_a_lock_is_stored(browser: Browser, tmp_path: Path):
+    async with (
+        report_vehicle(tmp_path, clock=SystemClock()) as vehicle,
+        vehicle.tablet() as client,
+        tablet(browser, vehicle.url, PARAMEDIC) as page,
+    ):
+        await client.open_report()
+        await page.clock.install()
+        await open_report(page, vehicle.url, "narrative")
+        await stop_clock(page)  # the lock waits for what is sent before it
+        await page.evaluate(
+            """() => {
+                 const narrative = document.querySelector('[data-key="narrative.text"] textarea');
+                 narrative.value = "Pale and sweating";
+                 narrative.dispatchEvent(new Event("input"));
+                 return import("/static/session.js").then((session) => { session.lock(); });
+               }"""
+        )
+        await page.wait_for_url(f"{vehicle.url}/")
+        assert await client.values("narrative.text") == ["Pale and sweating"]
+
+
+@pytest.mark.browser
+async def test_page_from_the_browsers_memory_is_locked_if_it_was_not_used_for_too_long(
+    browser: Browser, tmp_path: Path
+):
+    async with (
+        report_vehicle(tmp_path, clock=SystemClock()) as vehicle,
+        vehicle.tablet() as client,
+        tablet(browser, vehicle.url, PARAMEDIC) as page,
+    ):
+        await client.open_report()
+        await page.clock.install()
+        await open_report(page, vehicle.url, "narrative")
+        await stop_clock(page)  # the page's timers stand still, as in the browser's memory
+        is_locked = await page.evaluate(
+            """(milliseconds) => new Promise((resolve) => {
+                 const before = Date.now.bind(Date);
+                 Date.now = () => before() + milliseconds;
+                 addEventListener("crew-lock", () => resolve(true));
+                 dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }));
+                 resolve(false);
+               })""",
+            LOCK_AFTER_S * 1000,
+        )
+        assert is_locked
+        await page.wait_for_url(f"{vehicle.url}/")
+        await expect(page.get_by_role("link", name="Sign in")).to_be_visible()
 
 
 async def test_every_response_of_a_signed_in_tablet_forbids_caching(tmp_path: Path):

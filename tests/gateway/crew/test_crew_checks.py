@@ -3,7 +3,7 @@
 docs/crew-checks.md lists all 25 checks with their tests.
 """
 
-from datetime import UTC, datetime, timedelta
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -15,12 +15,13 @@ from protocols.observation import Observation
 from protocols.uplink.observations import DeviceObservations
 from tests.builders.buffer_observations import OXIMETER
 from tests.builders.crew_live import reading, spo2
-from tests.gateway.crew.test_report_stories import field, open_report, tablet
-from tests.harness.browser import TABLET
+from tests.gateway.crew.test_report_stories import field, open_on_tablet, open_report, tablet
+from tests.harness.browser import TABLET, stop_clock
 from tests.harness.crew_app import PARAMEDIC
+from tests.harness.page_requests import intercept
 from tests.harness.report_tablets import ENCOUNTER, ReportVehicle, report_vehicle
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.browser]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.browser]
 
 THUMB_PX = 300
 """Reach of a thumb from the lower left or right corner of a tablet that two hands hold (check 12)."""
@@ -45,15 +46,9 @@ async def record(vehicle: ReportVehicle, *observations: Observation) -> None:
 
 
 async def test_check_1_tap_is_shown_before_the_gateway_has_responded(browser: Browser, tmp_path: Path):
-    async with (
-        report_vehicle(tmp_path, clock=SystemClock()) as vehicle,
-        vehicle.tablet() as client,
-        tablet(browser, vehicle.url, PARAMEDIC) as page,
-    ):
-        await client.open_report()
-        await open_report(page, vehicle.url, "patient")
-        held: list[Route] = []
-        await page.route("**/changes", lambda route: held.append(route))
+    async with open_on_tablet(browser, tmp_path, "patient") as (_, page):
+        held: asyncio.Queue[Route] = asyncio.Queue()
+        await intercept(page, "**/changes", held.put)
         pressed = await field(page, "patient.sex").evaluate(
             """(field) => {
                  const answer = field.querySelector(".answer");
@@ -63,23 +58,16 @@ async def test_check_1_tap_is_shown_before_the_gateway_has_responded(browser: Br
         )
         assert pressed == "true"
         await expect(page.locator("#saved")).to_contain_text("Saving")
-        for route in held:
-            await route.continue_()
+        await (await held.get()).continue_()
         await expect(page.locator("#saved")).to_have_text("Saved")
 
 
 async def test_check_3_time_from_arrival_to_the_signature_is_shown_and_nothing_prevents_the_hand_over(
     browser: Browser, tmp_path: Path
 ):
-    async with (
-        report_vehicle(tmp_path, clock=SystemClock()) as vehicle,
-        vehicle.tablet() as client,
-        tablet(browser, vehicle.url, PARAMEDIC) as page,
-    ):
-        await client.open_report()
-        await open_report(page, vehicle.url, "sign")
+    async with open_on_tablet(browser, tmp_path, "sign") as (client, page):
         assert await page.locator("#bar").get_by_role("link", name="Hand-over").is_visible()
-        arrived = await page.evaluate("new Date(Date.now() - 12.5 * 60000).toISOString()")
+        arrived = await page.evaluate("new Date(Date.now() - 722_000).toISOString()")  # 58 s before the 13th minute
         await client.append({"id": "t1", "key": "times.at_destination", "value": arrived})
         shown = page.locator(".page:not([hidden]) .since-arrival")
         await expect(shown).to_have_text("12 minutes since the arrival at the destination")
@@ -118,14 +106,20 @@ async def test_checks_8_and_12_time_mark_vital_signs_and_drug_take_few_taps_with
             assert box["height"] >= 63.5
 
 
+async def test_entries_of_one_second_keep_their_order_when_the_report_is_loaded_again(browser: Browser, tmp_path: Path):
+    async with open_on_tablet(browser, tmp_path, "medications") as (_, page):
+        for dose in ("Morphine 5 mg", "Aspirin 300 mg", "Glyceryl trinitrate 0.4 mg"):
+            await page.get_by_role("button", name=dose).click()
+        heads = page.locator(".page:not([hidden]) .entry-head")
+        await expect(heads).to_have_count(3)
+        await expect(page.locator("#saved")).to_have_text("Saved")
+        before = await heads.all_inner_texts()
+        await page.reload()
+        await expect(heads).to_have_text(before)
+
+
 async def test_doses_of_adults_are_not_offered_for_a_child(browser: Browser, tmp_path: Path):
-    async with (
-        report_vehicle(tmp_path, clock=SystemClock()) as vehicle,
-        vehicle.tablet() as client,
-        tablet(browser, vehicle.url, PARAMEDIC) as page,
-    ):
-        await client.open_report()
-        await open_report(page, vehicle.url, "medications")
+    async with open_on_tablet(browser, tmp_path, "medications") as (client, page):
         dose = page.get_by_role("button", name="Morphine 5 mg")
         await expect(dose).to_be_visible()
         await client.append({"id": "a1", "key": "patient.age", "value": "6"})
@@ -170,7 +164,7 @@ async def test_check_19_entry_is_sent_within_a_second_without_a_sync_and_the_sta
         await client.open_report()
         await page.clock.install()
         await open_report(page, vehicle.url, "narrative")
-        await page.clock.pause_at(datetime.now(UTC) + timedelta(seconds=5))
+        await stop_clock(page)
         async with page.expect_request("**/changes") as sent:
             await field(page, "narrative.text").get_by_role("textbox").press_sequentially("Pale")
             await page.clock.run_for(1000)

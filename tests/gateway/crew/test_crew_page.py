@@ -18,7 +18,7 @@ from tests.harness.crew_app import ALL_SENT, PIN, crew_app, enter_pin
 from tests.harness.crew_browser import open_page, stop_time
 from tests.harness.moved_clock import MovedClock
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 NewPage = Callable[[dict[str, int]], Awaitable[Page]]
 
@@ -30,7 +30,7 @@ TRACE_IS_DRAWN = """() => {
 }"""
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def new_page(browser: Browser) -> AsyncIterator[NewPage]:
     """Open pages of a viewport, and close them after the test: an open page would go on drawing its waveforms."""
     contexts: list[BrowserContext] = []

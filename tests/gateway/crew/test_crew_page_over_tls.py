@@ -1,12 +1,9 @@
 """The crew page over TLS: tablets with and without the vehicle's authority, and hostile connections."""
 
 import asyncio
-import shutil
 import ssl
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 
 import aiohttp
 import pytest
@@ -24,7 +21,7 @@ from gateway.sessions.clocks.trusted_clock import BUILD_US, TrustedClock
 from gateway.settings import load
 from gateway.transports.clock import SystemClock
 from simulators.demo.free_ports import free_port
-from tests.harness.browser import chromium
+from tests.harness.browser import chromium, install_authority
 from tests.harness.crew_app import PIN, new_crew_app, serving
 from tests.harness.eventually import eventually
 from tests.harness.gateway_process import Vehicle
@@ -159,24 +156,10 @@ async def test_gateway_that_starts_in_1970_serves_the_page_over_tls_to_a_tablet_
         await running
 
 
-def install_authority(home: Path, authority: VehicleAuthority | None) -> None:
-    """Make the browser's store of authorities below `home`, as a person does in the browser's settings."""
-    program = shutil.which("certutil")
-    if program is None:
-        pytest.skip("certutil is absent")
-    store = home / ".pki" / "nssdb"
-    store.mkdir(parents=True)
-    subprocess.run([program, "-d", f"sql:{store}", "-N", "--empty-password"], check=True)
-    if authority is not None:
-        (home / "ca.crt").write_bytes(authority.der)
-        add = ["-A", "-t", "C,,", "-n", "vehicle", "-i", str(home / "ca.crt")]
-        subprocess.run([program, "-d", f"sql:{store}", *add], check=True)
-
-
 @pytest.mark.browser
 @pytest.mark.parametrize("trusts", [True, False], ids=["installed", "not installed"])
 async def test_browser_opens_the_page_by_name_after_it_installed_the_authority(authority, tmp_path, trusts: bool):
-    install_authority(tmp_path, authority if trusts else None)
+    install_authority(tmp_path, authority.der if trusts else None)
     async with tls_page(authority) as port:
         flags = ["--host-resolver-rules=MAP argus.local 127.0.0.1"]
         async with chromium(flags=flags, home=tmp_path) as browser:

@@ -228,10 +228,18 @@ async def test_code_is_typed_on_the_page_of_codes():
 async def test_preview_of_a_link_does_not_spend_the_code():
     async with tablet() as (url, session), reader() as hospital:
         code = await shown_code(url, session)
-        async with hospital.get(f"{url}/h/{code}", headers={"Sec-Purpose": "prefetch;prerender"}) as reply:
-            assert reply.status == 403
+        headers = {"Sec-Purpose": "prefetch;prerender", "Accept": "text/html"}
+        async with hospital.get(f"{url}/h/{code}", headers=headers) as reply:
+            assert (reply.status, "preview" in await reply.text()) == (403, True)
         async with hospital.get(f"{url}/h/{code}") as reply:
             assert reply.url.path == "/h/view"
+
+
+async def test_complaint_in_the_list_cannot_turn_the_words_around_it():
+    source = ListedSource([*chest_pain(), change("situation.complaint", "\u202epain\u2066")], numerics(2))
+    async with tablet(source=source) as (url, session), session.get(f"{url}/handover") as reply:
+        text = await reply.text()
+    assert "<bdi>pain</bdi>" in text
 
 
 async def test_guesses_of_one_address_end_with_a_time_to_wait():
@@ -370,7 +378,7 @@ async def test_codes_and_tokens_are_in_no_log(capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.browser
-@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.asyncio(loop_scope="session")
 async def test_check_6_first_screen_is_without_scrolling_and_pages_are_accessible(browser: Browser):
     parts = handover_parts(chest_pain(), [*numerics(5), *twelve_leads()])
     async with serving(new_crew_app(members=[PARAMEDIC], handover=parts)) as url:
@@ -381,6 +389,8 @@ async def test_check_6_first_screen_is_without_scrolling_and_pages_are_accessibl
         noted: list[str] = []
         page.on("console", lambda message: noted.append(message.text))
         await page.goto(f"{url}/handover")
+        listed = page.locator("main li")
+        await expect(listed).to_contain_text("Ucisk za mostkiem, promieniuje do lewej ręki · wiek 63 · zmieniono o")
         assert await violations(page) == []
         await page.goto(f"{url}{CREW}")
         assert await violations(page) == []
@@ -410,7 +420,7 @@ async def test_check_6_first_screen_is_without_scrolling_and_pages_are_accessibl
 
 
 @pytest.mark.browser
-@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.asyncio(loop_scope="session")
 async def test_open_page_does_not_turn_into_that_of_another_patient(browser: Browser):
     other = change("patient.last_name", "Inny", encounter="enc_other", gateway_time_us=NOW_US)
     app = new_crew_app(members=[PARAMEDIC], handover=handover_parts([*chest_pain(), other], numerics(1)))
@@ -436,7 +446,7 @@ async def test_open_page_does_not_turn_into_that_of_another_patient(browser: Bro
 
 
 @pytest.mark.browser
-@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.asyncio(loop_scope="session")
 async def test_open_page_is_renewed_until_the_access_ends_and_states_a_lost_contact(browser: Browser):
     observations = numerics(1)
     app = new_crew_app(members=[PARAMEDIC], handover=handover_parts(chest_pain(), observations))

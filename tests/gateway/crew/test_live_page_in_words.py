@@ -34,7 +34,7 @@ def alarm_and_lead_off(feed: LiveFeed, now_s: float) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.asyncio(loop_scope="session")
 async def test_alarms_leads_deviations_and_earlier_pressures_are_stated_in_words(browser: Browser):
     status = replace(ALL_SENT, departures={MONITOR.system_id: (3, 1), CUFF.system_id: (2, 0)})
     async with open_page(browser, alarm_and_lead_off, status=status) as opened:

@@ -26,8 +26,9 @@ from tests.builders.crew_vitals import (
 )
 from tests.harness.crew_app import ALL_SENT
 from tests.harness.crew_browser import open_page
+from tests.harness.page_requests import abort, intercept, pass_on
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def assert_nothing_is_green(page: Page) -> None:
@@ -79,7 +80,7 @@ async def test_live_page_shows_stale_values_and_unknown_states_when_it_loses_the
 
 async def test_live_page_shows_every_value_as_stale_after_tablet_sleep_until_it_reconnects(browser: Browser) -> None:
     async with open_page(browser, fill_ambulance) as opened:
-        await opened.page.route("**/live*", lambda route: route.abort())
+        requests = await intercept(opened.page, "**/live*", abort)
         await opened.sleep_tablet(600)
         # On the connection from before the sleep, nothing shows the age of a message on arrival.
         send_oximeter(opened.feed, opened.now_s, 61.0)
@@ -88,7 +89,7 @@ async def test_live_page_shows_every_value_as_stale_after_tablet_sleep_until_it_
         await expect(opened.tile("spo2")).not_to_contain_text("61")
         assert await opened.page.locator("article:not(.stale)").count() == 0
         await assert_nothing_is_green(opened.page)
-        await opened.page.unroute("**/live*")
+        requests.act = pass_on
         send_monitor(opened.feed, opened.now_s)
         await opened.page.clock.run_for(12_000)
         await expect(opened.tile("heart-rate")).to_have_class("value primary ecg fresh")

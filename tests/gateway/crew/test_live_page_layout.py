@@ -14,7 +14,7 @@ from tests.builders.crew_vitals import fill_ambulance, send_monitor
 from tests.harness.browser import PHONE, TABLET
 from tests.harness.crew_browser import OpenPage, open_page
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 SMALL_TABLET = {"width": 1024, "height": 768}
 PHONE_SIDEWAYS = {"width": 844, "height": 390}
@@ -40,14 +40,14 @@ TRACE_PIXELS = """(canvas) => {
 }"""
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def shared(browser: Browser, viewport: dict[str, int]) -> AsyncIterator[OpenPage]:
     """One live page of each size, for tests that do not change it."""
     async with open_page(browser, fill_ambulance, viewport=viewport) as opened:
         yield opened
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def ambulance(shared: OpenPage) -> OpenPage:
     """The shared live page, scrolled to its top."""
     await shared.page.locator(".numbers").evaluate("e => e.scrollTo(0, 0)")
@@ -243,6 +243,17 @@ async def test_calibration_mark_of_one_millivolt_is_10_millimetres_high_and_5_mi
         assert foot - top == pytest.approx(10 * CSS_PX_PER_MM, abs=2)
 
 
-async def test_waveform_without_a_unit_is_labelled_as_not_to_scale(browser: Browser) -> None:
+async def test_waveform_without_a_unit_is_labelled_as_not_to_scale_and_stays_below_its_words(browser: Browser) -> None:
+    traced = """(canvas) => {
+      const dots = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data, rows = [];
+      for (let at = 0; at < dots.length; at += 4) if (dots[at + 2] > 150) rows.push(Math.floor(at / 4 / canvas.width));
+      return rows;
+    }"""
     async with open_page(browser, send_monitor) as opened:
+        await opened.pass_time(2.0)
+        strip = opened.page.locator("#pleth-strip")
+        rows = await strip.locator("canvas").evaluate(traced)
+        words = await strip.locator(".scale").evaluate("each => each.offsetTop + each.offsetHeight")
+        assert rows, "the trace is drawn"
+        assert min(rows) >= words - 1
         await expect(opened.page.locator("#pleth-strip .scale")).to_have_text("25 mm/s · height not to scale")

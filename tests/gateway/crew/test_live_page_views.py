@@ -5,15 +5,17 @@ import struct
 import pytest
 from playwright.async_api import Browser, expect
 
+from gateway.crew.trends import STEP_S
 from gateway.live import LiveFeed
 from protocols.ieee11073.nomenclature import code_of
 from protocols.observation import Channel, Observation, SampleArray, SampleFormat
+from protocols.uplink.observations import DeviceRef
 from tests.builders.crew_live import CUFF, MONITOR, blood_pressure, live_device, reading, spo2
 from tests.builders.crew_vitals import fill_ambulance, send_monitor
 from tests.harness.browser import PHONE
 from tests.harness.crew_browser import open_page
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 LEADS = ("I", "II", "III", "AVR", "AVL", "AVF", "V1", "V2", "V3", "V4", "V5", "V6")
 _ARRAY = SampleArray(format=SampleFormat.I16, period_s=0.004, slope=0.005, offset=0.0)
@@ -23,6 +25,18 @@ CHANNELS = [
     )
     for at, lead in enumerate(LEADS)
 ]
+
+EIGHT = (
+    ("MDC_ECG_HEART_RATE", "MDC_DIM_BEAT_PER_MIN"),
+    ("MDC_PULS_OXIM_SAT_O2", "MDC_DIM_PERCENT"),
+    ("MDC_AWAY_CO2_ET", "MDC_DIM_MMHG"),
+    ("MDC_RESP_RATE", "MDC_DIM_RESP_PER_MIN"),
+    ("MDC_TEMP_BODY", "MDC_DIM_DEGC"),
+    ("MDC_CONC_GLU_CAPILLARY_WHOLEBLOOD", "MDC_DIM_MILLI_G_PER_DL"),
+    ("MDC_PULS_OXIM_PERF_REL", "MDC_DIM_PERCENT"),
+    ("MDC_AWAY_CO2_INSP", "MDC_DIM_MMHG"),
+)
+"""Types and units of eight parameters, each with a plot of its own."""
 
 
 def twelve_leads(received_s: float, *, millivolts: float = 1.0) -> list[Observation]:
@@ -79,6 +93,23 @@ async def test_trends_view_shows_plots_blood_pressures_and_events(browser: Brows
         await expect(opened.page.locator(".plot figcaption")).to_have_text(["SpO₂ % · SIM MON-12"])
         await expect(opened.page.locator(".pressures tbody tr")).to_contain_text("121/79 (93)")
         await expect(opened.page.locator(".marks li")).to_contain_text("Disconnected: SIM CUFF-3")
+
+
+async def test_check_20_twenty_minutes_of_eight_devices_are_drawn_at_once_on_a_tablet_that_entered_the_code(
+    browser: Browser,
+) -> None:
+    points = round(20 * 60 / STEP_S)
+    async with open_page(browser, lambda feed, now_s: None) as opened:  # no time passes on the tablet
+        now_s = opened.now_s
+        for number, (kind, unit) in enumerate(EIGHT):
+            device = live_device(DeviceRef(f"{number:016x}", f"SIM {number}"), last_s=now_s)
+            values = [reading(kind, 40.0, unit, received_s=now_s - at * STEP_S) for at in reversed(range(points))]
+            opened.feed.observed(device, values, 0)
+        async with opened.page.expect_response("**/trends") as response:
+            await opened.page.get_by_role("link", name="Trends").click()
+        series = (await (await response.value).json())["series"]
+        assert [len(each["points"]) for each in series] == [points] * 8
+        await expect(opened.page.locator(".plot canvas:visible")).to_have_count(8)
 
 
 async def test_devices_view_shows_a_low_battery_and_doubtful_values(browser: Browser) -> None:

@@ -12,10 +12,11 @@ import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from gateway.crew.languages import language
-from gateway.crew.stream import live_events
+from gateway.crew.stream import VALUE_WAIT_S, live_events
 from gateway.live import LiveFeed
 from gateway.transports.clock import SystemClock
 from protocols.uplink.missions import MissionStatus
+from tests.builders.care_changes import change
 from tests.builders.missions import CALL, STREET, changed, signed
 from tests.gateway.crew.test_report_stories import tablet
 from tests.harness.axe import violations
@@ -23,17 +24,19 @@ from tests.harness.crew_app import ALL_SENT, PARAMEDIC
 from tests.harness.moved_clock import MovedClock
 from tests.harness.report_tablets import ENCOUNTER, STUDENT, ReportVehicle, Tablet, report_vehicle
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 FOREVER_US = 1 << 62
+REASON = "Industrial accident or entrapment, no vehicle"
+"""Words of the reason that the call has as a code."""
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def vehicle(tmp_path: Path) -> AsyncIterator[ReportVehicle]:
     async with report_vehicle(tmp_path) as served:
         yield served
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def anna(vehicle: ReportVehicle) -> AsyncIterator[Tablet]:
     async with vehicle.tablet() as opened:
         yield opened
@@ -47,7 +50,7 @@ async def test_call_is_listed_with_its_words_for_crew_members_only(vehicle: Repo
     await call(vehicle)
     (listed,) = (await anna.get("/missions")).body["missions"]
     assert (listed["encounter"], listed["number"], listed["street"]) == (CALL.encounter, "4711", STREET)
-    assert (listed["status"], listed["report"]) == ("in_progress", None)
+    assert (listed["status"], listed["report"], listed["reason"]) == ("in_progress", None, "2301047")
     assert [each["encounter"] for each in (await anna.get("/drafts")).body["drafts"]] == [CALL.encounter]
     async with vehicle.tablet(None) as stranger:
         assert (await stranger.get("/missions")).status in (303, 401)
@@ -66,6 +69,17 @@ async def test_call_is_joined_to_the_report_that_the_crew_opened_before(vehicle:
     assert (await anna.post(joining, {"report": "a b"})).status == 422
 
 
+async def test_joined_call_with_entries_of_the_crew_keeps_its_line_in_the_list(vehicle: ReportVehicle, anna: Tablet):
+    await anna.open_report()
+    await call(vehicle)
+    await anna.post(f"/missions/{CALL.encounter}/report", {"report": ENCOUNTER})
+    (joined,) = (await anna.get("/missions")).body["missions"]
+    assert (joined["continued"], joined["has_entries"]) == (True, False)
+    await vehicle.drafts.append_changes([change("patient.age", "50", encounter=CALL.encounter)])
+    (joined,) = (await anna.get("/missions")).body["missions"]
+    assert (joined["continued"], joined["has_entries"]) == (False, True)
+
+
 async def test_student_may_join_and_a_tablet_without_a_member_may_not(vehicle: ReportVehicle, anna: Tablet):
     await anna.open_report()
     await call(vehicle)
@@ -75,8 +89,8 @@ async def test_student_may_join_and_a_tablet_without_a_member_may_not(vehicle: R
         assert (await student.post(f"/missions/{CALL.encounter}/report", body)).status == 200
 
 
-async def test_state_is_sent_with_the_next_message_when_a_call_arrives():
-    clock, received = MovedClock(), [0]
+async def test_state_is_sent_at_once_when_a_call_arrives():
+    clock, received, watchers = MovedClock(), [0], set[asyncio.Event]()
     stream = live_events(
         LiveFeed(),
         lambda: {"calls_changed": received[0]},
@@ -85,15 +99,20 @@ async def test_state_is_sent_with_the_next_message_when_a_call_arrives():
         language("en"),
         twelve=False,
         notice=lambda: received[0],
+        watchers=watchers,
     )
     await anext(stream)  # the picture and the first state
     waiting = asyncio.ensure_future(anext(stream))
+    await clock.advance(VALUE_WAIT_S)
     received[0] = 1
+    for watcher in watchers:
+        watcher.set()
     for _ in range(3):
-        await clock.advance(0.13)
+        await clock.advance(VALUE_WAIT_S)
     name, data = (await waiting).decode().strip().split("\n")
     assert (name, json.loads(data.removeprefix("data: "))) == ("event: status", {"calls_changed": 1})
     await stream.aclose()
+    assert not watchers
 
 
 @pytest.mark.browser
@@ -106,17 +125,43 @@ async def test_call_that_could_not_be_joined_is_stated_until_the_next_tap(browse
         await client.open_report()
         await call(vehicle)
         await page.route("**/missions/*/report", lambda route: route.abort())
+        await page.clock.install()
         await page.goto(f"{vehicle.url}/reports")
         await page.get_by_role("button", name="This is:").click()
+        await expect(page.locator("#problem")).to_contain_text("could not be joined")
         for _ in range(2):  # the list is read again meanwhile
-            async with page.expect_response("**/drafts"):
-                pass
+            async with page.expect_response("**/missions"):
+                await page.clock.run_for(5_000)
         await expect(page.locator("#problem")).to_contain_text("could not be joined")
 
 
 @pytest.mark.browser
+async def test_list_of_reports_keeps_its_calls_without_contact_and_shows_later_ones_with_it(
+    browser: Browser, tmp_path: Path
+):
+    async with (
+        report_vehicle(tmp_path, clock=SystemClock()) as vehicle,
+        tablet(browser, vehicle.url, PARAMEDIC) as page,
+    ):
+        await page.clock.install()
+        await call(vehicle)
+        await page.goto(f"{vehicle.url}/reports")
+        await expect(page.locator("#drafts")).to_contain_text(STREET)
+        await page.context.set_offline(True)
+        await call(vehicle, 2, status=MissionStatus.CANCELLED)
+        await page.clock.run_for(5_000)
+        await expect(page.locator("#problem")).to_contain_text("No contact")
+        await expect(page.locator("#drafts")).to_contain_text(STREET)
+        await page.context.set_offline(False)
+        await page.clock.run_for(5_000)
+        await expect(page.locator("#drafts")).to_contain_text("Cancelled")
+        await expect(page.locator("#problem")).to_have_text("")
+
+
+@pytest.mark.browser
 async def test_crew_sees_a_call_at_once_and_joins_it_with_one_tap(browser: Browser, tmp_path: Path):
-    async with report_vehicle(tmp_path, clock=SystemClock()) as vehicle:
+    clock = MovedClock()
+    async with report_vehicle(tmp_path, clock=clock) as vehicle:
         vehicle.app._status = lambda: replace(
             ALL_SENT, calls=vehicle.missions.open_count(), calls_changed=vehicle.missions.received
         )
@@ -131,18 +176,21 @@ async def test_crew_sees_a_call_at_once_and_joins_it_with_one_tap(browser: Brows
         async with vehicle.tablet() as client:
             await client.open_report()
         await page.goto(f"{vehicle.url}/")
+        await expect(page.locator("#cloud")).to_have_text("Network: all sent")  # the page knows that there is no call
         await expect(page.locator("#calls")).to_be_hidden()
         await call(vehicle)
-        await expect(page.locator("#calls")).to_have_text("New or changed call from dispatch", timeout=1000)
+        for _ in range(3):  # long before the next state of the store
+            await clock.advance(VALUE_WAIT_S)
+        await expect(page.locator("#calls")).to_have_text("New or changed call from dispatch")
         assert STREET not in await page.content()
         assert await violations(page) == []
         await page.locator("#calls").click()
-        await page.get_by_role("button", name=f"This is: Call 4711 · {STREET}").click()
+        await page.get_by_role("button", name=f"This is: Call 4711 · {REASON} · {STREET}").click()
         await expect(page.locator("#drafts > li")).to_have_count(1)
         await expect(page.locator("#drafts")).to_contain_text("From dispatch")
         assert await violations(page) == []
         await page.goto(f"{vehicle.url}/reports/{ENCOUNTER}")
-        await expect(page.locator("#mission")).to_have_text(f"Call 4711 · {STREET} · From dispatch")
+        await expect(page.locator("#mission")).to_have_text(f"Call 4711 · {REASON} · {STREET} · From dispatch")
         await call(vehicle, 2, status=MissionStatus.CANCELLED)
         await expect(page.locator("#mission")).to_contain_text("Cancelled by dispatch")
         await context.close()

@@ -1,12 +1,13 @@
 """Pairing of a device on the tablet: the list, the questions of a pairing, and its end."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from gateway.crew.pairing import CONFIRM_S, PairingParts, Questioner
 from gateway.security.crew_members import CrewMember
@@ -16,9 +17,10 @@ from tests.harness.axe import violations
 from tests.harness.crew_app import PARAMEDIC, new_crew_app, serving
 from tests.harness.eventually import eventually
 from tests.harness.moved_clock import MovedClock
+from tests.harness.page_requests import intercept
 from tests.harness.report_tablets import Tablet
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ADDRESS = "C0:FF:EE:00:00:01"
 OXIMETER = {
@@ -80,8 +82,12 @@ async def state(opened: Tablet) -> dict[str, Any]:
 async def test_member_pairs_a_device_by_its_name_and_enters_the_digits_that_it_shows(browser: Browser):
     pairings = ScriptedPairings()
     async with served(pairings) as url, tablet(browser, url, PARAMEDIC) as page:
-        await page.goto(f"{url}/#devices")
-        await page.get_by_text("Pair a device").click()
+        held: asyncio.Queue[Route] = asyncio.Queue()
+        await intercept(page, "**/texts/*/pairing.js", held.put)
+        await page.goto(f"{url}/#devices", wait_until="commit")
+        words = await held.get()
+        await page.get_by_text("Pair a device").click()  # before the page has its words, as on a slow tablet
+        await words.continue_()
         await expect(page.locator("#pairing li")).to_contain_text("strong signal")
         await page.get_by_role("button", name="Pair: OX-1").click()
         question = page.locator(".pairing-question")
@@ -98,12 +104,17 @@ async def test_member_pairs_a_device_by_its_name_and_enters_the_digits_that_it_s
 @pytest.mark.browser
 async def test_live_page_that_lists_devices_stays_open_when_it_is_locked(browser: Browser):
     async with served(ScriptedPairings()) as url, tablet(browser, url, PARAMEDIC) as page:
+        await page.clock.install()
         await page.goto(f"{url}/#devices")
         await page.get_by_text("Pair a device").click()
         await expect(page.locator("#pairing li")).to_contain_text("strong signal")
         await page.locator("[data-lock] button").click()
         await expect(page.locator("#pairing")).to_have_count(0)
-        await page.wait_for_timeout(2500)  # longer than two requests of the list are apart
+        await expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+        requested: list[str] = []
+        page.on("request", lambda request: requested.append(request.url))
+        await page.clock.run_for(2500)  # longer than two requests of the list are apart
+        assert f"{url}/pairing" not in requested
         assert page.url == f"{url}/#devices"
 
 

@@ -22,7 +22,7 @@ from tests.harness.crew_app import PARAMEDIC, PIN
 from tests.harness.moved_clock import MovedClock
 from tests.harness.report_tablets import ENCOUNTER, ReportVehicle, report_vehicle
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.browser]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.browser]
 
 TAPS_MAX, TYPED_MAX = 25, 60
 """The bar of the issue: taps and typed characters of a complete report, without the narrative's."""

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 import gateway.epcr.drafts as drafts_module
-from gateway.crew.reports import OPENED_MAX, OPENED_S, QUIET_S, SMALL_BODY_BYTES_MAX
+from gateway.crew.reports import ADDRESS_STREAMS_MAX, OPENED_MAX, OPENED_S, QUIET_S, SMALL_BODY_BYTES_MAX
 from gateway.epcr.call_observations import CallObservations
 from protocols.observation import Observation
 from protocols.observation_record import utc_text
@@ -17,23 +17,24 @@ from protocols.uplink.observations import DeviceObservations
 from tests.builders.buffer_observations import OXIMETER
 from tests.builders.crew_live import blood_pressure, spo2
 from tests.harness.crew_app import PARAMEDIC
+from tests.harness.eventually import eventually
 from tests.harness.moved_clock import MovedClock
 from tests.harness.report_tablets import ENCOUNTER, NURSE, STUDENT, ReportVehicle, Tablet, report_vehicle
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 AGE = {"id": "c1", "key": "patient.age", "value": "50"}
 HOUR_US = 3_600_000_000
 CHANGES = f"/drafts/{ENCOUNTER}/changes"
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def vehicle(tmp_path: Path) -> AsyncIterator[ReportVehicle]:
     async with report_vehicle(tmp_path) as served:
         yield served
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def anna(vehicle: ReportVehicle) -> AsyncIterator[Tablet]:
     """Return a tablet with an open report."""
     async with vehicle.tablet() as tablet:
@@ -41,7 +42,7 @@ async def anna(vehicle: ReportVehicle) -> AsyncIterator[Tablet]:
         yield tablet
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def ewa(vehicle: ReportVehicle, anna: Tablet) -> AsyncIterator[Tablet]:
     async with vehicle.tablet(NURSE) as tablet:
         yield tablet
@@ -225,6 +226,35 @@ async def test_acceptance_after_another_tablet_has_signed_is_refused(
     monkeypatch.setattr(CallObservations, "find", find_and_sign)
     reply = await anna.post(f"/drafts/{ENCOUNTER}/proposals", {"accept": [proposal["id"]]})
     assert (reply.status, reply.body["refused"][0]["code"]) == (409, "sealed")
+
+
+async def test_page_that_is_loaded_again_and_again_does_not_wait_for_the_places_of_its_closed_streams(anna: Tablet):
+    path = f"{anna.url}/drafts/{ENCOUNTER}/stream"
+    for _ in range(ADDRESS_STREAMS_MAX):
+        stream = await anna.session.get(path)
+        await stream.content.readuntil(b"\n\n")
+        stream.close()  # the gateway's clock stands still, so it sends nothing by which it would notice this
+
+    async def opens() -> bool:
+        again = await anna.session.get(path)
+        again.close()
+        return again.status == 200
+
+    await eventually(opens, what="the end of a connection is noticed")
+
+
+async def test_alarm_is_offered_as_the_value_that_it_was_about_so_that_each_tablet_has_its_own_words(
+    vehicle: ReportVehicle, anna: Tablet
+):
+    await sections(vehicle, spo2(82.0, received_s=vehicle.clock.monotonic_s(), status=0x0002))
+    found = (await anna.get(f"/drafts/{ENCOUNTER}/proposals")).body["proposals"]
+    (alarm,) = [each for each in found if each["kind"] == "alarm"]
+    assert [(each["key"], each["value"]) for each in alarm["values"] if not each["key"].startswith("devices.")] == [
+        ("vitals.spo2", "82")
+    ]
+    assert not [each for each in alarm["values"] if each["key"] == "devices.interpretation"]
+    await anna.post(f"/drafts/{ENCOUNTER}/proposals", {"accept": [alarm["id"]]})
+    assert await anna.values("devices.interpretation") == ["Alarm: SpO₂ 82 %"]
 
 
 async def test_id_of_another_change_is_refused(anna: Tablet):

@@ -26,9 +26,11 @@ from protocols.epcr.change import FieldChange
 from protocols.epcr.handover.arrival import expected_arrival
 from protocols.epcr.handover.twelve_lead import TWELVE_LEAD
 from protocols.epcr.sharing import LINKS_MAX, open_links, token_hash
-from tests.builders.buffer_store import new_store, opened
+from protocols.uplink.lanes import Lane
+from tests.builders.buffer_store import acked, new_store, opened
 from tests.builders.fhir_encounters import KEY
-from tests.builders.report_drafts import drafts_of
+from tests.builders.missions import CALL, changed, signed
+from tests.builders.report_drafts import drafts_of, missions_of
 from tests.harness.axe import violations
 from tests.harness.browser import TABLET
 from tests.harness.crew_app import PARAMEDIC, PIN, new_crew_app, serving
@@ -117,6 +119,31 @@ async def test_link_is_shown_as_code_and_text_and_the_log_has_only_its_hash(tmp_
         assert all(token not in repr(each) for each in await here.changes())
         assert "has not sent this link yet" in page
         assert here.notes == ["handover.shared"]
+
+
+async def test_link_of_a_report_without_a_call_is_stated_to_open_once_the_join_is_sent(tmp_path: Path):
+    async with vehicle(tmp_path) as here, tablet_of(here) as tablet:
+        missions = missions_of(here.drafts, here.clock)
+
+        async def acknowledge() -> None:
+            await here.buffer.acknowledge(acked(here.buffer, Lane.EPCR, here.buffer.marks()[Lane.EPCR].last))
+
+        async def state() -> str:
+            async with tablet.session.get(f"{tablet.url}{HANDOVER}/share") as reply:
+                found = re.search(r'role="status">([^<]+)<', await reply.text())
+            assert found is not None
+            return found[1]
+
+        await post(tablet, f"{HANDOVER}/share")
+        assert "has not sent this link yet" in await state()
+        await acknowledge()
+        assert "belongs to no call from dispatch yet" in await state()
+        assert await missions.receive(signed(changed(1, expires_at_us=1 << 62)))
+        assert "belongs to no call from dispatch yet" in await state()
+        await missions.join(CALL.encounter, ENCOUNTER, author=PARAMEDIC.id)
+        assert "has not sent this link yet" in await state()
+        await acknowledge()
+        assert "it can be opened now" in await state()
 
 
 async def test_second_tap_shows_the_same_link_and_does_not_make_another(tmp_path: Path):
@@ -210,7 +237,7 @@ async def test_token_is_in_no_log(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.browser
-@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.asyncio(loop_scope="session")
 async def test_pages_of_the_share_link_are_accessible_and_their_targets_large(browser: Browser, tmp_path: Path):
     async with vehicle(tmp_path) as here:
         crew = await browser.new_context(viewport=TABLET, reduced_motion="reduce", locale="en")  # type: ignore[arg-type]
@@ -227,6 +254,7 @@ async def test_pages_of_the_share_link_are_accessible_and_their_targets_large(br
         await expect(page.locator(".qr svg")).to_be_visible()
         assert await violations(page) == []
         await page.get_by_role("link", name="Back to the hand-over").click()
+        await expect(page.get_by_role("button", name="15 min")).to_be_visible()
         for button in await page.get_by_role("button").all():
             box = await button.bounding_box()
             assert box is not None

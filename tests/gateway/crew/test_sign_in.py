@@ -1,9 +1,15 @@
 """Signing in by name on the tablet: personal PINs, change of user, locking, and what a session is bound to."""
 
+import asyncio
+
 import aiohttp
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
+from gateway.buffer.devices import STATE_VALUE_LENGTH_MAX
+from gateway.buffer.errors import BufferError, StoreFull
+from gateway.crew.app import ENDED_LIVE_STATE, ENDED_MEMBERS_STATE
+from gateway.crew.ended_sessions import ENDED_MAX, EndedSessions
 from gateway.crew.session import LOCK_GRACE_S, MEMBER_COOKIE, TABLET_COOKIE
 from gateway.security.crew_members import CrewMember
 from gateway.security.guess_limit import FREE_GUESSES
@@ -12,9 +18,11 @@ from tests.builders.crew_live import filled_feed
 from tests.harness.axe import violations
 from tests.harness.browser import PHONE, TABLET
 from tests.harness.crew_app import PARAMEDIC, PIN, FixedMembers, crew_app, enter_pin
+from tests.harness.crew_browser import stop_time
 from tests.harness.moved_clock import MovedClock
+from tests.harness.page_requests import intercept
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 LOCK_AFTER_S = 60.0
 DRIVER = CrewMember(id="usr_18", name="Jan Kowalski", role=CrewRole.DRIVER, pin="180018")
@@ -172,6 +180,65 @@ async def test_session_continues_after_a_restart_and_is_locked_at_the_time_at_wh
             assert await user_of(tablet, url) is None
 
 
+class StoredTexts:
+    """The small texts of a gateway's store. `fault`: what each write and read raises."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+        self.fault: BufferError | None = None
+
+    async def state_get(self, name: str) -> str | None:
+        if self.fault is not None:
+            raise self.fault
+        return self.texts.get(name)
+
+    async def state_put(self, name: str, value: str) -> None:
+        assert len(value) <= STATE_VALUE_LENGTH_MAX
+        if self.fault is not None:
+            raise self.fault
+        self.texts[name] = value
+
+
+@pytest.mark.parametrize("path", ["/lock", "/sign-out"])
+async def test_locked_session_is_refused_after_a_restart_of_the_gateway_also_by_a_copy_of_its_cookies(path: str):
+    clock, store = MovedClock(), StoredTexts()
+    async with new_tablet() as tablet:
+        async with crew_app(members=[PARAMEDIC], clock=clock, store=store) as url:
+            await enter(tablet, url, PIN)
+            await enter(tablet, url, PARAMEDIC.pin, PARAMEDIC.id)
+            copied = cookies_of(tablet)
+            await post(tablet, url, path)
+        async with crew_app(members=[PARAMEDIC], clock=clock, store=store) as url:
+            assert await user_with(copied, url) is None
+            assert await status_with(copied, url) == (200 if path == "/lock" else 303)
+        assert PARAMEDIC.id not in str(store.texts)
+
+
+async def test_store_that_is_full_or_damaged_prevents_neither_a_lock_nor_a_start():
+    store = StoredTexts()
+    store.fault = StoreFull("no space")
+    async with crew_app(members=[PARAMEDIC], store=store) as url, new_tablet() as tablet:
+        await enter(tablet, url, PIN)
+        await enter(tablet, url, PARAMEDIC.pin, PARAMEDIC.id)
+        copied = cookies_of(tablet)
+        assert await post(tablet, url, "/lock") == 303
+        assert await user_with(copied, url) is None
+    store.fault, store.texts = None, dict.fromkeys((ENDED_LIVE_STATE, ENDED_MEMBERS_STATE), "no id")
+    async with crew_app(members=[PARAMEDIC], store=store) as url, new_tablet() as tablet:
+        assert await enter(tablet, url, PIN) == 303
+
+
+async def test_stored_list_of_ended_sessions_keeps_the_newest_within_the_length_of_a_text():
+    store = StoredTexts()
+    ended = EndedSessions("ended", store)
+    for number in range(ENDED_MAX + 1):
+        await ended.add(f"{number:024x}")
+    again = EndedSessions("ended", store)
+    await again.load()
+    assert f"{0:024x}" not in again
+    assert all(f"{number:024x}" in again for number in range(1, ENDED_MAX + 1))
+
+
 async def test_session_is_refused_on_another_tablet():
     async with crew_app(members=[PARAMEDIC]) as url, new_tablet() as tablet, new_tablet() as other:
         await enter(tablet, url, PIN)
@@ -213,7 +280,7 @@ async def test_tablet_locks_itself_when_nobody_touches_it_and_shows_live_values_
         context = await browser.new_context(viewport=TABLET)  # type: ignore[arg-type]
         try:
             page = await context.new_page()
-            await page.clock.install()
+            await stop_time(page)
             await enter_pin(page, url)
             await page.get_by_role("link", name="Sign in").click()
             await page.get_by_text(DRIVER.name).click()
@@ -221,6 +288,7 @@ async def test_tablet_locks_itself_when_nobody_touches_it_and_shows_live_values_
             for digit in PARAMEDIC.pin:
                 await page.get_by_role("button", name=digit, exact=True).click()
             await expect(page.get_by_role("link", name=PARAMEDIC.name)).to_be_visible()
+            await page.wait_for_load_state()  # the page counts the time without use from then on
             await page.clock.run_for(round(LOCK_AFTER_S * 500))
             await page.mouse.click(600, 400)
             await page.clock.run_for(round(LOCK_AFTER_S * 700))
@@ -231,6 +299,24 @@ async def test_tablet_locks_itself_when_nobody_touches_it_and_shows_live_values_
             await expect(page.locator("article", has_text="SpO₂")).to_contain_text("97")
             await page.reload()
             await expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+        finally:
+            await context.close()
+
+
+@pytest.mark.browser
+async def test_pin_that_is_typed_before_the_keypad_is_loaded_signs_the_member_in(browser: Browser):
+    async with crew_app(members=[PARAMEDIC]) as url:
+        context = await browser.new_context()
+        try:
+            page = await context.new_page()
+            await context.request.post(f"{url}/sign-in", form={"pin": PIN}, max_redirects=0)
+            held: asyncio.Queue[Route] = asyncio.Queue()
+            await intercept(page, "**/keypad.js", held.put)
+            await page.goto(f"{url}/sign-in", wait_until="commit")
+            await page.get_by_text(PARAMEDIC.name).click()
+            await page.fill("#pin", PARAMEDIC.pin)
+            await (await held.get()).continue_()
+            await expect(page.get_by_role("link", name=PARAMEDIC.name)).to_be_visible()
         finally:
             await context.close()
 

@@ -13,18 +13,18 @@ import pytest
 import pytest_asyncio
 
 from gateway.crew.pages import Pages
-from gateway.crew.shell import STATIC_FILES, WORKER_PATH, Shell
+from gateway.crew.shell import STATIC_FILES, TEXT_PARTS, WORKER_PATH, Shell
 from gateway.crew.tablet_queue import TabletQueueKeys
 from tests.harness.crew_app import PARAMEDIC, PIN, STORE_KEY
 from tests.harness.report_tablets import MEMBERS, NURSE, STUDENT, ReportVehicle, report_vehicle
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SALT, OTHER_SALT = "0f" * 16, "f0" * 16
 STATIC = Path(__file__).parents[3] / "gateway" / "crew" / "static"
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
+@pytest_asyncio.fixture(loop_scope="session", scope="module")
 async def vehicle(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ReportVehicle]:
     async with report_vehicle(tmp_path_factory.mktemp("vehicle")) as served:
         yield served
@@ -91,6 +91,8 @@ async def test_shell_has_every_file_that_its_files_load(vehicle: ReportVehicle):
         r'(?:from|import\() ?"\./([^"]+)"', scripts
     )
     assert set(loaded) <= set(STATIC_FILES)
+    code = re.sub(r"^//.*$", "", scripts, flags=re.MULTILINE)
+    assert set(re.findall(r'texts\("(\w+)"\)', code)) <= set(TEXT_PARTS)
 
 
 async def test_changed_file_changes_the_version_of_the_shell(tmp_path: Path):

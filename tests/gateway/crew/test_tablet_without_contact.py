@@ -1,5 +1,6 @@
 """Stories of a tablet that loses the gateway: what was entered is kept encrypted, and is sent under its author."""
 
+import asyncio
 import json
 import os
 import signal
@@ -8,18 +9,20 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Route, async_playwright, expect
 
 from gateway.security.crew_members import CrewMember
 from gateway.transports.clock import SystemClock
+from tests.gateway.crew.test_report_stories import field, open_on_tablet
 from tests.harness.axe import violations
-from tests.harness.browser import TABLET, persistent_chromium
+from tests.harness.browser import HOLD_DISK, TABLET, persistent_chromium
 from tests.harness.crew_app import PARAMEDIC, PIN
 from tests.harness.eventually import eventually
+from tests.harness.page_requests import abort, intercept, once, pass_on
 from tests.harness.radio_range import RadioRange, radio_range
 from tests.harness.report_tablets import ENCOUNTER, LOCK_AFTER_S, NURSE, ReportVehicle, report_vehicle
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.browser]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.browser]
 
 NARRATIVE = '.page:not([hidden]) .field[data-key="narrative.text"] textarea'
 ON_DISK = """async () => {
@@ -48,6 +51,12 @@ ADD_FOREIGN = """(count) => new Promise((resolve) => {
     transaction.oncomplete = () => { opening.result.close(); resolve(); };
   };
 })"""
+TIMEOUT_BY_THE_CLOCK = """AbortSignal.timeout = (milliseconds) => {
+  const abort = new AbortController();
+  setTimeout(() => abort.abort(), milliseconds);
+  return abort.signal;
+};"""
+"""Makes the limits of requests run by the clock that a test moves."""
 WORKER_READY = "navigator.serviceWorker.ready.then((registration) => registration.active.state)"
 
 
@@ -164,7 +173,7 @@ async def test_page_that_is_loaded_without_contact_is_the_shell_and_sends_after_
         reach.leave()
         await write(page, "Pale and sweating")
         await expect(page.locator("#saved")).to_contain_text("1 entry is kept on this tablet")
-        await page.reload()
+        await page.goto(f"{reach.url}/")
         await expect(page.locator("#contact")).to_have_text("No contact with the vehicle’s gateway.")
         await expect(page.locator("#absent")).to_have_text(
             "This page has no live values. Use the monitor’s own screen."
@@ -176,10 +185,51 @@ async def test_page_that_is_loaded_without_contact_is_the_shell_and_sends_after_
         (paths,) = cached.values()
         assert {path.split("/")[1] for path in paths} == {"shell", "static", "texts"}
         await come_back(page, reach)
-        await expect(page.locator("#saved")).to_have_text("Saved")
-        await expect(page.locator(NARRATIVE)).to_have_value("Pale and sweating")
-        assert stated(vehicle) == [(PARAMEDIC.id, "Pale and sweating")]
+        await expect(page.get_by_role("link", name=PARAMEDIC.name)).to_be_visible()
         await eventually(lambda: is_empty(page), what="the queue is empty")
+        assert stated(vehicle) == [(PARAMEDIC.id, "Pale and sweating")]
+
+
+async def test_entry_is_stated_as_kept_when_it_is_on_the_disk_and_is_sent_although_the_key_comes_late(
+    browser: Browser, tmp_path: Path
+):
+    async with report_open(browser, tmp_path) as (vehicle, reach, page):
+        await page.evaluate(HOLD_DISK)
+        reach.leave()
+        await write(page, "Pale")
+        saved = page.locator("#saved")
+        await expect(saved).to_have_text("Saving 1 entry …")
+        await page.evaluate("releaseDisk()")
+        await expect(saved).to_contain_text("1 entry is kept on this tablet, encrypted")
+        await page.goto("about:blank")
+        await reach.enter()
+        await intercept(page, "**/queue/*/key", once(abort))
+        await open_narrative(page, reach.url)
+        assert stated(vehicle) == [(PARAMEDIC.id, "Pale")]
+
+
+async def test_report_repeats_requests_that_get_no_response_and_no_error(browser: Browser, tmp_path: Path):
+    """A radio may lose a request without a word: the page must not wait for it as long as the browser does."""
+    async with open_on_tablet(browser, tmp_path, "patient") as (client, page):
+        lost: asyncio.Queue[Route] = asyncio.Queue()
+        await page.clock.install()
+        await page.add_init_script(TIMEOUT_BY_THE_CLOCK)
+        streams = await intercept(page, "**/stream", lost.put)
+        changes = await intercept(page, "**/changes", lost.put)
+        await page.reload()
+        await lost.get()
+        streams.act = pass_on
+        await page.clock.run_for(11_000)
+        await expect(page.locator("#saved")).to_have_text("Saved")
+        await field(page, "patient.sex").get_by_role("button", name="Female").click()
+        await lost.get()
+        changes.act = pass_on
+        await page.clock.run_for(23_000)
+        await expect(page.locator("#saved")).to_have_text("Saved")
+        assert await client.values("patient.sex") == ["9919001"]
+        async with page.expect_request("**/stream"):  # the gateway is silent for longer than it ever is
+            await page.clock.run_for(42_000)
+        await expect(page.locator("#saved")).to_have_text("Saved")
 
 
 async def is_empty(page: Page) -> bool:

@@ -4,7 +4,6 @@ from gateway.crew.languages import language
 from gateway.crew.trends import MARKS_MAX, POINTS_MAX, PRESSURES_MAX, SERIES_MAX, STEP_S, Trends
 from gateway.live import LiveDevice, LiveFeed, LiveUpdate
 from protocols.observation import Observation
-from protocols.uplink.observations import DeviceRef
 from tests.builders.crew_live import CUFF, MONITOR, blood_pressure, ecg, live_device, reading, spo2
 from tests.builders.crew_vitals import DEFIBRILLATOR, defibrillator, heart_rate
 
@@ -24,16 +23,6 @@ def shock(number: int, *, at_s: float) -> list[Observation]:
         reading("X_PRIVATE_06", 200.0, "MDC_DIM_X_JOULES", received_s=at_s, handle=20),
         reading("X_PRIVATE_05", float(number), None, received_s=at_s, handle=22),
     ]
-
-
-def test_check_20_twenty_minutes_of_eight_devices_are_shown_at_once():
-    found, minutes = Trends(LiveFeed()), 20
-    for number in range(8):
-        device = live_device(DeviceRef(f"{number:016x}", f"SIM {number}"))
-        for step in range(minutes * 4):
-            found.add(LiveUpdate(device, (spo2(97.0, received_s=step * STEP_S),), 0))
-    form = found.form(minutes * 60.0, ENGLISH)
-    assert [len(each["points"]) for each in form["series"]] == [minutes * 4] * 8
 
 
 def test_trend_point_has_the_lowest_highest_and_last_value_of_its_step():

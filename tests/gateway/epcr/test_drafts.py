@@ -118,10 +118,11 @@ async def test_dropped_signed_draft_still_takes_only_addenda(drafts: Drafts, mon
 async def test_signed_draft_is_sealed_over_every_change(drafts: Drafts):
     await open_draft(drafts)
     await drafts.append_changes([change("patient.age", "50")])
-    draft = await drafts.sign_off(ENCOUNTER, author=ANNA, device_time_us=1)
+    draft = await drafts.sign_off(ENCOUNTER, author=ANNA, device_time_us=1, name="Anna  Żak")
     assert draft is not None
     assert (draft.sealed, verdict(draft)) == (True, SealVerdict.INTACT)
     assert shown(draft, "signatures.status") == ["4515031"]
+    assert shown(draft, "signatures.last_name") == ["Anna Żak"]
     sequence = draft.sequence
     assert await drafts.sign_off(ENCOUNTER, author=JAN, device_time_us=2) is draft
     assert draft.sequence == sequence
@@ -175,6 +176,12 @@ async def test_addendum_is_sealed_with_its_reason_and_is_stored_once(drafts: Dra
     again = await drafts.append_changes(addendum())
     assert (again.added, again.repeated) == ((), ("a1", "a2"))
     assert [each.key for each in signed.changes].count(Annotation.SEAL) == 2
+
+
+async def test_addendum_that_has_a_change_twice_is_sealed_as_it_is_stored(drafts: Drafts, signed: Draft):
+    stored = await drafts.append_changes([*addendum(), addendum()[1]])
+    assert stored.added == ("a1", "a2")
+    assert verdict(signed) is SealVerdict.INTACT
 
 
 async def test_change_from_before_the_seal_that_is_sent_again_is_acknowledged(drafts: Drafts, signed: Draft):

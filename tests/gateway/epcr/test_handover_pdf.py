@@ -16,7 +16,7 @@ from gateway.epcr.handover.pdf import PdfPrinter, PdfUnavailable
 from protocols.epcr.handover.language import Language
 from protocols.epcr.handover.order import Order
 from tests.builders.care_changes import ENCOUNTER
-from tests.builders.handovers import chest_pain, handovers_of, numerics, twelve_leads
+from tests.builders.handovers import chest_pain, handovers_of, numerics, signatures, twelve_leads
 
 PX_PER_MM = 10
 """Pixels of a millimetre at 254 dpi."""
@@ -24,11 +24,11 @@ MARGIN_MM = 12
 
 
 async def handover(language: Language = Language.POLISH) -> Handover:
-    handovers = handovers_of(chest_pain(), [*numerics(), *twelve_leads()])
+    handovers = handovers_of([*chest_pain(), *signatures()], [*numerics(), *twelve_leads()])
     return await handovers.make(ENCOUNTER, language, Order.IMIST_AMBO)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def document(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The PDF of a call with chest pain, in Polish."""
     for program in ("pdftoppm", "pdftotext", "pdfinfo", "pdffonts"):
@@ -153,6 +153,7 @@ async def test_check_23_text_layer_has_the_words_of_the_page_with_polish_letters
             assert "".join(fact.replace("\u00a0", " ").split()) in whole, fact
     assert "Dostępną cyfrowo postacią tego dokumentu jest strona HTML." in text
     assert "Wstępne, niepodpisane" in text
+    assert "Łucja Żółć · pacjent · odmowa transportu · 01:59" in text
 
 
 def test_document_is_pdf_a_2u_with_language_title_and_embedded_fonts(document: Path):

@@ -1,5 +1,6 @@
 """Hand-overs of a vehicle: whose values they have, which ECG, and the same words in page, PDF and bundle."""
 
+import base64
 import html
 import json
 import re
@@ -16,18 +17,21 @@ from gateway.epcr.handover.pdf import document_of
 from gateway.epcr.handover.source import BufferSource
 from protocols.clock_anchor import NO_ANCHORS
 from protocols.device_description import DeviceDescription
+from protocols.epcr.annotations import Annotation
 from protocols.epcr.change import FieldChange
 from protocols.epcr.handover.ecg import ecg_drawing, ecg_of
 from protocols.epcr.handover.language import Language
 from protocols.epcr.handover.order import Order
 from protocols.epcr.handover.page import handover_page
 from protocols.epcr.handover.readings import READINGS_MAX
+from protocols.epcr.projection import DRAWN_MAX
 from protocols.observation_record import ObservationRecord
 from tests.builders.buffer_observations import OXIMETER, numerics, section
 from tests.builders.buffer_store import new_store, opened
 from tests.builders.care_changes import ENCOUNTER, change
 from tests.builders.fhir_encounters import KEY, observed
 from tests.builders.handovers import (
+    DRAWN,
     MINUTE_US,
     NOW_US,
     OPENED_US,
@@ -35,6 +39,7 @@ from tests.builders.handovers import (
     at,
     chest_pain,
     handovers_of,
+    signatures,
     twelve_leads,
 )
 from tests.builders.handovers import numerics as monitored
@@ -85,7 +90,7 @@ async def test_check_23_page_pdf_and_bundle_have_the_same_words(language: Langua
 
 
 async def test_bundle_has_no_fault_by_the_schema_and_the_resource_classes_and_its_references_resolve():
-    handover = await made(chest_pain(), [*monitored(5), *twelve_leads(seconds=2)])
+    handover = await made([*chest_pain(), *signatures()], [*monitored(5), *twelve_leads(seconds=2)])
     described = DeviceDescription(manufacturer="Synthetic Medical", model="M1", firmware_revision="1.4")
     bundle = handover_bundle(handover, lambda _: described)
     assert schema_faults(bundle) == []
@@ -99,6 +104,52 @@ async def test_bundle_has_no_fault_by_the_schema_and_the_resource_classes_and_it
     assert patient["name"] == [{"family": "Żółć", "given": ["Łucja"]}]
     (device,) = [one for one in resources(bundle, "Device") if one.get("manufacturer") == "Synthetic Medical"]
     assert device["version"][0]["value"] == "1.4"
+
+
+async def test_signatures_with_name_role_and_time_are_on_the_page_in_the_pdf_and_in_the_bundle():
+    handover = await made([*chest_pain(), *signatures()], [])
+    captions = [
+        "Łucja Żółć · patient · refusal of transport · 01:59",
+        "Nowak · receiver in the hospital · transfer of care · 02:09",
+        "witness · refused to sign · 02:10",
+    ]
+    page = handover_page(handover.shown)
+    (composition,) = resources(handover_bundle(handover), "Composition")
+    for caption in captions:
+        assert caption in plain(page)
+        assert caption in plain(composition["text"]["div"])
+    assert page.count("<figure><svg") == 2
+    printed = document_of(handover)["signatures"]
+    assert [caption for caption, _ in printed] == captions
+    assert [drawing and len(drawing["lines"]) for _, drawing in printed] == [4, 4, None]
+    assert printed[0][1]["lines"][0]["points"][:2] == ((2.0, 15.0), (6.0, 4.0))
+    first, second = resources(handover_bundle(handover), "DocumentReference")
+    assert [one["author"] for one in (first, second)] == [[{"display": "Łucja Żółć"}], [{"display": "Nowak"}]]
+    attachment = first["content"][0]["attachment"]
+    assert (attachment["contentType"], attachment["creation"]) == ("image/svg+xml", at("01:59"))
+    assert f'd="{DRAWN}"'.encode() in base64.b64decode(attachment["data"])
+    related = {one["reference"] for one in first["context"]["related"]}
+    listed = {one["reference"] for section in composition["section"] for one in section.get("entry", ())}
+    assert len(related) >= 4
+    assert related <= listed
+
+
+async def test_drawn_signatures_are_limited_and_only_lines_are_drawn():
+    entries = [f"s{number:02}" for number in range(DRAWN_MAX + 2)]
+    many = [change("signatures.signer", "4512019", entry=entry, gateway_time_us=OPENED_US) for entry in entries]
+    many += [change(Annotation.SIGNATURE, DRAWN, entry=entry, gateway_time_us=OPENED_US) for entry in entries]
+    many.append(change(Annotation.SIGNATURE, 'M1 1L2 2"/><script>', entry="s00", gateway_time_us=OPENED_US))
+    handover = await made(many, [])
+    assert len(handover.content.signatures) == len(entries)
+    assert len([one for one in handover.content.signatures if one.strokes]) == DRAWN_MAX
+    assert "<script>" not in handover_page(handover.shown)
+
+
+async def test_lines_beside_the_field_of_a_signature_are_drawn_at_its_edge():
+    signed = [change("signatures.signer", "4512015", entry="s1", gateway_time_us=OPENED_US)]
+    signed.append(change(Annotation.SIGNATURE, "M10 10L999 999", entry="s1", gateway_time_us=OPENED_US))
+    ((_, drawing),) = document_of(await made(signed, []))["signatures"]
+    assert drawing["lines"][0]["points"] == ((1.0, 1.0), (60.0, 20.0))
 
 
 async def test_bundle_of_a_call_of_hours_has_a_limited_number_of_values():
@@ -250,6 +301,47 @@ async def test_hand_over_of_a_log_whose_beginning_has_left_the_store_is_marked_a
             for encounter in ("enc_whole", "enc_rest")
         ]
     assert states == ["Preliminary, not signed", "Only a part of the report · Preliminary, not signed"]
+
+
+async def test_bundle_of_a_part_of_a_sealed_record_is_preliminary_with_its_reason():
+    changes = [
+        *chest_pain(),
+        change("times.transfer_of_care", at("02:05"), gateway_time_us=OPENED_US),
+        change("record.seal", "{}", gateway_time_us=OPENED_US),
+    ]
+    handover = await handovers_of(source=ListedSource(changes, lost=1)).make(
+        ENCOUNTER, Language.ENGLISH, Order.IMIST_AMBO
+    )
+    bundle = handover_bundle(handover)
+    (composition,) = resources(bundle, "Composition")
+    assert composition["status"] == "preliminary"
+    section = composition["section"][-1]
+    assert section["emptyReason"]["coding"][0]["code"] == "unavailable"
+    assert "no longer has all entries" in plain(section["text"]["div"])
+    assert schema_faults(bundle) == []
+    assert find_faults(bundle) == []
+
+
+async def test_bundle_of_a_sealed_record_with_an_addendum_is_amended_with_its_reason():
+    changes = [
+        *chest_pain(),
+        change("times.transfer_of_care", at("02:05"), gateway_time_us=OPENED_US),
+        change("record.seal", "{}", gateway_time_us=OPENED_US),
+        change(Annotation.ADDENDUM, "shared with the ward", entry="a1", gateway_time_us=OPENED_US),
+        change(Annotation.SHARE, "0" * 64, entry="share-1", gateway_time_us=OPENED_US),
+    ]
+    (composition,) = resources(handover_bundle(await made(changes, [])), "Composition")
+    assert composition["status"] == "final"
+    changes += [
+        change(Annotation.ADDENDUM, "dose <corrected>", entry="a2", gateway_time_us=OPENED_US),
+        change("medications.dose", "150", entry="m1", gateway_time_us=OPENED_US),
+    ]
+    bundle = handover_bundle(await made(changes, []))
+    (composition,) = resources(bundle, "Composition")
+    assert composition["status"] == "amended"
+    assert plain(composition["section"][-1]["text"]["div"]) == "dose <corrected>"
+    assert schema_faults(bundle) == []
+    assert find_faults(bundle) == []
 
 
 async def test_hand_over_of_a_sealed_record_is_signed_and_its_bundle_final():

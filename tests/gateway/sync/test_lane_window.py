@@ -13,10 +13,17 @@ SETTINGS = WindowSettings(
 )
 
 
-def ack(through: int, *missing: tuple[int, int], highest: int = 0, conflict: bool = False, epoch: str = "e") -> Ack:
+def ack(
+    through: int,
+    *missing: tuple[int, int],
+    highest: int = 0,
+    conflict: bool = False,
+    epoch: str = "e",
+    lane: Lane = Lane.NUMERIC,
+) -> Ack:
     return Ack(
         epoch=epoch,
-        lane=Lane.NUMERIC,
+        lane=lane,
         through_sequence=through,
         missing=missing,
         highest_sequence=highest,
@@ -24,17 +31,17 @@ def ack(through: int, *missing: tuple[int, int], highest: int = 0, conflict: boo
     )
 
 
-def window(*, acked: int = 0, last: int = 0, answer: int | None = None) -> LaneWindow:
+def window(*, acked: int = 0, last: int = 0, answer: int | None = None, lane: Lane = Lane.NUMERIC) -> LaneWindow:
     """Return the transmission state of a lane at the start of a connection. The lane has `last` batches, `acked` of
     them acknowledged.
 
     With `answer`, the cloud has acknowledged the batches up to the sequence `answer` on this connection.
     """
-    lane = LaneWindow(Lane.NUMERIC, "e", SETTINGS)
-    lane.begin(acked=acked, last=last)
+    made = LaneWindow(lane, "e", SETTINGS)
+    made.begin(acked=acked, last=last)
     if answer is not None:
-        lane.apply(ack(answer))
-    return lane
+        made.apply(ack(answer, lane=lane))
+    return made
 
 
 def send_all(lane: LaneWindow, *, live: bool, now_s: float = 0.0) -> list[int]:
@@ -208,6 +215,17 @@ def test_batches_in_flight_are_not_resent_when_a_silent_cloud_acknowledges_some_
     send_all(lane, live=True, now_s=10.0)
     assert lane.apply(ack(1)).missed == []
     assert lane.under_way_batches == 2
+
+
+@pytest.mark.parametrize(("lane", "resent"), [(Lane.EVENT, [4]), (Lane.EPCR, [4]), (Lane.NUMERIC, [])])
+def test_event_in_flight_is_resent_once_when_a_restarted_cloud_repeats_its_ack(lane: Lane, resent: list[int]):
+    events = window(acked=3, last=4, answer=3, lane=lane)
+    assert send_all(events, live=True) == [4]
+    outcomes = [events.apply(ack(3, lane=lane)), events.apply(ack(3, lane=lane))]
+    assert [[sent.sequence for sent in outcome.missed] for outcome in outcomes] == [resent, []]
+    assert send_all(events, live=True) == resent
+    assert not events.apply(ack(3, lane=lane)).missed
+    assert [sent.sequence for sent in events.apply(ack(4, lane=lane)).confirmed] == [4]
 
 
 def test_confirmed_batch_that_was_resent_once_is_counted_as_sent_twice():

@@ -25,7 +25,13 @@ class Pair:
         self.emptied = 0
         self.client = StreamClient(CallbackAPIVersion.VERSION2, client_id="gw", protocol=paho.MQTTv5)
         self.stream = PacketStream(
-            self.client, self.own, receive=self.packets.append, fail=self.failures.append, emptied=self._count
+            self.client,
+            self.own,
+            receive=self.packets.append,
+            fail=self.failures.append,
+            emptied=self._count,
+            late_s=3_600.0,
+            late_max=3,
         )
         self.client.stream = self.stream
 
@@ -70,14 +76,21 @@ async def test_packets_of_one_turn_of_the_event_loop_are_sent_by_one_call(pair: 
     assert sizes == [50]
 
 
-async def test_puback_that_may_wait_is_sent_with_the_next_packet_or_by_itself_in_time(pair: Pair):
-    pair.stream.write(b"late", within_s=3_600.0)
+async def test_late_packet_is_sent_with_the_next_packet_or_with_other_late_ones_or_by_itself_in_time(pair: Pair):
+    for _ in range(2):
+        pair.stream.write_late(b"late")
+        await asyncio.sleep(0)
+        assert pair.received() == b""
+        pair.stream.write(b", now")
+        await asyncio.sleep(0)
+        assert pair.received() == b"late, now"
+    for _ in range(3):
+        assert pair.received() == b""
+        pair.stream.write_late(b"late")
     await asyncio.sleep(0)
-    assert pair.received() == b""
-    pair.stream.write(b", now")
-    await asyncio.sleep(0)
-    assert pair.received() == b"late, now"
-    pair.stream.write(b"alone", within_s=0.001)
+    assert pair.received() == b"late" * 3
+    pair.stream._late_s = 0.001
+    pair.stream.write_late(b"alone")
     await eventually(lambda: pair.received() == b"alone")
 
 

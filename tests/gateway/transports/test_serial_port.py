@@ -14,7 +14,7 @@ from gateway.transports.link import RECEIVE_BYTES_MAX, Link
 from gateway.transports.port_trouble import TroubleKind
 from gateway.transports.serial_port import LAST_PAUSE_S, STEADY_S, Framing, SerialPort
 from protocols.framing.hdlc import FLAG, frame
-from tests.harness.eventually import eventually
+from tests.harness.eventually import WITHIN_S, eventually
 from tests.harness.moved_clock import MovedClock
 from tests.harness.pty_pair import PtyPair, pty_pair
 
@@ -32,7 +32,7 @@ async def open_both(pair: PtyPair, framing: Framing) -> tuple[Link, Link]:
 
 async def read_exactly(link: Link, size: int) -> bytes:
     data = b""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WITHIN_S):
         while len(data) < size:
             part = await link.receive()
             assert 0 < len(part) <= RECEIVE_BYTES_MAX
@@ -230,7 +230,7 @@ async def test_noise_on_a_line_with_hdlc_frames_drops_only_the_damaged_apdus():
         async with asyncio.TaskGroup() as group:
             group.create_task(device.send(b"".join(sent)))
             received: list[bytes] = []
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(WITHIN_S):
                 while len(received) + gateway.errors.total < 990 or received[-1] < sent[-4]:
                     received += apdus(await gateway.receive())
         assert gateway.errors.total > 10

@@ -13,8 +13,9 @@ from protocols.device_time import TimeKind
 from protocols.ieee11073.association.fetched_segments import SegmentKey
 from protocols.ieee11073.association.settings import ManagerSettings, PmStoreSettings
 from protocols.ieee11073.dim.attribute import Attribute
-from protocols.observation_record import ObservationRecord, content_key
+from protocols.observation_record import ObservationRecord
 from protocols.uplink.observations import DeviceObservations
+from tests.builders.content_keys import content_key
 from tests.builders.gateway_sessions import Sessions, sessions
 from tests.builders.memory_devices import HeldMemory, meter_segment, minute
 from tests.builders.memory_meter import meter

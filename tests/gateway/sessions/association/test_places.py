@@ -22,7 +22,7 @@ from gateway.transports.link import Link
 from gateway.transports.tcp import connect_tcp
 from tests.builders.gateway_device import Device, device, device_id
 from tests.builders.gateway_sessions import Sessions, sessions
-from tests.harness.eventually import eventually
+from tests.harness.eventually import WITHIN_S, eventually
 
 
 @dataclass
@@ -129,7 +129,7 @@ async def test_unaccepted_device_does_not_replace_another_unaccepted_device_at_t
         assert await first.measure(36.6) == "answered"
         newcomer = Device(await connect_tcp(*gateway.address), 8, first.configuration)
         newcomer.request_association()
-        await asyncio.wait_for(newcomer.run(), timeout=20)
+        await asyncio.wait_for(newcomer.run(), timeout=WITHIN_S)
         assert await first.measure(36.7) == "answered"
         await gateway.event("link.refused")
 

@@ -12,7 +12,8 @@ from gateway.transports.tcp import connect_tcp
 from protocols.device_time import DeviceTime, TimeKind, absolute_time
 from protocols.ieee11073.nomenclature import code_of
 from protocols.observation import Channel, Observation, SampleArray, SampleFormat
-from protocols.observation_record import ObservationRecord, content_key
+from protocols.observation_record import ObservationRecord
+from tests.builders.content_keys import content_key
 from tests.builders.gateway_device import device, device_on
 from tests.builders.gateway_sessions import Sessions, sessions
 

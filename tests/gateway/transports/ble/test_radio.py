@@ -17,7 +17,7 @@ from gateway.transports.ble.faults import BleGattError, BleLost, BleUnreachable
 from gateway.transports.ble.options import CentralOptions
 from gateway.transports.clock import SystemClock
 from simulators.ble.ether import Ether
-from tests.harness.eventually import eventually
+from tests.harness.eventually import WITHIN_S, eventually
 from tests.harness.virtual_radio import OXIMETER, Person, RadioHere, bare_device
 
 SERVICE, NOTIFIED, INDICATED, PLAIN, GUARDED = 0x1822, 0x2A5F, 0x2A1C, 0x2A29, 0x2A23
@@ -48,7 +48,7 @@ async def vehicle(tmp_path: Path, person: Person | None = None, **options: float
 
 async def some(link: BleConnection, count: int) -> list[bytes]:
     got: list[bytes] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WITHIN_S):
         while len(got) < count:
             taken = await link.arrivals()
             if not taken:
