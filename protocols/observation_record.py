@@ -11,12 +11,11 @@ corrected by the anchor of that boot (`clock_anchor`); without an anchor its unc
 value follows from the assignment of the device to an encounter (DESIGN D16).
 """
 
-import hashlib
-import struct
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from sys import byteorder
 
 from protocols.clock_anchor import NO_ANCHORS, Anchors, ClockAnchor
@@ -26,7 +25,6 @@ from protocols.observation import SampleArray, SampleFormat, Scalar, Special, Va
 from protocols.plausibility import IMPLAUSIBLE_VALUE, is_implausible
 from protocols.uplink.lanes import Lane
 from protocols.uplink.observations import DeviceObservations, DeviceRef
-from protocols.uplink.wire import WireWriter
 
 JsonScalar = float | int | str
 Json = None | bool | JsonScalar | list["Json"] | dict[str, "Json"]
@@ -40,9 +38,7 @@ report."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_US = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 _LAST_US = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
-_CONTENT_DOMAIN = b"argus/v1/content-key\x00"
-_DOUBLE = struct.Struct("<d")
-_TEXT_BYTES_MAX = 1 << 20
+_MINUTE_US = 60_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,74 +261,21 @@ def integers_of(samples: bytes, sample_format: SampleFormat) -> "array[int]":
 def utc_text(at_us: int) -> str:
     """Return microseconds since 1970 as ISO 8601 in UTC with six decimals. A time outside the years 1 to 9999, which
     only a faulty clock gives, is clipped to these years."""
-    moment = _EPOCH + timedelta(microseconds=min(max(at_us, _FIRST_US), _LAST_US))
-    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    if not _FIRST_US <= at_us <= _LAST_US:
+        at_us = _FIRST_US if at_us < _FIRST_US else _LAST_US
+    minute, rest_us = divmod(at_us, _MINUTE_US)
+    rest = f"{rest_us:08d}"
+    return f"{_minute_text(minute)}{rest[:2]}.{rest[2:]}Z"
+
+
+@lru_cache(1024)
+def _minute_text(minute: int) -> str:
+    """Return a minute since 1970 as text up to the seconds. The values of a minute share it, since `isoformat` takes
+    as long as the rest of a line."""
+    moment = _EPOCH + timedelta(minutes=minute)
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='minutes')}:"
 
 
 def uncertainty_ms(uncertainty_us: int | None) -> int | None:
     """Return an uncertainty in milliseconds (None: unknown), rounded up, so that it is never reported too small."""
     return None if uncertainty_us is None else -(-uncertainty_us // 1000)
-
-
-def content_key(record: ObservationRecord) -> bytes | None:
-    """Return the 32-byte key that identifies a stored measurement when a device sends its memory again.
-
-    The key covers device, handle, type, supplemental types, person, unit, device time as sent, duration and value. A
-    record without a device time has no key (None). A live observation has none either, since three readings of 97 are
-    three observations; its batch and index identify it.
-    """
-    if not record.stored or record.device_time is None:
-        return None
-    writer = WireWriter()
-    writer.text(record.device.system_id, limit_bytes=_TEXT_BYTES_MAX)
-    for number in (record.handle, -1 if record.person is None else record.person):
-        writer.i64(number)
-    _write_codes(writer, (record.type,))
-    _write_codes(writer, record.supplemental_types)
-    _write_codes(writer, () if record.unit is None else (record.unit,))
-    writer.text(record.device_time.kind.value, limit_bytes=_TEXT_BYTES_MAX)
-    writer.blob(record.device_time.octets, limit_bytes=_TEXT_BYTES_MAX)
-    _write_value(writer, record)
-    if record.device.unverified_link:
-        # A device identified by its own claim only may repeat its own measurements, but never replaces one of the
-        # device that it claims to be.
-        writer.text(UNVERIFIED_LINK, limit_bytes=_TEXT_BYTES_MAX)
-    return hashlib.sha256(_CONTENT_DOMAIN + writer.take()).digest()
-
-
-def _write_codes(writer: WireWriter, codes: Sequence[Code]) -> None:
-    writer.varint(len(codes))
-    for code in codes:
-        writer.i64(code.context_free)
-
-
-def _write_value(writer: WireWriter, record: ObservationRecord) -> None:
-    """Write the kind of the value, and the value. Samples are preceded by their period."""
-    value = record.value
-    if value is None:
-        writer.raw(b"S" if record.array is None else b"S" + _DOUBLE.pack(record.array.period_s))
-        writer.blob(record.samples or b"", limit_bytes=1 << 30)
-    elif isinstance(value, Code):
-        writer.raw(b"C")
-        _write_codes(writer, (value,))
-    elif isinstance(value, tuple):
-        writer.raw(b"T")
-        writer.varint(len(value))
-        for scalar in value:
-            _write_scalar(writer, scalar)
-    elif isinstance(value, str):
-        writer.raw(b"X")
-        writer.text(value, limit_bytes=_TEXT_BYTES_MAX)
-    else:
-        _write_scalar(writer, value)
-
-
-def _write_scalar(writer: WireWriter, scalar: Scalar | int) -> None:
-    if isinstance(scalar, Special):
-        writer.raw(b"N")
-        writer.text(scalar.value, limit_bytes=8)
-    elif isinstance(scalar, float):
-        writer.raw(b"F" + _DOUBLE.pack(scalar))
-    else:
-        writer.raw(b"B")
-        writer.i64(scalar)

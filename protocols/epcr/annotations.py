@@ -79,7 +79,7 @@ def annotation_rule(change: FieldChange) -> str | None:
     if change.key == Annotation.DISMISSED:
         return None if value in DISMISSALS else f"{change.key} is one of: {', '.join(DISMISSALS)}."
     if change.key == Annotation.SIGNATURE:
-        if len(value) <= SIGNATURE_LENGTH_MAX and _is_path(value):
+        if is_drawn_path(value):
             return None
         return f"{change.key} is a path of M and L commands of at most {SIGNATURE_LENGTH_MAX} characters."
     ids = value.split(" ")
@@ -88,8 +88,11 @@ def annotation_rule(change: FieldChange) -> str | None:
     return None
 
 
-def _is_path(value: str) -> bool:
-    """Return whether a text is a path of strokes, each with two points or more: M, then L between points."""
+def is_drawn_path(value: str) -> bool:
+    """Return whether a text is the value of a drawn signature: a path of strokes, each with two points or more: M, then
+    L between points."""
+    if len(value) > SIGNATURE_LENGTH_MAX:
+        return False
     before, *strokes = value.split("M")
     points = [stroke.split("L") for stroke in strokes]
     return not before and bool(points) and all(len(each) > 1 and all(map(_is_point, each)) for each in points)

@@ -65,6 +65,22 @@ def is_sealed(changes: Iterable[FieldChange]) -> bool:
     return any(change.key == Annotation.SEAL for change in changes)
 
 
+def addendum_reasons(changes: Iterable[FieldChange]) -> tuple[str, ...]:
+    """Return why something about the patient was added to a log after its first seal, each reason once. A share link or
+    another annotation after the seal adds nothing about the patient."""
+    reasons: dict[str, str] = {}
+    found: dict[str, None] = {}
+    sealed = False
+    for change in changes:
+        if change.key == Annotation.SEAL:
+            sealed = True
+        elif change.key == Annotation.ADDENDUM:
+            reasons[change.author] = change.value or ""
+        elif sealed and change.key not in ANNOTATIONS:
+            found[reasons.get(change.author, "")] = None
+    return tuple(filter(None, found))
+
+
 def fault_after_seal(changes: Sequence[FieldChange]) -> Fault | None:
     """Return why a request to a sealed draft is refused, or None for an addendum: its first change gives the reason,
     and all others of the request belong to it."""

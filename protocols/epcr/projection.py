@@ -28,10 +28,11 @@ Further rules of `partner_record`:
   date of birth. Codes of more than seven digits need the check digit of SNOMED CT: others may be numbers of persons.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from protocols.epcr.annotations import Annotation, is_drawn_path
 from protocols.epcr.catalogue import find_element
 from protocols.epcr.change import FieldChange
 from protocols.epcr.concept_ids import is_concept_id
@@ -49,6 +50,8 @@ MISSION_DAYS_MAX = 31
 """Days between the mission and a time that leaves. Symptoms that began earlier are dated by their duration."""
 UNCHECKED_DIGITS_MAX = 7
 """Digits of a code without a check digit: the codes of RxNorm and of the lists of NEMSIS have no more."""
+DRAWN_MAX = 12
+"""Drawn signatures of one record: three times those of a long call, and 48 kB."""
 _CLOSED_KINDS = frozenset(("code", "whole", "decimal", "time"))
 """Kinds of value that may leave to a partner."""
 _DAYS_PER_MONTH = 30.4375
@@ -95,13 +98,15 @@ class VisibleRecord:
     """The part of a record that `audience` may see, in the order of the catalogue.
 
     `patient` is the pseudonym of the patient within the tenant, also in an identified record. `withheld` counts the
-    statements about visible elements whose content may not leave.
+    statements about visible elements whose content may not leave. `drawn` has the lines of drawn signatures by entry
+    (`Annotation.SIGNATURE`), the newest `DRAWN_MAX`; empty in a record for partners.
     """
 
     audience: Audience
     patient: str
     fields: tuple[VisibleField, ...]
     withheld: int
+    drawn: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def partner_record(record: CareRecord, *, key: bytes, encounter: str, mission_us: int) -> VisibleRecord:
@@ -130,9 +135,22 @@ class _Projection:
         self._withheld = 0
 
     def project(self, record: CareRecord) -> VisibleRecord:
-        fields = tuple(found for field in record.fields if (found := self._field(field, record)) is not None)
+        fields = tuple(found for each in record.fields if (found := self._field(each, record)) is not None)
         patient = patient_pseudonym(self._key, record, self._encounter)
-        return VisibleRecord(self._audience, patient, fields, self._withheld)
+        return VisibleRecord(self._audience, patient, fields, self._withheld, self._drawn(record))
+
+    def _drawn(self, record: CareRecord) -> Mapping[str, str]:
+        """Return the drawn signatures by the pseudonyms of their entries, oldest first. The cloud stores whatever a
+        vehicle sent, so each is checked."""
+        if self._audience is not Audience.TREATMENT:
+            return {}
+        found = [
+            (each.shown[-1].gateway_time_us, each.name.entry, each.shown[-1].value or "")
+            for each in record.fields
+            if each.name.key == Annotation.SIGNATURE
+        ]
+        drawn = [(entry, path) for _, entry, path in sorted(found) if is_drawn_path(path)]
+        return {pseudonym(self._key, "entry", self._encounter, entry): path for entry, path in drawn[-DRAWN_MAX:]}
 
     def _field(self, field: Field, record: CareRecord) -> VisibleField | None:
         element = find_element(field.name.key)

@@ -15,7 +15,7 @@ import orjson
 from protocols.epcr.element import Audience
 from protocols.epcr.projection import VisibleRecord
 from protocols.fhir.care_entries import CareEntries
-from protocols.fhir.composition import composition
+from protocols.fhir.composition import PRELIMINARY, ReportState, composition
 from protocols.fhir.datatypes import Json, encoded, meta
 from protocols.fhir.devices import (
     ClockReading,
@@ -44,10 +44,14 @@ has 10 MB. A part in the making takes twice as much memory."""
 
 class EncounterBundle:
     """The bundle of one encounter, for the audience of its record. `narrative`: the text of the Composition, an XHTML
-    div with the content of the whole record; empty: the Composition has none."""
+    div with the content of the whole record; empty: the Composition has none. `state`: the status of the
+    Composition."""
 
-    def __init__(self, facts: EncounterFacts, record: VisibleRecord, *, narrative: str = "") -> None:
+    def __init__(
+        self, facts: EncounterFacts, record: VisibleRecord, *, narrative: str = "", state: ReportState = PRELIMINARY
+    ) -> None:
         self._facts = facts
+        self._state = state
         self._narrative = narrative
         self._record = record
         self._ids = ResourceIds(facts.tenant)
@@ -84,6 +88,7 @@ class EncounterBundle:
                 patient=patient,
                 encounter=encounter,
                 narrative=self._narrative,
+                state=self._state,
             )
             entries += [made, *(one.entry for one in resources)]
         return BundlePart(
@@ -177,7 +182,9 @@ class BundlePart:
         coincident = None
         if sent is not None:
             coincident = self._coincident(series.origin, sent, observed_at_us, received_at_us)
-        self._append(series.write(sequence, index, observed_at_us, number, coincident))
+        entry = series.write(sequence, index, observed_at_us, number, coincident)
+        self._entries.append(entry)
+        self._size += len(entry)
 
     def encoded(self, next_url: str | None = None) -> bytes:
         """Return the bundle. `next_url` is the address of the next part, None for the last one."""

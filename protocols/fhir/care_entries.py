@@ -27,10 +27,12 @@ from protocols.fhir.care_values import (
     negative_concept,
     observation_value,
 )
-from protocols.fhir.datatypes import Json, coding, concept, entry, identifiers, meta, moment, quantity, reference
+from protocols.fhir.datatypes import Json, coding, concept, entry, identifiers, meta, quantity, reference
 from protocols.fhir.ids import ResourceIds
+from protocols.fhir.signatures import signature_document
 from protocols.fhir.systems import ELEMENT, ENTRY, LOINC, OBSERVATION_CATEGORY, VITAL_SIGN_PROFILE
 from protocols.fhir.targets import OBSERVATION, target_of
+from protocols.observation_record import utc_text
 
 MEDICATIONS, PROCEDURES = "medications", "procedures"
 _PANEL: Final = ("vitals.systolic", "vitals.diastolic", "vitals.mean_pressure")
@@ -117,6 +119,10 @@ class CareEntries:
                     yield from self._with_parts(group, self._medication(group), _MEDICATION_MEMBERS)
                 case "procedures":
                     yield from self._with_parts(group, self._procedure(group), _PROCEDURE_MEMBERS)
+                case "signatures" if group.entry in record.drawn:
+                    stated = list(self._observations(group, group.fields.values()))
+                    yield from stated
+                    yield self._made(group, "drawn", self._signature(group, record.drawn[group.entry], stated))
                 case _:
                     yield from self._observations(group, group.fields.values())
 
@@ -160,6 +166,17 @@ class CareEntries:
             "complication": _concepts(group.fields.get("complications")),
             "usedCode": _concepts(group.fields.get("technique")),
         }
+
+    def _signature(self, group: _Group, path: str, stated: Sequence[CareResource]) -> Json:
+        return signature_document(
+            path,
+            name=" ".join(filter(None, (group.value("first_name"), group.value("last_name")))),
+            drawn_at=group.time or utc_text(group.recorded_us),
+            void=group.is_void,
+            subject=self._subject,
+            encounter=self._encounter,
+            related=[one.reference for one in stated],
+        )
 
     def _observations(
         self, group: _Group, fields: Iterable[VisibleField], *, part_of: Json | None = None
@@ -311,14 +328,14 @@ def _age(group: _Group, statement: VisibleStatement, value: Json) -> Json:
 
 def _observed(group: _Group, statement: VisibleStatement) -> str:
     """Return the time of an entry, or else the time at which the statement was stored."""
-    return group.time or moment(statement.recorded_us)
+    return group.time or utc_text(statement.recorded_us)
 
 
 def _when(group: _Group, name: str) -> Json:
     """Return the time of an act. Where it is not recorded, the act was done before it was stored."""
     if (time := group.time) is not None:
         return {f"{name}DateTime": time}
-    return {f"{name}Period": {"end": moment(group.recorded_us)}}
+    return {f"{name}Period": {"end": utc_text(group.recorded_us)}}
 
 
 def _what(field: VisibleField | None) -> Json:

@@ -4,21 +4,22 @@ Observations of devices are not in the sections: they may be in other parts of t
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
-from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 import orjson
 
 from protocols.epcr.element import Audience
-from protocols.epcr.encounter import EncounterStatus
 from protocols.epcr.projection import VisibleRecord
+from protocols.epcr.signing import ReportSigning
 from protocols.fhir.care_entries import CareResource
-from protocols.fhir.datatypes import Json, coding, concept, entry, identifiers, meta, moment, reference
+from protocols.fhir.datatypes import Json, coding, concept, entry, identifiers, meta, reference
 from protocols.fhir.encounter import EncounterFacts, organization
 from protocols.fhir.ids import ResourceIds
-from protocols.fhir.systems import LOINC
+from protocols.fhir.systems import EMPTY_REASON, LOINC
+from protocols.observation_record import utc_text
 
 _REPORT = coding(LOINC, "67796-3", "EMS patient care report - version 3 Document NEMSIS")
 _TITLE = "Patient care report"
@@ -43,7 +44,31 @@ _SECTIONS: Final[Sequence[tuple[str, str, frozenset[str]]]] = (
 report."""
 _OTHER = "Other"
 _NARRATIVE = ("67781-5", "Narrative")
-_STATUSES: Final[Mapping[EncounterStatus, str]] = MappingProxyType({EncounterStatus.IN_PROGRESS: "preliminary"})
+
+
+@dataclass(frozen=True, slots=True)
+class ReportState:
+    """The status of a report (composition-status of FHIR): preliminary until it is signed, and for one of which a part
+    is missing; final; amended for one to which something was added after it was signed. It does not follow from the
+    encounter, which ends before its report is signed. `reason` is a sentence; empty: none is stated."""
+
+    status: Literal["preliminary", "final", "amended"]
+    reason: str = ""
+
+
+PRELIMINARY = ReportState("preliminary")
+
+
+def report_state(signing: ReportSigning, audience: Audience, *, why_partial: str) -> ReportState:
+    """Return the status of a report. `why_partial`: the sentence about a missing part. The reasons of addenda are free
+    texts, so partners do not see them."""
+    if signing.partial:
+        return ReportState("preliminary", why_partial)
+    if not signing.signed:
+        return PRELIMINARY
+    if signing.addenda:
+        return ReportState("amended", "" if audience is Audience.PARTNERS else "; ".join(signing.addenda))
+    return ReportState("final")
 
 
 def composition(
@@ -55,6 +80,7 @@ def composition(
     patient: str,
     encounter: str,
     narrative: str = "",
+    state: ReportState = PRELIMINARY,
 ) -> Json:
     """Return the entry of the Composition. Its id follows from its content, so each later state of the record is a
     Composition of its own. `narrative`: its text, an XHTML div; empty: it has none."""
@@ -62,17 +88,27 @@ def composition(
     body: Json = {
         "meta": meta(record.audience),
         **({"text": {"status": "generated", "div": narrative}} if narrative else {}),
-        "status": _STATUSES.get(facts.status, "final"),
+        "status": state.status,
         "type": concept(_REPORT),
         "subject": reference("Patient", patient),
         "encounter": reference("Encounter", encounter),
-        "date": moment(max([facts.began_us, *times])),
+        "date": utc_text(max([facts.began_us, *times])),
         "author": [organization(facts)],
         "title": _TITLE,
-        "section": _sections(record, resources) or None,
+        "section": [*_sections(record, resources), *([_reason(state)] if state.reason else [])] or None,
     }
     id_ = ids.id_of("composition", facts.id, hashlib.sha256(orjson.dumps(body)).hexdigest())
     return entry(id_, {"resourceType": "Composition", "identifier": identifiers(id_)[0], **body})
+
+
+def _reason(state: ReportState) -> Json:
+    """Return the section with the reason why a report is preliminary or amended. One that lacks a part states it by
+    code, too, in the place of the missing entries."""
+    text = {"status": "additional", "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{escape(state.reason)}</div>'}
+    if state.status == "amended":
+        return {"title": "Addendum", "text": text}
+    missing = concept(coding(EMPTY_REASON, "unavailable", "Unavailable"), text=state.reason)
+    return {"title": "Missing part of the report", "text": text, "emptyReason": missing}
 
 
 def _sections(record: VisibleRecord, resources: Sequence[CareResource]) -> list[Json]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -11,14 +10,12 @@ from protocols.epcr.element import Audience
 from protocols.fhir.ids import condition
 from protocols.fhir.systems import ABSENT_REASON, ACT_REASON, IDENTIFIER, MDC, OBSERVATION_VALUE, UCUM
 from protocols.ieee11073.nomenclature import Code, term_of
-from protocols.observation_record import utc_text
 from protocols.ucum import without_annotations
 
 Json = dict[str, Any]
 
 _EXACT_MAX = 1e15
 """Numbers up to here have all their digits as integers."""
-_MICROSECONDS = 1_000_000
 
 
 def coding(system: str, code: str, display: str = "") -> Json:
@@ -85,17 +82,6 @@ def number_text(number: float) -> str:
         return str(int(number))
     text = repr(number)
     return format(Decimal(text), "f") if "e" in text else text
-
-
-def moment(at_us: int) -> str:
-    """Return µs since 1970 as a dateTime in UTC. `utc_text` is slower, and the seconds of an encounter are few."""
-    second, rest_us = divmod(at_us, _MICROSECONDS)
-    return f"{_second(second)}.{rest_us:06d}Z"
-
-
-@lru_cache(8_192)
-def _second(second: int) -> str:
-    return utc_text(second * _MICROSECONDS)[:19]
 
 
 def optional(items: Sequence[Any]) -> list[Any] | None:

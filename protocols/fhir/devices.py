@@ -12,13 +12,13 @@ from typing import Final
 from protocols.device_description import NO_DESCRIPTION, DeviceDescription
 from protocols.device_time import DeviceTime, TimeKind
 from protocols.epcr.element import Audience
-from protocols.fhir.datatypes import Json, coding, concept, entry, identifiers, mdc_coding, meta, moment, reference
+from protocols.fhir.datatypes import Json, coding, concept, entry, identifiers, mdc_coding, meta, reference
 from protocols.fhir.device_properties import properties_of, specializations_of
 from protocols.fhir.ids import ResourceIds
 from protocols.fhir.measured import UNKNOWN, unit_members
 from protocols.fhir.systems import BLUETOOTH_ADDRESS, DEVICE_IDENTIFIERS, EUI_64, GATEWAY, MDC, PHD_PROFILE
 from protocols.ieee11073.nomenclature import Code, code_of
-from protocols.observation_record import ObservationRecord
+from protocols.observation_record import ObservationRecord, utc_text
 
 _MEDICAL_DEVICE, _GATEWAY = code_of("MDC_MOC_VMS_MDS_SIMP"), code_of("MDC_MOC_VMS_MDS_AHD")
 _METRIC_UNIT_TEXT = "unit"
@@ -239,7 +239,7 @@ class CoincidentTimeStamps:
                 "status": "final",
                 "code": concept(coding(MDC, _CLOCK_CODES[reading.kind], _CLOCK_NAMES[reading.kind])),
                 "subject": reference("Device", self._device),
-                "effectiveDateTime": moment(observed_at_us),
+                "effectiveDateTime": utc_text(observed_at_us),
                 "device": reference("Device", self._gateway),
                 **_clock_value(sent.time, local_us),
             },
@@ -248,5 +248,5 @@ class CoincidentTimeStamps:
 
 def _clock_value(time: DeviceTime, local_us: int) -> Json:
     if time.kind in (TimeKind.ABSOLUTE, TimeKind.BASE_OFFSET):
-        return {"valueDateTime": moment(local_us)}
+        return {"valueDateTime": utc_text(local_us)}
     return {"valueQuantity": {"value": local_us, "unit": "us", "system": "http://unitsofmeasure.org", "code": "us"}}

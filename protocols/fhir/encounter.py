@@ -8,9 +8,10 @@ from protocols.epcr.element import Audience
 from protocols.epcr.encounter import EncounterStatus
 from protocols.epcr.projection import VisibleRecord
 from protocols.fhir.care_values import coded
-from protocols.fhir.datatypes import Json, coding, concept, entry, identifiers, meta, moment, reference
+from protocols.fhir.datatypes import Json, coding, concept, entry, identifiers, meta, reference
 from protocols.fhir.ids import ResourceIds
 from protocols.fhir.systems import ACT_CODE, ENCOUNTER, ORGANIZATION
+from protocols.observation_record import utc_text
 
 _STATUSES: Final = MappingProxyType(
     {
@@ -62,9 +63,9 @@ class EncounterEntry:
         """Return the entry. The primary impression of the record is the reason of the encounter."""
         facts = self._facts
         code, display = _CLASSES.get(facts.care_model, _FIELD)
-        period = {"start": moment(facts.began_us)}
+        period = {"start": utc_text(facts.began_us)}
         if facts.ended_us is not None and facts.ended_us >= facts.began_us:
-            period["end"] = moment(facts.ended_us)
+            period["end"] = utc_text(facts.ended_us)
         reasons = [
             coded(field.element, statement.value)
             for field in record.fields

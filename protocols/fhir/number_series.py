@@ -5,9 +5,9 @@ same status, differ only in their places in the lane, their times and their numb
 the series, and a number needs no `ObservationRecord`.
 """
 
-from protocols.fhir.datatypes import moment, number_text
+from protocols.fhir.datatypes import number_text
 from protocols.fhir.observations import ObservationEntries, Origin, Template, quantity_members
-from protocols.observation_record import ObservationRecord
+from protocols.observation_record import ObservationRecord, utc_text
 
 
 class NumberSeries:
@@ -35,12 +35,11 @@ class NumberSeries:
             template = self._stamped
             if template is None:
                 template = self._stamped = self._template(has_coincident=True)
-        return template.write(
-            self._id_of(f"{sequence}/{index}"),
-            moment(observed_at_us),
-            coincident or "",
-            () if template.is_absent else (f'"valueQuantity":{{"value":{number_text(number)},{self._members}',),
-        )
+        id_, time = self._id_of(f"{sequence}/{index}"), utc_text(observed_at_us)
+        if template.is_absent:
+            return template.write(id_, time, coincident or "", ())
+        value = f'"valueQuantity":{{"value":{number_text(number)},{self._members}'
+        return template.write_one(id_, time, coincident or "", value)
 
     def _template(self, *, has_coincident: bool) -> Template:
         return self._entries.template(self._record, self.origin, self._metric, has_coincident=has_coincident)

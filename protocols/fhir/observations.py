@@ -9,25 +9,14 @@ one component for each part; samples are a SampledData of the raw integers with 
 CodeableConcept; bits are components of booleans. A special value of a FLOAT, and a value that the device calls invalid,
 is a dataAbsentReason. A text that a device sent may contain a name, so a partner gets "masked" in its place."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from protocols.epcr.element import Audience
-from protocols.fhir.datatypes import (
-    Json,
-    absent,
-    concept,
-    entry,
-    identifiers,
-    mdc_coding,
-    meta,
-    moment,
-    number_text,
-    reference,
-)
+from protocols.fhir.datatypes import Json, absent, concept, entry, identifiers, mdc_coding, meta, number_text, reference
 from protocols.fhir.ids import Prefix, ResourceIds
 from protocols.fhir.measured import categories, code_concept, loinc_codes, ucum_of, unit_members, vital_sign_profiles
 from protocols.fhir.measurement_status import SPECIAL_REASONS, status_in_fhir
@@ -36,7 +25,7 @@ from protocols.fhir.status_bits import bit_components
 from protocols.fhir.systems import COINCIDENT_EXTENSION, GATEWAY_EXTENSION, METRIC_EXTENSION, PHD_PROFILE
 from protocols.ieee11073.nomenclature import Code, code_of
 from protocols.observation import Scalar, Special
-from protocols.observation_record import ObservationRecord, raw_samples
+from protocols.observation_record import ObservationRecord, raw_samples, utc_text
 
 TEMPLATES_MAX = 4_096
 """Templates that are kept, of some kilobytes each. A vehicle has some hundred channels, and each has few statuses."""
@@ -101,7 +90,7 @@ class ObservationEntries:
         template = self.template(record, origin, metric, has_coincident=coincident is not None)
         return template.write(
             self.id_of(record, posted),
-            moment(record.observed_at_us),
+            utc_text(record.observed_at_us),
             coincident or "",
             self._values(record, origin, template.is_absent),
         )
@@ -198,7 +187,7 @@ class ObservationEntries:
 class Template:
     """An entry, split at its marks. An id occurs three times, and in a line (`resource_line`) twice."""
 
-    __slots__ = ("_begin", "_end", "_fixed", "_is_line", "_names", "_parts", "is_absent", "write")
+    __slots__ = ("_begin", "_end", "_fixed", "_is_line", "_names", "_parts", "is_absent")
 
     def __init__(self, document: Json, *, as_line: bool) -> None:
         text = orjson.dumps(document).decode()
@@ -216,18 +205,16 @@ class Template:
         self._begin, self._end = begin, end
         self._names = (head, extension[0] if extension else "", before)
         self._parts = parts
-        self.write: Callable[[str, str, str, Sequence[str]], str] = (
-            self._with_one if len(parts) == 2 else self._with_many
-        )
 
-    def _with_one(self, id_: str, time: str, coincident: str, values: Sequence[str]) -> str:
+    def write_one(self, id_: str, time: str, coincident: str, value: str) -> str:
+        """Return the entry with one value."""
         head, extension, before = self._names
         first, second = self._parts
-        name = f"{self._begin}{id_}{head}{coincident}{extension}{id_}{before}{time}"
-        text = f"{name}{first}{values[0]}{second}"
+        text = f"{self._begin}{id_}{head}{coincident}{extension}{id_}{before}{time}{first}{value}{second}"
         return text if self._is_line else f"{text}{id_}{self._end}"
 
-    def _with_many(self, id_: str, time: str, coincident: str, values: Sequence[str]) -> str:
+    def write(self, id_: str, time: str, coincident: str, values: Sequence[str]) -> str:
+        """Return the entry with these values, as many as it has places."""
         head, extension, before = self._names
         first, *others = self._parts
         middle = "".join([f"{value}{part}" for value, part in zip(values, others, strict=True)])

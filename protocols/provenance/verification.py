@@ -39,12 +39,13 @@ class BrokenLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Result of the check. `merkle_root_verified` also needs every record to be verified (contract matrix A-117)."""
+    """Result of the check. `merkle_root_verified` also needs every record to be verified (contract matrix A-117).
+    `contents_checked` is the number of records whose content was compared."""
 
     checked_records: int
     merkle_root_verified: bool
     broken_links: tuple[BrokenLink, ...]
-    content_checked: bool
+    contents_checked: int
 
     @property
     def valid(self) -> bool:
@@ -82,7 +83,8 @@ def verify(
         whole.append(BrokenLink(None, Reason.EVIDENCE_MISMATCH))
     if check.tenant_id != transcript.tenant_id:
         whole.append(BrokenLink(None, Reason.TENANT_MISMATCH))
-    records = check.records(content_hashes or {}, ledger)
+    hashes = content_hashes or {}
+    records = check.records(hashes, ledger)
     root = check.root()
     if not whole and check.nothing_fits(records, root):
         whole.append(BrokenLink(None, Reason.IDENTITY_MISMATCH))
@@ -90,7 +92,7 @@ def verify(
         checked_records=len(transcript.records),
         merkle_root_verified=not records and not root,
         broken_links=(*whole, *records, *root),
-        content_checked=content_hashes is not None,
+        contents_checked=sum(record.id in hashes for record in transcript.records),
     )
 
 

@@ -7,11 +7,14 @@ devices, and whether a device sent values from its memory. That takes a tenth of
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from protocols.uplink.block_body import CLAUSES, unpack
+from protocols.errors import RemoteProtocolError
+from protocols.uplink.block_body import CLAUSES, unpack, unpack_beginning
 from protocols.uplink.channels import DeviceRef, Facts, read_facts
 from protocols.uplink.limits import BLOCK_BYTES_MAX, BLOCK_DEVICES_MAX, BLOCK_OBSERVATIONS_MAX, LimitExceeded
 from protocols.uplink.wire import WireReader
 
+HEAD_BYTES = 768
+"""Bytes of a body that are decompressed to read its runs: those of four devices and fifty runs."""
 _U32_MAX = 0xFFFF_FFFF
 
 
@@ -27,7 +30,10 @@ class BlockHead:
 def read_head(data: bytes, *, announced_count: int | None = None, limit_bytes: int = BLOCK_BYTES_MAX) -> BlockHead:
     """Read the runs of a block, and nothing behind them, which may be invalid. The arguments and errors are those of
     `observations.decode_columns`, which accepts no block that is refused here."""
-    _, runs = open_block(data, announced_count=announced_count, limit_bytes=limit_bytes)
+    try:
+        _, runs = _open(unpack_beginning(data, limit_bytes, HEAD_BYTES), announced_count)
+    except RemoteProtocolError:  # there are more runs than usual, or the block is invalid
+        _, runs = open_block(data, announced_count=announced_count, limit_bytes=limit_bytes)
     return BlockHead(
         devices=tuple(dict.fromkeys([facts.device for facts, _ in runs])),
         stored=any(facts.stored for facts, _ in runs),
@@ -41,7 +47,13 @@ def open_block(
     the version of the block and a reader of what follows, and the runs. Raises as `observations.decode_columns`."""
     if announced_count is not None and announced_count > BLOCK_OBSERVATIONS_MAX:
         raise LimitExceeded(f"more than {BLOCK_OBSERVATIONS_MAX} observations", clause="uplink observation block")
-    version, body = unpack(data, limit_bytes)
+    return _open(unpack(data, limit_bytes), announced_count)
+
+
+def _open(
+    unpacked: tuple[int, bytes], announced_count: int | None
+) -> tuple[tuple[int, WireReader], Sequence[tuple[Facts, int]]]:
+    version, body = unpacked
     reader = WireReader(body, clause=CLAUSES[version])
     runs = _read_runs(reader)
     if announced_count is not None and sum([length for _, length in runs]) != announced_count:

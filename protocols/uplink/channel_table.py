@@ -12,14 +12,15 @@ from protocols.uplink.wire import WireReader, WireWriter
 
 TABLES_CACHED = 512
 """Decoded tables that are kept: those of the different devices of a large fleet, since equal devices share one."""
-TABLE_BYTES_MAX = 512
-"""Longest table that is kept, so that a peer's tables take some 20 MB at most. A monitor's numerics take some 200."""
+TABLE_BYTES_MAX = 1_024
+"""Longest table that is kept, so that a peer's tables take some 40 MB at most. A monitor's numerics take some 200, and
+its waveforms some 800."""
 TABLES_WRITTEN_MAX = 256
 """Encoded tables that are kept: several for each device of a gateway, which has about twenty."""
 CHANNELS_WRITTEN_MAX = 64
 """Channels of the largest table that is kept, so that all take some megabytes. A monitor has some thirty."""
 _TABLE_KEY_BYTES = 32
-"""Bytes by which a table is found. Tables of different devices differ in their first channels."""
+"""Bytes of channels by which a table is found. Tables of different devices differ in their first channels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def read_channels(reader: WireReader, count: int, *, sized: bool) -> tuple["arra
     table_length = reader.varint(count)
     if table_length > BLOCK_CHANNELS_MAX:
         raise reader.over_limit("channels in one block", BLOCK_CHANNELS_MAX)
-    table = _read_table(reader, table_length, sized=True) if sized else _tables.read(reader, table_length)
+    table = _tables.read(reader, table_length, sized=sized)
     column = reader.column(_number_type(len(table)), count)
     if count and max(column) >= len(table):
         raise reader.wrong("an observation refers to a channel that is missing")
@@ -114,27 +115,28 @@ def _read_table(reader: WireReader, table_length: int, *, sized: bool) -> list[C
 
 
 class _Tables:
-    """Decoded tables without lengths, recognised by their bytes: the batches of a device repeat one table, and decoding
-    it takes half of the time of a small block. A table is found by its beginning and compared as a whole. One that
-    begins like another takes its place."""
+    """Decoded tables, recognised by their bytes: the batches of a device repeat one table, and decoding it takes half
+    of the time of a small block. A table is found by its beginning and compared as a whole. One that begins like
+    another takes its place."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[int, bytes], tuple[bytes, Sequence[Channel]]] = OrderedDict()
+        self._known: OrderedDict[tuple[int, bool, bytes], tuple[bytes, Sequence[Channel]]] = OrderedDict()
 
-    def read(self, reader: WireReader, table_length: int) -> Sequence[Channel]:
+    def read(self, reader: WireReader, table_length: int, *, sized: bool) -> Sequence[Channel]:
         """Return the channels of the table at the reader's position. Raises `RemoteProtocolError`."""
-        key = table_length, reader.peek(_TABLE_KEY_BYTES)
-        known = self._known.get(key)
+        key = table_length, sized, reader.peek(_TABLE_KEY_BYTES + (2 * table_length if sized else 0))
+        # Taken out and put back, one step each, since two threads of a process may decode at the same time.
+        known = self._known.pop(key, None)
         if known is not None and reader.skip(known[0]):
-            self._known.move_to_end(key)
+            self._known[key] = known
             return known[1]
         ahead = reader.peek(TABLE_BYTES_MAX)
         rest_bytes = reader.rest_bytes
-        table = _read_table(reader, table_length, sized=False)
+        table = _read_table(reader, table_length, sized=sized)
         size = rest_bytes - reader.rest_bytes
         if size <= TABLE_BYTES_MAX:
             self._known[key] = ahead[:size], table
-            if len(self._known) > TABLES_CACHED:
+            while len(self._known) > TABLES_CACHED:
                 self._known.popitem(last=False)
         return table
 

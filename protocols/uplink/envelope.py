@@ -33,6 +33,8 @@ SIGNATURE_BYTES = 64
 TRACEPARENT_BYTES_MAX = 64
 KEYS_CACHED = 4_096
 """Decoded public keys that are kept: those of the gateways of a large fleet."""
+NAMES_CACHED = 16_384
+"""Names of gateways, epochs and boots that are kept, with 64 bytes at most: those of as many gateways."""
 _CLAUSE = "uplink envelope v1"
 _SIGNATURE_CONTEXT = b"argus/v1/batch-signature\x00"
 _HISTORICAL, _HAS_TRACEPARENT = 1, 2
@@ -117,7 +119,12 @@ def sign_batch(batch: Batch, private_key: Ed25519PrivateKey) -> bytes:
 
 def sign_hash(chain_hash: bytes, private_key: Ed25519PrivateKey) -> bytes:
     """Return the signature of the batch with this chain hash: 64 bytes."""
-    return private_key.sign(_SIGNATURE_CONTEXT + chain_hash)
+    return private_key.sign(signed_bytes(chain_hash))
+
+
+def signed_bytes(chain_hash: bytes) -> bytes:
+    """Return the bytes that a gateway signs for the batch with this chain hash."""
+    return _SIGNATURE_CONTEXT + chain_hash
 
 
 def traceparent_of(chain_hash: bytes) -> str:
@@ -135,7 +142,7 @@ def verify_hash(chain_hash: bytes, signature: bytes, public_key: bytes | Ed25519
     """Return whether `signature` over the batch with this hash was made with the private key of `public_key`."""
     try:
         key = public_key if isinstance(public_key, Ed25519PublicKey) else _public_key(public_key)
-        key.verify(signature, _SIGNATURE_CONTEXT + chain_hash)
+        key.verify(signature, signed_bytes(chain_hash))
     except (InvalidSignature, ValueError):
         return False
     return True
@@ -218,7 +225,17 @@ def decode_envelope(data: bytes, *, limit_bytes: int = ENVELOPE_BYTES_MAX) -> En
 
 
 def _identifier(reader: WireReader) -> str:
-    name = reader.text(IDENTIFIER_LENGTH_MAX)
-    if not is_identifier(name):
+    name = _name_of(reader.blob(IDENTIFIER_LENGTH_MAX))
+    if name is None:
         raise reader.wrong("a name holds what no identifier may")
     return name
+
+
+@lru_cache(maxsize=NAMES_CACHED)
+def _name_of(data: bytes) -> str | None:
+    """Return the name that these bytes are; None if it is not valid. A gateway sends the same three for weeks."""
+    try:
+        name = data.decode()
+    except UnicodeDecodeError:
+        return None
+    return name if is_identifier(name) else None

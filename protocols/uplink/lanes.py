@@ -21,6 +21,9 @@ class Lane(StrEnum):
     NUMERIC = "numeric"
     WAVEFORM = "waveform"
 
+    __hash__ = str.__hash__
+    """Hash of the text. `Enum` has a function in Python for it, and ingest looks up each batch by its lane often."""
+
 
 def lane_of_channel(channel: Channel) -> Lane:
     """Return the lane of every observation of `channel`. All values of a channel use one lane, so that they stay in the

@@ -24,40 +24,48 @@ from dataclasses import dataclass
 from itertools import chain
 from operator import attrgetter
 
-from protocols.device_time import DeviceTime, TimeKind
-from protocols.errors import LocalProtocolError
+from protocols.device_time import DeviceTime
 from protocols.observation import Channel, Observation, Value
 from protocols.uplink.block_body import WAVEFORMS, body_bytes, pack, pack_waveforms
 from protocols.uplink.block_runs import open_block
 from protocols.uplink.block_values import read_values, write_values
 from protocols.uplink.channel_table import check_channels, read_channels, write_channels
-from protocols.uplink.channels import DeviceRef, Facts, write_facts
+from protocols.uplink.channels import DeviceRef, FactFields, Facts, write_facts
 from protocols.uplink.limits import (
     BLOCK_BYTES_MAX,
     BLOCK_DEVICES_MAX,
     BLOCK_OBSERVATIONS_MAX,
     BlockTooLarge,
 )
+from protocols.uplink.observation_columns import (
+    RECEIVED_S_MAX,
+    check_received,
+    check_status,
+    check_time,
+    read_received,
+    read_status,
+    read_times,
+    write_received,
+    write_status,
+    write_times,
+)
 from protocols.uplink.waveforms import check_waveforms, read_waveforms, write_waveforms
-from protocols.uplink.wire import WireCheck, WireReader, WireWriter
+from protocols.uplink.wire import WireCheck, WireWriter
 
 __all__ = [
+    "RECEIVED_S_MAX",
     "BlockColumns",
     "DeviceObservations",
     "DeviceRef",
+    "EncodedObservations",
     "body_bytes",
     "check_block",
     "decode_block",
     "decode_columns",
     "encode_block",
+    "encode_observations",
+    "encode_runs",
 ]
-
-RECEIVED_S_MAX = float(1 << 33)
-"""About 270 years of monotonic time. Readers convert it to whole microseconds, which must stay in range."""
-_U16_MAX = 0xFFFF
-_KINDS = (TimeKind.ABSOLUTE, TimeKind.BASE_OFFSET, TimeKind.RELATIVE, TimeKind.HIGH_RESOLUTION)
-_STATUS_CLEAR, _STATUS_TOLD = 0, 1
-_TIME_ABSENT, _TIME_UNIFORM, _TIME_MIXED = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +113,16 @@ class BlockColumns:
         return sections
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodedObservations:
+    """The part of a block's body behind the runs: `count` observations, without the facts of their devices. `low_bytes`
+    are the low bytes of the samples of a waveform block; None for a block of version 1."""
+
+    count: int
+    columns: bytes
+    low_bytes: bytes | None
+
+
 def encode_block(sections: Sequence[DeviceObservations]) -> bytes:
     """Encode `sections` as one block, in their order.
 
@@ -112,57 +130,71 @@ def encode_block(sections: Sequence[DeviceObservations]) -> bytes:
     `Special`), a reception time beyond `RECEIVED_S_MAX`, samples on a channel without an array. Raises `BlockTooLarge`
     for a block above a limit of `protocols.uplink.limits`. `decode_block` refuses the same blocks.
     """
-    observations = list(chain.from_iterable([section.observations for section in sections]))
-    waveforms = _has_only_samples(observations)
+    runs = [(section, len(section.observations)) for section in sections if section.observations]
+    return encode_runs(runs, encode_observations(_observations_of(sections)))
+
+
+def encode_observations(observations: Sequence[Observation]) -> EncodedObservations:
+    """Encode what a block has beside its runs. Blocks of several gateways that differ in their devices only can share
+    it (`encode_runs`). Raises as `encode_block`."""
+    _check_size(len(observations), BLOCK_OBSERVATIONS_MAX, "observations")
+    is_waveform = _has_only_samples(observations)
     writer = WireWriter()
-    numbers = _write_head(writer, sections, observations, sized=waveforms)
-    if waveforms:
+    numbers = write_channels(writer, [observation.channel for observation in observations], sized=is_waveform)
+    write_received(writer, [observation.received_s for observation in observations])
+    write_status(writer, [observation.status for observation in observations])
+    write_times(writer, [observation.device_time for observation in observations])
+    low_bytes = None
+    if is_waveform:
         low_bytes = write_waveforms(writer, numbers, observations)
-        return pack_waveforms(writer.take(), low_bytes)
-    write_values(writer, observations)
-    return pack(writer.take())
+    else:
+        write_values(writer, observations)
+    return EncodedObservations(count=len(observations), columns=writer.take(), low_bytes=low_bytes)
+
+
+def encode_runs(runs: Sequence[tuple[FactFields, int]], observations: EncodedObservations) -> bytes:
+    """Return the block of `observations`. `runs` are the facts of its observations in their order, each with the number
+    of consecutive observations that have them. Raises as `encode_block`."""
+    assert sum([length for _, length in runs]) == observations.count, "each observation is in one run"
+    _check_devices(runs)
+    writer = WireWriter()
+    _write_runs(writer, runs)
+    writer.raw(observations.columns)
+    body = writer.take()
+    return pack(body) if observations.low_bytes is None else pack_waveforms(body, observations.low_bytes)
 
 
 def check_block(sections: Sequence[DeviceObservations]) -> None:
     """Raise the `LocalProtocolError` or `BlockTooLarge` that `encode_block` would raise for the values of `sections`.
     This takes a tenth of the time, since it makes no columns and compresses nothing."""
-    observations = list(chain.from_iterable([section.observations for section in sections]))
-    _check_sizes(sections, observations)
+    observations = _observations_of(sections)
+    _check_size(len(observations), BLOCK_OBSERVATIONS_MAX, "observations")
+    _check_devices([(section, len(section.observations)) for section in sections if section.observations])
     writer = WireCheck()
     for section in {_facts_of(section): section for section in sections if section.observations}.values():
         write_facts(writer, section)
     check_channels([observation.channel for observation in observations])
     for received_s in {observation.received_s for observation in observations}:
-        _check_received(received_s)
-    _check_status([observation.status for observation in observations])
+        check_received(received_s)
+    check_status([observation.status for observation in observations])
     for time in {id(observation.device_time): observation.device_time for observation in observations}.values():
-        _check_time(time)
+        check_time(time)
     if _has_only_samples(observations):
         check_waveforms(observations)
     else:
         write_values(writer, observations)
 
 
+def _observations_of(sections: Sequence[DeviceObservations]) -> list[Observation]:
+    return list(chain.from_iterable([section.observations for section in sections]))
+
+
 def _has_only_samples(observations: Sequence[Observation]) -> bool:
     return bool(observations) and None not in [observation.samples for observation in observations]
 
 
-def _write_head(
-    writer: WireWriter, sections: Sequence[DeviceObservations], observations: Sequence[Observation], *, sized: bool
-) -> "array[int]":
-    """Write the part of a body before the values or samples. Return the channel numbers of the observations."""
-    _check_sizes(sections, observations)
-    _write_runs(writer, sections)
-    numbers = write_channels(writer, [observation.channel for observation in observations], sized=sized)
-    _write_received(writer, [observation.received_s for observation in observations])
-    _write_status(writer, [observation.status for observation in observations])
-    _write_times(writer, [observation.device_time for observation in observations])
-    return numbers
-
-
-def _check_sizes(sections: Sequence[DeviceObservations], observations: Sequence[Observation]) -> None:
-    _check_size(len(observations), BLOCK_OBSERVATIONS_MAX, "observations")
-    devices = {id(section.device): section.device for section in sections if section.observations}
+def _check_devices(runs: Sequence[tuple[FactFields, int]]) -> None:
+    devices = {id(facts.device): facts.device for facts, _ in runs}
     _check_size(len(set(devices.values())), BLOCK_DEVICES_MAX, "devices")
 
 
@@ -194,9 +226,9 @@ def decode_columns(
     count = sum([length for _, length in runs])
     numbers, table = read_channels(reader, count, sized=version == WAVEFORMS)
     channels = [table[number] for number in numbers]
-    received_s = _read_received(reader, count)
-    status = _read_status(reader, count)
-    times = _read_times(reader, count)
+    received_s = read_received(reader, count)
+    status = read_status(reader, count)
+    times = read_times(reader, count)
     values: Sequence[Value | None]
     samples: Sequence[bytes | None]
     if version == WAVEFORMS:
@@ -229,27 +261,25 @@ def _section(facts: Facts, observations: Sequence[Observation]) -> DeviceObserva
     )
 
 
-def _write_runs(writer: WireWriter, sections: Sequence[DeviceObservations]) -> None:
+def _write_runs(writer: WireWriter, runs: Sequence[tuple[FactFields, int]]) -> None:
     """Write the table of facts. Then write, for each run (consecutive observations with the same facts), the index of
-    its facts and its number of observations."""
+    its facts and its number of observations. Adjacent runs with equal facts become one."""
     numbers: dict[tuple[object, ...], int] = {}
-    table: list[DeviceObservations] = []
+    table: list[FactFields] = []
     which: list[int] = []
     lengths: list[int] = []
-    for section in sections:
-        if not section.observations:
-            continue
-        number = numbers.setdefault(_facts_of(section), len(table))
+    for facts, length in runs:
+        number = numbers.setdefault(_facts_of(facts), len(table))
         if number == len(table):
-            table.append(section)
+            table.append(facts)
         if which and which[-1] == number:
-            lengths[-1] += len(section.observations)
+            lengths[-1] += length
         else:
             which.append(number)
-            lengths.append(len(section.observations))
+            lengths.append(length)
     writer.varint(len(table))
-    for section in table:
-        write_facts(writer, section)
+    for facts in table:
+        write_facts(writer, facts)
     writer.varint(len(which))
     writer.column(array("I", which))
     writer.column(array("I", lengths))
@@ -266,107 +296,4 @@ _facts_of = attrgetter(
     "uncertainty_us",
     "stored",
 )
-"""Return the facts of a section, to compare them with those of others."""
-
-
-def _write_received(writer: WireWriter, received_s: list[float]) -> None:
-    writer.floats(array("d", received_s))
-    _check_received(min(received_s, default=0.0))
-    _check_received(max(received_s, default=0.0))
-
-
-def _check_received(received_s: float) -> None:
-    if not -RECEIVED_S_MAX <= received_s <= RECEIVED_S_MAX:
-        raise LocalProtocolError("a reception time is further from the start of its boot than any machine runs")
-
-
-def _read_received(reader: WireReader, count: int) -> list[float]:
-    received_s = reader.floats(count)
-    if not _within(received_s):
-        raise reader.wrong("a reception time is further from the start of its boot than any machine runs")
-    return received_s
-
-
-def _within(received_s: list[float]) -> bool:
-    return not received_s or (min(received_s) >= -RECEIVED_S_MAX and max(received_s) <= RECEIVED_S_MAX)
-
-
-def _write_status(writer: WireWriter, status: list[int]) -> None:
-    if any(status):
-        _check_status(status)
-        writer.u8(_STATUS_TOLD)
-        writer.column(array("H", status))
-    else:
-        writer.u8(_STATUS_CLEAR)
-
-
-def _check_status(status: list[int]) -> None:
-    if any(status) and (min(status) < 0 or max(status) > _U16_MAX):
-        raise LocalProtocolError("a Measurement-Status has more than 16 bits")
-
-
-def _read_status(reader: WireReader, count: int) -> list[int]:
-    form = reader.u8()
-    if form == _STATUS_CLEAR:
-        return [0] * count
-    if form == _STATUS_TOLD:
-        return reader.column("H", count).tolist()
-    raise reader.wrong("no such form of the status column")
-
-
-def _write_times(writer: WireWriter, times: list[DeviceTime | None]) -> None:
-    """Write the device times. Kind and length are written once where all times have the same kind and length."""
-    # The values of a report share one time, so there are few objects.
-    distinct = list({id(time): time for time in times}.values())
-    forms = {(time.kind.value, len(time.octets)) if time is not None else None for time in distinct}
-    if forms <= {None}:
-        writer.u8(_TIME_ABSENT)
-        return
-    for time in distinct:
-        _check_time(time)
-    present = [time for time in times if time is not None]
-    data = [time.octets for time in present]
-    if len(forms) == 1 and data[0]:
-        writer.u8(_TIME_UNIFORM)
-        writer.u8(_KINDS.index(present[0].kind))
-        writer.u8(len(data[0]))
-        writer.planes(b"".join(data), len(data[0]))
-        return
-    writer.u8(_TIME_MIXED)
-    writer.raw(bytes([0 if time is None else _KINDS.index(time.kind) + 1 for time in times]))
-    writer.raw(bytes(map(len, data)))
-    writer.raw(b"".join(data))
-
-
-def _check_time(time: DeviceTime | None) -> None:
-    if time is not None and len(time.octets) > 0xFF:
-        raise LocalProtocolError("a device time has more than 255 bytes")
-
-
-def _read_times(reader: WireReader, count: int) -> Sequence[DeviceTime | None]:
-    form = reader.u8()
-    if form == _TIME_ABSENT:
-        return [None] * count
-    if form == _TIME_UNIFORM:
-        kind = _time_kind(reader, reader.u8())
-        length = reader.u8()
-        if not length:
-            raise reader.wrong("a column of device times without bytes")
-        data = reader.planes(count, length)
-        each = [data[at : at + length] for at in range(0, len(data), length)]
-        # All values of a report have one time, which becomes one object.
-        times = {octets: DeviceTime(kind, octets) for octets in set(each)}
-        return list(map(times.__getitem__, each))
-    if form == _TIME_MIXED:
-        kinds = reader.take(count)
-        lengths = iter(reader.take(count - kinds.count(0)))
-        return [
-            DeviceTime(_time_kind(reader, kind - 1), reader.take(next(lengths))) if kind else None for kind in kinds
-        ]
-    raise reader.wrong("no such form of the device time column")
-
-
-def _time_kind(reader: WireReader, number: int) -> TimeKind:
-    if number >= len(_KINDS):
-        raise reader.wrong("no such kind of device time")
-    return _KINDS[number]
+"""Return the facts of a section or run, to compare them with those of others."""

@@ -5,6 +5,7 @@ broker's access rules enforce this. Both sides check identifiers, so that no ten
 """
 
 import re
+from functools import lru_cache
 
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 from protocols.uplink.lanes import Lane
@@ -17,6 +18,9 @@ UP_FILTER = f"{ROOT}/+/+/up/+"
 
 STATUS_FILTER = f"{ROOT}/+/+/status"
 """Topic filter of every gateway's retained status."""
+
+TOPICS_CACHED = 16_384
+"""Topics of batches that are kept: those of as many lanes. A topic has 150 characters at most."""
 
 IDENTIFIER = re.compile(rf"[A-Za-z0-9_-]{{1,{IDENTIFIER_LENGTH_MAX}}}")
 
@@ -56,6 +60,7 @@ def status_filter(tenant: str) -> str:
     return f"{_of(tenant, '_').removesuffix('/_')}/+/status"
 
 
+@lru_cache(maxsize=TOPICS_CACHED)
 def parse_up(topic: str) -> tuple[str, str, Lane]:
     """Return (tenant, gateway, lane) of a batch's topic. Raises RemoteProtocolError for any other topic."""
     parts = topic.split("/")

@@ -23,6 +23,7 @@ ascend.
 from array import array
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import accumulate
 
 from protocols.errors import LocalProtocolError
 from protocols.observation import Channel, Observation
@@ -78,31 +79,34 @@ def write_waveforms(writer: WireWriter, numbers: Sequence[int], observations: Se
 def read_waveforms(reader: WireReader, numbers: Sequence[int], channels: Sequence[Channel]) -> list[bytes]:
     """Return the samples of each observation. `numbers` and `channels` are the observations' channel numbers and
     channels."""
-    lengths = reader.column("I", len(numbers))
-    if sum(lengths) > BLOCK_SAMPLES_BYTES_MAX:
+    lengths = reader.column("I", len(numbers)).tolist()
+    total_bytes = sum(lengths)
+    if total_bytes > BLOCK_SAMPLES_BYTES_MAX:
         raise reader.over_limit("bytes of samples in one block", BLOCK_SAMPLES_BYTES_MAX)
     width_of = _widths(reader, numbers, channels)
-    widths = [width_of[number] for number in numbers]
-    counts = dict.fromkeys(sorted(set(widths)), 0)
-    for width, length in zip(widths, lengths, strict=True):
-        counts[width] += length // width
-    surplus_bytes = sum(lengths) - sum([width * count for width, count in counts.items()])
+    places = _order(numbers)
+    places_of = dict.fromkeys(width_of.values(), places)
+    if len(places_of) > 1:
+        places_of = {
+            width: [place for place in places if width_of[numbers[place]] == width] for width in sorted(places_of)
+        }
+    ends_of = {
+        width: list(accumulate([lengths[place] // width * width for place in own])) for width, own in places_of.items()
+    }
+    counts = {width: ends[-1] // width for width, ends in ends_of.items()}
+    surplus_bytes = total_bytes - sum([ends[-1] for ends in ends_of.values()])
     remainders = WireReader(reader.take(surplus_bytes), clause=_CLAUSE)
     upper_bytes = {width: reader.take((width - 1) * _digits(count)) for width, count in counts.items()}
-    sequences = {
-        width: _samples(reader, upper_bytes[width] + reader.take(_digits(count)), width, count)
-        for width, count in counts.items()
-    }
-    ends = dict.fromkeys(sequences, 0)
     samples = [b""] * len(numbers)
-    order = _order(numbers)
-    for place in order:
-        width, begin = widths[place], ends[widths[place]]
-        ends[width] = end = begin + lengths[place] // width * width
-        samples[place] = sequences[width][begin:end]
+    for width, count in counts.items():
+        sequence = _samples(reader, upper_bytes[width] + reader.take(_digits(count)), width, count)
+        begin = 0
+        for place, end in zip(places_of[width], ends_of[width], strict=True):
+            samples[place] = sequence[begin:end]
+            begin = end
     if surplus_bytes:
-        for place in order:
-            samples[place] += remainders.take(lengths[place] % widths[place])
+        for place in places:
+            samples[place] += remainders.take(lengths[place] % width_of[numbers[place]])
     return samples
 
 

@@ -109,16 +109,17 @@ class WireReader:
     """Reader of `data` from its beginning. Every read is checked against the end of `data` and the caller's limit.
     Raises only `RemoteProtocolError`; its text quotes `clause`, the name of the encoding."""
 
-    __slots__ = ("_at", "_clause", "_data")
+    __slots__ = ("_at", "_clause", "_data", "_end")
 
     def __init__(self, data: bytes, *, clause: str) -> None:
         self._data = data
+        self._end = len(data)
         self._at = 0
         self._clause = clause
 
     @property
     def rest_bytes(self) -> int:
-        return len(self._data) - self._at
+        return self._end - self._at
 
     def wrong(self, reason: str) -> RemoteProtocolError:
         """Return the error for invalid bytes that end at the current position."""
@@ -130,7 +131,7 @@ class WireReader:
     def take(self, count: int) -> bytes:
         begin = self._at
         end = begin + count
-        if end > len(self._data):
+        if end > self._end:
             raise self.wrong(f"{count} bytes are due and {self.rest_bytes} are left")
         self._at = end
         return self._data[begin:end]
@@ -148,13 +149,17 @@ class WireReader:
 
     def u8(self) -> int:
         at = self._at
-        if at == len(self._data):
+        if at == self._end:
             raise self.wrong("1 bytes are due and 0 are left")
         self._at = at + 1
         return self._data[at]
 
     def varint(self, limit: int) -> int:
         """Read an unsigned number of at most `limit`."""
+        at = self._at
+        if at < self._end and (short := self._data[at]) < 0x80 and short <= limit:  # nearly all, without a further call
+            self._at = at + 1
+            return short
         octet = self.u8()
         number, shift = octet & 0x7F, 7
         while octet >= 0x80:

@@ -1,18 +1,14 @@
-"""An observation as a record: its identity, time, uncertainty and JSON form (DESIGN §5), and the content key by which a
-repeated measurement is recognised.
-"""
-
-from typing import Any
+"""An observation as a record: its identity, time, uncertainty and JSON form (DESIGN §5)."""
 
 import pytest
 
 from protocols.device_time import DeviceTime, TimeKind
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Channel, SampleArray, SampleFormat, Special
-from protocols.observation_record import ObservationRecord, content_key, raw_samples, records_of, to_json, utc_text
+from protocols.observation_record import ObservationRecord, raw_samples, records_of, to_json, utc_text
 from protocols.uplink.lanes import Lane
 from protocols.uplink.observations import DeviceObservations, DeviceRef
-from tests.builders.uplink_blocks import ALARM, BLOOD_PRESSURE, NOON, OXIMETER, PLETH, observation, section, waveform
+from tests.builders.uplink_blocks import ALARM, BLOOD_PRESSURE, NOON, OXIMETER, observation, section, waveform
 
 HOUR_US = 3_600_000_000
 NOON_US = 1_795_608_000_000_000
@@ -162,49 +158,9 @@ def test_any_time_in_utc_microseconds_is_printed_as_text(at_us: int, text: str):
     assert utc_text(at_us) == text
 
 
-def stored_key(value: object = 120.0, *, device_time: DeviceTime = NOON, **facts: Any) -> bytes | None:
-    """Return the content key of a stored measurement, by which a repetition of the measurement is recognised. `facts`
-    are arguments of the builder `section`."""
-    return content_key(record(section(observation(value, device_time=device_time), stored=True, **facts)))
-
-
-def test_resent_stored_measurement_has_the_same_content_key():
-    assert stored_key() == stored_key(boot_id="boot-2", wall_offset_us=5, device_offset_us=7, uncertainty_us=9)
-
-
-def test_measurement_with_another_value_or_time_or_device_has_another_content_key():
-    later = DeviceTime(TimeKind.ABSOLUTE, bytes.fromhex("2026112512000001"))
-    other = DeviceRef(system_id="aabbccddeeff0011", model="")
-    keys = {
-        stored_key(), stored_key(121.0), stored_key(120), stored_key("120"), stored_key(Special.NAN),
-        stored_key((120.0,)), stored_key(Code(2, 120)), stored_key(device_time=later), stored_key(device=other),
-    }  # fmt: skip
-    assert len(keys) == 9
-    assert None not in keys
-
-
-def test_changed_device_model_text_does_not_change_the_content_key():
-    assert stored_key() == stored_key(device=DeviceRef(system_id=OXIMETER.system_id, model="renamed"))
-
-
-def test_stored_waveform_with_a_device_time_has_a_content_key():
-    one = section(waveform(b"\x00\x01"), stored=True)
-    assert content_key(record(one)) is None
-    timed = [each.__class__(PLETH, None, each.samples, 0, NOON, 10.0) for each in one.observations]
-    assert content_key(record(section(*timed, stored=True))) is not None
-
-
-def test_live_readings_have_no_content_key():
-    assert content_key(record(section(observation(97.0, device_time=NOON)))) is None
-
-
 @pytest.mark.finding("security-5")
-def test_unverified_link_adds_a_flag_to_the_record_and_changes_its_content_key():
+def test_record_of_an_unverified_link_has_a_flag():
     verified, unverified = (
-        record(
-            section(observation(98.0, device_time=NOON), stored=True, device=DeviceRef("1122334455667788", "", flag))
-        )
-        for flag in (False, True)
+        record(section(observation(98.0), device=DeviceRef("1122334455667788", "", flag))) for flag in (False, True)
     )
     assert [to_json(each)["flags"] for each in (verified, unverified)] == [[], ["unverified_link"]]
-    assert content_key(verified) != content_key(unverified)

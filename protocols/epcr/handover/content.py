@@ -22,6 +22,7 @@ from protocols.epcr.element import NotRecorded
 from protocols.epcr.handover.labels import ITEM_MISSING, ITEM_TITLES, LABELS, PHRASES, Item
 from protocols.epcr.handover.order import Order
 from protocols.epcr.handover.readings import SIGN_NAMES, Reading, Sign
+from protocols.epcr.handover.signatures import HandoverSignature, signatures_of
 from protocols.epcr.handover.wording import Wording, microseconds_of
 from protocols.epcr.projection import YEARS, VisibleField, VisibleRecord
 
@@ -145,6 +146,7 @@ class HandoverContent:
     further: tuple[HandoverItem, ...]
     missing: tuple[str, ...]
     vitals: tuple[VitalsRow, ...]
+    signatures: tuple[HandoverSignature, ...] = ()
 
     @property
     def first_screen_words(self) -> int:
@@ -187,6 +189,7 @@ def handover_content(
         further=further,
         missing=tuple(item.missing for item in (*items, *further) if item.is_missing),
         vitals=_vitals(readings, wording),
+        signatures=signatures_of(record, wording),
     )
 
 

@@ -108,6 +108,11 @@ PHRASES: Final[Mapping[str, Words]] = MappingProxyType(
         "preliminary": Words("Preliminary, not signed", "Wstępne, niepodpisane", "Vorläufig, nicht unterschrieben"),
         "signed": Words("Signed", "Podpisane", "Unterschrieben"),
         "partial": Words("Only a part of the report", "Tylko część karty", "Nur ein Teil des Protokolls"),
+        "why_partial": Words(
+            "The vehicle no longer has all entries of this report.",
+            "Pojazd nie ma już wszystkich wpisów tej karty.",
+            "Das Fahrzeug hat nicht mehr alle Einträge dieses Protokolls.",
+        ),
         "newest": Words("Newest value {age} ago", "Najnowszy pomiar {age} temu", "Neuester Wert vor {age}"),
         "arrival": Words(
             "Arrival expected {time}, stated {age} ago",
@@ -132,6 +137,7 @@ PHRASES: Final[Mapping[str, Words]] = MappingProxyType(
         "details": Words("Details", "Szczegóły", "Einzelheiten"),
         "trend": Words("Trend of the vital signs", "Trend parametrów", "Verlauf der Vitalwerte"),
         "vitals": Words("Vital signs by the crew", "Parametry zmierzone przez zespół", "Vitalwerte vom Team"),
+        "signatures": Words("Signatures", "Podpisy", "Unterschriften"),
         "time": Words("Time", "Czas", "Zeit"),
         "ecg": Words("ECG", "EKG", "EKG"),
         "ecg_12": Words("12-lead ECG", "EKG 12-odprowadzeniowe", "12-Kanal-EKG"),

@@ -65,6 +65,10 @@ def page_values(shown: ShownHandover, files: str) -> Mapping[str, object]:
         # A drawing escapes its texts.
         "ecg": None if ecg is None else Markup(svg(ecg)),  # noqa: S704
         "trend": None if trend is None else Markup(svg(trend)),  # noqa: S704
+        "signatures": [
+            (one.caption, None if (drawn := one.drawing()) is None else Markup(svg(drawn)))  # noqa: S704
+            for one in shown.content.signatures
+        ],
         "table": vitals_table(shown.content, shown.wording),
         "phrases": {name: words.of(language) for name, words in PHRASES.items()},
         "files": files,

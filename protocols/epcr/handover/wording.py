@@ -102,7 +102,11 @@ class Wording:
                 return self.quantity(value, unit)
             case Moment():
                 return self.moment(value)
-        return self.code(values, value) if values.kind == "code" else value.translate(_LEFT_OUT)
+        return self.code(values, value) if values.kind == "code" else self.text(value)
+
+    def text(self, text: str) -> str:
+        """Return a free text without the characters that are not shown."""
+        return text.translate(_LEFT_OUT)
 
     def code(self, values: ValueSet, code: str) -> str:
         """Return the words of a code, or the code with the name of its system."""

@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 
+from protocols.epcr.element import Audience
 from protocols.epcr.encounter import EncounterStatus
+from protocols.epcr.signing import UNSIGNED, ReportSigning
+from protocols.fhir.bundle import EncounterBundle
+from protocols.fhir.composition import ReportState, report_state
 from protocols.fhir.ids import ResourceIds
 from protocols.fhir.systems import IDENTIFIER
 from tests.builders.care_changes import change
@@ -107,18 +111,38 @@ def test_part_is_full_at_its_size_in_bytes():
 
 @pytest.mark.contract("A-101")
 @pytest.mark.parametrize(
-    ("status", "expected", "report"),
+    ("status", "expected"),
     [
-        (EncounterStatus.IN_PROGRESS, "in-progress", "preliminary"),
-        (EncounterStatus.COMPLETED, "finished", "final"),
-        (EncounterStatus.CANCELLED, "cancelled", "final"),
-        (EncounterStatus.TRANSFERRED, "finished", "final"),
+        (EncounterStatus.IN_PROGRESS, "in-progress"),
+        (EncounterStatus.COMPLETED, "finished"),
+        (EncounterStatus.CANCELLED, "cancelled"),
+        (EncounterStatus.TRANSFERRED, "finished"),
     ],
 )
-def test_status_of_the_encounter_in_fhir(status: EncounterStatus, expected: str, report: str):
+def test_status_of_the_encounter_in_fhir(status: EncounterStatus, expected: str):
     _, encounter, composition = only_part(GeneratedEncounter(encounter_facts(status), visible(), ()))["entry"]
     assert encounter["resource"]["status"] == expected
-    assert composition["resource"]["status"] == report
+    assert composition["resource"]["status"] == "preliminary", "the end of an encounter signs no report"
+
+
+@pytest.mark.parametrize(
+    ("signing", "audience", "expected"),
+    [
+        (UNSIGNED, Audience.TREATMENT, ReportState("preliminary")),
+        (ReportSigning(signed=True), Audience.TREATMENT, ReportState("final")),
+        (ReportSigning(signed=True, partial=True), Audience.PARTNERS, ReportState("preliminary", "lost")),
+        (ReportSigning(signed=True, addenda=("a", "b")), Audience.TREATMENT, ReportState("amended", "a; b")),
+        (ReportSigning(signed=True, addenda=("a", "b")), Audience.PARTNERS, ReportState("amended")),
+    ],
+)
+def test_status_of_the_report_follows_from_its_signature(
+    signing: ReportSigning, audience: Audience, expected: ReportState
+):
+    state = report_state(signing, audience, why_partial="lost")
+    assert state == expected
+    part = EncounterBundle(encounter_facts(), visible(), state=state).part(is_first=True)
+    composition = json.loads(part.encoded())["entry"][2]["resource"]
+    assert (composition["status"], "section" in composition) == (expected.status, bool(expected.reason))
 
 
 def test_later_state_of_the_record_is_another_composition_of_the_same_encounter():

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from protocols.device_time import absolute_time_at, base_offset_time_at
-from protocols.fhir.datatypes import moment, number_text
+from protocols.fhir.datatypes import number_text
 from protocols.fhir.status_bits import bit_components
 from protocols.fhir.systems import COINCIDENT_EXTENSION, GATEWAY_EXTENSION, LOINC, MDC, METRIC_EXTENSION, UCUM
 from protocols.ieee11073.nomenclature import Code, code_of
 from protocols.observation import SampleArray, SampleFormat, Special
-from protocols.observation_record import ObservationRecord, utc_text
+from protocols.observation_record import ObservationRecord
 from tests.builders.fhir_encounters import (
     NOW_US,
     PRESSURE,
@@ -323,8 +323,3 @@ def test_observation_of_an_application_has_no_gateway_and_the_code_as_posted():
 )
 def test_number_is_written_without_an_exponent(number: float, text: str):
     assert number_text(number) == text
-
-
-@pytest.mark.parametrize("at_us", [0, NOW_US, NOW_US + 1, -1, -62_135_596_800_000_000, 253_402_300_799_999_999])
-def test_moment_is_the_time_of_the_record(at_us: int):
-    assert moment(at_us) == utc_text(at_us)

@@ -2,6 +2,7 @@
 
 import hmac
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -23,7 +24,6 @@ from tests.builders.provenance_transcripts import (
     Keys,
     Tampering,
     cores,
-    flipped,
     hmac_key,
     ml_dsa_signer,
     signed,
@@ -63,17 +63,91 @@ def test_tampering_is_reported_where_it_was_done(tampering: Tampering, algorithm
         assert link.record_id == (None if link.index is None else whole["records"][link.index]["id"])
 
 
-@BOTH
+ROOT = (None, Reason.MERKLE_ROOT_MISMATCH)
+
+
+def flips(text: str, step: int) -> Iterator[str]:
+    """Yield `text` with one bit of one character changed, at every `step`-th character. None of our ids becomes another
+    one by that."""
+    for place in range(0, len(text), step):
+        yield text[:place] + chr(ord(text[place]) ^ 4) + text[place + 1 :]
+
+
+def expected_faults(member: str, value: str, index: int, count: int) -> list[tuple[int | None, Reason]]:
+    """Return what is reported when a member of the record at `index`, of `count`, has this changed value."""
+    is_hex = set(value) <= set("0123456789abcdef")
+    of_signature = {
+        "signature": Reason.SIGNATURE_INVALID if is_hex else Reason.SIGNATURE_MALFORMED,
+        "signature_alg": Reason.ALGORITHM_UNKNOWN,
+        "signature_kid": Reason.KEY_UNKNOWN,
+    }
+    if member in of_signature:  # the root does not cover it
+        return [(index, of_signature[member])]
+    links = {"parent_id": Reason.PARENT_MISSING, "parent_hash": Reason.PARENT_HASH_MISMATCH}
+    link = [(index, links[member])] if member in links else []
+    # The record behind it names a parent that is not there any more.
+    child = [(index + 1, Reason.PARENT_MISSING)] if member == "id" and index + 1 < count else []
+    return [*link, (index, Reason.SIGNATURE_INVALID), *child, ROOT]
+
+
+@pytest.mark.parametrize(("algorithm", "step"), [(Algorithm.HMAC_SHA256, 1), (Algorithm.ML_DSA_65, 397)])
+@pytest.mark.contract("S-160", "C-230", "C-237")
+def test_flip_of_any_byte_of_any_member_of_any_record_is_reported_exactly(algorithm: Algorithm, step: int) -> None:
+    intact = transcript(3, algorithm)
+    for index, record in enumerate(intact["records"]):
+        for member, text in record.items():
+            for value in flips(text, step) if isinstance(text, str) else ():
+                whole = intact | {"records": [*intact["records"]]}
+                whole["records"][index] = record | {member: value}
+                verdict = check(whole)
+                assert faults(verdict) == expected_faults(member, value, index, 3), (index, member, value)
+                assert (verdict.valid, verdict.merkle_root_verified) == (False, False)
+
+
 @pytest.mark.contract("S-160")
-def test_flip_in_any_member_of_a_record_is_reported_for_that_record(algorithm: Algorithm) -> None:
-    members = list(transcript(2, algorithm)["records"][1])
-    for member in members:
-        whole = transcript(2, algorithm)
-        value = whole["records"][1][member]
-        whole["records"][1][member] = {"added": 1} if member == "details" else flipped(value or "0")
-        found = faults(check(whole))
-        assert found, member
-        assert found[0][0] == 1, member
+def test_member_without_text_that_was_changed_is_reported_exactly() -> None:
+    for index, member, value, expected in (
+        (0, "parent_id", "01J", [(0, Reason.PARENT_MISSING), (0, Reason.SIGNATURE_INVALID), ROOT]),
+        (0, "parent_hash", "00", [(0, Reason.PARENT_HASH_MISMATCH), (0, Reason.SIGNATURE_INVALID), ROOT]),
+        (0, "job_id", "job_1", [(0, Reason.SIGNATURE_INVALID), ROOT]),
+        (1, "trace_id", None, [(1, Reason.SIGNATURE_INVALID), ROOT]),
+        (1, "details", {"vehicle_batches": []}, [(1, Reason.SIGNATURE_INVALID), ROOT]),
+        (1, "parent_id", None, [(1, Reason.OUT_OF_ORDER), (1, Reason.SIGNATURE_INVALID), ROOT]),
+    ):
+        whole = transcript(3)
+        whole["records"][index][member] = value
+        assert faults(check(whole)) == expected, member
+
+
+@pytest.mark.parametrize(("algorithm", "step"), [(Algorithm.HMAC_SHA256, 1), (Algorithm.ML_DSA_65, 397)])
+@pytest.mark.contract("S-160", "S-161")
+def test_flip_of_any_byte_of_the_root_and_of_its_signature_is_reported_exactly(algorithm: Algorithm, step: int) -> None:
+    intact = transcript(2, algorithm)
+    of_root = {
+        "merkle_root": (Reason.MERKLE_ROOT_MISMATCH, Reason.MERKLE_ROOT_MISMATCH),
+        "root_signature": (Reason.ROOT_SIGNATURE_INVALID, Reason.ROOT_SIGNATURE_MALFORMED),
+        "root_signature_alg": (Reason.ROOT_ALGORITHM_UNKNOWN, Reason.ROOT_ALGORITHM_UNKNOWN),
+        "root_signature_kid": (Reason.ROOT_KEY_UNKNOWN, Reason.ROOT_KEY_UNKNOWN),
+    }
+    for member, (invalid, malformed) in of_root.items():
+        for value in flips(intact[member], step):
+            verdict = check(intact | {member: value})
+            is_hex = set(value) <= set("0123456789abcdef")
+            assert faults(verdict) == [(None, invalid if is_hex else malformed)], (member, value)
+            assert (verdict.valid, verdict.merkle_root_verified) == (False, False)
+
+
+@BOTH
+@pytest.mark.contract("S-160", "S-161")
+def test_label_of_the_root_or_of_all_that_was_swapped_is_reported_exactly(algorithm: Algorithm) -> None:
+    other = next(one for one in Algorithm if one is not algorithm)
+    whole = transcript(2, algorithm) | {"root_signature_alg": other.value}
+    mismatch = [(index, Reason.ALGORITHM_MISMATCH) for index in range(2)]
+    assert faults(check(whole)) == [*mismatch, (None, Reason.ROOT_SIGNATURE_MALFORMED)]
+    for record in whole["records"]:
+        record["signature_alg"] = other.value
+    malformed = [(index, Reason.SIGNATURE_MALFORMED) for index in range(2)]
+    assert faults(check(whole)) == [*malformed, (None, Reason.ROOT_SIGNATURE_MALFORMED)]
 
 
 @pytest.mark.contract("S-160")
@@ -138,9 +212,21 @@ def test_relabelled_transcript_is_refused_also_when_the_signatures_have_the_leng
 
 @pytest.mark.contract("S-162")
 def test_inner_node_is_no_record() -> None:
-    leaves = [merkle.leaf_hash(bytes([number])) for number in range(4)]
-    inner = leaves[0] + leaves[1]
-    assert merkle.root([merkle.leaf_hash(inner), merkle.node_hash(*leaves[2:])]) != merkle.root(leaves)
+    whole = transcript(4)
+    leaves = [merkle.leaf_hash(canonical_json(core)) for core in cores(4)]
+    left, right = merkle.node_hash(*leaves[:2]), merkle.node_hash(*leaves[2:])
+    assert whole["merkle_root"] == hash_text(merkle.node_hash(left, right))
+    # As content of a leaf, what an inner node covers has another hash.
+    assert merkle.leaf_hash(leaves[0] + leaves[1]) != left
+    # As the hash of a parent, it is that of no record.
+    whole["records"][2]["parent_hash"] = hash_text(left)
+    assert faults(check(whole)) == [(2, Reason.PARENT_HASH_MISMATCH), (2, Reason.SIGNATURE_INVALID), ROOT]
+    # As a leaf of a tree of two, it fits the root, but the number of records is signed with the root.
+    assert merkle.is_included(left, 0, 2, [right], merkle.node_hash(left, right))
+    assert not merkle.is_included(left, 0, 4, [right], merkle.node_hash(left, right))
+    fewer = transcript(4)
+    fewer |= {"records": fewer["records"][:2], "record_count": 2}
+    assert faults(check(fewer)) == [ROOT, (None, Reason.ROOT_SIGNATURE_INVALID)]
 
 
 @pytest.mark.parametrize(
@@ -179,8 +265,8 @@ def test_unfit_signature_is_reported_with_its_reason(changes: dict[str, Any], re
 def test_content_with_another_hash_is_reported_for_its_record() -> None:
     whole = transcript()
     known = {record["id"]: record["content_hash"] for record in whole["records"]}
-    assert check(whole, content_hashes=known).content_checked
-    assert not check(whole).content_checked
+    assert check(whole, content_hashes=known).contents_checked == 5
+    assert (check(whole, content_hashes={}).contents_checked, check(whole).contents_checked) == (0, 0)
     known[whole["records"][1]["id"]] = "sha256:" + "f" * 64
     assert faults(check(whole, content_hashes=known)) == [(1, Reason.CONTENT_HASH_MISMATCH)]
 
