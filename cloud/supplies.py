@@ -21,7 +21,7 @@ from cloud.clinical.epcr import (
 from cloud.clinical.fhir import FhirHandlers
 from cloud.clinical.observations import RECEIVED_BATCHES, EncounterArrivals, ReceivedBatches, count_in_encounter
 from cloud.clinical.waveforms import WaveformIndex
-from cloud.foundation.arrivals import SETTLE
+from cloud.foundation.arrivals import SETTLE, Installation
 from cloud.foundation.checks import CHECKS, Check
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database
@@ -35,7 +35,7 @@ from cloud.partners.webhooks import callback_queue, subscribers_of
 from cloud.vehicles.custody import batches, lanes
 from cloud.vehicles.fleet import END_CONNECTION, RIGHTS_SENDER
 from cloud.vehicles.ingest import EventReader, RightsLink, broker_address, end_connection, settle_of
-from cloud.vehicles.missions import MissionRows
+from cloud.vehicles.missions import MissionRows, mission_bell_of
 from cloud.work.evidence import encounter_evidence
 from cloud.work.jobs import CALLBACKS
 
@@ -80,5 +80,11 @@ def make_supplies(checks: Sequence[Check] = ()) -> Supplies:
     supplies.supply(SUBSCRIBERS, subscribers_of)
     supplies.supply(CALLBACKS, callback_queue)
     supplies.supply(ENCOUNTER_EVIDENCE, encounter_evidence)
-    supplies.supply(MISSION_OUTBOX, lambda installation: MissionRows(installation.clock))
+    supplies.supply(MISSION_OUTBOX, _mission_outbox)
     return supplies
+
+
+def _mission_outbox(installation: Installation) -> MissionRows:
+    """Make the writer of missions. It wakes the sender of its own process; a console command has none."""
+    bell = installation.shared(mission_bell_of) if isinstance(installation, Process) else None
+    return MissionRows(installation.clock, bell)

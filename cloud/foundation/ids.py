@@ -7,6 +7,7 @@ C-016). Operators may choose one (`tenants add --id`), so `checked_id` checks ev
 import hashlib
 import os
 import re
+from functools import lru_cache
 from typing import Protocol
 
 from cloud.foundation.clock import Clock
@@ -17,6 +18,9 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _VALUES = {letter: value for value, letter in enumerate(ALPHABET)}
 _TIME_LETTERS = 10
 _RANDOM_BYTES = 10
+_PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
+_HALF = (1 << 40) - 1  # of the random part; the time has the first ten letters
+_STOCK_IDS = 64
 SHAPE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -33,14 +37,22 @@ class Ids(Protocol):
 
 
 class UlidIds:
-    """Generates ULIDs from the clock and random bytes. Within one process, each ULID is greater than the one before."""
+    """Generates ULIDs from the clock and random bytes. Within one process, each ULID is greater than the one before.
+
+    The random bytes of several ids are read at once: each read releases the interpreter lock, and getting it back takes
+    0.1 ms under load."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._last = 0
+        self._stock = b""
+        self._at = 0
 
     def new(self, prefix: str) -> str:
-        number = _number(self._clock.now_us(), os.urandom(_RANDOM_BYTES))
+        if self._at == len(self._stock):
+            self._stock, self._at = os.urandom(_STOCK_IDS * _RANDOM_BYTES), 0
+        begin, self._at = self._at, self._at + _RANDOM_BYTES
+        number = _number(self._clock.now_us(), self._stock[begin : self._at])
         # When the clock stops or steps back, the order of the identifiers must be kept: continue from the last one.
         self._last = number if number >> 80 > self._last >> 80 else self._last + 1
         return _text(prefix, self._last)
@@ -58,8 +70,20 @@ def _number(at_us: int, random: bytes) -> int:
 
 
 def _text(prefix: str, number: int) -> str:
-    text = "".join(ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+    high, low = number >> 40 & _HALF, number & _HALF
+    # Not a loop, which takes twice as long.
+    text = (
+        f"{_time_text(number >> 80)}"
+        f"{_PAIRS[high >> 30]}{_PAIRS[high >> 20 & 1023]}{_PAIRS[high >> 10 & 1023]}{_PAIRS[high & 1023]}"
+        f"{_PAIRS[low >> 30]}{_PAIRS[low >> 20 & 1023]}{_PAIRS[low >> 10 & 1023]}{_PAIRS[low & 1023]}"
+    )
     return f"{prefix}_{text}" if prefix else text
+
+
+@lru_cache(64)
+def _time_text(at_ms: int) -> str:
+    """Return the first letters of a ULID, which the ids of a millisecond share."""
+    return "".join(ALPHABET[at_ms >> shift & 31] for shift in range(45, -1, -5))
 
 
 def time_of_ulid(text: str) -> int | None:

@@ -29,12 +29,15 @@ class SecrecyLevel(IntEnum):
     @property
     def word(self) -> str:
         """The level's name in the contract: `standard` … `top_secret`."""
-        return self.name.lower()
+        return _WORDS[self]
 
     @classmethod
     def of(cls, word: SecrecyWord) -> "SecrecyLevel":
         """Return the level with this name in the contract."""
         return cls[word.upper()]
+
+
+_WORDS = {level: level.name.lower() for level in SecrecyLevel}
 
 
 @dataclass(frozen=True, slots=True)

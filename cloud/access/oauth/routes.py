@@ -54,6 +54,14 @@ def routes(h: OAuthHandlers, pages: AuthorizationHandlers) -> tuple[Route, ...]:
                 200: "The consent page.",
                 400: "A page: the app or its redirect URI is unknown. There is no redirect.",
             },
+            errors=(
+                "access_denied",
+                "invalid_request",
+                "invalid_scope",
+                "request_not_supported",
+                "unauthorized_client",
+                "unsupported_response_type",
+            ),
             operation_id="authorize",
             summary="Start OAuth authorization code flow",
             description="Starts the authorization flow for integrations that act on behalf of a signed-in user. "
@@ -89,6 +97,15 @@ def routes(h: OAuthHandlers, pages: AuthorizationHandlers) -> tuple[Route, ...]:
             body=TokenForm,
             response=AccessTokenResponse,
             responses={200: "An access token.", **_REFUSALS},
+            errors=(
+                "invalid_request",
+                "invalid_grant",
+                "invalid_scope",
+                "unauthorized_client",
+                "unsupported_grant_type",
+                "invalid_client",
+                "temporarily_unavailable",
+            ),
             operation_id="issueToken",
             summary="Exchange or mint access tokens",
             description="Issues an access token to an app that authenticates with HTTP Basic or in the form. Only "

@@ -23,7 +23,7 @@ def _key_set(path: str, h: KeySetHandlers, operation_id: str, description: str) 
         scopes=PUBLIC,
         rate_class=RateClass.PUBLIC,
         response=PublicKeySet,
-        responses={200: "The public signing keys."},
+        responses={200: "The public signing keys.", 304: "Not modified."},
         operation_id=operation_id,
         summary="Fetch public signing keys",
         description=f"{description} Fetch the set again when the `kid` of a token is not in it.",

@@ -32,7 +32,7 @@ from protocols.provenance.transcript import Operation
 
 
 class AssignmentService:
-    """Operations on assignments. If `evidence` is None, moves are not recorded in the evidence of the encounters."""
+    """Operations on assignments. If `evidence` is None, they are not recorded in the evidence of the encounters."""
 
     def __init__(self, database: Database, clock: Clock, ids: Ids, evidence: EncounterEvidence | None = None) -> None:
         self._evidence = evidence
@@ -63,7 +63,7 @@ class AssignmentService:
             raise IntervalEmpty
         async with self._database.transaction() as tx:
             device = await self._lock(tx, actor, device_id)
-            await self._find_encounter(tx, actor, encounter_id, device.organization_id)
+            encounter = await self._find_encounter(tx, actor, encounter_id, device.organization_id, lock=True)
             assignment = Assignment(
                 tenant_id=actor.tenant_id,
                 id=self._ids.new("asg"),
@@ -86,6 +86,7 @@ class AssignmentService:
             await self._assignments.add(tx, assignment)
             details = {"encounter_id": encounter_id}
             await self._record(tx, actor, "assignment.add", ASSIGNMENT_ADDED, assignment, details)
+            await self._add_to_evidence(tx, actor, encounter, assignment)
         return assignment
 
     async def device_with_system_id(self, viewer: Viewer, system_id: str, *, encounter_id: str) -> str:
@@ -109,10 +110,16 @@ class AssignmentService:
                 raise AssignmentEnded
             if until_us <= assignment.from_us:
                 raise IntervalEmpty
+            # Also one above the actor's clearance: its evidence names every end.
+            everything = Actor.operator(actor.tenant_id)
+            encounter = await self._encounters.find(tx, everything, assignment.encounter_id, lock=True)
             await self._assignments.close(tx, actor, assignment.id, until_us=until_us, by=actor.subject)
             details = {"until_us": until_us}
             await self._record(tx, actor, "assignment.close", ASSIGNMENT_CLOSED, assignment, details)
-        return replace(assignment, until_us=until_us, closed_by=actor.subject)
+            closed = replace(assignment, until_us=until_us, closed_by=actor.subject)
+            if encounter is not None:  # None: it was erased
+                await self._add_to_evidence(tx, actor, encounter, closed)
+        return closed
 
     async def move(
         self,
@@ -136,8 +143,9 @@ class AssignmentService:
             if not _is_within(old, begins_us, ends_us):
                 raise IntervalOutside
             both: dict[str, Encounter] = {}
-            for named in (old.encounter_id, encounter_id):
-                both[named] = await self._find_encounter(tx, actor, named, old.organization_id)
+            # Locked in one order, so that two moves never wait for each other.
+            for named in sorted({old.encounter_id, encounter_id}):
+                both[named] = await self._find_encounter(tx, actor, named, old.organization_id, lock=True)
                 if await is_held(tx, both[named]):
                     raise EncounterHeld(f"(encounter {named})")
 
@@ -166,20 +174,22 @@ class AssignmentService:
             await self._transfer(tx, actor, both.values(), new, old.encounter_id)
         return new
 
+    async def _add_to_evidence(
+        self, tx: Transaction, actor: Actor, encounter: Encounter, assignment: Assignment
+    ) -> None:
+        """Record in the evidence of an encounter that an assignment to it was added or closed."""
+        if self._evidence is not None:
+            details = {"changed": ["assignments"], **_named(assignment)}
+            await self._evidence.append(tx, actor, encounter, Operation.UPDATE, details=details)
+
     async def _transfer(
         self, tx: Transaction, actor: Actor, encounters: Iterable[Encounter], new: Assignment, from_encounter_id: str
     ) -> None:
         """Record in the evidence of both encounters that observations moved from one to the other."""
         if self._evidence is None:
             return
-        details = {
-            "assignment_id": new.id,
-            "device_id": new.device_id,
-            "from": write_moment(new.from_us),
-            "until": write_moment(new.until_us),
-            "from_encounter_id": from_encounter_id,
-            "to_encounter_id": new.encounter_id,
-        }
+        moved = {"from_encounter_id": from_encounter_id, "to_encounter_id": new.encounter_id}
+        details = {**_named(new), **moved}
         for encounter in sorted(encounters, key=evidence_id_of_encounter):
             await self._evidence.append(tx, actor, encounter, Operation.TRANSFER, details=details)
 
@@ -211,9 +221,11 @@ class AssignmentService:
         return found
 
     async def _find_encounter(
-        self, tx: Transaction, viewer: Viewer, encounter_id: str, organization_id: str
+        self, tx: Transaction, viewer: Viewer, encounter_id: str, organization_id: str, *, lock: bool = False
     ) -> Encounter:
-        encounter = await self._encounters.find(tx, viewer, encounter_id)
+        """Return an encounter of this organisation. `lock`: lock it, so that its evidence gets its newest version.
+        Raises `EncounterUnknown`."""
+        encounter = await self._encounters.find(tx, viewer, encounter_id, lock=lock)
         if encounter is None or encounter.organization_id != organization_id:
             raise EncounterUnknown
         return encounter
@@ -237,6 +249,16 @@ class AssignmentService:
         now_us = self._clock.now_us()
         await self._outbox.emit(tx, event_type, assignment, key=assignment.device_id, payload=payload, at_us=now_us)
         await self._audit.record(tx, actor, action, assignment.id, metadata=details)
+
+
+def _named(assignment: Assignment) -> dict[str, str | None]:
+    """Return an assignment as a record of evidence names it."""
+    return {
+        "assignment_id": assignment.id,
+        "device_id": assignment.device_id,
+        "from": write_moment(assignment.from_us),
+        "until": write_moment(assignment.until_us),
+    }
 
 
 def _is_within(assignment: Assignment, from_us: int, until_us: int | None) -> bool:

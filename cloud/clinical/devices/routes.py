@@ -59,6 +59,12 @@ def routes(parts: Parts) -> tuple[Route, ...]:
                 409: "Another enrolled device of this organisation has this system id.",
                 422: "The vehicle is not in this organisation, or a text is malformed.",
             },
+            errors=(
+                "device_class_unknown",
+                "system_id_taken",
+                "device_text_malformed",
+                "vehicle_unknown",
+            ),
             operation_id="enrolDevice",
             summary="Enrol a medical device",
             description="Enrols a device, or enrols it again. The serial number identifies it within the "

@@ -7,7 +7,6 @@ from cloud.foundation.slice import Slice, lazy_exports
 # mypy: implicit-reexport
 if TYPE_CHECKING:
     from cloud.clinical.encounter_data.observation_columns import OBSERVATION_COLUMNS, ObservationTable
-    from cloud.clinical.encounter_data.observation_lines import moment
     from cloud.clinical.encounter_data.observations import EncounterObservations, RowPage
     from cloud.clinical.encounter_data.page import Page
     from cloud.clinical.encounter_data.selection import Wanted

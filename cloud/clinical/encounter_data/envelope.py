@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from cloud.clinical.encounter_data.observation_lines import moment
 from cloud.clinical.waveforms import ChannelSummary, Extremes
 from protocols.ieee11073.nomenclature import name_of, term_of
+from protocols.observation_record import utc_text
 
 SECOND_US = 1_000_000
 MINUTE_US = 60 * SECOND_US
@@ -120,7 +120,7 @@ class Envelope:
             used = max((_length(line.least) for line in self._lines.values()), default=0)
             for line in self._lines.values():
                 del line.least[used:], line.greatest[used:]
-        times = f'"from":"{moment(self.window.from_us)}","interval_s":{self.window.interval_s}'
+        times = f'"from":"{utc_text(self.window.from_us)}","interval_s":{self.window.interval_s}'
         return [
             f'{key.decode()[:-1]},{times},"min":{_numbers(line.least)},"max":{_numbers(line.greatest)}}}'
             for key, line in sorted(self._lines.items())

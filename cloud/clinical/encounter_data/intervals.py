@@ -13,11 +13,12 @@ from typing import Any
 
 import orjson
 
-from cloud.clinical.encounter_data.observation_lines import described, moment, unit_code_of
+from cloud.clinical.encounter_data.observation_lines import described, unit_code_of
 from cloud.clinical.encounter_data.selection import mdc_code_of
 from cloud.clinical.observations import DeviceChannel, EncounterRow, value_of
 from protocols.ieee11073.nomenclature import name_of
 from protocols.observation import Special
+from protocols.observation_record import utc_text
 from protocols.plausibility import Bounds, bounds_of
 
 INTERVAL_S_MAX = 3_600
@@ -144,14 +145,14 @@ class Intervals:
                 series.name,
                 {
                     **series.fields,
-                    "from": moment(interval.from_us),
-                    "until": moment(interval.from_us + self._interval_us),
+                    "from": utc_text(interval.from_us),
+                    "until": utc_text(interval.from_us + self._interval_us),
                     "count": found.count,
                     "min": found.least if has_values else None,
                     "mean": found.total / found.count if has_values else None,
                     "max": found.greatest if has_values else None,
                     "last": found.last if has_values else None,
-                    "last_observed_at": moment(found.last_at_us) if has_values else None,
+                    "last_observed_at": utc_text(found.last_at_us) if has_values else None,
                     "left_out": found.left_out,
                 },
             )

@@ -30,7 +30,7 @@ class ObservationTable:
         self._lanes = lanes
         self._channels: dict[int, tuple[ShownChannel, list[Any], list[str], list[str]]] = {}
         self._times: dict[bytes, str | None] = {}
-        self._statuses: dict[int, list[str]] = {0: []}
+        self._statuses: dict[int, list[str]] = {}
 
     def read(self, rows: Sequence[EncounterRow]) -> list[Sequence[Any]]:
         """Return the values of each of `OBSERVATION_COLUMNS`."""
@@ -42,6 +42,8 @@ class ObservationTable:
         numbers, values, _, statuses, device_times, stored, clocks, monotonic = others
         for channel_id in set(channel_ids) - self._channels.keys():
             self._channels[channel_id] = self._channel(channel_id)
+        for status in set(statuses) - self._statuses.keys():
+            self._statuses[status] = list(status_names(status))
         channels = list(map(self._channels.__getitem__, channel_ids))
         if any(clocks):
             corrected = [
@@ -71,7 +73,7 @@ class ObservationTable:
             [None if each is None else self._time(each) for each in device_times],
             list(map(bool, stored)),
             [None if each is None else not each for each in clocks],
-            [self._statuses.get(each) or self._status(each) for each in statuses],
+            list(map(self._statuses.__getitem__, statuses)),
             flags,
             ["api" if each else "vehicle" for each in posted],
             [public_id(number) if each else None for number, each in zip(sequences, posted, strict=True)],
@@ -96,10 +98,6 @@ class ObservationTable:
             time = time_of(column)
             self._times[column] = None if time is None else time.text()
         return self._times[column]
-
-    def _status(self, status: int) -> list[str]:
-        names = self._statuses[status] = list(status_names(status))
-        return names
 
 
 def _other(text: str) -> str | None:

@@ -117,8 +117,8 @@ class ObservationLines:
                 origin = f'"api","id":"{public_id(sequence)}","provenance":null'
             else:
                 origin = f'{origins.get(lane_id) or self._add_origin(lane_id)}{sequence},"index":{position}}}'
-            observed = moment(observed_us)
-            received = observed if received_us == observed_us else moment(received_us)
+            observed = utc_text(observed_us)
+            received = observed if received_us == observed_us else utc_text(received_us)
             time = "null" if device_time is None else device_times.get(device_time) or self._add_time(device_time)
             lines.append(
                 f'{channel.head}{shown},"observed_at":"{observed}",'
@@ -197,21 +197,3 @@ def _json(value: Any) -> str:
 @lru_cache(1024)
 def _status(status: int) -> str:
     return _json(status_names(status))
-
-
-_SECOND_US = 1_000_000
-_YEARS_US = range(-62_135_596_800 * _SECOND_US, 253_402_300_800 * _SECOND_US)
-"""The times of the years 1 to 9999."""
-
-
-def moment(at_us: int) -> str:
-    """Return a time as `utc_text` does. The values of a second share the text of the second."""
-    if at_us not in _YEARS_US:
-        return utc_text(at_us)
-    second, rest_us = divmod(at_us, _SECOND_US)
-    return f"{_second(second)}{rest_us:06d}Z"
-
-
-@lru_cache(8192)
-def _second(second: int) -> str:
-    return utc_text(second * _SECOND_US)[:-7]

@@ -72,6 +72,12 @@ def _observations(h: EncounterDataHandlers) -> Route:
             304: "Not modified.",
             404: "Encounter not found.",
         },
+        errors=(
+            "moment_malformed",
+            "encounter_unknown",
+            "tenant_streams_taken",
+            "too_many_streams",
+        ),
         operation_id="listEncounterObservations",
         summary="List the observations of an encounter",
         description="The numerics, enumerations and compound values of the devices that were assigned to the "
@@ -98,6 +104,10 @@ def _waveforms(h: EncounterDataHandlers) -> Route:
             304: "Not modified.",
             404: "Encounter not found.",
         },
+        errors=(
+            "moment_malformed",
+            "encounter_unknown",
+        ),
         operation_id="listEncounterWaveforms",
         summary="List the waveforms of an encounter",
         description="The waveforms of the devices that were assigned to the encounter: the samples as the device "
@@ -123,6 +133,11 @@ def _timeline(h: EncounterDataHandlers) -> Route:
             404: "Encounter not found.",
             422: "The care record has too many field changes to be read at once.",
         },
+        errors=(
+            "moment_malformed",
+            "encounter_unknown",
+            "care_record_too_large",
+        ),
         operation_id="listEncounterTimeline",
         summary="List the timeline of an encounter",
         description="What happened, in the order of time: assignments of devices, de-identified procedures and "

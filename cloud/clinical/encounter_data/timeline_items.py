@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cloud.clinical.devices import GAP_RECORDED, VehicleEvent
-from cloud.clinical.encounter_data.observation_lines import moment
 from protocols.epcr.projection import VisibleField, VisibleRecord, VisibleStatement
+from protocols.observation_record import utc_text
 
 Place = tuple[int, int, str]
 """Position of an item: its time, 0 for an item of the encounter and 1 for an event in the vehicle, and its key."""
@@ -72,7 +72,7 @@ class TimelineItem:
 
     def document(self) -> dict[str, Any]:
         return {
-            "at": moment(self.at_us),
+            "at": utc_text(self.at_us),
             "type": self.type,
             "device_id": self.device_id,
             "entry": self.entry,

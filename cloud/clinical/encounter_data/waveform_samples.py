@@ -9,7 +9,7 @@ from contextlib import aclosing
 
 import orjson
 
-from cloud.clinical.encounter_data.observation_lines import described, moment
+from cloud.clinical.encounter_data.observation_lines import described
 from cloud.clinical.encounter_data.page import Page
 from cloud.clinical.encounter_data.selection import Wanted
 from cloud.clinical.encounter_data.waveform_blocks import Block, WaveformBlocks
@@ -17,7 +17,7 @@ from cloud.clinical.observations import DeviceChannel, Place
 from cloud.foundation.db import Database
 from cloud.foundation.viewer import Viewer
 from protocols.observation import status_names
-from protocols.observation_record import uncertainty_ms
+from protocols.observation_record import uncertainty_ms, utc_text
 
 GAP_US = 20_000
 """Time between the end of a block and the next one above which there is a gap, if a sample takes less: twice the
@@ -70,7 +70,7 @@ def _line(block: Block, follows: bool | None) -> str:
     return orjson.dumps(
         {
             **described(block.channel),
-            "observed_at": moment(block.at_us),
+            "observed_at": utc_text(block.at_us),
             "uncertainty_ms": uncertainty_ms(block.uncertainty_us),
             "sample_period_s": scale.period_s,
             "slope": scale.slope,

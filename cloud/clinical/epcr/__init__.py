@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         evidence_id_of_encounter,
     )
     from cloud.clinical.epcr.identified import IDENTIFIED_READ, IdentifiedReads, PurposeOfUse
+    from cloud.clinical.epcr.joins import EncounterLogs, JoinedReport, Joins, encounters_joined_to
     from cloud.clinical.epcr.listed import listed_document
     from cloud.clinical.epcr.mission import Missions
     from cloud.clinical.epcr.mission_outbox import MISSION_OUTBOX
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from cloud.clinical.epcr.service import COUNT_OBSERVATIONS, Epcr
     from cloud.clinical.epcr.store import EncounterFilter, Encounters
     from cloud.clinical.epcr.tables import care_changes, encounter_crew, encounters, erased_encounters
-    from cloud.clinical.epcr.visible_records import VisibleRecords
+    from cloud.clinical.epcr.visible_records import VisibleRecords, signing_of_lanes
 else:
     __getattr__ = lazy_exports(__name__)
 

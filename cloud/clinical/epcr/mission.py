@@ -89,7 +89,9 @@ class Missions:
         `EncounterUnknown`, `EncounterFinished`, `EncounterVehicleUnknown`, `CrewMemberUnknown`, `EncounterTaken`,
         `EndTimeMisplaced`, and what `precondition` raises."""
         async with self._database.transaction() as tx:
-            return await self._change(tx, actor, encounter_id, change, precondition)
+            mission = await self._change(tx, actor, encounter_id, change, precondition)
+        self._signal()
+        return mission
 
     async def change_once(
         self,
@@ -107,7 +109,14 @@ class Missions:
             replay = await once.replay(tx)
             if replay is not None:
                 return replay
-            return await once.store(tx, respond(await self._change(tx, actor, encounter_id, change, precondition)))
+            mission = await self._change(tx, actor, encounter_id, change, precondition)
+            response = await once.store(tx, respond(mission))
+        self._signal()
+        return response
+
+    def _signal(self) -> None:
+        if self._outbox is not None:
+            self._outbox.signal()
 
     async def _change(
         self, tx: Transaction, actor: Actor, encounter_id: str, change: MissionChange, precondition: Precondition | None

@@ -23,5 +23,9 @@ class MissionOutbox(Protocol):
         """Write the version of a mission after a change of its encounter. `call` has the call data that changed."""
         ...
 
+    def signal(self) -> None:
+        """Report that a mission may be due. Call this after the commit."""
+        ...
+
 
 MISSION_OUTBOX: Need[Callable[[Installation], MissionOutbox]] = Need("write the missions of vehicles")

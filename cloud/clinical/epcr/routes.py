@@ -32,6 +32,13 @@ def _begin(h: EpcrHandlers) -> Route:
             400: "The body is invalid. The organisation is that of the token and not part of the body.",
             422: "The vehicle or a crew member is not in this organisation.",
         },
+        errors=(
+            "cad_incident_malformed",
+            "call_data_malformed",
+            "crew_member_unknown",
+            "vehicle_unknown",
+            "encounter_taken",
+        ),
         operation_id="beginEncounter",
         summary="Create an ePCR encounter",
         description="Creates an encounter in the caller's organisation, for dispatch systems. Repeating the "
@@ -64,6 +71,11 @@ def _summary(h: EpcrHandlers) -> Route:
             404: "Encounter not found.",
             422: "In FHIR: the care record is too large to be read at once.",
         },
+        errors=(
+            "encounter_unknown",
+            "care_record_too_large",
+            "fhir_bundle_invalid",
+        ),
         operation_id="readEncounter",
         summary="Fetch an ePCR encounter",
         description="The encounter summary for partners: mission data only, no patient data. With `?format=fhir` "

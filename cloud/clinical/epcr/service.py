@@ -92,7 +92,9 @@ class Epcr:
         `OrganizationUnknown`, `EncounterVehicleUnknown`, `CrewMemberUnknown`, `CadIncidentMalformed` and
         `EncounterTaken`."""
         async with self._database.transaction() as tx:
-            return await self.dispatch_in(tx, actor, dispatch)
+            begun = await self.dispatch_in(tx, actor, dispatch)
+        self._signal()
+        return begun
 
     async def dispatch_once(
         self, actor: Actor, dispatch: Dispatch, once: IdempotentReply, respond: Callable[[Begun], Response]
@@ -105,22 +107,31 @@ class Epcr:
             replay = await once.replay(tx)
             if replay is not None:
                 return replay
-            return await once.store(tx, respond(await self.dispatch_in(tx, actor, dispatch)))
+            response = await once.store(tx, respond(await self.dispatch_in(tx, actor, dispatch)))
+        self._signal()
+        return response
 
-    async def dispatch_in(self, tx: Transaction, actor: Actor, dispatch: Dispatch) -> Begun:
-        """Begin or find the encounter of a dispatch in a transaction of the caller, with the errors of `dispatch`."""
-        begun = await self._begin(tx, actor, dispatch)
+    async def dispatch_in(
+        self, tx: Transaction, actor: Actor, dispatch: Dispatch, *, job_id: str | None = None
+    ) -> Begun:
+        """Begin or find the encounter of a dispatch in a transaction of the caller, with the errors of `dispatch`.
+        `job_id` is the job that does it; None for a request."""
+        begun = await self._begin(tx, actor, dispatch, job_id)
         await self._audit.record(tx, actor, "encounter.begin", begun.encounter.id, metadata={"created": begun.created})
         return begun
 
-    async def _begin(self, tx: Transaction, actor: Actor, dispatch: Dispatch) -> Begun:
+    def _signal(self) -> None:
+        if self._outbox is not None:
+            self._outbox.signal()
+
+    async def _begin(self, tx: Transaction, actor: Actor, dispatch: Dispatch, job_id: str | None) -> Begun:
         encounter = self._new(actor, dispatch)
         organization_id = encounter.organization_id
         await check_vehicle(tx, self._tenancy, actor, organization_id, encounter.vehicle_id)
         if await self._encounters.add(tx, encounter):
             crew_ids = await checked_crew(tx, self._crew, actor, organization_id, dispatch.crew_ids)
             await self._encounters.add_crew(tx, encounter, crew_ids)
-            await self._report_created(tx, actor, encounter, dispatch.call)
+            await self._report_created(tx, actor, encounter, dispatch.call, job_id=job_id)
             return Begun(encounter, created=True)
         assert encounter.cad_incident_id is not None, "a generated id is not taken"
         found = await self._encounters.of_incident(
@@ -131,12 +142,18 @@ class Epcr:
         return Begun(found, created=False)
 
     async def _report_created(
-        self, tx: Transaction, actor: Actor, encounter: Encounter, call: Mapping[str, str]
+        self,
+        tx: Transaction,
+        actor: Actor,
+        encounter: Encounter,
+        call: Mapping[str, str],
+        *,
+        job_id: str | None = None,
     ) -> None:
         """Emit the event of a new encounter, begin its evidence, and write the mission of its vehicle."""
         await self._events.emit_created(tx, encounter, traceparent=actor.traceparent)
         if self._evidence is not None:
-            await self._evidence.append(tx, actor, encounter, Operation.CREATE)
+            await self._evidence.append(tx, actor, encounter, Operation.CREATE, job_id=job_id)
         if self._outbox is not None:
             incident = encounter.cad_incident_id
             number = {} if incident is None else {"call.incident_number": incident}

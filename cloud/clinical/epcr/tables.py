@@ -20,6 +20,11 @@ from sqlalchemy import (
 
 from cloud.foundation.db import metadata, partial_index, row_number
 
+JOIN_KEYS = ("record.joined", "record.part_of")
+"""Keys of the annotations that join a report of the crew to an encounter (`protocols.epcr.annotations`)."""
+JOIN_LENGTH_MAX = 64
+"""Longest id. A longer value of a vehicle names nothing, and must not be too long for an entry of the index."""
+
 encounters = Table(
     "encounters",
     metadata,
@@ -99,6 +104,12 @@ care_changes = Table(
     Column("gateway_time_us", BigInteger, nullable=False),
     Column("received_at_us", BigInteger, nullable=False),
     Index(None, "tenant_id", "encounter_id"),
+    partial_index(
+        "ix_care_changes_joins",
+        "tenant_id",
+        "value",
+        where=f"element_key IN {JOIN_KEYS} AND length(value) <= {JOIN_LENGTH_MAX}",
+    ),
 )
 
 changed_encounters = Table(

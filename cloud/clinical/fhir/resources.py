@@ -12,7 +12,7 @@ from cloud.clinical.devices import Devices
 from cloud.clinical.encounter_data import EncounterObservations, RowPage, Wanted
 from cloud.clinical.epcr import Encounter, VisibleRecords
 from cloud.clinical.fhir.encounter_devices import EncounterDevice, EncounterDevices
-from cloud.clinical.fhir.service import device_facts, encounter_facts
+from cloud.clinical.fhir.service import WHY_PARTIAL, device_facts, encounter_facts
 from cloud.clinical.observations import (
     API_LANE_ID,
     DeviceChannel,
@@ -25,7 +25,9 @@ from cloud.clinical.observations import (
 )
 from cloud.foundation.db import Database
 from cloud.foundation.viewer import Viewer
+from protocols.epcr.element import Audience
 from protocols.fhir.bundle import BundlePart, EncounterBundle
+from protocols.fhir.composition import report_state
 from protocols.fhir.devices import DeviceFacts, SentTime
 from protocols.fhir.number_series import NumberSeries
 from protocols.observation_record import ObservationRecord
@@ -90,8 +92,9 @@ class EncounterResources:
 
     async def _bundle(self, encounter: Encounter) -> EncounterBundle:
         async with self._database.read() as tx:
-            record = await self._records.for_partners(tx, encounter)
-        return EncounterBundle(encounter_facts(encounter), record)
+            record, signing = await self._records.with_signing(tx, encounter, Audience.PARTNERS)
+        state = report_state(signing, Audience.PARTNERS, why_partial=WHY_PARTIAL)
+        return EncounterBundle(encounter_facts(encounter), record, state=state)
 
 
 class _Observations:

@@ -54,6 +54,11 @@ def routes(parts: Parts) -> tuple[Route, ...]:
                 404: "Encounter not found.",
                 422: "The care record has too many field changes to be read at once.",
             },
+            errors=(
+                "encounter_unknown",
+                "care_record_too_large",
+                "fhir_bundle_invalid",
+            ),
             operation_id="readEncounterBundle",
             summary="Export encounter as FHIR R4 Bundle",
             description="The encounter as a FHIR R4 transaction bundle: Patient (a pseudonym), Encounter, Composition, "

@@ -20,6 +20,7 @@ from cloud.foundation.viewer import Viewer
 from protocols.device_description import NO_DESCRIPTION, DeviceDescription
 from protocols.epcr.element import Audience
 from protocols.fhir.bundle import ENTRIES_MAX, EncounterBundle
+from protocols.fhir.composition import report_state
 from protocols.fhir.device_properties import CONTINUA_VERSION
 from protocols.fhir.devices import FIRMWARE, HARDWARE, PROTOCOL, SOFTWARE, DeviceFacts
 from protocols.fhir.encounter import EncounterFacts
@@ -29,6 +30,8 @@ PARTS_AT_ONCE = 4
 """Parts in the making: 100 MB at most (`PART_BYTES_MAX`). Further requests are queued."""
 SLICE_OBSERVATIONS = 250
 """Observations between two turns of the event loop: about two milliseconds of work."""
+WHY_PARTIAL = "The cloud does not have all entries of this report that were signed."
+"""The reason of the status of a report of which a part is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +80,10 @@ class Bundles:
                 encounter = await self._encounters.find(tx, viewer, encounter_id)
                 if encounter is None:
                     raise EncounterUnknown
-                identified = audience is Audience.TREATMENT
-                record = await (
-                    self._records.for_treatment(tx, encounter)
-                    if identified
-                    else self._records.for_partners(tx, encounter)
-                )
+                record, signing = await self._records.with_signing(tx, encounter, audience)
                 devices = await self._devices_of.read(tx, viewer, encounter)
-            bundle = EncounterBundle(encounter_facts(encounter), record)
+            state = report_state(signing, audience, why_partial=WHY_PARTIAL)
+            bundle = EncounterBundle(encounter_facts(encounter), record, state=state)
             part = bundle.part(is_first=after is None, entries_max=ENTRIES_MAX)
             facts = _DeviceFacts()
             reader = ObservationReader(

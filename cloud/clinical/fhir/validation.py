@@ -20,10 +20,11 @@ FAULTS_MAX = 20
 def find_faults(body: bytes) -> list[str]:
     """Return the first faults of a bundle: the place and the kind of fault, never a value."""
     from fhir.resources.R4B.bundle import Bundle
-    from pydantic import ValidationError
+    from pydantic import BaseModel, ValidationError
 
+    model: type[BaseModel] = Bundle
     try:
-        Bundle.model_validate_json(body)
+        model.model_validate_json(body)
     except ValidationError as error:
         return _faults(error)
     return []

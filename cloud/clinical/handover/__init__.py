@@ -13,7 +13,7 @@ else:
 SLICE = Slice(
     package=__name__,
     tables="tables",
-    routes=("routes:routes",),
+    routes=("routes:routes", "link_routes:routes"),
     jobs="jobs:jobs",
     retention="retention:KINDS",
     events="event_types:EVENTS",

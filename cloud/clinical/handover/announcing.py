@@ -1,10 +1,10 @@
 """Announce hand-overs: emit `epcr.handover.ready` for the first link of an encounter, in the transaction that marks it.
 
-A watch does this instead of the ingest, because a link may arrive before its encounter, whose owner the event needs.
+A watch does this instead of the ingest, because a link may arrive before its encounter, whose owner the event
+needs, or before its report is joined to one.
 """
 
 from cloud.access.audit import Audit
-from cloud.clinical.epcr import Encounters
 from cloud.clinical.handover.event_types import HANDOVER_READY
 from cloud.clinical.handover.links import ShareLinks
 from cloud.clinical.handover.model import LinkPeriod
@@ -24,18 +24,17 @@ class HandoverAnnouncer:
 
     def __init__(self, clock: Clock, ids: Ids, period: LinkPeriod) -> None:
         self._links = ShareLinks()
-        self._encounters = Encounters()
         self._outbox = Outbox(ids)
         self._audit = Audit(clock)
         self._period = period
 
     async def announce_next(self, tx: Transaction, now_us: int) -> int:
         """Announce the next links; return their number."""
-        found = await self._links.unannounced(tx, CHUNK)
+        found = await self._links.unannounced(tx, CHUNK, self._period.first_us(now_us))
         for link in found:
             actor = Actor(link.tenant_id, link.organization_id, SecrecyLevel.TOP_SECRET, subject=link.author)
-            encounter = await self._encounters.find(tx, actor, link.encounter_id)
-            is_first = await self._links.announce(tx, link, now_us)
+            encounter = await self._links.encounter(tx, actor, link)
+            is_first = await self._links.announce(tx, link, encounter, now_us)
             if encounter is None:  # of another organisation: the link opens nothing
                 continue
             await self._audit.record(tx, actor, "handover.link_added", link.id, metadata={"encounter": encounter.id})

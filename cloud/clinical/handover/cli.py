@@ -36,7 +36,9 @@ def list_links(
 
     async def work(place: Workplace) -> list[ShareLink]:
         async with place.database.read() as tx:
-            return list(await ShareLinks().of_encounter(tx, place.operator(tenant), encounter))
+            if (found := await Encounters().find(tx, place.operator(tenant), encounter)) is None:
+                raise EncounterUnknown
+            return list(await ShareLinks().of_encounter(tx, found))
 
     print_rows("Share links", map(_shown, run(context, work)), as_json=as_json)
 
@@ -48,9 +50,9 @@ def revoke(context: typer.Context, encounter: EncounterArgument, tenant: TenantO
     async def work(place: Workplace) -> list[str]:
         actor = place.operator(tenant)
         async with place.database.transaction() as tx:
-            if await Encounters().find(tx, actor, encounter) is None:
+            if (found := await Encounters().find(tx, actor, encounter)) is None:
                 raise EncounterUnknown
-            ended = await ShareLinks().revoke_all(tx, actor, encounter, by=actor.subject, now_us=place.clock.now_us())
+            ended = await ShareLinks().revoke_all(tx, found, by=actor.subject, now_us=place.clock.now_us())
             for link_id in ended:
                 await Audit(place.clock).record(
                     tx, actor, "handover.link_revoked", link_id, metadata={"encounter": encounter}

@@ -37,3 +37,7 @@ class LinkPeriod:
         if arrived_at_us is None:
             return most_us
         return min(most_us, max(link.added_at_us, arrived_at_us) + self.after_arrival_h * _HOUR_US)
+
+    def first_us(self, now_us: int) -> int:
+        """Return the time before which every link that was added has expired."""
+        return now_us - self.most_h * _HOUR_US

@@ -16,9 +16,9 @@ from cloud.clinical.epcr import (
     CareLog,
     Encounter,
     EncounterEvidence,
-    Encounters,
     IdentifiedReads,
     PurposeOfUse,
+    signing_of_lanes,
 )
 from cloud.clinical.handover.device_data import EncounterDeviceData
 from cloud.clinical.handover.errors import ShareLinkEnded, ShareLinkUnknown
@@ -30,7 +30,6 @@ from cloud.foundation.db import Database
 from cloud.foundation.trace import TraceContext
 from cloud.foundation.viewer import Actor, SecrecyLevel
 from protocols.epcr.change import FieldChange
-from protocols.epcr.draft import is_sealed
 from protocols.epcr.handover.arrival import ARRIVED, Arrival, arrival, arrival_words
 from protocols.epcr.handover.content import handover_content
 from protocols.epcr.handover.ecg import ecg_of
@@ -40,8 +39,9 @@ from protocols.epcr.handover.page import ShownHandover
 from protocols.epcr.handover.readings import readings_of_devices, readings_of_record
 from protocols.epcr.handover.wording import Wording
 from protocols.epcr.projection import treatment_record
-from protocols.epcr.record import current_record
+from protocols.epcr.record import current_record, in_order
 from protocols.epcr.sharing import token_hash
+from protocols.epcr.signing import ReportSigning
 from protocols.provenance.transcript import Operation
 
 VIEW = "handover.link_viewed"
@@ -89,7 +89,6 @@ class SharedHandovers:
         self._zone = zone
         self._links = ShareLinks()
         self._apps = AppStore()
-        self._encounters = Encounters()
         self._log = CareLog()
         self._reads = IdentifiedReads(clock)
         self._audit = Audit(clock)
@@ -111,7 +110,7 @@ class SharedHandovers:
                 link.tenant_id, link.organization_id, SecrecyLevel.STANDARD, subject=f"link:{link.id}", trace=trace
             )
             entitled = IDENTIFIED in await self._apps.entitled(tx, link.tenant_id)
-            encounter = await self._encounters.find(tx, actor, link.encounter_id) if entitled else None
+            encounter = await self._links.encounter(tx, actor, link) if entitled else None
             if encounter is None:
                 raise ShareLinkUnknown
             arrived_us = await self._log.first_stated_us(tx, encounter, keys=ARRIVED)
@@ -126,17 +125,22 @@ class SharedHandovers:
     async def show(self, opened: OpenedLink, *, language: Language, order: Order) -> SharedHandover:
         """Return the hand-over of a link. Raises `CareRecordTooLarge`."""
         async with self._database.read() as tx:
-            changes = await self._log.of_encounter(tx, opened.encounter)
+            lanes = await self._log.of_lanes(tx, opened.encounter)
+        changes = in_order([of_lane for _, of_lane in lanes])
         arrived = arrival(changes)
         known = changes if arrived is None else changes[: arrived.changes]
-        shown = await self._shown(opened, known, arrived, language, order)
+        ids = {change.id for change in known}
+        signing = signing_of_lanes(
+            opened.encounter, [(gateway, [each for each in of_lane if each.id in ids]) for gateway, of_lane in lanes]
+        )
+        shown = await self._shown(opened, known, signing, arrived, language, order)
         return SharedHandover(shown, arrived is not None, opened.expires_at_us)
 
     async def _record_view(self, actor: Actor, link: ShareLink, encounter: Encounter, address: str) -> None:
-        metadata = {"encounter": link.encounter_id, "address": address}
+        metadata = {"encounter": encounter.id, "address": address}
         async with self._database.transaction() as tx:
             await self._audit.record(tx, actor, VIEW, link.id, metadata=metadata)
-            await self._reads.record(tx, actor, link.encounter_id, purpose=PurposeOfUse.TREAT, form="share_link")
+            await self._reads.record(tx, actor, encounter.id, purpose=PurposeOfUse.TREAT, form="share_link")
             details = {"purpose_of_use": PurposeOfUse.TREAT.value, "form": "share_link"}
             await self._evidence.append(tx, actor, encounter, Operation.EXPORT, details=details)
 
@@ -144,6 +148,7 @@ class SharedHandovers:
         self,
         opened: OpenedLink,
         changes: list[FieldChange],
+        signing: ReportSigning,
         arrived: Arrival | None,
         language: Language,
         order: Order,
@@ -159,7 +164,8 @@ class SharedHandovers:
             readings,
             wording,
             order=order,
-            signed=is_sealed(changes),
+            signed=signing.signed,
+            partial=signing.partial,
             arrival=arrival_words(changes, wording),
         )
         # A block that is not over yet has samples after the newest value.

@@ -22,4 +22,7 @@ share_links = Table(
     Index(None, "tenant_id", "encounter_id"),
     Index(None, "added_at_us"),
     partial_index("ix_share_links_unannounced", "added_at_us", where="announced_at_us IS NULL"),
+    partial_index(
+        "ix_share_links_pending", "tenant_id", "vehicle_id", "added_at_us", "id", where="announced_at_us IS NULL"
+    ),
 )

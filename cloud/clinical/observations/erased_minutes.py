@@ -11,6 +11,7 @@ from cloud.clinical.observations.erased_values import ErasedRows, ErasedValues, 
 from cloud.clinical.observations.minutes.body import BodyEncoder
 from cloud.clinical.observations.minutes.reading import RowPlace
 from cloud.clinical.observations.minutes.rows import MinuteRow, minute_rows, values_of
+from cloud.clinical.observations.minutes.store import wait_to_rewrite
 from cloud.clinical.observations.tables import SYNCHRONISED_CLOCK_ID, lane_days, observation_minutes
 from cloud.foundation.db import Transaction
 
@@ -32,6 +33,7 @@ class MinuteErasure:
     ) -> tuple[ErasedRows, RowPlace | None]:
         """Erase the values of the range `number` in the next rows after the key `after`. Return them, and the key after
         which the next step begins; None at the end of the range."""
+        await wait_to_rewrite(tx)
         range_ = values.ranges[number]
         erased = ErasedRows()
         page = await range_.selection.overlapping(tx, range_.from_us, range_.until_us, after=after, limit=ROWS_AT_ONCE)

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, and_, false, func, or_, select, true
 
 from cloud.clinical.assignments import assignments
 from cloud.clinical.devices import devices
-from cloud.clinical.epcr import encounters
+from cloud.clinical.epcr import Joins, encounters
 from cloud.clinical.incidents import incidents
 from cloud.clinical.observations.tables import SYNCHRONISED_CLOCK_ID, observation_sources, observations
 from cloud.clinical.waveforms import waveform_sources
@@ -118,6 +118,7 @@ async def held_observations(tx: Transaction, tenant_id: str, holds: Iterable[Hel
         found = await tx.execute(select(table.device_id, table.from_us, table.until_us).where(*mine))
         for row in found:
             spans.append(await _span(tx, tenant_id, row.device_id, row.from_us, row.until_us))
+        encounter_ids |= await Joins().held(tx, tenant_id, encounter_ids)
     return HeldObservations(spans=[one for one in spans if one.source_ids], encounter_ids=frozenset(encounter_ids))
 
 

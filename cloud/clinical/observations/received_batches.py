@@ -12,7 +12,7 @@ class ReceivedBatches:
     """The tables of received batches. The higher layer `custody` owns them and must not be imported here."""
 
     lanes: Table
-    """Columns `lane_id`, `gateway_id`, `epoch`, `lane`."""
+    """Columns `lane_id`, `tenant_id`, `gateway_id`, `epoch`, `lane`."""
     batches: Table
     """Columns `lane_id`, `sequence`, `stored_at_us`."""
 

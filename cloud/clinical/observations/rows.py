@@ -8,22 +8,22 @@ Raises `Unstorable` for a value that no column can hold (a time beyond 64 bits).
 the batch.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import chain, repeat
+from operator import add
 from types import NoneType
 from typing import Any, NamedTuple, TypeVar, cast
 
 from cloud.clinical.observations.tables import SYNCHRONISED_CLOCK_ID, UNDATED, observations
 from cloud.clinical.observations.values import value_columns
+from protocols.content_keys import content_keys
 from protocols.device_time import DeviceTime, TimeKind
 from protocols.errors import LocalProtocolError
 from protocols.observation import Channel, Value
-from protocols.observation_record import content_key, records_of
-from protocols.uplink.lanes import Lane
-from protocols.uplink.observations import BlockColumns, DeviceObservations, DeviceRef
+from protocols.uplink.observations import BlockColumns, DeviceRef
 
-Converted = TypeVar("Converted")
+Fact = TypeVar("Fact")
 
 COLUMNS = tuple(one.name for one in observations.columns if one.name not in ("encounter_id", "day"))
 """The columns that ingest writes, in the order of the table, without the day of a partition."""
@@ -152,42 +152,41 @@ def filled_columns(batches: Sequence[ObservationColumns]) -> tuple[str, ...]:
 
 def columns_of(block: BlockColumns) -> ObservationColumns:
     """Return the columns of one batch. Raises `Unstorable` for a value that no column can hold."""
+    # A second of waveforms has a run for each report, and only a few different facts. So what follows from the facts is
+    # computed once for each of them, and the columns are made for the whole block.
+    distinct = {id(facts): facts for facts, _ in block.runs}
     sources: dict[DeviceRef, int] = {}
-    channels: dict[tuple[int, int], int] = {}
-    source_numbers: list[int] = []
-    channel_numbers: list[int] = []
-    observed: list[int] = []
-    received: list[int] = []
-    uncertainty: list[int] = []
-    stored: list[bool] = []
+    source_of: list[int] = []
     clocks: dict[ClockOfBoot, int] = {}
-    clock_numbers: list[int] = []
-    monotonic: list[int | None] = []
-    for facts, count in block.runs:
+    clock_of: list[int] = []
+    for facts in distinct.values():
         if "\0" in facts.device.system_id or "\0" in facts.device.model:
             raise Unstorable("the name of a device holds a NUL character")
-        here = slice(len(received), len(received) + count)
-        source_number = sources.setdefault(facts.device, len(sources))
-        source_numbers.extend(repeat(source_number, count))
-        in_table = block.channel_numbers[here]
-        of_source = {
-            number: channels.setdefault((source_number, number), len(channels)) for number in dict.fromkeys(in_table)
-        }
-        channel_numbers.extend(map(of_source.__getitem__, in_table))
-        offset_us = facts.wall_offset_us
-        received_here = _received_at_us(offset_us, block.received_s[here])
-        received.extend(received_here)
-        observed_here = _observed_at_us(facts.device_offset_us, block.device_times[here], received_here)
-        observed.extend(observed_here)
-        if facts.wall_synchronised:
-            clock_numbers.extend(repeat(0, count))
-            monotonic.extend(repeat(None, count))
-        else:
-            clock = ClockOfBoot(facts.boot_id, facts.device_offset_us is not None)
-            clock_numbers.extend(repeat(clocks.setdefault(clock, len(clocks) + 1), count))
-            monotonic.extend([at_us - offset_us for at_us in observed_here])
-        uncertainty.extend(repeat(facts.uncertainty_us, count))
-        stored.extend(repeat(facts.stored, count))
+        source_of.append(sources.setdefault(facts.device, len(sources)))
+        clock = None if facts.wall_synchronised else ClockOfBoot(facts.boot_id, facts.device_offset_us is not None)
+        clock_of.append(0 if clock is None else clocks.setdefault(clock, len(clocks) + 1))
+
+    def of_each(values: Sequence[Fact]) -> list[Fact]:
+        """Return for each observation the value of its facts; `values` are in the order of `distinct`."""
+        if values and values.count(values[0]) == len(values):
+            return [values[0]] * len(block.received_s)
+        by_facts = dict(zip(distinct, values, strict=True))
+        return list(chain.from_iterable([repeat(by_facts[id(facts)], count) for facts, count in block.runs]))
+
+    source_numbers, clock_numbers = of_each(source_of), of_each(clock_of)
+    pairs = list(zip(source_numbers, block.channel_numbers, strict=True))
+    channels = {pair: number for number, pair in enumerate(dict.fromkeys(pairs))}
+    offsets_us = of_each([facts.wall_offset_us for facts in distinct.values()])
+    received = _received_at_us(offsets_us, block.received_s)
+    local_us, device_times = _read_times(block.device_times)
+    observed = _observed_at_us(of_each([facts.device_offset_us for facts in distinct.values()]), local_us, received)
+    monotonic: list[int | None] = [None] * len(received)
+    if clocks:
+        monotonic = [
+            at_us - offset_us if clock else None
+            for clock, at_us, offset_us in zip(clock_numbers, observed, offsets_us, strict=True)
+        ]
+    stored = of_each([facts.stored for facts in distinct.values()])
     numbers, texts = _value_columns(block.values)
     on_boots = [at_us for at_us in monotonic if at_us is not None] if clocks else []
     _check_times(received_at_us=received, observed_at_us=observed, monotonic_us=on_boots)
@@ -197,20 +196,20 @@ def columns_of(block: BlockColumns) -> ObservationColumns:
             [ChannelOfSource(source, _storable(block.channel_table[number])) for source, number in channels]
         ),
         source_numbers=source_numbers,
-        channel_numbers=channel_numbers,
+        channel_numbers=list(map(channels.__getitem__, pairs)),
         observed_at_us=observed,
-        uncertainty_us=uncertainty,
+        uncertainty_us=of_each([facts.uncertainty_us for facts in distinct.values()]),
         received_at_us=received,
         numbers=numbers,
         texts=texts,
         samples=block.samples,
         status=block.status,
-        device_times=_for_each_time(time_column, block.device_times),
+        device_times=device_times,
         stored=stored,
         clocks=tuple(clocks),
         clock_numbers=clock_numbers,
         monotonic_us=monotonic,
-        content_keys=_content_keys(block.sections()) if any(stored) else {},
+        content_keys=_content_keys(block) if any(stored) else {},
     )
 
 
@@ -248,41 +247,38 @@ def _storable(channel: Channel) -> Channel:
     return channel
 
 
-def _received_at_us(offset_us: int, received_s: Sequence[float]) -> list[int]:
+def _received_at_us(offsets_us: Sequence[int], received_s: Sequence[float]) -> list[int]:
     """Return the wall-clock time of each reception. The values of a report share one time, which is rounded once."""
-    at_us = {each: offset_us + round(each * 1_000_000) for each in set(received_s)}
-    return list(map(at_us.__getitem__, received_s))
+    whole_us = {each: round(each * 1_000_000) for each in set(received_s)}
+    return list(map(add, offsets_us, map(whole_us.__getitem__, received_s)))
 
 
-def _observed_at_us(offset_us: int | None, times: Sequence[DeviceTime | None], received_at_us: list[int]) -> list[int]:
+def _observed_at_us(
+    offsets_us: Sequence[int | None], local_us: Sequence[int | None], received_at_us: Sequence[int]
+) -> list[int]:
     """Return for each observation the device's time, or the reception time where the device's time cannot be read or
-    the offset of its clock (`offset_us`) is not known (DESIGN D5)."""
-    if offset_us is None:
-        return received_at_us
+    the offset of its clock is not known (DESIGN D5)."""
     return [
-        received if local is None else local + offset_us
-        for local, received in zip(_for_each_time(DeviceTime.local_us, times), received_at_us, strict=True)
+        received if local is None or offset_us is None else local + offset_us
+        for local, offset_us, received in zip(local_us, offsets_us, received_at_us, strict=True)
     ]
 
 
-def _for_each_time(
-    convert: Callable[[DeviceTime], Converted | None], times: Sequence[DeviceTime | None]
-) -> list[Converted | None]:
-    """Return each device time converted, None where there is none. Each time object is recognised by its identity and
-    converted only once, since all values of a report have one time."""
+def _read_times(times: Sequence[DeviceTime | None]) -> tuple[list[int | None], list[bytes | None]]:
+    """Return each device time as microseconds on the device's own clock, and as a column; None where there is none.
+    Each time object is recognised by its identity and converted only once, since all values of a report have one
+    time."""
     identities = list(map(id, times))
-    converted = {
-        identity: None if time is None else convert(time)
-        for identity, time in dict(zip(identities, times, strict=True)).items()
-    }
-    return list(map(converted.__getitem__, identities))
+    local_us: dict[int, int | None] = {}
+    columns: dict[int, bytes | None] = {}
+    for identity, time in dict(zip(identities, times, strict=True)).items():
+        local_us[identity] = None if time is None else time.local_us()
+        columns[identity] = None if time is None else time_column(time)
+    return list(map(local_us.__getitem__, identities)), list(map(columns.__getitem__, identities))
 
 
-def _content_keys(sections: Sequence[DeviceObservations]) -> dict[int, bytes]:
-    # The lane and sequence are not part of a content key.
-    records = records_of(sections, gateway="", epoch="", lane=Lane.NUMERIC, sequence=0)
+def _content_keys(block: BlockColumns) -> dict[int, bytes]:
     try:
-        keys = {record.index: content_key(record) for record in records if record.stored}
+        return content_keys(block)
     except LocalProtocolError:
         raise Unstorable("a stored measurement has no content key") from None
-    return {index: key for index, key in keys.items() if key is not None}

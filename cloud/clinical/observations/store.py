@@ -7,7 +7,6 @@ on the number of their devices and channels.
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from operator import attrgetter
 from typing import Any
 
@@ -171,10 +170,7 @@ class ObservationWriter:
         sources = await self._numbers_of(SOURCES, [batch.carriers for batch in batches], _carrier_row)
         channels = await self._numbers_of(
             CHANNELS,
-            [
-                [(own[one.source_number], one.channel) for one in batch.columns.channels]
-                for batch, own in zip(batches, sources, strict=True)
-            ],
+            _channel_keys(batches, sources),
             _channel_row,
         )
         clocks = await self._numbers_of(CLOCKS, [_clock_keys(batch) for batch in batches], _clock_row)
@@ -183,9 +179,12 @@ class ObservationWriter:
     async def _numbers_of(
         self, where: NumberedTable, keys: Sequence[Sequence[Key]], row_of: Callable[[Key], Sequence[Any]]
     ) -> list[list[int]]:
-        """Return, for each batch, the row numbers of its keys in the table `where`. Look up all batches at once."""
-        numbers = iter(await self._numbering.numbers_of(where, [key for own in keys for key in own], row_of))
-        return [list(islice(numbers, len(own))) for own in keys]
+        """Return, for each batch, the row numbers of its keys in the table `where`. Look up all batches at once, and
+        keys that many batches share only once: to hash a channel takes longer than all else here."""
+        distinct = {id(key): key for own in keys for key in own}
+        found = await self._numbering.numbers_of(where, list(distinct.values()), row_of)
+        numbers = dict(zip(distinct, found, strict=True))
+        return [[numbers[id(key)] for key in own] for own in keys]
 
     async def _repeats(self, batches: Sequence[CarriedBatch]) -> list[set[int]]:
         """Return for each batch the positions of measurements that are stored already or come earlier in this
@@ -210,6 +209,19 @@ class ObservationWriter:
             # All workers append in one order, so that two with the same memory wait for each other without a deadlock.
             await self._tx.driver.append(stored_measurements, names, sorted(rows))
         return repeats
+
+
+def _channel_keys(batches: Sequence[CarriedBatch], sources: Sequence[Sequence[int]]) -> list[list[tuple[int, Channel]]]:
+    """Return for each batch the source number and the channel of each of its channels. Batches of a device share the
+    objects of its channels, and so the keys."""
+    keys: dict[tuple[int, int], tuple[int, Channel]] = {}
+    return [
+        [
+            keys.setdefault((own[one.source_number], id(one.channel)), (own[one.source_number], one.channel))
+            for one in batch.columns.channels
+        ]
+        for batch, own in zip(batches, sources, strict=True)
+    ]
 
 
 def _channel_row(key: tuple[int, Channel]) -> tuple[Any, ...]:

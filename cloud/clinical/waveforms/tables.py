@@ -1,9 +1,10 @@
 """Tables of the index of packed objects: the objects, the runs of batches in them, and the devices of each run.
 
 A row of `waveform_runs` stands in the place of the rows of its batches (slice `custody`): it has the hashes of the
-chain, by which a batch that arrives again is recognised, and the byte range from which the envelopes are read. Rows are
-written once; only `link` changes, when the predecessor of a run arrives. The erasure of an encounter divides runs, and
-moves the others of an object to its rewritten copy.
+chain, by which a batch that arrives again is recognised, and the byte range from which the envelopes are read. The
+release before recognises batches by their rows only, so a trigger refuses the row of a batch that a run has (migration
+0061). Rows are written once; only `link` changes, when the predecessor of a run arrives. The erasure of an encounter
+divides runs, and moves the others of an object to its rewritten copy.
 
 Runs of the numeric lane (`cloud.vehicles.packing`) have no rows in `waveform_sources`: their values are in minute rows.
 """

@@ -16,6 +16,7 @@ from cloud.foundation.db.errors import (
     DatabaseDamaged,
     DatabaseUnavailable,
     DatabaseUnusable,
+    RowsMissing,
     TransactionTooSlow,
     ValueRefused,
 )
@@ -23,7 +24,7 @@ from cloud.foundation.db.estimates import estimate_rows
 from cloud.foundation.db.given_rows import GivenRows, among, given
 from cloud.foundation.db.migration import migrate
 from cloud.foundation.db.opening import open_database
-from cloud.foundation.db.partitions import SHORT_WAIT, DayPartitions
+from cloud.foundation.db.partitions import SHORT_WAIT, DayPartitions, literal_days
 from cloud.foundation.db.prepared import DialectName, Prepared, compiled
 from cloud.foundation.db.records import Records
 from cloud.foundation.db.relocation import CopiedTable, copy_to_postgresql

@@ -95,6 +95,10 @@ class ValueRefused(DomainError, code="value_refused", status=422):
     """The database cannot store a value."""
 
 
+class RowsMissing(PrivateError, code="rows_missing", status=409):
+    """A statement found fewer or more rows than it must change, so the change was not made."""
+
+
 class ConstraintViolated(DomainError, code="constraint_violated", status=409):
     """The change conflicts with stored data."""
 

@@ -1,14 +1,16 @@
 """Upgrade a database to the newest migration, or create one on request.
 
 A service upgrades its database at start and never creates one: an empty database in place of a lost or unmounted one
-would look like an installation without patients. The upgrade is one transaction under a lock (SQLite: `BEGIN
-IMMEDIATE`; PostgreSQL: an advisory lock). So if two programs start together, one finds nothing to do, and a failed
-migration changes nothing. The upgrade has its own thread, because Alembic is synchronous and uses globals.
+would look like an installation without patients. The upgrade holds a lock (SQLite: `BEGIN IMMEDIATE`; PostgreSQL: an
+advisory lock of the connection), so if two programs start together, one finds nothing to do. The upgrade has its own
+thread, because Alembic is synchronous and uses globals.
 
-Other processes may use the database meanwhile, also those of the release before. On PostgreSQL a statement that waits
-for a table's lock makes all later statements on this table wait too, so it waits for a short time only, and the whole
-upgrade is tried again. It is also tried again if PostgreSQL ended it because of a deadlock: another process may use
-tables in another order.
+Other processes may use the database meanwhile, also those of the release before. On SQLite an upgrade is one
+transaction. On PostgreSQL each migration is one, so that its tables are locked for hundredths of a second: ingest
+stopped for up to nine seconds when one transaction had the locks of all. A statement that waits for a table's lock
+makes all later statements on this table wait too, so it waits for a short time only, and the migration is tried again.
+It is also tried again if PostgreSQL ended it because of a deadlock: another process may use tables in another order. A
+migration that fails changes nothing. Those before it stay, and the release before can use their database.
 """
 
 import asyncio
@@ -22,8 +24,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
+from sqlalchemy.util import await_only
 
 from cloud.foundation.db.address import PostgresqlAddress, SqliteAddress, read_address
 from cloud.foundation.db.errors import (
@@ -33,7 +36,8 @@ from cloud.foundation.db.errors import (
     TablesInUse,
 )
 from cloud.foundation.db.opening import check_log, check_owner, check_present, opening_failure
-from cloud.foundation.db.schema_upgrade import Migrated, upgrade
+from cloud.foundation.db.revisions import SchemaRevision
+from cloud.foundation.db.schema_upgrade import Migrated, stored_revision, upgrade
 from cloud.foundation.db.sqlite_connection import APPLICATION_ID, PAGE_BYTES, connect
 from cloud.foundation.db.sqlite_log import read_log
 
@@ -136,11 +140,15 @@ async def _migrate_postgresql(address: PostgresqlAddress, revision: str, create:
     from cloud.foundation.db.postgresql_failures import DRIVER_ERRORS, connect_failure, is_lock_refused, translated
 
     engine = make_engine(address)
+    before: str | None = None
     try:
         for _ in range(TABLE_ATTEMPTS):
             try:
                 async with engine.connect() as connection:
-                    return await _upgrade_postgresql(connection, revision, create)
+                    found = await _lock(connection)
+                    before = before or (None if found is None else found.applied)
+                    done = await _upgrade_postgresql(connection, revision, create)
+                    return Migrated(before, done.after)
             except DRIVER_ERRORS as error:
                 if not is_lock_refused(error):
                     raise
@@ -172,16 +180,27 @@ def make_engine(address: PostgresqlAddress) -> "AsyncEngine":
     )
 
 
+async def _lock(connection: "AsyncConnection") -> SchemaRevision | None:
+    """Wait until no other program migrates the database, and return its revision. The lock ends with the connection."""
+    async with connection.begin():
+        await connection.execute(text(f"SET lock_timeout = '{MIGRATION_WAIT_S}s'"))
+        await connection.execute(text(f"SELECT pg_advisory_lock({ADVISORY_LOCK})"))
+        return await connection.run_sync(stored_revision)
+
+
 async def _upgrade_postgresql(connection: "AsyncConnection", revision: str, create: bool) -> Migrated:
+    # In autocommit mode SQLAlchemy sends no BEGIN and COMMIT.
+    begin = f"BEGIN; SET LOCAL lock_timeout = '{round(TABLE_WAIT_S * 1000)}ms'"
     raw = (await connection.get_raw_connection()).driver_connection
     assert raw is not None
-    await raw.execute("BEGIN")
+
+    def begin_next() -> None:
+        await_only(raw.execute(f"COMMIT; {begin}"))
+
+    await raw.execute(begin)
     try:
-        await raw.execute(f"SET LOCAL lock_timeout = '{MIGRATION_WAIT_S}s'")
-        await raw.execute(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
-        await raw.execute(f"SET LOCAL lock_timeout = '{round(TABLE_WAIT_S * 1000)}ms'")
         async with connection.begin():
-            done = await connection.run_sync(partial(upgrade, revision=revision, create=create))
+            done = await connection.run_sync(partial(upgrade, revision=revision, create=create, begin_next=begin_next))
     except BaseException:
         await raw.execute("ROLLBACK")
         raise

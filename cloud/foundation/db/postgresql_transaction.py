@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Executable, Table
 
 from cloud.foundation.db.core_statements import CoreStatements, changed_rows
+from cloud.foundation.db.errors import RowsMissing
 from cloud.foundation.db.postgresql_failures import DRIVER_ERRORS, translated
 from cloud.foundation.db.prepared import DialectName, Prepared, Values
 from cloud.foundation.db.transaction import OnRows, Parameters, Rows
@@ -42,6 +43,10 @@ class PostgresqlDriver:
         if on_rows is not None:
             on_rows(found)
 
+    async def change_later(self, statement: Prepared, values: Values, rows: int) -> None:
+        if await self.run(statement, values) != rows:
+            raise RowsMissing
+
     async def rows_many(self, statement: Prepared, values: Sequence[Values]) -> Sequence[Sequence[Any]]:
         ready = statement.on("postgresql")
         with our_errors():
@@ -59,6 +64,9 @@ class PostgresqlDriver:
     async def append(self, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
         with our_errors():
             await self._raw.copy_records_to_table(table.name, records=rows, columns=list(columns))
+
+    async def append_later(self, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        await self.append(table, columns, rows)
 
 
 class our_errors:  # noqa: N801  read as a word in `with our_errors():`

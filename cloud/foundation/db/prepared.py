@@ -28,16 +28,17 @@ DIALECTS: Mapping[DialectName, Dialect] = {
 @dataclass(frozen=True, slots=True)
 class CompiledStatement:
     """The SQL text of a statement for one dialect. `names` are the parameters in the order of the placeholders,
-    `constants` the values that the statement itself sets."""
+    `constants` the values that the statement itself sets. `pick` returns the values of `names` from a mapping."""
 
     text: str
     names: tuple[str, ...]
     constants: Values
+    pick: Callable[[Values], tuple[Any, ...]]
 
     def arguments(self, values: Values) -> tuple[Any, ...]:
         """Return the values in the order of the placeholders. Raises KeyError for a parameter with no value."""
-        constants = self.constants
-        return tuple(values[name] if name in values else constants[name] for name in self.names)
+        # Not a loop over the names, which takes twice as long.
+        return self.pick({**self.constants, **values})
 
     def reorder(self, order: Sequence[str]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]] | None:
         """Return a function that rearranges a row from the field order `order` to the order of the placeholders; None
@@ -57,7 +58,14 @@ def compiled(statement: ClauseElement, dialect: DialectName) -> CompiledStatemen
         raise ValueError("a prepared statement has a fixed text: an IN list cannot be one of its parameters")
     required = {name for name, bound in done.binds.items() if bound.required}
     constants = {name: value for name, value in done.params.items() if name not in required}
-    return CompiledStatement(done.string, tuple(done.positiontup or ()), constants)
+    names = tuple(done.positiontup or ())
+    return CompiledStatement(done.string, names, constants, _picker(names))
+
+
+def _picker(names: tuple[str, ...]) -> Callable[[Values], tuple[Any, ...]]:
+    if len(names) > 1:  # otherwise `itemgetter` returns no tuple
+        return itemgetter(*names)
+    return lambda values: tuple(values[name] for name in names)
 
 
 class Prepared:

@@ -1,7 +1,7 @@
 """Convert between dataclasses and table rows, for stores whose fields and columns have the same names."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from enum import Enum
 from operator import attrgetter
 from types import MappingProxyType
@@ -35,9 +35,15 @@ class Records(Generic[Value]):
         self._kind = kind
         self._table = table
         self.names = [name for name, column in columns.items() if column in table.c]
+        # The constructor by position takes a tenth of the time that one by names takes, which needs a dictionary.
+        self._is_by_position = len(self.names) == len(columns) and not any(
+            one.kw_only or one.default is not MISSING or one.default_factory is not MISSING
+            for one in fields(kind)  # type: ignore[arg-type]
+        )
         self.columns = [table.c[columns[name]] for name in self.names]
         members = {name: found for name in self.names if (found := _members_of(types[name])) is not None}
-        self._readers = [*(members | {name: read for name, (_, read) in codecs.items()}).items()]
+        readers = members | {name: read for name, (_, read) in codecs.items()}
+        self._readers = [(self.names.index(name), read) for name, read in readers.items()]
         self._writers = [(self.names.index(name), write) for name, (write, _) in codecs.items()]
         self._column_names = [columns[name] for name in self.names]
         self._fields_of = attrgetter(*self.names)
@@ -49,13 +55,13 @@ class Records(Generic[Value]):
     def read(self, row: Sequence[Any], **more: Any) -> Value:
         """Return the object for `row`, a row with the columns of `Records.select`. `more` has the values of the fields
         that have no column."""
-        values = dict(zip(self.names, row, strict=True))
-        for name, convert in self._readers:
-            if values[name] is not None:
-                values[name] = convert(values[name])
-        if more:
-            values |= more
-        return self._kind(**values)
+        values = list(row)
+        for place, convert in self._readers:
+            if values[place] is not None:
+                values[place] = convert(values[place])
+        if self._is_by_position:
+            return self._kind(*values)
+        return self._kind(**dict(zip(self.names, values, strict=True)), **more)
 
     def row(self, value: Value) -> tuple[Any, ...]:
         """Return an object as its row: the value of each of `columns`, in their order."""

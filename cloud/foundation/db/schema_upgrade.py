@@ -1,11 +1,12 @@
-"""Apply the missing migrations on an open connection, inside the transaction that the caller began.
+"""Apply the missing migrations on an open connection, inside the transaction that the caller began, or each in one of
+its own.
 
 Everything here is fast at any size of the database: no statement reads or rewrites a large table. Longer work is a
 background step (`cloud.foundation.steps`), which the service runs beside its requests. A migration that builds on a
 step of an earlier release names it in `requires_steps`, and is not applied before the step has ended.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ from cloud.foundation.db.revisions import (
 
 if TYPE_CHECKING:
     from alembic.config import Config
+    from alembic.runtime.migration import MigrationInfo
 
 _CREATE_TABLE = "CREATE TABLE {} (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"
 _FINISHED_STEPS = text("SELECT name FROM background_steps WHERE finished_at_us IS NOT NULL")
@@ -38,9 +40,12 @@ class Migrated:
     after: str | None
 
 
-def upgrade(connection: Connection, revision: str, *, create: bool) -> Migrated:
-    """Apply the missing migrations up to `revision`. A newer database that is compatible is left unchanged. Raises
-    `DatabaseAbsent`, `DatabaseForeign`, `DatabaseNewer`, `StepsUnfinished`."""
+def upgrade(
+    connection: Connection, revision: str, *, create: bool, begin_next: Callable[[], None] | None = None
+) -> Migrated:
+    """Apply the missing migrations up to `revision`. A newer database that is compatible is left unchanged.
+    `begin_next` is called after each migration of a database that is in use: it commits the transaction and begins the
+    next one. Raises `DatabaseAbsent`, `DatabaseForeign`, `DatabaseNewer`, `StepsUnfinished`."""
     found = stored_revision(connection)
     if found is None and not create:
         raise DatabaseAbsent("(There are no tables of ours in it.)")
@@ -57,6 +62,15 @@ def upgrade(connection: Connection, revision: str, *, create: bool) -> Migrated:
             _store(connection, APPLIED_TABLE, found.applied)
     config = alembic_config()
     config.attributes["connection"] = connection
+
+    if found is not None and begin_next is not None:
+
+        def end_migration(*, step: "MigrationInfo", **_: object) -> None:
+            applied = {number: module for number, module in modules.items() if number <= str(step.up_revision_id)}
+            _store(connection, COMPATIBLE_TABLE, oldest_program(applied))
+            begin_next()
+
+        config.attributes["after_each"] = end_migration
     command.upgrade(config, revision)
     _store(connection, COMPATIBLE_TABLE, oldest_program(modules))
     return Migrated(None if found is None else found.applied, target)

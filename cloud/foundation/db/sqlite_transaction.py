@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Executable, Table, insert
 
+from cloud.foundation.db.errors import RowsMissing
 from cloud.foundation.db.prepared import DialectName, Prepared, Values, compiled
 from cloud.foundation.db.sqlite_connection import SqliteThread
 from cloud.foundation.db.sqlite_failures import DRIVER_ERRORS, translated
@@ -55,6 +56,10 @@ class SqliteDriver:
         ready = statement.on("sqlite")
         self._transaction.later(lambda raw: raw.execute(ready.text, ready.arguments(values)).fetchall(), on_rows)
 
+    async def change_later(self, statement: Prepared, values: Values, rows: int) -> None:
+        ready = statement.on("sqlite")
+        self._transaction.later(lambda raw: _change(raw, ready.text, ready.arguments(values), rows))
+
     async def rows_many(self, statement: Prepared, values: Sequence[Values]) -> Sequence[Sequence[Any]]:
         ready = statement.on("sqlite")
         return await self._transaction.on_connection(
@@ -71,6 +76,15 @@ class SqliteDriver:
     async def append(self, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
         names = tuple(columns)
         await self._transaction.on_connection(lambda raw: _append(raw, table, names, rows))
+
+    async def append_later(self, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        names = tuple(columns)
+        self._transaction.later(lambda raw: _append(raw, table, names, rows))
+
+
+def _change(raw: sqlite3.Connection, text: str, arguments: tuple[Any, ...], rows: int) -> None:
+    if raw.execute(text, arguments).rowcount != rows:
+        raise RowsMissing
 
 
 def _append(raw: sqlite3.Connection, table: Table, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:

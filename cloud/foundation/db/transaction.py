@@ -69,6 +69,11 @@ class Driver(Protocol):
         the commit, which may still fail."""
         ...
 
+    async def change_later(self, statement: Prepared, values: Values, rows: int) -> None:
+        """Queue a change as `run_later` does. If it changes another number of rows than `rows`, the transaction fails
+        with `RowsMissing`, at its end or here. So the next statements need not wait for the number."""
+        ...
+
     async def rows_many(self, statement: Prepared, values: Sequence[Values]) -> Sequence[Sequence[Any]]:
         """Run a query once for each of `values`, in order and in one call; return all rows in one sequence."""
         ...
@@ -80,6 +85,10 @@ class Driver(Protocol):
     async def append(self, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
         """Insert rows by the fastest means of the database (PostgreSQL: COPY). If one row violates a constraint, the
         whole call fails."""
+        ...
+
+    async def append_later(self, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        """Queue the same, as `run_later` does."""
         ...
 
 

@@ -95,11 +95,12 @@ class Outbox:
         return id
 
     async def emit_all(self, tx: Transaction, events: Sequence[NewEvent]) -> Sequence[str]:
-        """Store events as `emit` does, in this order and with one statement however many they are. Return their ids."""
+        """Store events as `emit` does, in this order, by the end of the transaction and with one statement however many
+        they are. Return their ids."""
         ids = [self._ids.new("evt") for _ in events]
         if events:
             rows = [(*_row(id, one), one.at_us, 0, 0) for id, one in zip(ids, events, strict=True)]
-            await tx.driver.append(outbox_events, (*_EMITTED, "available_at_us", "lease_token", "attempts"), rows)
+            await tx.driver.append_later(outbox_events, (*_EMITTED, "available_at_us", "lease_token", "attempts"), rows)
         return ids
 
     async def any_due(self, tx: Transaction, *, now_us: int) -> bool:

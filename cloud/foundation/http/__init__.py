@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from cloud.foundation.http.paging import Listing, ReadRows, filters_of, link_to_next
     from cloud.foundation.http.parts import Parts
     from cloud.foundation.http.pipeline import Pipeline
-    from cloud.foundation.http.problem import catalogue, headers_of, slug, title
+    from cloud.foundation.http.problem import catalogue, headers_of, oauth_code, slug, title
     from cloud.foundation.http.query import (
         Cursor,
         Limit,
@@ -67,6 +67,7 @@ if TYPE_CHECKING:
         Scopes,
         Stability,
     )
+    from cloud.foundation.http.route_errors import error_codes
     from cloud.foundation.http.server import ACCEPTED_S, SHUTDOWN_S, EdgeServer, connections_allowed
     from cloud.foundation.http.settings import HostSection, HostsSection, HttpSection, bases_of
     from cloud.foundation.http.shared_rates import SharedLimiter

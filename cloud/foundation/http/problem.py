@@ -83,9 +83,7 @@ def oauth_error(error: DomainError, *, types_at: str) -> Response:
     if isinstance(error, OAuthError):
         code, description = error.code, error.description
     else:
-        code = "invalid_request" if error.status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
-        if error.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
-            code = "temporarily_unavailable"
+        code = oauth_code(error.status)
         description = f"{error.sentence} {error.suggestion}".rstrip()
     document = {"error": code}
     if description:
@@ -93,6 +91,13 @@ def oauth_error(error: DomainError, *, types_at: str) -> Response:
     document["error_uri"] = f"{types_at}/problems/{slug(code)}"
     headers = {"Cache-Control": "no-store", "Pragma": "no-cache", **headers_of(error)}
     return Response(error.status, orjson.dumps(document), "application/json", headers=headers)
+
+
+def oauth_code(status: int) -> str:
+    """Return the code of RFC 6749 of an error that its document does not name, by the status of the error."""
+    if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
+        return "temporarily_unavailable"
+    return "invalid_request" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
 
 
 def as_domain_error(error: Exception) -> DomainError:

@@ -134,6 +134,11 @@ class Route:
     """Media type → JSON Schema of further forms of the body of an error, beside the problem document."""
     responses: Mapping[int, str] = field(default_factory=dict)
     """Status → its meaning here, in a sentence."""
+    errors: tuple[str, ...] = ()
+    """Codes of the errors that the handler returns. Codes that follow from the other fields (`error_codes`) are left
+    out."""
+    tenant_header: bool = False
+    """If true, the OpenAPI document lists `X-Tenant-ID` (contract C-096). Every route with a token compares it."""
     operation_id: str = ""
     summary: str = ""
     description: str = ""

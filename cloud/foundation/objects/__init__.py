@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     )
     from cloud.foundation.objects.results import Result, Results
     from cloud.foundation.objects.s3 import S3Objects
-    from cloud.foundation.objects.store import JOINED_BYTES_MAX, Download, ListedObject, ObjectStore, StoredObject
+    from cloud.foundation.objects.store import (
+        JOINED_BYTES_MAX,
+        Download,
+        ListedObject,
+        ObjectStore,
+        StoredObject,
+        is_stored,
+    )
     from cloud.foundation.objects.sweeping import ResultSweeper, may_be_removed
     from cloud.foundation.objects.upload import PART_BYTES, ResultUpload, UploadMark
 else:

@@ -27,7 +27,8 @@ class LinkRefused(Refused, code="link_refused", status=403):
 
 
 class ResultExpired(Refused, code="result_expired", status=410):
-    """The result was deleted when its retention period ended. Start the work again for a new result."""
+    """The result is no longer stored: its retention period has ended, or its file was lost. Start the work again for a
+    new result."""
 
 
 class RangeNotSatisfiable(Refused, code="range_not_satisfiable", status=416):

@@ -4,13 +4,13 @@ import base64
 from collections.abc import AsyncIterator
 
 from cloud.foundation.http import Host, Parts, Request, Response, Streamed
-from cloud.foundation.objects.errors import LinkRefused, ObjectMissing, ResultExpired
+from cloud.foundation.objects.errors import LinkRefused, ObjectDamaged, ObjectMissing, ResultExpired
 from cloud.foundation.objects.links import ResultLinks
 from cloud.foundation.objects.opening import object_store_of
 from cloud.foundation.objects.ranges import range_of
 from cloud.foundation.objects.results import Result, Results
 from cloud.foundation.objects.schemas import DownloadQuery
-from cloud.foundation.objects.store import ObjectStore
+from cloud.foundation.objects.store import ObjectStore, is_stored
 
 BLOCK_BYTES = 1 << 20
 """Bytes that a download reads at once: it takes some milliseconds, and 16 streams hold 16 of them."""
@@ -32,7 +32,8 @@ class DownloadHandlers:
         self._links.check(request.path["resultId"], query.expires, query.signature)
         async with self._database.read() as tx:
             result = await self._results.find(tx, request.path["resultId"])
-        if result is None or self._objects is None:
+        # The size before the first byte: an object that was cut short would break off a response that has begun.
+        if result is None or self._objects is None or not await is_stored(self._objects, result.stored):
             raise ResultExpired
         stored = result.stored
         etag = f'"{stored.sha256.hex()}"'
@@ -41,7 +42,7 @@ class DownloadHandlers:
         first, count = chosen or (0, stored.size_bytes)
         try:
             block = await self._objects.read_range(stored.name, first, min(BLOCK_BYTES, count))
-        except ObjectMissing:
+        except (ObjectMissing, ObjectDamaged):
             raise ResultExpired from None
         about = _headers(result)
         if chosen is not None:

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 from cloud.foundation.clock import Clock
 from cloud.foundation.master_key import MasterKey
-from cloud.foundation.objects.errors import LinkRefused, ObjectMissing
+from cloud.foundation.objects.errors import LinkRefused
 from cloud.foundation.objects.results import Result
-from cloud.foundation.objects.store import ObjectStore
+from cloud.foundation.objects.store import ObjectStore, is_stored
 
 LIFETIME_S = 300
 """Lifetime of an address (contract matrix A-080): long enough to follow it, also after a retry. A download that began
@@ -46,19 +46,9 @@ class ResultLinks:
         self._clock = clock
 
     async def is_stored(self, result: Result) -> bool:
-        """Return whether the object of a result exists: the S3 service may have removed it, and signs its address
-        without looking. Raises `ObjectStoreUnavailable`, `ObjectDamaged`."""
-        if self._objects is None:
-            return False
-        stored = result.stored
-        try:
-            if stored.size_bytes:
-                await self._objects.read_range(stored.name, 0, 1)
-            else:
-                await self._objects.read(stored)
-        except ObjectMissing:
-            return False
-        return True
+        """Return whether the object of a result exists and has its size: the S3 service may have removed it, and signs
+        its address without looking. Raises `ObjectStoreUnavailable`."""
+        return self._objects is not None and await is_stored(self._objects, result.stored)
 
     async def link_to(self, result: Result) -> Link:
         """Return a new address of a result. The caller must have checked that the result may be read. Raises

@@ -38,6 +38,9 @@ _FILE_MODE = 0o600
 COPY_BYTES = 256 << 10
 """Size of the pieces in which objects are joined, which stay in the processor's cache."""
 
+DIGEST_BYTES = 8 << 20
+"""Size of the pieces that a thread adds to a SHA-256 at once: some ten milliseconds."""
+
 Result = TypeVar("Result")
 
 
@@ -63,6 +66,18 @@ class LocalObjects:
             raise ObjectDamaged(f"({name} ends at byte {first + len(data)}, before {first + size_bytes}.)")
         return data
 
+    async def size(self, name: str) -> int:
+        return await _in_thread(_size, self._path(name), name)
+
+    async def digest(self, name: str, bytes_max: int) -> StoredObject | None:
+        # In pieces: a thread cannot be stopped, and so ends with its piece when the caller is cancelled.
+        path, digest, size_bytes = self._path(name), hashlib.sha256(), 0
+        if await _in_thread(_size, path, name) > bytes_max:
+            return None
+        while count := await _in_thread(_digest, path, name, size_bytes, digest):
+            size_bytes += count
+        return StoredObject(name, size_bytes, digest.digest())
+
     async def join(self, name: str, parts: Sequence[StoredObject], _download: Download) -> StoredObject:
         path = self._path(name)
         check_parts(parts)
@@ -73,7 +88,10 @@ class LocalObjects:
                 await _in_thread(_copy, part, self._path(part.name), temporary, digest)
             await _in_thread(self._finish, temporary, path)
         except BaseException:
-            _remove_temporary(temporary)
+            # Without a temporary file, its thread has given it the object's name before the join was cancelled. With
+            # it, the thread finds no file to rename.
+            if not _remove_temporary(temporary):
+                _remove_temporary(path)
             raise
         return StoredObject(name, sum(part.size_bytes for part in parts), digest.digest())
 
@@ -211,9 +229,12 @@ def _copy(part: StoredObject, path: Path, temporary: Path, joined: "hashlib._Has
     part.check_read(size_bytes, digest.digest())
 
 
-def _remove_temporary(temporary: Path) -> None:
+def _remove_temporary(temporary: Path) -> bool:
+    """Remove a file that no reader needs; return whether it was there."""
     with suppress(OSError):
         temporary.unlink()
+        return True
+    return False
 
 
 def _place(entry: "os.DirEntry[str]") -> str:
@@ -227,6 +248,28 @@ def _read(path: Path, name: str, first: int, size_bytes: int) -> bytes:
             return file.read(size_bytes)
     except (FileNotFoundError, IsADirectoryError):
         raise ObjectMissing(f"({name})") from None
+
+
+def _size(path: Path, name: str) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        raise ObjectMissing(f"({name})") from None
+
+
+def _digest(path: Path, name: str, first: int, digest: "hashlib._Hash") -> int:
+    """Add the piece of an object that begins at a byte to its SHA-256; return the size of the piece."""
+    buffer, size_bytes = memoryview(bytearray(COPY_BYTES)), 0
+    try:
+        source = path.open("rb", buffering=0)
+    except (FileNotFoundError, IsADirectoryError):
+        raise ObjectMissing(f"({name})") from None
+    with source:
+        source.seek(first)
+        while size_bytes < DIGEST_BYTES and (count := source.readinto(buffer)):
+            digest.update(buffer[:count])
+            size_bytes += count
+    return size_bytes
 
 
 def _make_folder(folder: Path) -> None:

@@ -5,7 +5,8 @@ tenants are never shared: the time of storing one must not disclose that another
 
 An object is stored before the transaction that refers to it (`Results.keep`). When the last reference goes
 (`Results.release`), the object is marked as unused in the same transaction, and the sweep removes it. It also removes
-an object whose content the tenant had already.
+an object whose content the tenant had already. If that one was lost, all its references get the new object
+(`Results.replace`).
 """
 
 from collections.abc import Sequence
@@ -92,6 +93,21 @@ class Results:
             await tx.execute(insert(result_objects).values(unused))
         return counted
 
+    async def replace(self, tx: Transaction, lost_name: str, stored: StoredObject) -> None:
+        """Let all references to an object that is no longer in the store lead to another one of the same content. If
+        another transaction has replaced or released the object meanwhile, nothing is changed."""
+        # The object before its references, as in `keep` and `release`: no two of them wait for each other, and a
+        # reference that is added meanwhile waits for the row of the object.
+        changed = await tx.execute(
+            update(result_objects)
+            .where(_OBJECTS.object_name == lost_name, _OBJECTS.unused_since_us.is_(None))
+            .values(object_name=stored.name)
+            .returning(_OBJECTS.object_name)
+        )
+        if changed.first() is not None:
+            moved = update(result_references).where(_REFERENCES.object_name == lost_name)
+            await tx.execute(moved.values(object_name=stored.name))
+
     async def find(self, tx: Transaction, id_: str) -> Result | None:
         """Return the result of the object with this id; None if it has none, or none any more. The caller must have
         checked that the result may be read."""
@@ -109,9 +125,14 @@ class Results:
     async def release(self, tx: Transaction, ids: Sequence[str], now_us: int) -> int:
         """Delete the references of the objects with these ids, and mark each result whose last reference goes as
         unused; return the number of deleted references."""
+        referred = select(_REFERENCES.object_name).where(_REFERENCES.id.in_(ids))
+        rows = select(_OBJECTS.object_name).where(_OBJECTS.object_name.in_(referred))
+        # The objects before their references, as in `keep` and `replace`, and in one order: so no two transactions wait
+        # for each other.
+        await tx.execute(rows.order_by(_OBJECTS.object_name).with_for_update())
         deleted = delete(result_references).where(_REFERENCES.id.in_(ids)).returning(_REFERENCES.object_name)
         names = [row.object_name for row in await tx.execute(deleted)]
-        for name in sorted(names):  # in one order, so that two transactions cannot wait for each other
+        for name in sorted(names):  # an object that was replaced before it was locked above has its new name
             count = _OBJECTS.reference_count
             await tx.execute(
                 update(result_objects)

@@ -26,7 +26,7 @@ def routes(parts: Parts) -> tuple[Route, ...]:
                 200: "The result. Its media type is that of the format.",
                 206: "The range of the result that the Range header selects.",
                 403: _REFUSED,
-                410: "The result was deleted when its retention period ended.",
+                410: "The result is no longer stored: its retention period has ended, or its file was lost.",
                 416: "The range begins behind the end of the result.",
             },
             operation_id="downloadResult",

@@ -2,14 +2,17 @@
 
 `obstore` signs, retries with growing pauses and reuses connections, in Rust beside the event loop. An object is put in
 one request, or joined by a multipart upload, so a reader sees it whole or not at all. The service checks the SHA-256 of
-each put, since the client sends it with the request. A process that is killed during a multipart upload leaves its
-parts in the bucket, where no listing shows them: a rule of the bucket must remove incomplete uploads.
+each put, since the client sends it with the request. A join that fails or is cancelled removes the parts that it has
+sent. A process that is killed during a multipart upload leaves them in the bucket, where no listing shows them: a rule
+of the bucket must remove incomplete uploads.
 """
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import obstore
 from obstore.exceptions import BaseError
@@ -41,6 +44,9 @@ SEND_BYTES = 8 << 20
 SENT_AT_ONCE = 2
 """Parts of a multipart upload that are sent at once, while the next one is read."""
 
+DIGEST_BYTES = 1 << 20
+"""Size of a piece whose SHA-256 is computed in the event loop, which takes a millisecond or two."""
+
 RETRIES: "RetryConfig" = {"max_retries": RETRIES_MAX, "retry_timeout": timedelta(seconds=RETRY_S_MAX)}
 
 Result = TypeVar("Result")
@@ -71,11 +77,35 @@ class S3Objects:
         check_name(name)
         if not size_bytes:
             return b""
-        found = await _request(name, obstore.get_range_async(self._bucket, name, start=first, length=size_bytes))
+        try:
+            found = await _request(name, obstore.get_range_async(self._bucket, name, start=first, length=size_bytes))
+        except ObjectStoreUnavailable:
+            # S3 refuses a range that begins behind the end, and obstore reports that as it does other errors.
+            if (end := await self.size(name)) <= first:
+                raise ObjectDamaged(f"({name} ends at byte {end}, before {first + size_bytes}.)") from None
+            raise
         data = bytes(found)
         if len(data) != size_bytes:
             raise ObjectDamaged(f"({name} ends at byte {first + len(data)}, before {first + size_bytes}.)")
         return data
+
+    async def size(self, name: str) -> int:
+        head = await _request(name, obstore.head_async(self._bucket, check_name(name)))
+        return int(head["size"])
+
+    async def digest(self, name: str, bytes_max: int) -> StoredObject | None:
+        result = await _request(name, obstore.get_async(self._bucket, check_name(name)))
+        if result.meta["size"] > bytes_max:
+            return None
+        digest, size_bytes = hashlib.sha256(), 0
+        pieces = result.stream(min_chunk_size=DIGEST_BYTES).__aiter__()
+        while True:
+            try:
+                piece = await _request(name, pieces.__anext__())
+            except StopAsyncIteration:
+                return StoredObject(name, size_bytes, digest.digest())
+            digest.update(piece)
+            size_bytes += len(piece)
 
     async def join(self, name: str, parts: Sequence[StoredObject], download: Download) -> StoredObject:
         check_name(name)
@@ -87,7 +117,8 @@ class S3Objects:
                     data = await self.read(part)
                 except DomainError as error:
                     failure.append(error)
-                    raise
+                if failure:  # obstore aborts the upload after an error, and only then
+                    raise failure[0]
                 digest.update(data)
                 yield data
 
@@ -106,13 +137,26 @@ class S3Objects:
             chunk_size=SEND_BYTES,
             max_concurrency=SENT_AT_ONCE,
         )
+        joining = asyncio.ensure_future(_request(name, upload))
         try:
-            await _request(name, upload)
+            await asyncio.shield(joining)
+        except asyncio.CancelledError:
+            failure.append(ObjectStoreUnavailable("(The join was cancelled.)"))
+            await self._abandon(name, joining)
+            raise
         except DomainError:
             if failure:
                 raise failure[0] from None
             raise
         return StoredObject(name, sum(sizes), digest.digest())
+
+    async def _abandon(self, name: str, joining: asyncio.Future[Any]) -> None:
+        """Wait until a cancelled join has ended, and remove the object if it was complete by then. What this leaves, as
+        when it is cancelled too, is removed by the sweep of results and the bucket's rule."""
+        with suppress(DomainError):
+            with suppress(DomainError):
+                await joining
+            await self.remove(name)
 
     async def link(self, name: str, lifetime_s: int) -> str:
         # The credentials may be those of the machine's role, which are requested from it.

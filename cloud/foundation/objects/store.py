@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from cloud.foundation.objects.errors import ObjectDamaged
+from cloud.foundation.objects.errors import ObjectDamaged, ObjectMissing
 
 OBJECT_BYTES_MAX = 64 << 20
 """Limit of one object. It is put in one request and held in memory once. Packed waveforms have at most 8 MiB, and a
@@ -92,6 +92,15 @@ class ObjectStore(Protocol):
         are read has checksums of its own. Raises `ObjectMissing`, and `ObjectDamaged` when the object is shorter."""
         ...
 
+    async def size(self, name: str) -> int:
+        """Return the number of bytes that an object has now, without reading it. Raises `ObjectMissing`."""
+        ...
+
+    async def digest(self, name: str, bytes_max: int) -> StoredObject | None:
+        """Return the size and the SHA-256 that an object has now, computed from its content; None if it has more than
+        `bytes_max` bytes. Memory holds a piece of it. Raises `ObjectMissing`."""
+        ...
+
     async def join(self, name: str, parts: Sequence[StoredObject], download: Download) -> StoredObject:
         """Store an object that is the contents of these objects one after the other, each of which is checked. Memory
         holds one or two of them. Raises `ObjectMissing`, `ObjectDamaged`."""
@@ -115,6 +124,15 @@ class ObjectStore(Protocol):
         """Yield the objects whose names begin with the parts `prefix` and follow `after`, in the order of their names,
         in pages of at most `PAGE_OBJECTS`."""
         ...
+
+
+async def is_stored(objects: ObjectStore, stored: StoredObject) -> bool:
+    """Return whether an object exists and has its size; its content is not checked. Raises
+    `ObjectStoreUnavailable`."""
+    try:
+        return await objects.size(stored.name) == stored.size_bytes
+    except ObjectMissing:
+        return False
 
 
 def check_name(name: str) -> str:

@@ -98,7 +98,7 @@ def write_inner(inner: Sequence[InnerSpan] | None) -> str | None:
     """Return the spans within a span as they are stored; None if there are none."""
     if not inner:
         return None
-    rows = [(*one[:-1], None if one[-1] is None else allowed(one[-1])) for one in inner]
+    rows = [one[:] if one[-1] is None else (*one[:-1], allowed(one[-1])) for one in inner]  # as plain tuples
     return orjson.dumps(rows).decode()
 
 

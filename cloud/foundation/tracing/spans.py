@@ -86,13 +86,13 @@ class Spans:
         """Queue the span of a local root that ends now, and the spans within it."""
         if root.omitted:
             attributes[OMITTED] = root.omitted
-        context = root.context
-        begin = (tenant_id, context.trace_id, context.span_id, context.parent_span_id, name, kind, root.began_us)
-        end = (clock.now_us(), "error" if failed else "ok")
+        trace_id, span_id, parent_span_id = root.context
+        ended_us, status = clock.now_us(), "error" if failed else "ok"
+        span = (tenant_id, trace_id, span_id, parent_span_id, name, kind, root.began_us, ended_us, status)
         if self.sink is None:  # the row of a `Span` without making the object, which takes as long
-            self._queue((*begin, *end, write_attributes(attributes), write_inner(root.inner)))
+            self._queue((*span, write_attributes(attributes), write_inner(root.inner)))
         else:
-            self.record(Span(*begin, *end, attributes, root.inner or None))
+            self.record(Span(*span, attributes, root.inner or None))
 
     async def find(self, tx: Transaction, viewer: Viewer, trace_id: str) -> tuple[Sequence[Span], bool]:
         """Return the stored spans of a trace in the viewer's tenant, in the order of their start, and whether these are

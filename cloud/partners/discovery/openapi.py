@@ -6,10 +6,10 @@ not on the api host names its own server (contract matrix A-137).
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from cloud.foundation.http import DOTTED, IDENTIFIER, Access, Bases, Host, Route
+from cloud.foundation.http import DOTTED, IDENTIFIER, Access, Bases, Host, Route, catalogue, error_codes, oauth_code
 from cloud.foundation.slice import declared
 from cloud.partners.discovery import shared_parts
 from cloud.partners.discovery.openapi_schemas import Schemas
@@ -50,6 +50,7 @@ def contract_document(rows: Sequence[Route], bases: Bases, scopes: Mapping[str, 
     `RowsDisagree` if routes contradict each other or need a scope that `scopes` does not have."""
     shown = public_rows(rows)
     schemas = Schemas(shown)
+    statuses = {kind.code: kind.status for kind in catalogue()}
     paths: dict[str, dict[str, Any]] = {}
     places: dict[str, tuple[Host, ...]] = {}
     for row in shown:
@@ -58,7 +59,7 @@ def contract_document(rows: Sequence[Route], bases: Bases, scopes: Mapping[str, 
         item = paths.setdefault(row.path, _path_item(row, bases))
         if row.method.lower() in item:
             raise RowsDisagree(f"{row.name} has two rows")
-        item[row.method.lower()] = _operation(row, schemas)
+        item[row.method.lower()] = _operation(row, schemas, _problem_codes(row, statuses))
     used = {row.tag for row in shown}
     document = {
         "openapi": shared_parts.OPENAPI_VERSION,
@@ -157,7 +158,7 @@ def operation_id(row: Route) -> str:
     return row.method.lower() + "".join(named)
 
 
-def _operation(row: Route, schemas: Schemas) -> dict[str, Any]:
+def _operation(row: Route, schemas: Schemas, codes: Mapping[int, list[str]]) -> dict[str, Any]:
     operation: dict[str, Any] = {"operationId": operation_id(row), "tags": [row.tag], "summary": row.summary}
     if row.description:
         operation["description"] = row.description
@@ -181,8 +182,25 @@ def _operation(row: Route, schemas: Schemas) -> dict[str, Any]:
             "required": not row.body_optional,
             "content": {row.body_kind.value: _content(schemas.of(row, "body"), row.request_example)},
         }
-    operation["responses"] = _responses(row, schemas)
+    operation["responses"] = _responses(row, schemas, codes)
+    if codes:
+        operation["x-problem-codes"] = {str(status): found for status, found in codes.items()}
     return operation
+
+
+def _problem_codes(row: Route, statuses: Mapping[str, int]) -> dict[int, list[str]]:
+    """Return the error codes of a route by status. `statuses` maps the code of each public problem type to its status.
+    An OAuth endpoint names each refusal in the codes of RFC 6749, and one with pages has its codes in the redirect to
+    the app. Raises `RowsDisagree` for a code without a problem type."""
+    found: dict[int, list[str]] = {}
+    for code in sorted(error_codes(row)):
+        if code not in statuses:
+            raise RowsDisagree(f"{row.name} lists the error {code}, which is no public problem type")
+        found.setdefault(302 if row.refusal_page is not None else statuses[code], []).append(code)
+    if row.oauth_errors:
+        for status in _error_statuses(row, found):
+            found.setdefault(status, [oauth_code(status)])
+    return dict(sorted(found.items()))
 
 
 def _security(row: Route) -> list[dict[str, list[str]]]:
@@ -239,6 +257,8 @@ def _parameters(row: Route, schemas: Schemas) -> list[dict[str, Any]]:
             if "description" in schema:
                 parameter["description"] = schema["description"]
             parameters.append(parameter)
+    if row.tenant_header:
+        parameters.append(_part("parameters", "X-Tenant-ID"))
     if row.idempotent:
         parameters.append(_part("parameters", "Idempotency-Key"))
     if 304 in row.responses:
@@ -261,13 +281,13 @@ def _content(schema: Mapping[str, Any], example: Any) -> dict[str, Any]:
     return {"schema": schema} if example is None else {"schema": schema, "example": example}
 
 
-def _responses(row: Route, schemas: Schemas) -> dict[str, Any]:
+def _responses(row: Route, schemas: Schemas, codes: Iterable[int]) -> dict[str, Any]:
     responses: dict[str, Any] = {}
     successes = {status: text for status, text in row.responses.items() if status < 400} or {200: "Success."}
     for status, text in sorted(successes.items()):
         responses[str(status)] = _success(row, status, text, schemas)
     described = {status: text for status, text in row.responses.items() if status >= 400}
-    for status in sorted({*described, *_possible_refusals(row)}):
+    for status in _error_statuses(row, codes):
         own = row.oauth_errors or row.refusal_page is not None or bool(row.error_forms)
         if own or status in described or status not in shared_parts.REFUSALS:
             text = described.get(status) or shared_parts.REFUSALS[status]
@@ -276,6 +296,11 @@ def _responses(row: Route, schemas: Schemas) -> dict[str, Any]:
             responses[str(status)] = _part("responses", f"Refused{status}")
     responses["default"] = _refusal(0, "Any other error.", row)
     return responses
+
+
+def _error_statuses(row: Route, codes: Iterable[int]) -> list[int]:
+    """Return the error statuses of a route: those of its row, of its access, and of its error codes."""
+    return sorted(status for status in {*row.responses, *_possible_refusals(row), *codes} if status >= 400)
 
 
 def _possible_refusals(row: Route) -> set[int]:

@@ -23,6 +23,7 @@ DENYLIST: tuple[str, ...] = (
     "auth:/v1/oauth/revoke",
     "auth:/v1/webhooks/*/replays*",
     "api:/api/v1/epcr/encounters/*/mission",
+    "api:/api/v1/epcr/encounters/*/share-links",
     "api:/.well-known/deprecations.json",
     "api:/v1/.well-known/*",
     "api:/v1/profiles*",

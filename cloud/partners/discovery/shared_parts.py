@@ -122,6 +122,12 @@ PARAMETERS: dict[str, Any] = {
         "schema": {"type": "string", "maxLength": 257, "pattern": r'^("[!#-\[\]-~]{1,255}"|[!#-\[\]-~]{1,255})$'},
         "example": "8b9d8a2e-4a8c-4a7e-8a2e-4a8c4a7e8a2e",
     },
+    "X-Tenant-ID": {
+        "name": "X-Tenant-ID",
+        "in": "header",
+        "description": "The tenant of the access token. Another tenant returns 403 `tenant_mismatch`.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 64},
+    },
     "If-None-Match": {
         "name": "If-None-Match",
         "in": "header",
@@ -143,10 +149,12 @@ REFUSALS: dict[int, str] = {
     403: "The access token does not allow this.",
     404: "Not found.",
     409: "Conflicts with the current state.",
+    410: "The operation was retired. Its documentation names the successor.",
     413: "The body is too large.",
     415: "The media type of the body is not supported.",
     422: "The request is well-formed, but a value is not valid here.",
     429: "Too many requests. Wait for the seconds in Retry-After.",
+    500: "An error in the service. It was recorded: quote the trace id to support.",
     503: "Temporarily unavailable. Retry after Retry-After.",
 }
 """Error responses by status that all routes share. A route's own `responses` replace them."""

@@ -47,13 +47,15 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A response. `status` is the number, or `default`. `example` is a JSON value; None if there is none."""
+    """A response. `status` is the number, or `default`. `example` is a JSON value; None if there is none. `codes` are
+    the codes of an error's problem types."""
 
     status: str
     description: str
     media_types: Sequence[str]
     fields: Sequence[Field]
     example: Any
+    codes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +131,11 @@ class _Reader:
     def operation(self, path: str, item: Mapping[str, Any], method: str) -> Operation:
         one = item[method]
         given = [self._resolved(each) for each in (*item.get("parameters", ()), *one.get("parameters", ()))]
-        replies = [self._reply(status, self._resolved(reply)) for status, reply in one["responses"].items()]
+        codes = one.get("x-problem-codes", {})
+        replies = [
+            self._reply(status, self._resolved(reply), codes.get(status, ()))
+            for status, reply in one["responses"].items()
+        ]
         return Operation(
             id=one["operationId"],
             method=method.upper(),
@@ -150,7 +156,7 @@ class _Reader:
             parameters=[self._parameter(each) for each in given],
             body=self._body(one["requestBody"]) if "requestBody" in one else None,
             replies=[each for each in replies if each.status < "4"],
-            errors=[each for each in replies if each.status >= "4"],
+            errors=[each for each in replies if each.status >= "4" or each.codes],
         )
 
     def _auth_url(self) -> str:
@@ -178,11 +184,11 @@ class _Reader:
         fields = list(self._fields(content["schema"]))
         return Body(media_type, body.get("required", False), fields, content.get("example"))
 
-    def _reply(self, status: str, reply: Mapping[str, Any]) -> Reply:
+    def _reply(self, status: str, reply: Mapping[str, Any], codes: Sequence[str]) -> Reply:
         content = reply.get("content", {})
         first: Mapping[str, Any] = next(iter(content.values()), {})
         fields = list(self._fields(first.get("schema", {})))
-        return Reply(status, reply["description"], list(content), fields, first.get("example"))
+        return Reply(status, reply["description"], list(content), fields, first.get("example"), codes)
 
     def _fields(self, schema: Mapping[str, Any], prefix: str = "", depth: int = 1) -> Iterator[Field]:
         """Yield the members of an object, or of the items of an array, and of the objects inside."""

@@ -18,6 +18,8 @@ FORM = "application/x-www-form-urlencoded"
 TOKEN = "<access-token>"  # noqa: S105  a placeholder
 HEADERS = {"Idempotency-Key": "<idempotency-key>", "If-Match": "<etag>"}
 """Headers that a sample sends where the operation takes them, and what is shown for their values."""
+OPTIONAL_HEADERS = ("X-Tenant-ID", "If-None-Match")
+"""Headers that a sample sends where the operation takes them and the reader gives a value."""
 _PATH_PARAMETER = re.compile(r"\{([A-Za-z_]+)\}")
 _INDENT = "    "
 
@@ -25,8 +27,9 @@ _INDENT = "    "
 @dataclass(frozen=True, slots=True)
 class Slot:
     """A part of a sample that the reader's values replace: `base` (the address of the host), `target` (path and query),
-    `path`, `query` and `options` (members of an object), `token`, `body`, `form` (the fields of a form), or the name of
-    a header."""
+    `path`, `query` and `options` (members of an object), `token`, `body`, `form` (the fields of a form), the name of a
+    header, `headers` (those of `OPTIONAL_HEADERS`, each place in its form: `inline-headers` for an argument on the same
+    line, `init` for the options of `fetch`), or `outcome` (what is done with the response)."""
 
     name: str
     text: str
@@ -69,6 +72,7 @@ def curl_sample(operation: Operation) -> Sample:
     parts += ['"', *_address(operation), '"']
     for name, value in _headers(operation):
         parts += [f' \\\n  -H "{name}: ', *value, '"']
+    parts.append(Slot("headers", ""))
     if body is not None and body.media_type == FORM:
         parts += [" \\\n  -d '", Slot("form", urlencode(body.example, safe="<>:")), "'"]
     elif body is not None:
@@ -86,8 +90,10 @@ def python_sample(operation: Operation) -> Sample:
     parts += [f'{_INDENT}tokens=AccessToken("', Slot("token", TOKEN), '"),\n)\n']
     body, target, sent = _shown_body(operation), Slot("target", target_of(operation)), _sent_headers(operation)
     if body is None and not sent:
-        return [*parts, f'result = argus.request("{operation.method}", "', target, '")\nprint(result)\n']
-    parts += [f'result = argus.request(\n{_INDENT}"{operation.method}",\n{_INDENT}"', target, '",\n']
+        parts += [f'result = argus.request("{operation.method}", "', target, '"', Slot("inline-headers", "")]
+        return [*parts, ")\nprint(result)\n"]
+    parts += [f'result = argus.request(\n{_INDENT}"{operation.method}",\n{_INDENT}"', target, '",']
+    parts += [Slot("headers", ""), "\n"]
     if "Idempotency-Key" in sent:
         parts += [f"{_INDENT}idempotency_key=", _header_literal("Idempotency-Key"), ",\n"]
     if "If-Match" in sent:
@@ -99,15 +105,16 @@ def python_sample(operation: Operation) -> Sample:
 
 def _python_without_token(operation: Operation) -> Sample:
     parts: list[str | Slot] = ["import httpx\n\nresponse = httpx.request(\n"]
-    parts += [f'{_INDENT}"{operation.method}",\n{_INDENT}"', *_address(operation), '",\n']
+    parts += [f'{_INDENT}"{operation.method}",\n{_INDENT}"', *_address(operation), '",']
+    parts += [Slot("headers", ""), "\n"]
     body = _shown_body(operation)
     if body is not None:
         parts += [f"{_INDENT}data=", Slot("form", python_literal(body.example, _INDENT)), ",\n"]
     parts.append(")\n")
     if _redirects(operation):
         return [*parts, 'print(response.status_code, response.headers.get("Location"))\n']
-    parts.append("response.raise_for_status()\n")
-    return [*parts, f"print({'response.json()' if _is_json(operation) else 'response.text'})\n"]
+    shown = "response.json()" if _is_json(operation) else "response.text"
+    return [*parts, Slot("outcome", f"response.raise_for_status()\nprint({shown})"), "\n"]
 
 
 def typescript_sample(operation: Operation) -> Sample:
@@ -126,7 +133,7 @@ def typescript_sample(operation: Operation) -> Sample:
     if names:
         values = ", ".join(f'{name}: "<{name}>"' for name in names)
         parts += ["\n  path: { ", Slot("path", values), " },"]
-    parts.append(Slot("query", ""))
+    parts += [Slot("query", ""), Slot("headers", "")]
     if "Idempotency-Key" in sent:
         parts += ["\n  idempotencyKey: ", _header_literal("Idempotency-Key"), ","]
     if "If-Match" in sent:
@@ -144,11 +151,14 @@ def _typescript_without_token(operation: Operation) -> Sample:
         parts += [', {\n  method: "POST",\n  body: new URLSearchParams(', fields, "),\n}"]
     elif _redirects(operation):
         parts.append(', { redirect: "manual" }')
+    else:
+        parts.append(Slot("init", ""))
     parts.append(");\n")
     if _redirects(operation):
         return [*parts, 'console.log(response.status, response.headers.get("Location"));\n']
-    parts.append("if (!response.ok) throw new Error(`${response.status}: ${await response.text()}`);\n")
-    return [*parts, f"console.log(await response.{'json' if _is_json(operation) else 'text'}());\n"]
+    shown = "json" if _is_json(operation) else "text"
+    check = "if (!response.ok) throw new Error(`${response.status}: ${await response.text()}`);\n"
+    return [*parts, Slot("outcome", f"{check}console.log(await response.{shown}());"), "\n"]
 
 
 LANGUAGES = (

@@ -17,12 +17,12 @@ import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from cloud.foundation.http import Bases, Host, NotFound, strong_etag
+from cloud.foundation.http import Bases, Host, NotFound, slug, strong_etag
 from cloud.foundation.pages import Language, translate
 from cloud.partners.docs.guides import GUIDES, Guide, markdown, plain, read_guide
 from cloud.partners.docs.on_request import AREAS
 from cloud.partners.docs.reference import Operation, Reference, read_reference
-from cloud.partners.docs.samples import FORM, HEADERS, LANGUAGES, Sample, Slot, text_of
+from cloud.partners.docs.samples import FORM, HEADERS, LANGUAGES, OPTIONAL_HEADERS, Sample, Slot, text_of
 from cloud.partners.docs.search import Entry, SearchIndex
 from cloud.partners.docs.words import WORDS
 
@@ -65,6 +65,7 @@ def environment() -> Environment:
     made.filters["prose"] = lambda text: Markup(_RENDERER.render(text))  # noqa: S704  the renderer escapes HTML
     made.filters["line"] = lambda text: Markup(_RENDERER.renderInline(text))  # noqa: S704
     made.filters["slots"] = _marked
+    made.filters["slug"] = slug
     return made
 
 
@@ -173,7 +174,7 @@ class DocsSite:
             case "operation":
                 one = content.reference.operations[name]
                 samples = [(each, each.write(one)) for each in LANGUAGES]
-                composed = {"base": one.bases[0], "path": one.path, "form": FORM, "headers": HEADERS}
+                composed = {"base": one.bases[0], "path": one.path, "form": FORM, "headers": _COMPOSED_HEADERS}
                 path = f"/docs/api-reference/{name}"
                 return self._html(
                     content, language, "operation.html", path, one=one, samples=samples, composed=composed
@@ -232,6 +233,8 @@ class DocsSite:
         }
 
 
+_COMPOSED_HEADERS = {**HEADERS, **dict.fromkeys(OPTIONAL_HEADERS, "")}
+"""Headers with a field in the form, and what the samples show for each without a value."""
 _INDEXED = ("method", "path", "tag", "summary", "audience", "stability", "auth", "scopes", "added_in")
 
 
@@ -256,7 +259,8 @@ def _search_index(language: Language, reference: Reference, guides: Mapping[str,
 def _words_of_operation(one: Operation) -> str:
     replies = [*one.replies, *one.errors]
     fields = [*(one.body.fields if one.body else ()), *(field for reply in replies for field in reply.fields)]
-    names = [*(each.name for each in one.parameters), *(field.name for field in fields), *one.scopes]
+    codes = [code for reply in one.errors for code in reply.codes]
+    names = [*(each.name for each in one.parameters), *(field.name for field in fields), *one.scopes, *codes]
     return plain(
         " ".join([one.id, one.tag, one.summary, one.description, *(each.description for each in replies), *names])
     )

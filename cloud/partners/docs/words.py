@@ -28,7 +28,11 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "home.hosts": ("Hosts", "Hosty"),
     "host.auth": ("Sign-in, tokens, apps and webhooks", "Logowanie, tokeny, aplikacje i webhooki"),
     "host.api": ("Devices, encounters, jobs, evidence", "Urządzenia, interwencje, zadania, materiał dowodowy"),
-    "host.sandbox": ("Sandbox", "Środowisko testowe (sandbox)"),
+    "host.sandbox": (
+        "Sandbox: it has no operations yet, so try your integration with the demo in the guide “First call”",
+        "Środowisko testowe (sandbox): nie ma w nim jeszcze operacji, więc wypróbuj integrację w demo z przewodnika "
+        "„Pierwsze wywołanie”",
+    ),
     "reference.lead": (
         "All operations of the stable contract, version {version}. This page is generated from the same source as the "
         "OpenAPI document.",
@@ -82,6 +86,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "field.about": ("Meaning", "Znaczenie"),
     "field.required": ("required", "wymagane"),
     "field.status": ("Status", "Status"),
+    "status.other": ("other", "inny"),
     "place.path": ("path", "ścieżka"),
     "place.query": ("query", "ciąg zapytania"),
     "place.header": ("header", "nagłówek"),
@@ -108,9 +113,19 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "Enter the ETag of the response that you read, with its quotation marks, or *.",
         "Wpisz ETag z odczytanej odpowiedzi razem z cudzysłowem albo znak *.",
     ),
+    "compose.bad.If-None-Match": (
+        "Enter the ETag of your copy with its quotation marks, or *.",
+        "Wpisz ETag swojej kopii razem z cudzysłowem albo znak *.",
+    ),
+    "compose.bad.X-Tenant-ID": (
+        "Enter the tenant's id: letters, digits, hyphens and underscores.",
+        "Wpisz identyfikator tenanta: litery bez polskich znaków, cyfry, łączniki i podkreślenia.",
+    ),
     "compose.bad.body": (
-        "Not valid JSON. The samples keep the last valid body.",
-        "Niepoprawny JSON. W przykładach pozostaje ostatnia poprawna treść.",
+        "Not valid JSON, or an integer beyond ±9007199254740991, which JavaScript rounds. The samples keep the last "
+        "valid body.",
+        "Niepoprawny JSON albo liczba całkowita spoza zakresu ±9007199254740991, którą JavaScript zaokrągla. "
+        "W przykładach pozostaje ostatnia poprawna treść.",
     ),
     "english.names": (
         "",
@@ -158,6 +173,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "copy.button": ("Copy", "Kopiuj"),
     "copy.done": ("Copied", "Skopiowano"),
+    "copy.failed": ("Copying is blocked: press Ctrl+C", "Kopiowanie zablokowane: naciśnij Ctrl+C"),
     "search.title": ("Search", "Szukaj"),
     "search.label": ("Search the documentation", "Szukaj w dokumentacji"),
     "search.button": ("Search", "Szukaj"),

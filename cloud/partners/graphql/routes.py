@@ -32,6 +32,17 @@ def routes(parts: Parts) -> tuple[Route, ...]:
                 422: "A variable is invalid, for clients that accept the GraphQL media type.",
                 503: "The operation took longer than 10 seconds.",
             },
+            tenant_header=True,
+            errors=(
+                "invalid_graphql_request",
+                "batching_disabled",
+                "graphql_parse_failed",
+                "document_too_complex",
+                "operation_not_approved",
+                "forbidden",
+                "bad_user_input",
+                "operation_timeout",
+            ),
             operation_id="executeGraphql",
             summary="Use the shared GraphQL transport",
             description="Executes one operation of the operation bundles that the app was given. Send the text of the "

@@ -25,6 +25,11 @@ def routes(parts: Parts) -> tuple[Route, ...]:
                 503: "The stored traces cannot be read at the moment. The trace was recorded. `query_hint` is "
                 "`use_your_backend`: look it up in your own tracing backend, if it has the trace.",
             },
+            errors=(
+                "trace_id_malformed",
+                "trace_unknown",
+                "traces_unreachable",
+            ),
             operation_id="getTrace",
             summary="Look up a recorded trace",
             description="Returns the spans of your tenant in a W3C trace. Its id is in `X-Argus-Trace-ID` of each "

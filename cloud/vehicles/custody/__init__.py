@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from cloud.vehicles.custody.lane_store import LaneChange, LaneKey, LaneRow, LaneStore, SignedHead
     from cloud.vehicles.custody.links import ChainedBatch, LinkState, link_between
     from cloud.vehicles.custody.marks import FIRST_SEQUENCE, LaneMarks, Range
-    from cloud.vehicles.custody.quarantine import Reason, SetAside, release, set_aside
+    from cloud.vehicles.custody.quarantine import WITHOUT_ROWS, Reason, SetAside, release, set_aside
     from cloud.vehicles.custody.removal import ChainRow, Removal, RemovalCause, RemovedRange
     from cloud.vehicles.custody.store import (
         HELD_BATCHES,

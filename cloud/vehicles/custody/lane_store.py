@@ -8,7 +8,7 @@ of lanes.
 
 from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Text, bindparam, literal, select, update
 
@@ -18,10 +18,9 @@ from cloud.vehicles.custody.tables import lanes
 from protocols.uplink.lanes import Lane
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class LaneKey:
+class LaneKey(NamedTuple):
     """The key of a lane, one stream of a gateway's batches. `epoch` is the id of one store of the gateway: a gateway
-    with a new store begins a new epoch."""
+    with a new store begins a new epoch. A tuple, since ingest looks up each batch by its lane some twenty times."""
 
     tenant_id: str
     gateway_id: str

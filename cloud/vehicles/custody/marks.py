@@ -35,12 +35,15 @@ class LaneMarks:
         return self.ahead[-1][1] if self.ahead else self.through
 
     def covers(self, sequence: int) -> bool:
-        return not self.lacking(sequence, sequence)
+        return sequence <= self.through or (bool(self.ahead) and not self.lacking(sequence, sequence))
 
     def lacking(self, first: int, last: int) -> tuple[Range, ...]:
         """Return the ranges of sequence numbers in `first`…`last` that the cloud does not hold. A gap record for
         `first`…`last` would fill them."""
-        return tuple(_holes(self._held_from(first), max(first, self.through + 1), last))
+        first = max(first, self.through + 1)
+        if not self.ahead:  # nearly all lanes, and it is called several times for each batch
+            return ((first, last),) if first <= last else ()
+        return tuple(_holes(self._held_from(first), first, last))
 
     def held(self, first: int, last: int) -> tuple[Range, ...]:
         """Return the ranges of sequence numbers in `first`…`last` that the cloud holds, lowest first."""

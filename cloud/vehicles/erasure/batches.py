@@ -4,11 +4,12 @@ A batch is removed whole. Its values of other encounters stay in their rows, and
 vehicle signed them is lost.
 """
 
-from collections.abc import Collection, Mapping, Set
+from collections.abc import Collection, Iterator, Mapping, Set
 from typing import Any
 
 from sqlalchemy import select
 
+from cloud.clinical.epcr import JoinedReport
 from cloud.clinical.observations import ErasedValues, ObservationColumns, clocks_of_gateway
 from cloud.clinical.waveforms import WaveformIndex
 from cloud.foundation.db import Transaction
@@ -26,11 +27,13 @@ _HELD = (Content.REMOVED.value, Content.PARKED.value)
 
 
 class ContentOfEncounter:
-    """Decides which content of a batch belongs to an erased encounter. The clocks of each gateway are read once."""
+    """Decides which content of a batch belongs to an erased encounter or to one of the `reports` that it was joined
+    to. The clocks of each gateway are read once."""
 
-    def __init__(self, tx: Transaction, values: ErasedValues) -> None:
+    def __init__(self, tx: Transaction, values: ErasedValues, reports: Collection[JoinedReport] = ()) -> None:
         self._tx = tx
         self._values = values
+        self._reports = frozenset(reports)
         self._clocks: dict[str, Mapping[tuple[str, bool], Any]] = {}
 
     async def positions(self, gateway_id: str, owner: tuple[str, str], content: UnpackedContent) -> Set[int]:
@@ -42,10 +45,13 @@ class ContentOfEncounter:
                     self._clocks[gateway_id] = await clocks_of_gateway(self._tx, self._values.tenant_id, gateway_id)
                 return self._values.positions(content, owner, self._clocks[gateway_id])
             case CareChanges(changes):
-                mine = self._values.encounter_id
-                return {position for position, change in enumerate(changes) if change.encounter == mine}
+                mine = {self._values.encounter_id, *self._reports_of(gateway_id)}
+                return {position for position, change in enumerate(changes) if change.encounter in mine}
             case _:
                 return frozenset()
+
+    def _reports_of(self, gateway_id: str) -> Iterator[str]:
+        return (one.report_id for one in self._reports if one.gateway_id == gateway_id)
 
 
 class BatchErasure:
@@ -57,7 +63,7 @@ class BatchErasure:
         self._tx = step.tx
         self._now_us = now_us
         self._removal = Removal(step.sealer)
-        self._content = ContentOfEncounter(step.tx, step.values)
+        self._content = ContentOfEncounter(step.tx, step.values, step.reports)
 
     async def remove(self, found: Mapping[int, Collection[int]]) -> Amounts:
         """Remove the batches with these sequence numbers, by lane id. Batches that are not stored are ignored."""

@@ -91,10 +91,11 @@ def list_erasures(context: typer.Context, tenant: TenantOption, as_json: AsJson 
 
 
 def _effect(preview: Preview) -> str:
+    joined = f" (including the reports of the crew: {', '.join(preview.reports)})" if preview.reports else ""
     return (
         f"The erasure of {preview.encounter_id} deletes {preview.observations} values in rows, about "
-        f"{preview.packed_observations} blocks of waveforms, {preview.changes} field changes of the care record and "
-        f"{preview.assignments} assignments, with the signed batches that have any of them. What stays: "
+        f"{preview.packed_observations} blocks of waveforms, {preview.changes} field changes of the care record"
+        f"{joined} and {preview.assignments} assignments, with the signed batches that have any of them. What stays: "
         f"{'; '.join(STAYS)}."
     )
 

@@ -1,6 +1,9 @@
 """The phases that look into signed batches without rows: repetitions from a device's memory, unreadable batches, and
 the quarantine.
 
+A batch that cannot be read is removed if the vehicle of the encounter, or the gateway of a report that the encounter
+was joined to, sent it at that time. Those of other vehicles stay.
+
 A device may send its memory again. Such repetitions have no rows, so the batches of every lane that has some are read
 since the beginning of the encounter. When this phase begins, the content keys of the erased values are deleted, so a
 repetition that arrives later gets a row, by which it is found. Those of earlier days are in packed objects
@@ -19,7 +22,7 @@ from cloud.vehicles.custody import NOT_UNPACKED, Content, batches, lanes, quaran
 from cloud.vehicles.erasure.batches import BatchErasure, ContentOfEncounter
 from cloud.vehicles.erasure.model import Amounts, Erasure, Progress
 from cloud.vehicles.erasure.packed_batches import search_packed
-from cloud.vehicles.erasure.place import ErasingPlace
+from cloud.vehicles.erasure.place import ErasingPlace, Step
 from cloud.vehicles.fleet import gateways
 from cloud.vehicles.ingest import UnreadablePayload, unpack
 from protocols.errors import RemoteProtocolError
@@ -44,16 +47,17 @@ async def erase_envelopes(place: ErasingPlace, erasure: Erasure, position: list[
         position = [_LAST, 0]
     lane_id, sequence, *searched = position or [0, 0]
     async with place.step(erasure) as step:
-        lane = await _lane(step.tx, erasure, step.values, lane_id)
+        lane = await _lane(step, erasure, lane_id)
         if lane is None:
             step.progress = Progress(None)
             return step.progress
         after, searched = (sequence, searched) if lane.lane_id == lane_id else (0, [])
         limit = DECODED_AT_ONCE if lane.repeated else READ_AT_ONCE
         page = await _page(step.tx, lane.lane_id, after, limit)
-        mine = {row.sequence for row in page if row.content in _NOT_UNPACKED and _is_in_time(row, erasure)}
+        unread = [row for row in page if row.content in _NOT_UNPACKED and _is_in_time(row, erasure)]
+        mine = {row.sequence for row in unread if _may_have_values(step, erasure, lane, row)}
         if lane.repeated:
-            mine |= await _with_values(step.tx, step.values, lane, page, erasure.from_us - DAY_US)
+            mine |= await _with_values(step, lane, page, erasure.from_us - DAY_US)
         removing = BatchErasure(step, place.clock.now_us())
         amounts = await removing.remove({lane.lane_id: mine} if mine else {})
         following = [lane.lane_id + 1, 0]
@@ -68,15 +72,15 @@ async def erase_envelopes(place: ErasingPlace, erasure: Erasure, position: list[
 _LAST = (1 << 62) - 1
 
 
-async def _lane(tx: Transaction, erasure: Erasure, values: ErasedValues, lane_id: int) -> Row[Any] | None:
+async def _lane(step: Step, erasure: Erasure, lane_id: int) -> Row[Any] | None:
     """Return the first lane from this id on that may have batches of the encounter without rows."""
     of_vehicles = select(gateways.c.id).where(
-        gateways.c.tenant_id == erasure.tenant_id,
-        gateways.c.vehicle_id.in_(sorted({*values.vehicle_ids, *filter(None, [erasure.vehicle_id])})),
+        gateways.c.tenant_id == erasure.tenant_id, gateways.c.vehicle_id.in_(sorted(_vehicles(step, erasure)))
     )
-    mine = or_(lanes.c.repeated > 0, lanes.c.gateway_id.in_(of_vehicles))
+    of_reports = sorted(_gateways_of_reports(step))
+    mine = or_(lanes.c.repeated > 0, lanes.c.gateway_id.in_(of_vehicles), lanes.c.gateway_id.in_(of_reports))
     statement = select(lanes).where(lanes.c.tenant_id == erasure.tenant_id, lanes.c.lane_id >= lane_id, mine)
-    return (await tx.execute(statement.order_by(lanes.c.lane_id).limit(1))).first()
+    return (await step.tx.execute(statement.order_by(lanes.c.lane_id).limit(1))).first()
 
 
 async def _page(tx: Transaction, lane_id: int, after: int, limit: int) -> Sequence[Any]:
@@ -86,14 +90,28 @@ async def _page(tx: Transaction, lane_id: int, after: int, limit: int) -> Sequen
     return (await tx.execute(statement.order_by(rows.sequence).limit(limit))).rows
 
 
+def _vehicles(step: Step, erasure: Erasure) -> set[str]:
+    """Return the vehicle of the encounter and those that sent values of it."""
+    return {*step.values.vehicle_ids, *filter(None, [erasure.vehicle_id])}
+
+
+def _gateways_of_reports(step: Step) -> set[str]:
+    """Return the gateways of the reports that the encounter was joined to."""
+    return {one.gateway_id for one in step.reports}
+
+
 def _is_in_time(row: Any, erasure: Erasure) -> bool:
-    """Return whether a batch that cannot be read was made during the encounter. It may have values of it."""
+    """Return whether a batch that cannot be read was made during the encounter."""
     return bool(erasure.from_us <= row.created_at_us <= erasure.until_us)
 
 
-async def _with_values(
-    tx: Transaction, values: ErasedValues, lane: Any, page: Sequence[Any], stored_from_us: int
-) -> set[int]:
+def _may_have_values(step: Step, erasure: Erasure, lane: Any, row: Any) -> bool:
+    """Return whether a batch that cannot be read may have values of the encounter: its gateway was in one of the
+    vehicles when it arrived, or sent one of the reports. A lane may have been chosen for its repetitions alone."""
+    return row.vehicle_id in _vehicles(step, erasure) or lane.gateway_id in _gateways_of_reports(step)
+
+
+async def _with_values(step: Step, lane: Any, page: Sequence[Any], stored_from_us: int) -> set[int]:
     """Return the sequence numbers of the batches of a page that have values of the encounter."""
     due = {
         row.sequence: row for row in page if row.content == Content.ROWS.value and row.stored_at_us >= stored_from_us
@@ -102,9 +120,9 @@ async def _with_values(
         return set()
     rows = batches.c
     statement = select(rows.sequence, rows.envelope).where(rows.lane_id == lane.lane_id, rows.sequence.in_(sorted(due)))
-    deciding = ContentOfEncounter(tx, values)
+    deciding = ContentOfEncounter(step.tx, step.values, step.reports)
     mine: set[int] = set()
-    for sequence, envelope in await tx.execute(statement):
+    for sequence, envelope in await step.tx.execute(statement):
         try:
             content = unpack(decode_envelope(bytes(envelope)).batch)
         except RemoteProtocolError:
@@ -124,7 +142,7 @@ async def erase_quarantine(place: ErasingPlace, erasure: Erasure, position: list
     async with place.step(erasure) as step:
         statement = select(quarantined_batches).where(*here).order_by(table.quarantine_id).limit(QUARANTINED_AT_ONCE)
         page = (await step.tx.execute(statement)).rows
-        deciding = ContentOfEncounter(step.tx, step.values)
+        deciding = ContentOfEncounter(step.tx, step.values, step.reports)
         mine = [
             row.quarantine_id for row in page if await _is_quarantined(step.tx, step.values, deciding, erasure, row)
         ]

@@ -1,7 +1,8 @@
 """Find the legal holds that forbid an erasure.
 
 A hold of another encounter or device also forbids it if it keeps batches of the same vehicle at that time: an erasure
-removes signed batches that have values of both. A batch of a gateway that is held is never removed.
+removes signed batches that have values of both, and so does the hold of an encounter that the same report of the crew
+is joined to. A batch of a gateway that is held is never removed.
 """
 
 from collections.abc import Collection
@@ -9,6 +10,7 @@ from collections.abc import Collection
 from sqlalchemy import select
 
 from cloud.access.retention import RetentionStore
+from cloud.clinical.epcr import JoinedReport
 from cloud.clinical.observations import BATCH_MARGIN_US, ErasedValues, HeldObservations, held_observations
 from cloud.foundation.db import Transaction
 from cloud.foundation.retention import Held, HoldScope
@@ -19,17 +21,22 @@ from cloud.vehicles.erasure.model import Erasure
 from cloud.vehicles.fleet import gateways
 
 
-async def check_holds(tx: Transaction, viewer: Viewer, erasure: Erasure, values: ErasedValues) -> frozenset[str]:
+async def check_holds(
+    tx: Transaction, viewer: Viewer, erasure: Erasure, values: ErasedValues, reports: Collection[JoinedReport]
+) -> frozenset[str]:
     """Return the ids of the tenant's gateways that are held, of which no batch may be removed. Raises `EncounterHeld`
     if a hold in force keeps data of the encounter."""
+    report_ids = frozenset(one.report_id for one in reports)
     holds = await RetentionStore().holds(tx, viewer)
     for hold in holds:
-        if await _keeps(tx, hold.held, erasure, values):
+        if await _keeps(tx, hold.held, erasure, values, report_ids):
             raise EncounterHeld(f"({hold.id}: {hold.scope} {hold.object_id})")
     return frozenset(one.object_id for one in holds if one.scope is HoldScope.GATEWAY)
 
 
-async def _keeps(tx: Transaction, held: Held, erasure: Erasure, values: ErasedValues) -> bool:
+async def _keeps(
+    tx: Transaction, held: Held, erasure: Erasure, values: ErasedValues, report_ids: frozenset[str]
+) -> bool:
     match held.scope:
         case HoldScope.TENANT:
             return True
@@ -41,7 +48,8 @@ async def _keeps(tx: Transaction, held: Held, erasure: Erasure, values: ErasedVa
             return await _is_of_gateway(tx, held.object_id, erasure, values)
         case _:
             vehicle_ids = {*values.vehicle_ids, *filter(None, [erasure.vehicle_id])}
-            return _is_near(await held_observations(tx, erasure.tenant_id, [held]), erasure, vehicle_ids)
+            kept = await held_observations(tx, erasure.tenant_id, [held])
+            return not report_ids.isdisjoint(kept.encounter_ids) or _is_near(kept, erasure, vehicle_ids)
 
 
 async def _is_of_gateway(tx: Transaction, gateway_id: str, erasure: Erasure, values: ErasedValues) -> bool:

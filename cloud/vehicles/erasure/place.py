@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from cloud.clinical.epcr import JoinedReport
 from cloud.clinical.observations import ErasedValues, Numbers
 from cloud.clinical.waveforms import REPACK_US, WaveformEnvelopes
 from cloud.foundation.clock import Clock
@@ -51,6 +52,10 @@ class ErasingPlace:
         intervals = await self.store.intervals(tx, erasure.erasure_id)
         return await ErasedValues.find(tx, erasure.tenant_id, erasure.encounter_id, intervals)
 
+    async def reports_of(self, tx: Transaction, erasure: Erasure) -> frozenset[JoinedReport]:
+        """Return the reports of the crew that are erased with an encounter."""
+        return await self.store.reports(tx, erasure.erasure_id)
+
     @asynccontextmanager
     async def step(self, erasure: Erasure) -> AsyncIterator["Step"]:
         """Run one step in a transaction. The block sets `progress`, which is stored with the step. Raises `StepTaken`
@@ -58,9 +63,10 @@ class ErasingPlace:
         async with self.database.transaction() as tx:
             await self.store.lock(tx, erasure)
             values = await self.values_of(tx, erasure)
-            held = await check_holds(tx, Actor.operator(erasure.tenant_id), erasure, values)
+            reports = await self.reports_of(tx, erasure)
+            held = await check_holds(tx, Actor.operator(erasure.tenant_id), erasure, values, reports)
             sealer = RangeSeals(erasure.erasure_id, ErasureSeals(self.master()))
-            step = Step(tx, values, sealer, held)
+            step = Step(tx, values, reports, sealer, held)
             yield step
             if step.progress is not None:
                 await self.store.keep(tx, erasure, step.progress, self.clock.now_us())
@@ -84,6 +90,7 @@ class Step:
 
     tx: Transaction
     values: ErasedValues
+    reports: frozenset[JoinedReport]
     sealer: RangeSeals
     held_gateways: frozenset[str]
     progress: Progress | None = None

@@ -13,7 +13,7 @@ from cloud.access.audit import Audit
 from cloud.clinical.acqi import Scoring
 from cloud.clinical.assignments import Assignments
 from cloud.clinical.devices import Devices
-from cloud.clinical.epcr import CareLog, Encounter, EncounterEvidence, Encounters, EncounterUnknown, care_changes
+from cloud.clinical.epcr import Encounter, EncounterEvidence, Encounters, EncounterUnknown, JoinedReport, Joins
 from cloud.clinical.handover import ShareLinks
 from cloud.clinical.incidents import incidents
 from cloud.clinical.observations import DeviceInterval, ErasedValues
@@ -26,6 +26,7 @@ from cloud.vehicles.custody import ErasureSeals
 from cloud.vehicles.erasure.errors import EncounterErased, EncounterOpen
 from cloud.vehicles.erasure.holds import check_holds
 from cloud.vehicles.erasure.model import Erasure, ErasureReason
+from cloud.vehicles.erasure.row_phases import count_changes
 from cloud.vehicles.erasure.store import ErasureStore
 from cloud.vehicles.missions import MissionRows
 from protocols.provenance.transcript import Operation
@@ -34,13 +35,15 @@ from protocols.provenance.transcript import Operation
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
     """The amounts that the erasure of an encounter deletes: observations in rows, observations in packed runs (with
-    those of the same runs that are not of the encounter), field changes, and assignments."""
+    those of the same runs that are not of the encounter), field changes, and assignments. `reports` are the reports of
+    the crew that the encounter was joined to: their field changes are counted too."""
 
     encounter_id: str
     observations: int
     packed_observations: int
     changes: int
     assignments: int
+    reports: Sequence[str]
 
 
 class Erasures:
@@ -54,7 +57,7 @@ class Erasures:
         self._ids = ids
         self._store = ErasureStore()
         self._encounters = Encounters()
-        self._care_log = CareLog()
+        self._joins = Joins()
         self._scoring = Scoring()
         self._share_links = ShareLinks()
         self._assignments = Assignments(Devices(ids))
@@ -68,17 +71,15 @@ class Erasures:
             intervals = await self._intervals(tx, actor, encounter)
             values = await ErasedValues.find(tx, actor.tenant_id, encounter_id, intervals)
             draft = await self._tombstone(tx, actor, encounter, values, ErasureReason.PATIENT_REQUEST)
-            await check_holds(tx, actor, draft, values)
-            table = care_changes.c
-            joined = await self._care_log.joined_reports(tx, actor.tenant_id, encounter_id)
-            mine = (table.tenant_id == actor.tenant_id, table.encounter_id.in_([encounter_id, *joined]))
-            changes = await tx.execute(select(func.count()).select_from(care_changes).where(*mine))
+            reports = await self._reports(tx, encounter)
+            await check_holds(tx, actor, draft, values, reports)
             return Preview(
                 encounter_id=encounter_id,
                 observations=await values.count(tx),
                 packed_observations=await _count_packed(tx, values),
-                changes=int(changes.scalar()),
+                changes=await count_changes(tx, draft, reports),
                 assignments=len(intervals),
+                reports=sorted({one.report_id for one in reports}),
             )
 
     async def request(self, actor: Actor, encounter_id: str, reason: ErasureReason, seals: ErasureSeals) -> Erasure:
@@ -89,15 +90,16 @@ class Erasures:
             intervals = await self._intervals(tx, actor, encounter)
             values = await ErasedValues.find(tx, actor.tenant_id, encounter_id, intervals)
             erasure = (await self._tombstone(tx, actor, encounter, values, reason)).sealed(seals)
-            await check_holds(tx, actor, erasure, values)
+            reports = await self._reports(tx, encounter)
+            await check_holds(tx, actor, erasure, values, reports)
             await self._assignments.erase(tx, actor.tenant_id, encounter_id)
             await self._encounters.erase(tx, encounter)
             await self._missions.erase(tx, actor.tenant_id, encounter_id)
             await self._scoring.forget(tx, actor.tenant_id, encounter_id)
-            joined = await self._care_log.joined_reports(tx, actor.tenant_id, encounter_id)
-            for shared_id in (encounter_id, *joined):
+            for shared_id in (encounter_id, *(one.report_id for one in reports)):
                 await self._share_links.erase(tx, actor.tenant_id, shared_id)
             await self._store.add(tx, erasure, intervals)
+            await self._store.add_reports(tx, erasure.erasure_id, reports)
             details = {"erasure_id": erasure.erasure_id, "reason": reason.value}
             await self._audit.record(tx, actor, "encounter.erase", encounter_id, metadata=details)
             if self._evidence is not None:
@@ -108,6 +110,9 @@ class Erasures:
         """Return the erasures of a tenant, oldest first."""
         async with self._database.read() as tx:
             return await self._store.of_tenant(tx, tenant_id)
+
+    async def _reports(self, tx: Transaction, encounter: Encounter) -> set[JoinedReport]:
+        return await self._joins.to_erase(tx, encounter.tenant_id, encounter.organization_id, encounter.id)
 
     async def _find(self, tx: Transaction, actor: Actor, encounter_id: str, *, lock: bool = False) -> Encounter:
         encounter = await self._encounters.find(tx, actor, encounter_id, lock=lock)

@@ -1,18 +1,18 @@
 """SQL statements on erasures."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import orjson
 from sqlalchemy import select, update
 
-from cloud.clinical.epcr import erased_encounters
+from cloud.clinical.epcr import JoinedReport, erased_encounters
 from cloud.clinical.observations import DeviceInterval
 from cloud.foundation.db import Records, Transaction, insert
 from cloud.vehicles.erasure.errors import StepTaken
 from cloud.vehicles.erasure.model import Amounts, Erasure, Phase, Progress
-from cloud.vehicles.erasure.tables import erased_intervals, erased_object_walks
+from cloud.vehicles.erasure.tables import erased_intervals, erased_object_walks, erased_reports
 
 _ERASURES = Records(Erasure, erased_encounters)
 _table = erased_encounters.c
@@ -85,6 +85,21 @@ class ErasureStore:
             DeviceInterval(device_id=row.device_id, from_us=row.from_us, until_us=row.until_us)
             for row in await tx.execute(statement.order_by(table.device_id, table.from_us))
         ]
+
+    async def add_reports(self, tx: Transaction, erasure_id: str, reports: Collection[JoinedReport]) -> None:
+        """Add reports that are erased with the encounter. Those that are known are ignored."""
+        if reports:
+            rows = [
+                {"erasure_id": erasure_id, "report_id": one.report_id, "gateway_id": one.gateway_id}
+                for one in sorted(reports)
+            ]
+            await tx.execute(insert(erased_reports).values(rows).on_conflict_do_nothing())
+
+    async def reports(self, tx: Transaction, erasure_id: str) -> frozenset[JoinedReport]:
+        """Return the reports that are erased with the encounter."""
+        table = erased_reports.c
+        found = await tx.execute(select(table.report_id, table.gateway_id).where(table.erasure_id == erasure_id))
+        return frozenset(JoinedReport(row.report_id, row.gateway_id) for row in found)
 
     async def lock(self, tx: Transaction, erasure: Erasure) -> None:
         """Lock an erasure for its next step. Raises `StepTaken` if another process did this step."""

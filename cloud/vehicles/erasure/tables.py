@@ -1,4 +1,5 @@
-"""Tables of erasures beside the tombstone (`erased_encounters`): the erased intervals, and the walk through objects."""
+"""Tables of erasures beside the tombstone (`erased_encounters`): the erased intervals, the reports that the
+encounter was joined to, and the walk through objects."""
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Table, Text
 
@@ -12,6 +13,15 @@ erased_intervals = Table(
     Column("device_id", Text, primary_key=True),
     Column("from_us", BigInteger, primary_key=True, autoincrement=False),
     Column("until_us", BigInteger, nullable=False),
+)
+
+erased_reports = Table(
+    "erased_reports",
+    metadata,
+    # The reports of the crew that the encounter was joined to: field changes that arrive later are erased too.
+    Column("erasure_id", Text, ForeignKey("erased_encounters.erasure_id"), primary_key=True),
+    Column("report_id", Text, primary_key=True),
+    Column("gateway_id", Text, primary_key=True),  # of which the changes are erased
 )
 
 erased_object_walks = Table(

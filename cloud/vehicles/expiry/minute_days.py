@@ -17,7 +17,7 @@ from cloud.clinical.observations import (
     observation_minutes,
     observation_sources,
 )
-from cloud.foundation.db import CHUNK_ROWS, DayPartitions, Transaction, insert
+from cloud.foundation.db import CHUNK_ROWS, DayPartitions, Transaction, insert, literal_days
 from cloud.foundation.retention import DAY_US, Amount, HoldScope, Terms
 from cloud.vehicles.custody import lanes, removed_rows
 
@@ -134,8 +134,10 @@ class MinuteDays:
     async def _delete_entry(self, tx: Transaction, day: int, entry: Row[Any], held: HeldObservations) -> int:
         """Delete up to a chunk of the minute rows of one lane, source and clock; return the number deleted."""
         clock_id = func.coalesce(_ROWS.clock_id, SYNCHRONISED_CLOCK_ID)
+        # With the day in the text, PostgreSQL locks no other partition, such as one that is written again.
+        of_day = _ROWS.day.in_(literal_days([day]))
         here = [
-            _ROWS.day == day,
+            of_day,
             _ROWS.lane_id == entry.lane_id,
             _ROWS.source_id == entry.source_id,
             clock_id == entry.clock_id,
@@ -147,7 +149,8 @@ class MinuteDays:
             times = (_ROWS.source_id, _ROWS.observed_from_us, _ROWS.observed_to_us)
             chunk = chunk.where(~held.overlapping(*times, unsure))
         await self._note(tx, day, entry.lane_id)
-        deleted = (await tx.execute(delete(observation_minutes).where(tuple_(*key).in_(chunk)))).rowcount
+        gone = delete(observation_minutes).where(of_day, tuple_(*key).in_(chunk))
+        deleted = (await tx.execute(gone)).rowcount
         left = (await tx.execute(select(_ROWS.day).where(*here).limit(1))).first()
         if left is None:
             mine = and_(*(column == value for column, value in zip(_ENTRY, entry, strict=False)))

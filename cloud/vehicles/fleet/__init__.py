@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from cloud.vehicles.fleet.authority_store import AuthorityStore
     from cloud.vehicles.fleet.broker_configuration import (
         DESCRIPTORS,
+        IN_FLIGHT_BYTES_MAX,
         IN_FLIGHT_MESSAGES_MAX,
         RELOAD_FILE,
         RIGHTS_FILE,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cloud.vehicles.ingest.mqtt_connection import BrokerConnection
     from cloud.vehicles.ingest.mqtt_source import MqttSource
     from cloud.vehicles.ingest.opening import CareChanges, RowContent, UnpackedContent, UnreadablePayload, unpack
+    from cloud.vehicles.ingest.parking import ParkingStore
     from cloud.vehicles.ingest.process_findings import examine_processes
     from cloud.vehicles.ingest.rabbitmq_findings import examine_rabbitmq
     from cloud.vehicles.ingest.running import RunningIngest, make_ingest, settle_of

@@ -28,7 +28,7 @@ from cloud.vehicles.ingest.amqp_connection import AmqpConnection
 from cloud.vehicles.ingest.broker import BrokerUnavailable, ClusterAddress
 from cloud.vehicles.ingest.broker_link import BrokerLink
 from cloud.vehicles.ingest.limits import IngestSettings
-from cloud.vehicles.ingest.source import read_delivery
+from cloud.vehicles.ingest.source import is_live, read_delivery
 from protocols.errors import RemoteProtocolError
 from protocols.uplink.trace_properties import PUBLISHED_AT, read_published_at_us
 
@@ -58,7 +58,9 @@ class AmqpSource(BrokerLink):
             raise BrokerUnavailable(self.last_error)
 
         async def publish(number: int, topic: str, payload: bytes) -> None:
-            accepted[number] = await connection.publish(topic, payload)
+            # RabbitMQ refuses a message while the node with the queue of its vehicle is lost. If our rights are
+            # missing, it ends the connection instead.
+            accepted[number] = await connection.publish(topic, payload) or None
 
         await asyncio.gather(*(publish(number, *message) for number, message in enumerate(messages)))
 
@@ -106,7 +108,7 @@ class AmqpSource(BrokerLink):
             return
         if self._arrived.has(delivery):
             await connection.accept(message)
-        elif not self._arrived.has_room or not self._arrived.put(delivery):
+        elif not self._arrived.has_room(live=is_live(delivery)) or not self._arrived.put(delivery):
             self._leave_out()
             await connection.accept(message)
 

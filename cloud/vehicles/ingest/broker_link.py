@@ -32,7 +32,9 @@ class BrokerLink(ABC):
         self._moved = moved
         self._settings = settings or IngestSettings()
         self._arrived = FairQueue(
-            sender_bytes_max=self._settings.sender_bytes_max, bytes_max=self._settings.queue_bytes_max
+            sender_bytes_max=self._settings.sender_bytes_max,
+            bytes_max=self._settings.queue_bytes_max,
+            other_bytes_max=self._settings.other_bytes_max,
         )
         self.connected = False
         """True when batches can arrive: connected and subscribed. Readiness reads it."""
@@ -45,11 +47,11 @@ class BrokerLink(ABC):
         """Return the bytes of deliveries that are queued or being written."""
         return self._arrived.bytes
 
-    async def next(self) -> Delivery:
-        return await self._arrived.get()
+    async def next(self, *, live: bool) -> Delivery:
+        return await self._arrived.get(live=live)
 
-    def next_now(self) -> Delivery | None:
-        return self._arrived.get_now()
+    def next_now(self, *, live: bool) -> Delivery | None:
+        return self._arrived.get_now(live=live)
 
     async def acknowledge(self, acks_due: Sequence[DueAck]) -> list[bool]:
         messages = [(topics.ack(due.tenant_id, due.gateway_id), encode_ack(due.ack)) for due in acks_due]

@@ -11,6 +11,8 @@ from protocols.uplink.block_runs import BlockHead
 from protocols.uplink.lanes import Lane
 from protocols.uplink.status import Status
 
+_WITH_ROWS = (ObservationColumns, BlockHead)
+
 PART_MEMBERS_MAX = 16
 """Batches and statuses of a part of a divided group. One bad batch in a group of 512 then costs 32 + 16 transactions
 instead of 512, so a gateway that sends one with each group does not slow the others down much."""
@@ -137,4 +139,4 @@ def _is_status_of(delivery: Delivery, names: Collection[GatewayName]) -> bool:
 
 def rows_of(one: Opened) -> int:
     """Return the number of observation rows that a batch needs if it is not packed."""
-    return one.batch.count if isinstance(one.content, ObservationColumns | BlockHead) else 0
+    return one.batch.count if isinstance(one.content, _WITH_ROWS) else 0

@@ -17,9 +17,9 @@ from cloud.vehicles.ingest.attempts import AWAY, wait_for_next
 from cloud.vehicles.ingest.delivery_group import Group, rows_of
 from cloud.vehicles.ingest.limits import IngestSettings
 from cloud.vehicles.ingest.opening import Opened, open_delivery, unpacked
-from cloud.vehicles.ingest.opening_pace import LIVE_LANES, OpeningPace
+from cloud.vehicles.ingest.opening_pace import OpeningPace
 from cloud.vehicles.ingest.quotas import Quota, QuotaBook
-from cloud.vehicles.ingest.source import BatchDelivery, BatchSource, Delivery, StatusDelivery
+from cloud.vehicles.ingest.source import LIVE_LANES, BatchDelivery, BatchSource, Delivery, StatusDelivery
 from cloud.vehicles.ingest.status import open_status
 from protocols.uplink.block_runs import BlockHead
 
@@ -55,23 +55,25 @@ class DeliveryOpener:
         self._directory = GatewayDirectory()
         self._pace = OpeningPace()
 
-    async def collect(self, source: BatchSource) -> list[Delivery]:
-        """Wait for a delivery and return it with all others that have already arrived, up to the limits of a group, and
-        with those that arrive while their opening waits (`opening_pace`)."""
-        taken = [await source.next()]
-        self._take_arrived(source, taken)
+    async def collect(self, source: BatchSource, *, live: bool) -> list[Delivery]:
+        """Wait for a delivery and return it with all others that have already arrived, up to the limits of a group.
+        `live`: those of `LIVE_LANES`, also those that arrive while their opening waits (`opening_pace`). Otherwise all
+        others."""
+        taken = [await source.next(live=live)]
+        self._take_arrived(source, taken, live=live)
         loop = asyncio.get_running_loop()
-        if (wait_s := self._pace.wait_s(taken, loop.time())) > 0:
-            await asyncio.sleep(wait_s)
-            self._take_arrived(source, taken)
-        self._pace.begin(loop.time())
+        if live:
+            if (wait_s := self._pace.wait_s(len(taken), loop.time())) > 0:
+                await asyncio.sleep(wait_s)
+                self._take_arrived(source, taken, live=live)
+            self._pace.begin(loop.time())
         return taken
 
-    def _take_arrived(self, source: BatchSource, taken: list[Delivery]) -> None:
+    def _take_arrived(self, source: BatchSource, taken: list[Delivery], *, live: bool) -> None:
         """Add the deliveries that have arrived to `taken`, up to the limits of a group."""
         octets = sum([len(one.octets) for one in taken])
         while len(taken) < self._settings.group_batches_max and octets < self._settings.group_octets_max:
-            more = source.next_now()
+            more = source.next_now(live=live)
             if more is None:
                 break
             taken.append(more)

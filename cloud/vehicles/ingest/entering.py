@@ -109,8 +109,9 @@ class BatchWriter:
         reports = [report for new in described if (report := _report(new, ids)) is not None]
         await self._descriptions.write(self._tx, reports, descriptions)
         day = await self._observations.arrival_day(stored_at_us)
+        carriers: dict[tuple[int, int], Carrier] = {}
         carried = {
-            number: _carried(new, new.one.content, ids, day)
+            number: _carried(new, new.one.content, ids, day, carriers)
             for number, new in enumerate(entered)
             if isinstance(new.one.content, ObservationColumns)
         }
@@ -235,13 +236,25 @@ def carriers_of(gateway: RegisteredGateway, content: ObservationColumns, ids: Ma
     ]
 
 
-def _carried(new: EnteredBatch, content: ObservationColumns, ids: Mapping[DeviceKey, str], day: int) -> CarriedBatch:
+def _carried(
+    new: EnteredBatch,
+    content: ObservationColumns,
+    ids: Mapping[DeviceKey, str],
+    day: int,
+    carriers: dict[tuple[int, int], Carrier],
+) -> CarriedBatch:
+    """Return a batch with its carriers. Those of other batches are in `carriers` by the identities of gateway and
+    device, which the batches of a vehicle share."""
+    gateway = new.one.gateway
+    keys = [(id(gateway), id(ref)) for ref in content.sources]
+    if any(key not in carriers for key in keys):
+        carriers.update(zip(keys, carriers_of(gateway, content, ids), strict=True))
     return CarriedBatch(
-        gateway_id=new.one.gateway.id,
+        gateway_id=gateway.id,
         columns=content,
         lane_id=new.lane_id,
         sequence=new.one.batch.sequence,
-        carriers=carriers_of(new.one.gateway, content, ids),
+        carriers=[carriers[key] for key in keys],
         # Waveforms never move to minute rows, so they would keep the partition of their day.
         day=UNDATED if new.one.batch.lane is Lane.WAVEFORM else day,
         stored_at_us=new.one.staged_at_us if is_packed_numerics(new.one) else None,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from cloud.clinical.waveforms import ENTRIES_BYTES_MAX
-from cloud.vehicles.fleet import IN_FLIGHT_MESSAGES_MAX
+from cloud.vehicles.fleet import IN_FLIGHT_BYTES_MAX, IN_FLIGHT_MESSAGES_MAX
 from cloud.vehicles.ingest.settings import IngestSection
 from protocols.uplink.broker import CONNECT_S_MAX, KEEPALIVE_S
 from protocols.uplink.reconnection import ReconnectSettings
@@ -12,9 +12,11 @@ SLOW_ATTEMPTS_MAX = 3
 """Attempts to write one batch alone that may take longer than a transaction may. The first may be slow because of a
 busy disk; after three the batch is the cause, and it is stored without unpacked rows."""
 
-AMQP_PREFETCH = 128
-"""Messages that RabbitMQ sends from one queue before ingest accepts the first: those of more than a second of 1,000
-vehicles in 16 queues, so that groups are full while others are being written. `queue_bytes_max` limits their bytes."""
+AMQP_PREFETCH = 512
+"""Messages that RabbitMQ sends from one queue before ingest accepts the first: those of more than a second of 2,000
+vehicles in 16 queues. Events are in the same queues as live batches, which are accepted some tenths of a second later
+than they arrive (`stage_wait_s`): with fewer messages, events would wait in RabbitMQ for those acceptances.
+`queue_bytes_max` limits their bytes."""
 
 AMQP_HEARTBEAT_S = 10
 """AMQP heartbeat: a node that has vanished without closing its connections is detected within 33 s."""
@@ -78,6 +80,9 @@ class IngestSettings:
     of their bytes it bounds the deliveries that may arrive while the queue is full. Also the limit of acknowledgements
     that are published before the PUBACK of the first, if the broker allows as many."""
 
+    receive_bytes_max: int = IN_FLIGHT_BYTES_MAX
+    """The broker's limit of the bytes of these deliveries."""
+
     sender_bytes_max: int = 4 << 20
     """Bytes of one gateway's deliveries in memory; a delivery above the limit is discarded and resent. A gateway has at
     most 2 MiB in flight (`gateway.sync.pacing`) and resends some of it when acknowledgements are late."""
@@ -85,6 +90,10 @@ class IngestSettings:
     queue_bytes_max: int = 64 << 20
     """Bytes of all gateways' deliveries in memory; above it the broker has to wait. It is enough for sixteen gateways
     that use their whole share, or for some hundred that send a backlog."""
+
+    other_bytes_max: int = 8 << 20
+    """Bytes of events, care records and statuses that are taken although live batches have filled the queue. A gateway
+    sends at most 64 kB of live ones in addition to its window, and some of few gateways are pending at a time."""
 
     connect_s: float = CONNECT_S_MAX
     """Timeout of connecting."""

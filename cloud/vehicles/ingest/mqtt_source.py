@@ -7,14 +7,14 @@ A delivery gets its PUBACK as soon as it is in the queue of this process (`fair_
 messages would fill the broker's window and the broker's queue for us. Safety does not depend on a PUBACK: a gateway
 resends until it gets the cloud's own acknowledgement.
 
-While the queue is full, PUBACKs are held back, so that the broker stops sending instead of filling our memory. For the
-same reason the queued deliveries of a lost connection are dropped when the next connection is open: the broker may send
-a full window again on each connection.
+While the queue is full, PUBACKs are held back, up to a part of the broker's window (`held_pubacks`), and further live
+batches are left to their gateways, so that events still arrive and our memory does not fill. For the latter reason the
+queued deliveries of a lost connection are dropped when the next connection is open: the broker may send a full window
+again on each connection.
 """
 
 import asyncio
 import uuid
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NoReturn
@@ -24,11 +24,12 @@ import structlog
 from cloud.foundation.clock import Clock
 from cloud.vehicles.ingest.broker import BrokerAddress, BrokerUnavailable
 from cloud.vehicles.ingest.broker_link import BrokerLink
+from cloud.vehicles.ingest.held_pubacks import HeldPubacks
 from cloud.vehicles.ingest.limits import IngestSettings
 from cloud.vehicles.ingest.mqtt_connection import BrokerConnection
 from cloud.vehicles.ingest.shared_gateways import SharedGateways
 from cloud.vehicles.ingest.shares import Share
-from cloud.vehicles.ingest.source import Accept, Delivery, StatusDelivery, read_delivery
+from cloud.vehicles.ingest.source import Accept, Delivery, StatusDelivery, is_live, read_delivery
 from protocols.errors import RemoteProtocolError
 from protocols.uplink import topics
 from protocols.uplink.broker import CLOSE_S_MAX
@@ -52,7 +53,7 @@ class MqttSource(BrokerLink):
         super().__init__(clock=clock, settings=settings, moved=moved)
         self._address = address
         self._host, self._port, _ = address.parts()
-        self._held_back: deque[ReceivedMessage] = deque()
+        self._held = HeldPubacks(messages_max=self._settings.receive_max, bytes_max=self._settings.receive_bytes_max)
         self._share = Share(address.group, f"ingest-{uuid.uuid4().hex[:12]}")
         self._gateways: SharedGateways | None = None
         self._connection: BrokerConnection | None = None
@@ -76,7 +77,7 @@ class MqttSource(BrokerLink):
         )
         following: asyncio.Future[NoReturn] | None = None
         try:
-            self._held_back.clear()
+            self._held.clear()
             self._clear_arrived()
             self._share.forget()
             gateways = SharedGateways(
@@ -111,13 +112,13 @@ class MqttSource(BrokerLink):
         await connection.close()
 
     def _take(self, connection: BrokerConnection, message: ReceivedMessage) -> None:
-        if message.qos == 0 and not self._arrived.has_room:
+        if message.qos == 0 and not self._arrived.has_room(live=True):
             self._leave_out()
             return
 
         async def accept() -> None:
             self._arrived.release(delivery)
-            self._puback_held_back(connection)
+            self._puback_held(connection)
 
         made = self._delivery(message, accept)
         if made is None:
@@ -130,20 +131,21 @@ class MqttSource(BrokerLink):
                 self._gateways.take(delivery)
         elif not self._arrived.has(delivery):
             self._queue(delivery)
-        if self._arrived.has_room:
-            connection.puback(message)
-        else:
-            self._held_back.append(message)
+        self._held.add(message)
+        self._puback_held(connection)
 
     def _queue(self, delivery: Delivery) -> None:
-        if not self._arrived.put(delivery):
+        live = is_live(delivery)
+        has_room = self._arrived.has_room(live=live) or (live and not self._held.is_full)
+        if not has_room or not self._arrived.put(delivery):
             self._leave_out()
 
-    def _puback_held_back(self, connection: BrokerConnection) -> None:
-        """Send the delayed PUBACKs, as far as the queue has room, if `connection` is still the present connection."""
+    def _puback_held(self, connection: BrokerConnection) -> None:
+        """Send the PUBACKs for which the queue has room, and those that take the free part of the window, if
+        `connection` is still the present connection."""
         if connection is self._connection:
-            while self._held_back and self._arrived.has_room:
-                connection.puback(self._held_back.popleft())
+            while self._held and (self._arrived.has_room(live=True) or self._held.is_over):
+                connection.puback(self._held.pop())
 
     def _delivery(self, message: ReceivedMessage, accept: Accept) -> Delivery | None:
         """Return the message of a batch or a status as a delivery; None if its topic is neither or

@@ -28,9 +28,11 @@ from cloud.foundation.db import Database, Transaction
 from cloud.foundation.ids import Ids
 from cloud.foundation.objects import ObjectStore
 from cloud.foundation.retention import DAY_US
-from cloud.vehicles.custody import LinkState
+from cloud.vehicles.custody import LaneKey, LinkState
 from cloud.vehicles.ingest.opening import Opened, PackedPlace
 from cloud.vehicles.packing import NumericsObject, NumericsObjects
+from protocols.observation import Channel
+from protocols.uplink.channels import DeviceRef
 from protocols.uplink.lanes import Lane
 
 MINUTE_US = 60_000_000
@@ -170,17 +172,43 @@ def _may_pack(one: Opened, now_us: int) -> bool:
 
 def _has_minutes(due: Sequence[Opened]) -> bool:
     """Return whether minute rows of these batches would have `VALUES_LEAST` values on average."""
-    rows: set[tuple[object, ...]] = set()
+    numbers = _ChannelNumbers()
+    rows: defaultdict[LaneKey, set[tuple[int, int]]] = defaultdict(set)
     values = 0
     for one in due:
         columns = one.content
         assert isinstance(columns, ObservationColumns), "only observations are packed"
         values += len(columns.observed_at_us)
-        rows.update(
-            (one.lane_key, columns.channels[channel], at_us // MINUTE_US)
-            for channel, at_us in zip(columns.channel_numbers, columns.observed_at_us, strict=True)
+        of_batch = numbers.of_batch(columns)
+        rows[one.lane_key].update(
+            [
+                (of_batch[number], at_us // MINUTE_US)
+                for number, at_us in zip(columns.channel_numbers, columns.observed_at_us, strict=True)
+            ]
         )
-    return bool(rows) and values >= VALUES_LEAST * len(rows)
+    return values > 0 and values >= VALUES_LEAST * sum(map(len, rows.values()))
+
+
+class _ChannelNumbers:
+    """A number for each device and channel. Batches mostly share the objects of a channel, which are found by their
+    identities. Hashing a channel takes several times as long, so only one that has a new object is compared by value:
+    a decoder makes new objects when it has more channels than it keeps."""
+
+    def __init__(self) -> None:
+        self._by_identity: dict[tuple[int, int], int] = {}
+        self._by_value: dict[tuple[DeviceRef, Channel], int] = {}
+
+    def of_batch(self, columns: ObservationColumns) -> list[int]:
+        """Return the numbers of the channels of a batch, in their order. The batches must stay in memory."""
+        return [self._number(columns.sources[of.source_number], of.channel) for of in columns.channels]
+
+    def _number(self, device: DeviceRef, channel: Channel) -> int:
+        identities = id(device), id(channel)
+        number = self._by_identity.get(identities)
+        if number is None:
+            number = self._by_value.setdefault((device, channel), len(self._by_value))
+            self._by_identity[identities] = number
+        return number
 
 
 def _runs_of(due: Sequence[Opened]) -> Iterator[list[Opened]]:

@@ -4,10 +4,10 @@ A gateway's parked batches are queued in the order of arrival. Parking is as dur
 parked batch is stored like that of any other batch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete, func, select
 
 from cloud.foundation.db import Prepared, Transaction
 from cloud.vehicles.custody import HELD_BATCHES, HeldBatch, batches, lanes
@@ -78,6 +78,13 @@ class ParkingStore:
             ParkedBatch(parked_id=parked_id, parked_bytes=size, held=HELD_BATCHES.read(row, gateway_id=gateway_id))
             for parked_id, size, gateway_id, *row in await tx.execute(statement)
         ]
+
+    async def first_parked(self, tx: Transaction, lane_ids: Collection[int]) -> Mapping[int, int]:
+        """Return lane → sequence number of its first parked batch, for those of the lanes that have one."""
+        parked = parked_batches.c
+        chosen = select(parked.lane_id, func.min(parked.sequence)).where(parked.lane_id.in_(sorted(lane_ids)))
+        rows = await tx.execute(chosen.group_by(parked.lane_id)) if lane_ids else ()
+        return {int(lane_id): int(sequence) for lane_id, sequence in rows}
 
     async def remove(self, tx: Transaction, parked: ParkedBatch) -> bool:
         """Delete the row of a parked batch. Return False if another worker has deleted it and so writes the batch's

@@ -37,7 +37,7 @@ from cloud.vehicles.ingest.staging import Stage
 from cloud.vehicles.ingest.take_over import TakeOvers
 from cloud.vehicles.ingest.take_up import TakeUp
 from cloud.vehicles.ingest.waveform_packing import WaveformPacker
-from cloud.vehicles.missions import MissionKeys, MissionSender
+from cloud.vehicles.missions import MissionBell, MissionKeys, MissionSender, mission_bell_of
 
 log = structlog.get_logger()
 
@@ -103,15 +103,17 @@ def make_ingest(
     objects: ObjectStore | None = None,
     spans: Spans | None = None,
     master: Callable[[], MasterKey] | None = None,
+    bell: MissionBell | None = None,
 ) -> RunningIngest:
     """Compose ingest from its parts without starting it. The kind of `broker` chooses the source of batches. Waveforms
     are packed into `objects`; None: they get rows. `spans` records the traced batches. `master` loads the master key;
-    None: no missions are sent."""
+    None: no missions are sent. `bell` wakes the sender of missions; None: it polls only."""
     settings = settings or IngestSettings()
     devices, outbox, numbers, quotas = Devices(ids), Outbox(ids), Numbers(), QuotaBook(settings.quotas)
     minutes = ArrivingMinutes(settings.minutes_after_days) if settings.minutes_after_days else None
     writer = GroupWriter(devices=devices, outbox=outbox, numbers=numbers, clock=clock, quotas=quotas, minutes=minutes)
-    stage = None if objects is None else Stage(objects, database, clock, ids, settings)
+    in_cluster = isinstance(broker, ClusterAddress)
+    stage = None if objects is None else Stage(objects, database, clock, ids, settings, lanes_move=in_cluster)
     moved = _leave if stage is None else stage.settled.forget
     source: BrokerLink
     if isinstance(broker, ClusterAddress):
@@ -140,7 +142,7 @@ def make_ingest(
         ),
         take_up=TakeUp(database=database, devices=devices, outbox=outbox, numbers=numbers, quotas=quotas, clock=clock),
         take_overs=take_overs,
-        missions=None if master is None else MissionSender(database, clock, MissionKeys(master)),
+        missions=None if master is None else MissionSender(database, clock, MissionKeys(master), bell),
     )
 
 
@@ -199,6 +201,7 @@ def _running(process: Process) -> RunningIngest | None:
         objects,
         process.shared(spans_of),
         process.master,
+        process.shared(mission_bell_of),
     )
 
 

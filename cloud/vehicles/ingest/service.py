@@ -27,7 +27,6 @@ from cloud.vehicles.ingest.late_statuses import LateStatuses
 from cloud.vehicles.ingest.limits import OBJECT_ATTEMPTS_MAX, IngestSettings
 from cloud.vehicles.ingest.live_queue import LiveQueue
 from cloud.vehicles.ingest.numerics_packing import NumericsPacker
-from cloud.vehicles.ingest.opening_pace import LIVE_LANES
 from cloud.vehicles.ingest.source import AckSender, BatchSource, DueAck
 from cloud.vehicles.ingest.staged_writing import StagedWriter
 from cloud.vehicles.ingest.staging import Stage
@@ -132,22 +131,25 @@ class Ingest:
                 tasks.create_task(self._staged.sweep_often(), name="ingest-sweep-staged")
             if late is not None:
                 tasks.create_task(self._write_groups(late.next, sender), name="ingest-write-late")
-            tasks.create_task(self._open_groups(source, ready, live, late_batches), name="ingest-open")
+            tasks.create_task(self._open_others(source, ready), name="ingest-open")
+            tasks.create_task(self._open_live(source, live, late_batches), name="ingest-open-live")
             tasks.create_task(self._write_groups(ready.get, sender, late), name="ingest-write")
             tasks.create_task(self._write_groups(live.take, sender), name="ingest-write-live")
             tasks.create_task(live.run(), name="ingest-pack")
 
-    async def _open_groups(
-        self, source: BatchSource, ready: "asyncio.Queue[Group]", live: LiveQueue, late: LateBatches | None
-    ) -> None:
+    async def _open_others(self, source: BatchSource, ready: "asyncio.Queue[Group]") -> None:
+        """Open events, care records and statuses. They do not wait behind live batches, which may wait for room."""
         while True:
-            for group in await self.opener.open(await self.opener.collect(source)):
-                of_live_lanes = group.take(*LIVE_LANES)
-                if group.deliveries:
-                    await ready.put(group)
+            for group in await self.opener.open(await self.opener.collect(source, live=False)):
+                await ready.put(group)
+
+    async def _open_live(self, source: BatchSource, live: LiveQueue, late: LateBatches | None) -> None:
+        """Open numerics and waveforms."""
+        while True:
+            for group in await self.opener.open(await self.opener.collect(source, live=True)):
                 if late is not None:
-                    late.take_from(of_live_lanes)
-                await self._enter_live(live, of_live_lanes)
+                    late.take_from(group)
+                await self._enter_live(live, group)
 
     async def _enter_live(self, live: LiveQueue, group: Group) -> None:
         """Stage the batches of a group that may be staged, and queue the others to be written."""

@@ -124,7 +124,7 @@ class SharedGateways:
                 await self._due.wait()
                 self._due.clear()
                 if self._changed:
-                    self._changed = False
+                    self._changed = self._overlap_ended = False
                     await self._subscribe()
                     if ending is not None:
                         ending.cancel()
@@ -152,11 +152,13 @@ class SharedGateways:
     async def _leave_others(self) -> None:
         """Unsubscribe from the batches that now belong to other processes."""
         await self._leave(gateway for gateway in self._received if not self._share.owns(gateway))
-        if self._has_all and not self._share.is_alone:
-            await self._receive([gateway for gateway in self._later if self._share.owns(gateway)])
-            await self._connection.unsubscribe(topics.UP_FILTER)
-            self._has_all = False
+        later = [gateway for gateway in self._later if self._share.owns(gateway)]
         self._later.clear()
+        if self._has_all and not self._share.is_alone:
+            # Before the requests: a gateway whose status arrives during them needs its own subscription.
+            self._has_all = False
+            await self._receive(later)
+            await self._connection.unsubscribe(topics.UP_FILTER)
 
     async def _receive(self, gateways: Sequence[Gateway]) -> None:
         for some in _chunks(gateways):

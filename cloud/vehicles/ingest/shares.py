@@ -10,7 +10,9 @@ A process that is alone subscribes to all gateways. Otherwise it subscribes to t
 status arrives, before it responds to the status: a gateway sends no batch before that response.
 
 This module decides; `shared_gateways` subscribes. For a moment after a change two processes may receive the same
-gateway. That does no harm: the lane's marks in the database make the second copy a duplicate.
+gateway. That does no harm: the lane's marks in the database make the second copy a duplicate. A process of the release
+before receives all batches beside this one too, until it is stopped. It does not know packed batches, so the database
+refuses its copies of them (migration 0061).
 """
 
 import hashlib

@@ -8,7 +8,7 @@ losing data.
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from cloud.vehicles.custody import LaneKey
 from protocols.errors import RemoteProtocolError
@@ -17,6 +17,9 @@ from protocols.uplink.acks import Ack
 from protocols.uplink.lanes import Lane
 
 Accept = Callable[[], Awaitable[None]]
+
+LIVE_LANES: Final = (Lane.NUMERIC, Lane.WAVEFORM)
+"""Lanes (numbered streams of batches) whose batches wait for others to share a commit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,14 +51,20 @@ class StatusDelivery:
 Delivery = BatchDelivery | StatusDelivery
 
 
-class BatchSource(Protocol):
-    """A source of deliveries. It limits the number of deliveries that it has returned and that are not yet accepted."""
+def is_live(delivery: Delivery) -> bool:
+    """Return whether a delivery is a batch of `LIVE_LANES`."""
+    return isinstance(delivery, BatchDelivery) and delivery.lane in LIVE_LANES
 
-    async def next(self) -> Delivery:
+
+class BatchSource(Protocol):
+    """A source of deliveries. It limits the number of deliveries that it has returned and that are not yet accepted.
+    Those of `LIVE_LANES` (`live`) and all others may be received apart, so that events do not wait for waveforms."""
+
+    async def next(self, *, live: bool) -> Delivery:
         """Return the next delivery; wait for it, also while the connection to the broker is lost."""
         ...
 
-    def next_now(self) -> Delivery | None:
+    def next_now(self, *, live: bool) -> Delivery | None:
         """Return the next delivery if one has already arrived, otherwise None."""
         ...
 

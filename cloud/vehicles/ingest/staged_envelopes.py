@@ -8,7 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Self
 
 import structlog
@@ -301,7 +301,7 @@ class StagedEnvelopes:
             lane = self._lanes[one.lane_key]
             lane.batches -= 1
             if lane.batches:
-                lane.end = replace(lane.end, first=max(lane.end.first, one.sequence + 1))
+                lane.end = StagedEnd(max(lane.end.first, one.sequence + 1), lane.end.last, lane.end.hash)
             else:
                 self._forget_lane(one.lane_key, one.gateway_name)
             self._objects[one.object_name] -= 1

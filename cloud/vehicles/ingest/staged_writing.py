@@ -232,13 +232,16 @@ class StagedWriter:
             self._written.update(set(names) - self._lacking)
 
     async def _remove_written(self) -> None:
-        """Remove the objects of which no batch is left. While the object store is not available they stay: another
-        process finds their batches in the database."""
+        """Remove the objects of which no batch is left. While the object store is slow or not available they stay:
+        another process finds their batches in the database."""
         while names := sorted(self._written)[:REMOVED_AT_ONCE]:
             try:
                 async with asyncio.timeout(REMOVED_S_MAX):
                     await asyncio.gather(*map(self._stage.objects.remove, names))
-            except (ObjectStoreUnavailable, TimeoutError):
+            except TimeoutError:
+                self._stage.outage.note_stall()
+                return
+            except ObjectStoreUnavailable:
                 self._stage.outage.begin()
                 return
             self._written.difference_update(names)

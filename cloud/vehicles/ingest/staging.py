@@ -44,7 +44,7 @@ log = structlog.get_logger()
 
 PUT_S_MAX = 1.0
 """Longest time for which live batches wait for their object. After it they are written to the database instead, as are
-those that arrive while the outage lasts."""
+those that arrive during the outage that may follow (`outage`)."""
 GATEWAY_BYTES_MAX = 1 << 20
 """Bytes of the envelopes of one gateway for one object, with which nothing of it is added, and a quarter of those of
 all (`staging_room`). With one more batch, which has 1 MiB at most, it is far smaller than a staged object may be."""
@@ -63,13 +63,21 @@ class Stage:
     """The staged batches of one process."""
 
     def __init__(
-        self, objects: ObjectStore, database: Database, clock: Clock, ids: Ids, settings: IngestSettings
+        self,
+        objects: ObjectStore,
+        database: Database,
+        clock: Clock,
+        ids: Ids,
+        settings: IngestSettings,
+        *,
+        lanes_move: bool = False,
     ) -> None:
+        """`lanes_move`: lanes may move among the processes without a sign (`settled_gateways`)."""
         self.objects = objects
         self.period = OwnPeriod(database, clock, ids)
         self.outage = Outage()
         self.unwritten = StagedEnvelopes(settings.stage_s)
-        self.settled = SettledGateways()
+        self.settled = SettledGateways(lanes_move=lanes_move)
         self._clock = clock
         self._ids = ids
         self._settings = settings
@@ -279,11 +287,14 @@ class Stage:
             await self.period.begin()
             async with asyncio.timeout(PUT_S_MAX):
                 await self.objects.put(name, data)
+            self.outage.note_put()
             await self.period.begin_unrequested()  # the one before may have ended meanwhile
             self.unwritten.add([StagedEnvelope.of(one, name, now_us) for one in group.opened])
         except (ObjectStoreUnavailable, DatabaseUnavailable, DatabaseUnusable, TimeoutError) as error:
-            if isinstance(error, ObjectStoreUnavailable | TimeoutError):
+            if isinstance(error, ObjectStoreUnavailable):
                 self.outage.begin()
+            elif isinstance(error, TimeoutError):
+                self.outage.note_stall()
             log.warning("ingest.batches_unstaged", batches=len(group.opened), error=type(error).__name__)
             return False
         finally:

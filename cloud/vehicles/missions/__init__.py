@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from cloud.vehicles.missions.keys import MissionKeys
     from cloud.vehicles.missions.receipts import MissionReceipts
     from cloud.vehicles.missions.sending import MissionSender
+    from cloud.vehicles.missions.signals import MissionBell, mission_bell_of
     from cloud.vehicles.missions.store import MissionRows
 else:
     __getattr__ = lazy_exports(__name__)

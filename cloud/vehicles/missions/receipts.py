@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, Integer, Text, bindparam, delete, select, tup
 
 from cloud.foundation.db import GivenRows, Prepared, Transaction, given
 from cloud.vehicles.fleet import RegisteredGateway
+from cloud.vehicles.missions.locking import lock_missions
 from cloud.vehicles.missions.tables import vehicle_missions
 from protocols.uplink.missions import MissionStatus
 
@@ -73,6 +74,7 @@ class MissionReceipts:
                     ended.append((tenant_id, encounter_id, vehicle_id, version))
             elif due_at_us is None:
                 missing.append((tenant_id, encounter_id, vehicle_id))
+        await lock_missions(tx, [*missing, *(one[:3] for one in received), *(one[:3] for one in ended)])
         if missing:
             await tx.driver.run(_RESEND, {"missing": given(missing), "now": now_us})
         if received:

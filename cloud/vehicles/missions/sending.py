@@ -4,12 +4,14 @@ A process claims due missions for some seconds, commits, and then publishes. If 
 does not accept the message, the claim expires and the mission is sent again. Whether a gateway has the mission is known
 only from its status (`receipts`), which also makes a mission due again that a vehicle without coverage missed.
 
-The statement that finds due missions is one look-up in an index of those alone, so it is polled: a notification of the
-database would save a quarter of a second on PostgreSQL, and SQLite has none.
+A sender is woken when a mission was committed (`signals`), so that nothing on the way to the vehicle waits for a clock.
+It also polls, for missions of another process on SQLite and for those whose claim has expired: the statement that finds
+due missions is one look-up in an index of those alone.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -21,7 +23,9 @@ from cloud.foundation.db import Database, GivenRows, Prepared, Transaction, give
 from cloud.foundation.errors import DomainError
 from cloud.vehicles.fleet import GatewayAccess, gateways
 from cloud.vehicles.missions.keys import MissionKeys
+from cloud.vehicles.missions.locking import lock_missions
 from cloud.vehicles.missions.model import VehicleMission
+from cloud.vehicles.missions.signals import CHANNEL, MissionBell
 from cloud.vehicles.missions.store import MISSIONS
 from cloud.vehicles.missions.tables import vehicle_missions
 from protocols.errors import LocalProtocolError
@@ -31,7 +35,7 @@ from protocols.uplink.missions import encode_mission
 log = structlog.get_logger()
 
 POLL_S = 0.25
-"""Interval between queries for due missions. A mission reaches a vehicle with coverage within a second."""
+"""Interval between queries for due missions without a signal."""
 LEASE_US = 5_000_000
 """Time for which a claimed mission is left to the process that publishes it."""
 CLAIM_COUNT = 64
@@ -90,15 +94,32 @@ class _Claim:
 class MissionSender:
     """Sends due missions. Several may run, in one process or in many."""
 
-    def __init__(self, database: Database, clock: Clock, keys: MissionKeys) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        keys: MissionKeys,
+        bell: MissionBell | None = None,
+        *,
+        poll_s: float = POLL_S,
+    ) -> None:
+        self._bell = bell or MissionBell()
+        self._poll_s = poll_s
         self._database = database
         self._clock = clock
         self._keys = keys
 
     async def run(self, send: SendToGateways) -> NoReturn:
         """Send due missions until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._database.listen(CHANNEL, self._bell.ring), name="mission signals")
+            await self._send_due(send, self._bell.attach())
+        raise AssertionError("it ends only by an exception")
+
+    async def _send_due(self, send: SendToGateways, signalled: asyncio.Event) -> NoReturn:
         count: int | None
         while True:
+            signalled.clear()
             try:
                 count = await self.step(send)
             except DomainError as error:
@@ -111,7 +132,9 @@ class MissionSender:
                 await asyncio.sleep(FAILED_S)
                 continue
             if not count:
-                await asyncio.sleep(POLL_S)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._poll_s):
+                        await signalled.wait()
 
     async def step(self, send: SendToGateways) -> int:
         """Claim the missions that are due and send each to the gateways of its vehicle; return the number of missions
@@ -134,7 +157,9 @@ class MissionSender:
             log.warning("missions.not_accepted", count=len(failed))
         if sent:
             async with self._database.transaction() as tx:
-                values = {"claimed": given(list(map(_key, sent))), "lease_until": claim.lease_until_us}
+                keys = list(map(_key, sent))
+                await lock_missions(tx, keys)
+                values = {"claimed": given(keys), "lease_until": claim.lease_until_us}
                 await tx.driver.run(_SENT, {**values, "now": self._clock.now_us()})
             log.info("missions.sent", missions=len(sent), messages=len(messages))
         return len(sent)

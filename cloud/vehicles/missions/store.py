@@ -9,13 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import orjson
-from sqlalchemy import ColumnElement, delete
+from sqlalchemy import ColumnElement, bindparam, delete, func, select
 
 from cloud.clinical.epcr import Encounter
 from cloud.foundation.clock import Clock
-from cloud.foundation.db import Records, Transaction, delete_chunk, insert
+from cloud.foundation.db import Prepared, Records, Transaction, delete_chunk, insert
 from cloud.foundation.viewer import Viewer, visible
+from cloud.vehicles.missions.locking import lock_missions
 from cloud.vehicles.missions.model import EXPIRES_US, NO_VEHICLE, VehicleMission
+from cloud.vehicles.missions.signals import CHANNEL, MissionBell
 from cloud.vehicles.missions.tables import vehicle_missions
 from protocols.uplink.missions import MissionStatus
 
@@ -25,14 +27,17 @@ MISSIONS = Records(
     codecs={"call_data": (lambda values: orjson.dumps(dict(values)).decode(), orjson.loads)},
 )
 LISTED_MAX = 1000
+_NOTIFY = Prepared(select(func.pg_notify(CHANNEL, bindparam("text"))))
 _table = vehicle_missions.c
 
 
 class MissionRows:
-    """SQL statements on missions. It implements `cloud.clinical.epcr.MissionOutbox`."""
+    """SQL statements on missions. It implements `cloud.clinical.epcr.MissionOutbox`. `bell` wakes the sender of this
+    process; None: it has none."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, bell: MissionBell | None = None) -> None:
         self._clock = clock
+        self._bell = bell or MissionBell()
 
     async def differs(self, tx: Transaction, encounter: Encounter, call: Mapping[str, str]) -> bool:
         """Return whether call data differ from those that the mission of an encounter has."""
@@ -58,12 +63,19 @@ class MissionRows:
             expires_at_us=now_us + EXPIRES_US,
             due_at_us=None if vehicle_id == NO_VEHICLE else now_us,
         )
+        await lock_missions(tx, [(one.tenant_id, one.encounter_id, one.vehicle_id) for one in rows])
         for former in rows:
             if former.vehicle_id == NO_VEHICLE != vehicle_id:
                 await tx.execute(delete(vehicle_missions).where(*_key(former)))
             elif former.vehicle_id != vehicle_id and former.status is not MissionStatus.WITHDRAWN:
                 await self._write(tx, _withdrawn(former, mission))
         await self._write(tx, mission)
+        if tx.dialect == "postgresql":
+            await tx.driver.rows(_NOTIFY, {"text": ""})
+
+    def signal(self) -> None:
+        """Wake the sender of this process. Call this after the commit; those of other processes are notified by it."""
+        self._bell.ring()
 
     async def erase(self, tx: Transaction, tenant_id: str, encounter_id: str) -> None:
         """Delete the mission of an encounter that is erased. A vehicle that has it keeps its own log."""

@@ -64,11 +64,12 @@ class RunUnpacker:
         for lane_id in sorted({run.lane_id for run in runs}):
             await self._removal.lock(tx, lane_id)
             mine = [run for run in runs if run.lane_id == lane_id]
+            # Before the rows are added: the database refuses those of batches that are in a run.
+            await self._index.remove(tx, lane_id, mine, self._clock.now_us() + READERS_US)
             for run in mine:
                 received = _received(run, runs[run])
                 await self._custody.append(tx, received, (), stored_at_us=run.stored_at_us)
                 moved += len(received)
-            await self._index.remove(tx, lane_id, mine, self._clock.now_us() + READERS_US)
         return moved
 
 

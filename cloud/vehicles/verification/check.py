@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence, Set
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, union_all
+from sqlalchemy import ColumnElement, Table, func, select, union_all
 
 from cloud.clinical.waveforms import Run, StoredRun, WaveformEnvelopes, WaveformIndex
 from cloud.foundation.clock import Clock
@@ -47,6 +47,10 @@ _spans = union_all(
     select(_removed.lane_id, _removed.first_sequence, _removed.last_sequence),
 ).subquery()
 _SPAN_END = select(func.max(_spans.c.last))
+
+# A gap record that arrived after the segment before was read may begin in that segment.
+_BATCHES: tuple[Table, ColumnElement[int]] = (batches, batches.c.sequence)
+_GAPS: tuple[Table, ColumnElement[int]] = (gap_ranges, gap_ranges.c.through_sequence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,12 +166,14 @@ class CustodyCheck:
             # One snapshot for a segment, since batches arrive, are removed, and move between rows and runs meanwhile.
             async with self._database.read() as tx:
                 through = await self._end(tx, lane_id, after)
-                found = await self._rows_in(tx, lane_id, after, through)
+                rows = await self._rows_in(tx, lane_id, after, through, _BATCHES)
+                gaps = await self._rows_in(tx, lane_id, after, through, _GAPS)
                 runs = await self._runs_in(tx, lane_id, after, through)
                 removed = await self._removal.ranges(tx, lane_id, after=after, through=through)
                 marks = await self._marks(tx, lane_id)
             read_at_us = self._clock.now_us()
-            found += await self._packed(runs, after, report)
+            _find_doubled(rows, runs, report)
+            found = [*rows, *gaps, *await self._packed(runs, after, report)]
             held = [one for one in found if one.envelope or not _is_removed(one.sequence, removed)]
             yield Segment(held=held, removed=removed, marks=marks, read_at_us=read_at_us, after=after)
 
@@ -208,14 +214,13 @@ class CustodyCheck:
                 return end
             through = end
 
-    async def _rows_in(self, tx: Transaction, lane_id: int, after: int, through: int) -> list[HeldEnvelope]:
-        found: list[HeldEnvelope] = []
-        # A gap record that arrived after the segment before was read may begin in that segment.
-        for table, last in ((batches, batches.c.sequence), (gap_ranges, gap_ranges.c.through_sequence)):
-            here = (table.c.lane_id == lane_id, last > after, table.c.sequence <= through)
-            records = Records(HeldEnvelope, table)
-            found += await records.all(tx, records.select().where(*here))
-        return found
+    async def _rows_in(
+        self, tx: Transaction, lane_id: int, after: int, through: int, of: tuple[Table, ColumnElement[int]]
+    ) -> Sequence[HeldEnvelope]:
+        table, last = of
+        here = (table.c.lane_id == lane_id, last > after, table.c.sequence <= through)
+        records = Records(HeldEnvelope, table)
+        return await records.all(tx, records.select().where(*here))
 
     async def _runs_after(self, tx: Transaction, lane_id: int, after: int) -> list[StoredRun]:
         """Return the next runs that end after `after`. The first one begins before it if batches of the segment before
@@ -254,6 +259,17 @@ def _is_removed(sequence: int, removed: Sequence[RemovedRange]) -> bool:
     its envelope."""
     place = bisect_right(removed, sequence, key=lambda one: one.first_sequence)
     return place > 0 and sequence <= removed[place - 1].last_sequence
+
+
+def _find_doubled(rows: Sequence[HeldEnvelope], runs: Sequence[StoredRun], report: LaneReport) -> None:
+    """Add a finding for the batches of a run that have rows of their own too, since readers get these values twice."""
+    for run in (stored.run for stored in runs):
+        doubled = [
+            one.sequence for one in rows if one.envelope and run.sequence <= one.sequence <= run.through_sequence
+        ]
+        if doubled:
+            what = f"{len(doubled)} batches are stored twice: with a row, and in a packed object"
+            report.find(what, min(doubled), max(doubled))
 
 
 def _held_in(run: Run, envelopes: Sequence[bytes]) -> list[HeldEnvelope]:

@@ -89,7 +89,8 @@ class EnrichmentWork:
         await upload.add(b'\n],\n"counts":' + orjson.dumps(_shown_counts(job)) + b"}\n")
         stored = await self._files.join(upload, FILE)
         joined = stored.name, stored.size_bytes, stored.sha256.hex()
-        return Advance(job.state.model_copy(update={"joined": joined}), 99)
+        state = job.state.model_copy(update={"joined": joined})
+        return Advance(state, 99, undo=self._files.undo_join(stored))
 
     async def _finish(self, job: Job, joined: tuple[str, int, str]) -> Finish:
         return await self._files.finish(job, _stored(joined), FILE, [job.state.result])

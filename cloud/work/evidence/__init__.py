@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from cloud.work.evidence.encounters import encounter_evidence
     from cloud.work.evidence.errors import EvidenceUnknown
     from cloud.work.evidence.job_files import job_evidence_of
-    from cloud.work.evidence.model import StoredRecord
+    from cloud.work.evidence.model import EvidenceKind, EvidenceWithRecords, StoredRecord
     from cloud.work.evidence.store import EvidenceStore
     from cloud.work.evidence.tables import evidence_records
 else:

@@ -1,11 +1,14 @@
-"""Check stored evidence: signatures, chains, contents, and the batches of vehicles that records name.
+"""Check stored evidence: signatures, chains, contents, and the batches of vehicles that records name. A content that is
+the file of an export is read as long as it is kept, whatever its size. A file that is missing before the end of its
+period is a fault: the object was lost, or removed by hand.
 
 The triggers of the database stop a change of a record. This check finds one that was made without them, and names the
 record. `argus-cloud custody check` checks the batches themselves, up to each sample.
 """
 
+import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +17,7 @@ from sqlalchemy import select
 from cloud.clinical.epcr import evidence_id_of
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.moments import write_moment
+from cloud.foundation.objects import ObjectMissing, ObjectStore, Results, StoredObject
 from cloud.vehicles.custody import CustodyStore, Removal, lanes
 from cloud.work.evidence.following import BATCHES
 from cloud.work.evidence.model import Evidence, EvidenceKind, EvidenceWithRecords, StoredRecord
@@ -22,9 +26,10 @@ from protocols.provenance.merkle import leaf_hash
 from protocols.provenance.reasons import Reason
 from protocols.provenance.received import ReceivedRecord, ReceivedTranscript
 from protocols.provenance.signatures import Algorithm, VerifyKeys
-from protocols.provenance.transcript import VERSION
+from protocols.provenance.transcript import VERSION, hash_text
 from protocols.provenance.verification import verify
 
+FILE_MISSING = "the object store lacks the file, which is still kept"
 PAGE = 100
 TRANSACTION_US = 600_000_000
 """Time that no transaction lasts."""
@@ -41,17 +46,23 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceReport:
-    """The result of the check of one piece of evidence."""
+    """The result of the check of one piece of evidence. `file_read` is None where the content is no file, and False if
+    the file is no longer stored."""
 
     evidence: Evidence
     records: int
     findings: tuple[Finding, ...]
+    file_read: bool | None = None
 
 
 class EvidenceCheck:
-    """Checks the evidence of one tenant. `keys` are the keys with which its records were signed."""
+    """Checks the evidence of one tenant. `keys` are the keys with which its records were signed, and `objects` has the
+    files of exports."""
 
-    def __init__(self, database: Database, tenant_id: str, keys: VerifyKeys) -> None:
+    def __init__(
+        self, database: Database, tenant_id: str, keys: VerifyKeys, objects: ObjectStore | None = None
+    ) -> None:
+        self._objects = objects
         self._database = database
         self._tenant_id = tenant_id
         self._keys = keys
@@ -70,8 +81,10 @@ class EvidenceCheck:
             after = page[-1].id
 
     async def report(self, evidence: Evidence) -> EvidenceReport:
-        """Check one piece of evidence. Rows of any content are reported and stop nothing."""
-        count = 0
+        """Check one piece of evidence. Rows of any content are reported and stop nothing. Raises
+        `ObjectStoreUnavailable`."""
+        count, file = 0, None
+        records: Sequence[StoredRecord] = ()
         faults: list[tuple[str | None, str]] = []
         async with self._database.read() as tx:
             try:
@@ -79,14 +92,40 @@ class EvidenceCheck:
                 assert found is not None, "evidence is never deleted by this program"
                 count = len(found.records)
                 faults.extend(_faults(found))
+                if found.has_file:
+                    file, records = await Results().find(tx, evidence.subject_id), found.records
                 if not faults:
                     faults.extend(self._broken(found))
                     faults.extend([one async for one in _lost_batches(tx, found)])
             except (TypeError, ValueError, AttributeError, LookupError) as error:
                 # A value of another type, which SQLite stores in any column.
                 faults.append((None, f"its rows cannot be read ({type(error).__name__})"))
+        # Outside of the transaction: a file may have several gigabytes.
+        digest = None if file is None else await self._digest(file.stored)
+        if digest is None and file is not None and await self._is_lost(evidence.subject_id):
+            faults.append((None, FILE_MISSING))
+        if digest is not None:
+            faults.extend((one, Reason.CONTENT_HASH_MISMATCH.value) for one in _records_of_other_file(records, digest))
         findings = tuple(Finding(evidence.id, record_id, reason) for record_id, reason in faults)
-        return EvidenceReport(evidence, count, findings)
+        is_file = evidence.kind == EvidenceKind.EXPORT
+        return EvidenceReport(evidence, count, findings, digest is not None if is_file else None)
+
+    async def _digest(self, file: StoredObject) -> bytes | None:
+        """Return the SHA-256 of a file as it is stored now; None if it is not stored."""
+        if self._objects is None:
+            return None
+        try:
+            found = await self._objects.digest(file.name, sys.maxsize)
+        except ObjectMissing:
+            return None
+        return None if found is None else found.sha256
+
+    async def _is_lost(self, job_id: str) -> bool:
+        """Return whether the file of a job, which was not found, should be there. Its period may have ended since."""
+        if self._objects is None:
+            return False
+        async with self._database.read() as tx:
+            return await Results().find(tx, job_id) is not None
 
     def _broken(self, found: EvidenceWithRecords) -> Iterator[tuple[str | None, str]]:
         """Yield each record whose signatures, place or content are wrong. A fault under one algorithm names it."""
@@ -144,6 +183,13 @@ def _faults_of_row(evidence: Evidence, first: StoredRecord) -> Iterator[tuple[st
         yield None, "the time of its creation is not that of its first record"
     if isinstance(signed, Mapping) and any(signed.get(name, value) != value for name, value in stated.items()):
         yield None, "its organisation or secrecy level differs from what was signed"
+
+
+def _records_of_other_file(records: Sequence[StoredRecord], digest: bytes) -> Iterator[str]:
+    """Yield each record that states another file than the one with this SHA-256."""
+    for one in records:
+        if one.content is None and one.stated_content_hash != hash_text(digest):
+            yield one.record_id
 
 
 def _received(found: EvidenceWithRecords, algorithm: Algorithm) -> ReceivedTranscript:

@@ -7,6 +7,7 @@ import typer
 
 from cloud.foundation.command import AsJson, TenantOption, Workplace, print_json, print_rows, print_table, run
 from cloud.foundation.moments import write_moment
+from cloud.foundation.objects import object_store_of
 from cloud.work.evidence.check import EvidenceCheck, EvidenceReport
 from cloud.work.evidence.errors import EvidenceUnknown
 from cloud.work.evidence.model import Evidence, EvidenceKind, EvidenceWithRecords, StoredRecord
@@ -66,12 +67,13 @@ def show_evidence(
 
 @evidence.command("check")
 def check_evidence(context: typer.Context, tenant: TenantOption, as_json: AsJson = False) -> None:
-    """Verify every record of evidence: its signatures, its place in the chain, its content, and the batches of vehicles
-    that it names. Exit code 1 if a record is wrong."""
+    """Verify every record of evidence: its signatures, its place in the chain, its content (of an export, the stored
+    file), and the batches of vehicles that it names. Exit code 1 if a record is wrong."""
 
     async def work(place: Workplace) -> list[EvidenceReport]:
         keys = await verify_keys_of(place, tenant)
-        return [report async for report in EvidenceCheck(place.database, tenant, keys).reports()]
+        objects = object_store_of(place.settings)
+        return [report async for report in EvidenceCheck(place.database, tenant, keys, objects).reports()]
 
     reports = run(context, work)
     findings = [
@@ -79,11 +81,18 @@ def check_evidence(context: typer.Context, tenant: TenantOption, as_json: AsJson
         for report in reports
         for one in report.findings
     ]
-    counts = {"evidence": len(reports), "records": sum(report.records for report in reports)}
+    files = [report.file_read for report in reports if report.file_read is not None]
+    counts = {
+        "evidence": len(reports),
+        "records": sum(report.records for report in reports),
+        "files_read": sum(files),
+        "files_not_stored": len(files) - sum(files),
+    }
     if as_json:
         print_json({**counts, "findings": findings})
     else:
         typer.echo(f"Evidence checked: {counts['evidence']}. Records: {counts['records']}.")
+        typer.echo(f"Files of exports read: {counts['files_read']}. No longer stored: {counts['files_not_stored']}.")
         print_table("Findings", findings)
     if findings:
         raise typer.Exit(1)

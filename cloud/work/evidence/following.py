@@ -13,20 +13,20 @@ A record follows after at least five minutes, and later after a twelfth of the t
 in the first hour, about a hundred in a month. A vehicle may send hours later what it could not send then, so a lane is
 followed until it is complete: a batch that the vehicle made after the end of the encounter has also arrived after it,
 since the vehicle's clock alone proves nothing. A report may be written and signed long after the end, so a lane with
-changes of the report is referenced again when it has further ones. An encounter is followed until all its lanes are
+changes of the report is referenced again when it has further ones, also in the log of a report that the crew opened
+before the call arrived and joined to it (`report_entries`). An encounter is followed until all its lanes are
 complete, at least for a day (a lane may begin late), and for 30 days if it has a report. A value of a vehicle that no
 record can hold concerns its own lane only, and an encounter that cannot be followed does not stop the others.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import select
 
-from cloud.clinical.epcr import Encounter, Encounters, care_changes
+from cloud.clinical.epcr import CareLog, Encounter, EncounterLogs, Encounters, care_changes
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.errors import DomainError
@@ -34,11 +34,12 @@ from cloud.foundation.moments import write_moment
 from cloud.foundation.retention import DAY_US
 from cloud.foundation.stopping import pause
 from cloud.foundation.viewer import Actor
-from cloud.vehicles.custody import CustodyStore, Reason, lanes, quarantined_batches
-from cloud.vehicles.fleet import gateways
+from cloud.vehicles.custody import Reason, lanes, quarantined_batches
+from cloud.work.evidence.chain_ends import ChainEnd, ends_of_vehicle, lanes_left_out
 from cloud.work.evidence.encounters import CLOUD, evidence_of
 from cloud.work.evidence.recorder import Document, Entry, EvidenceRecorder
-from cloud.work.evidence.report_records import ReportBatches, capture_entries, seal_entries
+from cloud.work.evidence.report_entries import CAPTURES, REPORTS, ReportEntries, captures_wait
+from cloud.work.evidence.report_records import CHANGES_MAX
 from cloud.work.evidence.store import EvidenceStore
 from protocols.provenance.hash_chain import genesis
 from protocols.provenance.transcript import ActorKind, Operation
@@ -57,47 +58,23 @@ FOLLOWED_LEAST_US = DAY_US
 FOLLOWED_US = 30 * DAY_US
 """Time after the end of an encounter in which batches are referenced. A vehicle keeps batches for less, and a report is
 signed, with its addenda, in less."""
-LANES_MAX = 32
-"""Lanes of one record: those of several gateways and stores. The oldest are left out."""
-SEQUENCE_MAX = 2**53 - 1
-"""Largest sequence number that canonical JSON can hold (RFC 8785). A vehicle reaches it only by a false number."""
-BROKEN_MAX = 64
-"""Broken links that a record names for one lane."""
-SIGN_OFFS_MAX = 64
-"""Batches with signatures of people that a record names for one lane."""
+NAMED_MAX = 64
+"""Broken links, and batches with signatures of people, that a record names for one lane."""
+INCOMPLETE = "incomplete"
+"""Member of a range of batches: the names of what the record states only in part, since there is more than it may hold.
+It is absent if the record has everything."""
 SIGNATURES = "signatures."
 """Beginning of the keys of the catalogue's group of signatures."""
 AT_ONCE = 100
 CHAINS = "vehicle_chains"
 """Member of the content with the ends of the chains that were referenced."""
-CAPTURES = "captures_through"
-"""Member of the end of a lane `epcr` in the content: the 12-lead captures up to this batch have their records, and
-later ones wait for their waveforms. Without it none waits."""
 BATCHES = "vehicle_batches"
 """Member of a record's details with the ranges of batches that it references."""
+LANES_LEFT_OUT = "lanes_left_out"
+"""Member of a record's details with the number of lanes that it does not reference, since there are more than
+`LANES_MAX`. It is absent if there are none."""
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChainEnd:
-    """The end of the unbroken part of a lane: the last sequence number, its hash, and its signature if it is known.
-    `made_at_us` is when the gateway made that batch, by its clock; None if that is not known."""
-
-    lane_id: int
-    gateway_id: str
-    epoch: str
-    lane: str
-    sequence: int
-    hash: bytes
-    signature: str | None
-    public_key: str | None
-    made_at_us: int | None
-
-    @property
-    def name(self) -> str:
-        """The name of the lane in the content."""
-        return f"{self.gateway_id}/{self.epoch}/{self.lane}"
 
 
 class Following:
@@ -108,6 +85,7 @@ class Following:
         self._clock = clock
         self._recorder = recorder
         self._store = EvidenceStore()
+        self._reports = ReportEntries(self._store, clock)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work every `EVERY_S` seconds until a stop is requested. After an error the next turn continues."""
@@ -159,86 +137,66 @@ class Following:
             return False  # another process was faster
         known: dict[str, Any] = dict(content.get(CHAINS, {}))
         complete = {name for name, end in known.items() if _is_complete(end, encounter)}
-        found = await ends_of_vehicle(tx, encounter)
-        ends = [one for one in found if one.name not in complete or await _has_changes(tx, encounter, one, known)]
+        logs = await CareLog().logs(tx, encounter)
+        found = await ends_of_vehicle(tx, encounter, logs)
+        ends = [one for one in found if one.name not in complete or await _has_changes(tx, encounter, logs, one, known)]
         moved = [end for end in ends if end.sequence > known.get(end.name, {}).get("last_sequence", 0)]
         chains = known | {end.name: _content_of(end, known.get(end.name), now_us) for end in moved}
-        captures = await self._captures(tx, encounter, found, chains)
+        seals = await self._reports.seals(tx, encounter, logs, found, known, chains)
+        captures = await self._reports.captures(tx, encounter, logs, found, chains)
         if moved:
+            left_out = await lanes_left_out(tx, encounter, logs)
             entry = Entry(
                 operation=Operation.UPDATE,
                 actor_id=CLOUD,
                 actor_kind=ActorKind.SYSTEM,
                 content=Document({CHAINS: chains}),
-                details={BATCHES: [await _reference(tx, encounter, end, known.get(end.name)) for end in moved]},
+                details={BATCHES: [await _reference(tx, encounter, logs, end, known.get(end.name)) for end in moved]}
+                | ({LANES_LEFT_OUT: left_out} if left_out else {}),
             )
             await self._recorder.append(tx, evidence, entry)
-        for end in moved:
-            if end.lane == Lane.EPCR.value:
-                async for seal in seal_entries(tx, encounter, _batches_of(end, known.get(end.name))):
-                    await self._recorder.append(tx, evidence, seal)
-        for capture in captures:
-            await self._recorder.append(tx, evidence, replace(capture, content=Document({CHAINS: chains})))
-        is_open = bool(ends) or any(_capture_waits(one) for one in chains.values())
-        is_over = await _is_over(tx, encounter, now_us, is_complete=bool(complete) and not is_open)
+        for one in (*seals, *captures):
+            await self._recorder.append(tx, evidence, one.with_members({CHAINS: chains}))
+        is_open = bool(ends) or any(captures_wait(one) for one in chains.values())
+        is_over = await _is_over(tx, encounter, logs, now_us, is_complete=bool(complete) and not is_open)
         least_us = APART_US if known or moved else FIRST_US
         next_us = now_us + max(least_us, (now_us - encounter.created_at_us) // AGE_PARTS)
         await self._store.follow_later(tx, tenant_id, evidence_id, None if is_over else next_us)
-        return bool(moved or captures)
-
-    async def _captures(
-        self, tx: Transaction, encounter: Encounter, ends: Sequence[ChainEnd], chains: dict[str, Any]
-    ) -> Sequence[Entry]:
-        """Return the records of the captures whose waveforms have arrived, and set in `chains` how far the captures of
-        each lane have their records."""
-        entries: list[Entry] = []
-        for end in ends:
-            chain = chains.get(end.name, {})
-            if _capture_waits(chain):
-                first, last = chain[CAPTURES] + 1, chain["last_sequence"]
-                batches = ReportBatches(
-                    lane_id=end.lane_id, gateway_id=end.gateway_id, epoch=end.epoch, first=first, last=last
-                )
-                found, through = await capture_entries(tx, encounter, batches, self._clock.now_us())
-                chains[end.name] = chain | {CAPTURES: through}
-                entries.extend(found)
-        return entries
+        return bool(moved or seals or captures)
 
 
-async def _is_over(tx: Transaction, encounter: Encounter, now_us: int, *, is_complete: bool) -> bool:
+async def _is_over(
+    tx: Transaction, encounter: Encounter, logs: EncounterLogs, now_us: int, *, is_complete: bool
+) -> bool:
     """Return whether an encounter is followed no more. `is_complete`: all its lanes that are known are complete."""
     ended_us = encounter.ended_at_us or (encounter.created_at_us if encounter.status.is_final else None)
     if ended_us is None or now_us <= ended_us + FOLLOWED_LEAST_US:
         return False
     if now_us > ended_us + FOLLOWED_US:
         return True
-    return is_complete and not await _has_report(tx, encounter)
+    return is_complete and not await _has_report(tx, encounter, logs)
 
 
-async def _has_report(tx: Transaction, encounter: Encounter) -> bool:
+async def _has_report(tx: Transaction, encounter: Encounter, logs: EncounterLogs) -> bool:
     """Return whether a vehicle has sent changes of a report, which may still get a signature or an addendum."""
     table = care_changes.c
     statement = select(table.lane_id).join(lanes, lanes.c.lane_id == table.lane_id)
-    mine = (table.tenant_id == encounter.tenant_id, table.encounter_id == encounter.id)
-    return (await tx.execute(statement.where(*mine).limit(1))).first() is not None
+    return (await tx.execute(statement.where(*logs.conditions()).limit(1))).first() is not None
 
 
-async def _has_changes(tx: Transaction, encounter: Encounter, end: ChainEnd, known: Mapping[str, Any]) -> bool:
+async def _has_changes(
+    tx: Transaction, encounter: Encounter, logs: EncounterLogs, end: ChainEnd, known: Mapping[str, Any]
+) -> bool:
     """Return whether a lane has changes of an encounter's report behind the end that was referenced."""
     if end.lane != Lane.EPCR.value:
         return False
     table, before = care_changes.c, known[end.name]["last_sequence"]
     statement = (
         select(table.sequence)
-        .where(table.tenant_id == encounter.tenant_id, table.encounter_id == encounter.id)
+        .where(*logs.conditions())
         .where(table.lane_id == end.lane_id, table.sequence > before, table.sequence <= end.sequence)
     )
     return (await tx.execute(statement.limit(1))).first() is not None
-
-
-def _capture_waits(chain: Mapping[str, Any]) -> bool:
-    """Return whether captures up to the end of a lane may have no record yet."""
-    return bool(chain.get(CAPTURES, chain.get("last_sequence", 0)) < chain.get("last_sequence", 0))
 
 
 def _is_complete(end: Mapping[str, Any], encounter: Encounter) -> bool:
@@ -252,8 +210,8 @@ def _is_complete(end: Mapping[str, Any], encounter: Encounter) -> bool:
 def _content_of(end: ChainEnd, before: Mapping[str, Any] | None, now_us: int) -> dict[str, Any]:
     """Return a lane as the content has it. `made_at` is by the vehicle's clock, which may have any value; a time beyond
     the years 1 to 9999 is cut. `arrived_after` is when the lane was referenced before, so before this end arrived."""
-    captured = 0 if before is None else before.get(CAPTURES, before["last_sequence"])
-    return ({CAPTURES: captured} if end.lane == Lane.EPCR.value else {}) | {
+    kept = {name: before[name] for name in (CAPTURES, REPORTS) if name in before} if before else {CAPTURES: 0}
+    return (kept if end.lane == Lane.EPCR.value else {}) | {
         "last_sequence": end.sequence,
         "hash": end.hash.hex(),
         "made_at": write_moment(end.made_at_us),
@@ -262,97 +220,70 @@ def _content_of(end: ChainEnd, before: Mapping[str, Any] | None, now_us: int) ->
     }
 
 
-async def ends_of_vehicle(tx: Transaction, encounter: Encounter) -> Sequence[ChainEnd]:
-    """Return the ends of the lanes of the vehicle's gateways, and of the lanes that have field changes of the
-    encounter, newest first. A lane of which the cloud has removed the last batch is left out, and so is one whose
-    number is beyond `SEQUENCE_MAX`."""
-    in_vehicle = select(lanes.c.lane_id).join(
-        gateways, and_(gateways.c.tenant_id == lanes.c.tenant_id, gateways.c.id == lanes.c.gateway_id)
-    )
-    changing = select(care_changes.c.lane_id).where(
-        care_changes.c.tenant_id == encounter.tenant_id, care_changes.c.encounter_id == encounter.id
-    )
-    chosen: ColumnElement[bool] = lanes.c.lane_id.in_(changing)
-    if encounter.vehicle_id is not None:
-        of_vehicle = in_vehicle.where(
-            gateways.c.tenant_id == encounter.tenant_id, gateways.c.vehicle_id == encounter.vehicle_id
-        )
-        chosen = or_(chosen, lanes.c.lane_id.in_(of_vehicle))
-    statement = select(lanes).where(
-        lanes.c.tenant_id == encounter.tenant_id, lanes.c.through_sequence.between(1, SEQUENCE_MAX), chosen
-    )
-    rows = list(await tx.execute(statement.order_by(lanes.c.lane_id.desc()).limit(LANES_MAX)))
-    near = await CustodyStore().neighbours(tx, {row.lane_id: [row.through_sequence] for row in rows})
-    found = []
-    for row in rows:
-        hashes = [one.tail_hash for one in near[row.lane_id] if one.through == row.through_sequence]
-        if hashes:
-            is_signed = row.signed_sequence == row.through_sequence
-            found.append(
-                ChainEnd(
-                    lane_id=row.lane_id,
-                    gateway_id=row.gateway_id,
-                    epoch=row.epoch,
-                    lane=row.lane,
-                    sequence=row.through_sequence,
-                    hash=hashes[0],
-                    signature=row.signature if is_signed else None,
-                    public_key=row.signed_by if is_signed else None,
-                    made_at_us=row.signed_created_us if is_signed else None,
-                )
-            )
-    return found
-
-
 async def _reference(
-    tx: Transaction, encounter: Encounter, end: ChainEnd, before: Mapping[str, Any] | None
+    tx: Transaction, encounter: Encounter, logs: EncounterLogs, end: ChainEnd, before: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """Return the range of batches from the end that was referenced before (None: from the first batch of the lane). If
     some of them have signatures of people in the encounter's care record, `sign_offs` has their sequence numbers."""
     first = 1 if before is None else before["last_sequence"] + 1
-    sign_offs = await _sign_offs(tx, encounter, end, first)
-    return ({"sign_offs": sign_offs} if sign_offs else {}) | {
-        "gateway_id": end.gateway_id,
-        "epoch": end.epoch,
-        "lane": end.lane,
-        "first_sequence": first,
-        "last_sequence": end.sequence,
-        "hash_before": genesis(end.gateway_id, end.epoch, end.lane).hex() if before is None else before["hash"],
-        "hash": end.hash.hex(),
-        "signature": end.signature,
-        "gateway_key": end.public_key,
+    named = {
+        "sign_offs": await _sign_offs(tx, encounter, logs, end, first),
         "broken_links": await _broken_links(tx, encounter.tenant_id, end, first),
     }
-
-
-def _batches_of(end: ChainEnd, before: Mapping[str, Any] | None) -> ReportBatches:
-    """Return the batches of a lane behind the end that was referenced before."""
-    return ReportBatches(
-        lane_id=end.lane_id,
-        gateway_id=end.gateway_id,
-        epoch=end.epoch,
-        first=1 if before is None else before["last_sequence"] + 1,
-        last=end.sequence,
+    incomplete = [name for name, batches in named.items() if len(batches) > NAMED_MAX]
+    if end.lane == Lane.EPCR.value and await _has_more_changes(tx, encounter, logs, end):
+        incomplete.append("report")
+    sign_offs = named["sign_offs"][:NAMED_MAX]
+    return (
+        ({"sign_offs": sign_offs} if sign_offs else {})
+        | {
+            "gateway_id": end.gateway_id,
+            "epoch": end.epoch,
+            "lane": end.lane,
+            "first_sequence": first,
+            "last_sequence": end.sequence,
+            "hash_before": genesis(end.gateway_id, end.epoch, end.lane).hex() if before is None else before["hash"],
+            "hash": end.hash.hex(),
+            "signature": end.signature,
+            "gateway_key": end.public_key,
+            "broken_links": named["broken_links"][:NAMED_MAX],
+        }
+        | ({INCOMPLETE: incomplete} if incomplete else {})
     )
 
 
-async def _sign_offs(tx: Transaction, encounter: Encounter, end: ChainEnd, first: int) -> list[int]:
-    """Return the batches of a range that have entries of the catalogue's group of signatures for the encounter."""
+async def _has_more_changes(tx: Transaction, encounter: Encounter, logs: EncounterLogs, end: ChainEnd) -> bool:
+    """Return whether a lane has more changes of one of the logs than are read for its seals and captures."""
+    table = care_changes.c
+    for log_id in logs.of_gateway(end.gateway_id):
+        mine = (*logs.conditions(), table.encounter_id == log_id, table.lane_id == end.lane_id)
+        statement = select(table.sequence).where(*mine).order_by(table.sequence, table.position)
+        if (await tx.execute(statement.offset(CHANGES_MAX).limit(1))).first() is not None:
+            return True
+    return False
+
+
+async def _sign_offs(
+    tx: Transaction, encounter: Encounter, logs: EncounterLogs, end: ChainEnd, first: int
+) -> list[int]:
+    """Return the batches of a range that have entries of the catalogue's group of signatures for the encounter, at most
+    one more than a record names."""
     table = care_changes.c
     statement = (
         select(table.sequence)
         .distinct()
-        .where(table.tenant_id == encounter.tenant_id, table.encounter_id == encounter.id)
+        .where(*logs.conditions())
         .where(table.lane_id == end.lane_id, table.sequence.between(first, end.sequence))
         .where(table.element_key.startswith(SIGNATURES, autoescape=True))
         .order_by(table.sequence)
-        .limit(SIGN_OFFS_MAX)
+        .limit(NAMED_MAX + 1)
     )
     return [int(row[0]) for row in await tx.execute(statement)]
 
 
 async def _broken_links(tx: Transaction, tenant_id: str, end: ChainEnd, first: int) -> list[int]:
-    """Return the batches of a range that do not follow the batch before them, as ingest has found."""
+    """Return the batches of a range that do not follow the batch before them, as ingest has found, at most one more
+    than a record names."""
     table = quarantined_batches.c
     statement = (
         select(table.sequence)
@@ -360,6 +291,6 @@ async def _broken_links(tx: Transaction, tenant_id: str, end: ChainEnd, first: i
         .where(table.reason == Reason.CHAIN_BROKEN.value, table.epoch == end.epoch, table.lane == end.lane)
         .where(table.sequence.between(first, end.sequence))
         .order_by(table.sequence)
-        .limit(BROKEN_MAX)
+        .limit(NAMED_MAX + 1)
     )
     return [int(row[0]) for row in await tx.execute(statement)]

@@ -82,6 +82,11 @@ class StoredRecord:
         """The hash of the stored content, as a core states it; None where the content is a file."""
         return None if self.content is None else hash_text(hashlib.sha256(self.content.encode()).digest())
 
+    @property
+    def stated_content_hash(self) -> str:
+        """The hash of the content that the record states, and that was signed."""
+        return str(self.core_members.get("content_hash"))
+
     def signature(self, algorithm: Algorithm) -> Signature:
         """Return the record's signature by this algorithm."""
         if algorithm is Algorithm.HMAC_SHA256:
@@ -121,17 +126,23 @@ class EvidenceWithRecords:
     records: Sequence[StoredRecord]
 
     @property
+    def has_file(self) -> bool:
+        """True if the content is a file, which the object store keeps."""
+        return self.evidence.kind == EvidenceKind.EXPORT
+
+    @property
     def contents_missing(self) -> Sequence[StoredRecord]:
         """The records whose content was removed from the database."""
-        if self.evidence.kind == EvidenceKind.EXPORT:  # its content is a file
+        if self.has_file:
             return ()
         return tuple(one for one in self.records if one.content is None)
 
-    def content_hashes(self) -> Mapping[str, str]:
-        """Return record → hash of the content after it. It is computed from the content where the database has it,
-        empty where it should have it, and for a file the one that the record states (contract matrix A-129)."""
+    def content_hashes(self, file_hash: str | None = None) -> Mapping[str, str]:
+        """Return record → hash of the content after it. It is computed from the content where the database has it, and
+        empty where it should have it. For a file it is `file_hash`, as computed from the file; None: the one that the
+        record states (contract matrix A-129)."""
         missing = {one.record_id: "" for one in self.contents_missing}
-        hashes = {one.record_id: one.content_hash or str(one.core_members.get("content_hash")) for one in self.records}
+        hashes = {one.record_id: one.content_hash or file_hash or one.stated_content_hash for one in self.records}
         return hashes | missing
 
     def first_missing(self, count_max: int) -> int | None:

@@ -68,6 +68,11 @@ class Entry:
     trace_id: str | None = None
     job_id: str | None = None
 
+    def with_members(self, members: Mapping[str, Any]) -> "Entry":
+        """Return the entry with further members in its content, which is a document."""
+        assert isinstance(self.content, Document)
+        return replace(self, content=Document({**self.content.members, **members}))
+
 
 class EvidenceRecorder:
     """Appends records to evidence."""

@@ -1,14 +1,10 @@
-"""Records of what a vehicle's report states: the seal of a signed report, and the time of a 12-lead capture.
+"""Records of the seals of a signed report.
 
-Both are changes in the log of the report, which arrives in the lane `epcr` (`protocols.epcr.seal`; the elements
-`vitals.ecg_type` and `devices.event`). When `following` references their batch, each also gets a record of its own, so
-that a transcript shows when the report was signed, over which changes, and by whom, and which batches have the
-waveforms of a capture.
+A seal is a change in the log of the report (`protocols.epcr.seal`), which arrives in the lane `epcr`. When `following`
+references its batch, it also gets a record of its own, so that a transcript shows when the report was signed, over
+which changes, and by whom.
 
-The record of a capture follows when its waveforms are stored: a report often arrives before them, since waveforms are
-written minutes after they were acknowledged, and after an outage in the order of the lanes. They are stored once the
-lane `waveform` of the same store has, without a hole, a batch that was made after them. A monitor may have been
-switched off, so the record waits `CAPTURE_WAIT_US` at most, and states whether it has all (`complete`).
+A report of the crew that the encounter was joined to has a log of its own (`report_entries`), and the record names it.
 
 The cloud checks a seal over the changes that it has. The verdict is part of the record: a seal that does not fit is
 recorded too, since the record must not hide it.
@@ -19,55 +15,41 @@ Nothing of the report's content is in a record: the hash of the log, ids, times,
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import and_, select
-
-from cloud.clinical.epcr import CareLog, Encounter, care_changes
-from cloud.clinical.waveforms import waveform_runs, waveform_sources
+from cloud.clinical.epcr import CareLog, Encounter
 from cloud.foundation.db import Transaction
 from cloud.foundation.moments import write_moment
-from cloud.vehicles.custody import lanes
 from cloud.vehicles.fleet import GatewayDirectory
 from cloud.work.evidence.encounters import CLOUD
 from cloud.work.evidence.recorder import Document, Entry
 from protocols.epcr.annotations import Annotation
-from protocols.epcr.change import Action, FieldChange
+from protocols.epcr.change import FieldChange
 from protocols.epcr.seal import SealVerdict, read_seal, seal_verdicts
 from protocols.provenance.transcript import ActorKind, Operation
-from protocols.uplink.lanes import Lane
 
 CHANGES_MAX = 20_000
-"""Changes of one encounter in one lane that are read. A long mission with two authors has some thousand."""
+"""Changes of one encounter in one lane that are read. A long mission with two authors has some thousand. If there are
+more, the reference to their batches states it (`incomplete`)."""
 SEALS_MAX = 16
-"""Records of seals in one turn: a sign-off and its addenda. If there are more, the newest, which cover the others.
-All stay in the log."""
-CAPTURES_MAX = 32
-"""Records of 12-lead captures in one turn, and of those in one batch. The next turn continues with the next batch."""
-CAPTURE_WAIT_US = 6 * 3_600_000_000
-"""Time for which a capture waits for its waveforms after its report arrived."""
+"""Records of seals in one turn: a sign-off and its addenda. If there are more, the newest, which cover the others, and
+the first record has the number of the others (`seals_left_out`). All stay in the log."""
 SIGNERS_MAX = 16
-RUNS_MAX = 64
-"""Ranges of batches with the waveforms of one capture."""
-CAPTURE_US = 10_000_000
-"""A printed 12-lead ECG shows ten seconds. The time of a capture is that of its end or of its beginning, so waveforms
-of as much before and after are referenced."""
-TIME_US_MAX = 2**60
-"""Latest time that is looked for, since a vehicle may state any: the year 38,000."""
-ECG_TYPE, DEVICE_EVENT, TWELVE_LEAD = "vitals.ecg_type", "devices.event", "4103001"
-"""A report states an ECG by its type in a set of vital signs (NEMSIS eVitals.04), or as an event of the monitor with
-the code of a 12-lead ECG (eDevice.03)."""
 REPORT = "report"
 """Member of the content with the newest seal."""
+SEAL = "report_seal"
+"""Member of a record's details with the seal."""
+REPORT_ID = "report_id"
+"""Member of a seal or a capture: the report of the crew whose log has it. It is absent for the encounter's own log."""
 _SIGNER = "signatures."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportBatches:
-    """New batches of a lane `epcr`: those from `first` to `last`."""
+    """New batches of a lane `epcr`: those from `first` to `last`. `log_id` is the log whose changes are read: that of
+    the encounter, or of a report that it was joined to."""
 
+    log_id: str
     lane_id: int
     gateway_id: str
     epoch: str
@@ -77,62 +59,46 @@ class ReportBatches:
 
 async def seal_entries(tx: Transaction, encounter: Encounter, new: ReportBatches) -> AsyncIterator[Entry]:
     """Yield the records of the seals in new batches, in the order of the log."""
-    log = await CareLog().in_lane(tx, encounter, new.lane_id, changes_max=CHANGES_MAX)
+    log = await CareLog().in_lane(tx, encounter, new.log_id, new.lane_id, changes_max=CHANGES_MAX)
     places = [place for place, (sequence, _) in enumerate(log) if new.first <= sequence <= new.last]
-    seals = [place for place in places if log[place][1].key == Annotation.SEAL][-SEALS_MAX:]
-    if not seals:
+    found = [place for place in places if log[place][1].key == Annotation.SEAL]
+    if not found:
         return
+    seals = found[-SEALS_MAX:]
     changes = [change for _, change in log]
     keys = await _keys_of(tx, encounter.tenant_id, new.gateway_id)
     # Hashing ten thousand changes takes some hundredths of a second.
-    verdicts = await asyncio.to_thread(seal_verdicts, encounter.id, changes, keys)
+    verdicts = await asyncio.to_thread(seal_verdicts, new.log_id, changes, keys)
     for place in seals:
-        yield _of_seal(changes, place, verdicts[place], _place(new, log[place][0]))
+        left_out = len(found) - len(seals) if place == seals[0] else 0
+        yield _of_seal(changes, place, verdicts[place], place_of(encounter, new, log[place][0]), left_out)
 
 
-async def capture_entries(
-    tx: Transaction, encounter: Encounter, new: ReportBatches, now_us: int
-) -> tuple[Sequence[Entry], int]:
-    """Return the records of the captures in the first of these batches, in the order of the log, and the number of the
-    last batch up to which each capture has a record with them. The batches behind it wait for waveforms."""
-    log = await CareLog().in_lane(tx, encounter, new.lane_id, changes_max=CHANGES_MAX, keys=(ECG_TYPE, DEVICE_EVENT))
-    captures = [one for one in log if new.first <= one[0] <= new.last and _is_capture(one[1])]
-    entries: list[Entry] = []
-    waveforms_us = await _waveforms_until_us(tx, encounter.tenant_id, new) if captures else None
-    for sequence, together in groupby(captures, key=itemgetter(0)):
-        changes = [change for _, change in together][:CAPTURES_MAX]
-        latest_us = max(max(_captured_us(one), _clamped(one.gateway_time_us)) for one in changes) + CAPTURE_US
-        is_complete = waveforms_us is not None and waveforms_us > latest_us
-        if not is_complete and not await _has_waited(tx, encounter, new.lane_id, sequence, now_us):
-            return entries, sequence - 1
-        if len(entries) + len(changes) > CAPTURES_MAX:
-            return entries, sequence - 1
-        where = _place(new, sequence)
-        entries.extend([await _of_capture(tx, encounter, one, where, is_complete=is_complete) for one in changes])
-    return entries, new.last
+def place_of(encounter: Encounter, batches: ReportBatches, sequence: int) -> dict[str, Any]:
+    """Return the place of a batch of a report, as a record states it."""
+    place = {"gateway_id": batches.gateway_id, "epoch": batches.epoch, "lane": "epcr", "sequence": sequence}
+    return place | ({} if batches.log_id == encounter.id else {REPORT_ID: batches.log_id})
 
 
-def _place(batches: ReportBatches, sequence: int) -> dict[str, Any]:
-    return {"gateway_id": batches.gateway_id, "epoch": batches.epoch, "lane": "epcr", "sequence": sequence}
-
-
-def _is_capture(change: FieldChange) -> bool:
-    is_ecg = change.key == ECG_TYPE or (change.key == DEVICE_EVENT and change.value == TWELVE_LEAD)
-    return is_ecg and change.action is Action.SET and change.value is not None
-
-
-def _of_seal(changes: Sequence[FieldChange], place: int, verdict: SealVerdict, where: dict[str, Any]) -> Entry:
+def _of_seal(
+    changes: Sequence[FieldChange], place: int, verdict: SealVerdict, where: dict[str, Any], left_out: int
+) -> Entry:
+    """Return the record of a seal. `left_out` is the number of earlier seals of these batches without a record."""
     change = changes[place]
     seal = read_seal(change.value or "")
+    log = {name: where[name] for name in (REPORT_ID,) if name in where}
     signers = {one.author for one in changes[:place] if one.key.startswith(_SIGNER)}
     stated = {} if seal is None else {"changes": seal.changes, "digest": seal.digest.hex()}
+    cut = ({"seals_left_out": left_out} if left_out else {}) | (
+        {"signers_left_out": len(signers) - SIGNERS_MAX} if len(signers) > SIGNERS_MAX else {}
+    )
     return Entry(
         operation=Operation.UPDATE,
         actor_id=CLOUD,
         actor_kind=ActorKind.SYSTEM,
-        content=Document({REPORT: stated | {"sealed_at": write_moment(change.gateway_time_us)}}),
+        content=Document({REPORT: log | stated | {"sealed_at": write_moment(change.gateway_time_us)}}),
         details={
-            "report_seal": where
+            SEAL: where
             | stated
             | {
                 "verdict": verdict.value,
@@ -140,85 +106,9 @@ def _of_seal(changes: Sequence[FieldChange], place: int, verdict: SealVerdict, w
                 "sealed_at": write_moment(change.gateway_time_us),
                 "signed_by": sorted(signers)[:SIGNERS_MAX],
             }
+            | cut
         },
     )
-
-
-def _captured_us(change: FieldChange) -> int:
-    """Return the time of a capture, as the report states it."""
-    return _clamped(change.gateway_time_us if change.device_time_us is None else change.device_time_us)
-
-
-def _clamped(at_us: int) -> int:
-    return min(max(at_us, -TIME_US_MAX), TIME_US_MAX)
-
-
-async def _of_capture(
-    tx: Transaction, encounter: Encounter, change: FieldChange, where: dict[str, Any], *, is_complete: bool
-) -> Entry:
-    at_us = _captured_us(change)
-    capture = where | {
-        "entry": change.entry,
-        "author": change.author,
-        "captured_at": write_moment(at_us),
-        "waveform_batches": await _waveforms(tx, encounter.tenant_id, where["gateway_id"], at_us),
-        "complete": is_complete,
-    }
-    return Entry(
-        operation=Operation.UPDATE,
-        actor_id=CLOUD,
-        actor_kind=ActorKind.SYSTEM,
-        content=Document(),
-        details={"ecg_capture": capture},
-    )
-
-
-async def _waveforms_until_us(tx: Transaction, tenant_id: str, batches: ReportBatches) -> int | None:
-    """Return when the gateway made the last batch of the unbroken part of the lane `waveform` in the same store, by its
-    clock; None if that is not known. All batches up to it have rows."""
-    table = lanes.c
-    statement = (
-        select(table.signed_created_us)
-        .where(table.tenant_id == tenant_id, table.gateway_id == batches.gateway_id, table.epoch == batches.epoch)
-        .where(table.lane == Lane.WAVEFORM.value, table.signed_sequence == table.through_sequence)
-    )
-    found = (await tx.execute(statement)).scalar()
-    return None if found is None else int(found)
-
-
-async def _has_waited(tx: Transaction, encounter: Encounter, lane_id: int, sequence: int, now_us: int) -> bool:
-    """Return whether a batch with changes of a report arrived so long ago that its captures wait no more."""
-    table = care_changes.c
-    statement = select(table.received_at_us).where(
-        table.tenant_id == encounter.tenant_id,
-        table.encounter_id == encounter.id,
-        table.lane_id == lane_id,
-        table.sequence == sequence,
-    )
-    received_us = (await tx.execute(statement.limit(1))).scalar()
-    return received_us is None or now_us >= int(received_us) + CAPTURE_WAIT_US
-
-
-async def _waveforms(tx: Transaction, tenant_id: str, gateway_id: str, at_us: int) -> list[dict[str, Any]]:
-    """Return the ranges of batches of a gateway with waveforms of the time of a capture."""
-    run, source = waveform_runs.c, waveform_sources.c
-    statement = (
-        select(lanes.c.epoch, run.sequence, run.through_sequence)
-        .distinct()
-        .select_from(
-            lanes.join(waveform_runs, run.lane_id == lanes.c.lane_id).join(
-                waveform_sources, and_(source.lane_id == run.lane_id, source.sequence == run.sequence)
-            )
-        )
-        .where(lanes.c.tenant_id == tenant_id, lanes.c.gateway_id == gateway_id, lanes.c.lane == Lane.WAVEFORM.value)
-        .where(source.from_us <= at_us + CAPTURE_US, source.until_us >= at_us - CAPTURE_US)
-        .order_by(lanes.c.epoch, run.sequence)
-        .limit(RUNS_MAX)
-    )
-    return [
-        {"epoch": row.epoch, "first_sequence": row.sequence, "last_sequence": row.through_sequence}
-        for row in await tx.execute(statement)
-    ]
 
 
 async def _keys_of(tx: Transaction, tenant_id: str, gateway_id: str) -> list[bytes]:

@@ -11,11 +11,11 @@ from typing import Any, Protocol
 
 import orjson
 
-from cloud.clinical.encounter_data import moment
 from cloud.foundation.objects import PART_BYTES, Download
 from cloud.work.exports.columns import COLUMNS, Column, Kind
 from cloud.work.exports.nemsis_archive import NemsisFormat
 from cloud.work.exports.schemas import ExportData, ExportFormat
+from protocols.observation_record import utc_text
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -158,7 +158,7 @@ def _cells(column: Column, values: Sequence[Any]) -> Sequence[Any]:
     spreadsheet would take for a formula gets an apostrophe in front."""
     match column.kind:
         case Kind.MOMENT:
-            return [None if value is None else moment(value) for value in values]
+            return [None if value is None else utc_text(value) for value in values]
         case Kind.FLAG:
             return [None if value is None else "true" if value else "false" for value in values]
         case Kind.TEXTS | Kind.WHOLES:

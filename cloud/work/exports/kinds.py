@@ -1,6 +1,7 @@
 """The declaration of the job kind `export.bulk`."""
 
 from cloud.clinical.nemsis import REGISTRY
+from cloud.work.evidence import EvidenceKind
 from cloud.work.exports.schemas import ExportFormat, ExportPayload, ExportState
 from cloud.work.exports.work import ExportWork
 from cloud.work.jobs import JobKind, ScopesNeeded
@@ -24,5 +25,6 @@ KINDS = (
         scopes=ScopesNeeded(_scopes, f"`{_READ}`"),
         has_long_steps=True,
         window=("since", "until"),
+        evidence_kind=EvidenceKind.EXPORT.value,
     ),
 )

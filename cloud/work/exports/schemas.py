@@ -99,6 +99,13 @@ class Position(BaseModel):
         return Position(after=self.after, encounter_id=encounter.id, place=place)
 
 
+def part_until(encounter: Encounter, at_us: int, before_us: int) -> float:
+    """Return the part of an encounter, 0 to 1, until a time of its rows. The end of an encounter that has none is
+    `before_us`. An estimate, since a count of the rows would read all of them."""
+    end_us = before_us if encounter.ended_at_us is None else min(encounter.ended_at_us, before_us)
+    return min(1.0, max(0.0, (at_us - encounter.created_at_us) / max(1, end_us - encounter.created_at_us)))
+
+
 class JoinedFile(BaseModel):
     """The file of an export that is complete: an object that the job's result does not name yet."""
 
@@ -112,12 +119,14 @@ class JoinedFile(BaseModel):
 
 class ExportState(BaseModel):
     """The state of an export behind a part of its file. `before_us` is the time of its beginning: later encounters are
-    not exported (None: it has not begun). `parts` and `details` are the marks of two uploads: of the file, and of what
-    the format needs of each part for the end of the file."""
+    not exported (None: it has not begun). `encounter_part` is the estimated part, 0 to 1, of the encounter in which the
+    position is. `parts` and `details` are the marks of two uploads: of the file, and of what the format needs of each
+    part for the end of the file."""
 
     before_us: int | None = None
     encounters: int = 0
     encounters_done: int = 0
+    encounter_part: float = 0.0
     rows: int = 0
     position: Position = Position()
     parts: dict[str, Any] | None = None
@@ -127,7 +136,16 @@ class ExportState(BaseModel):
     @property
     def progress_pct(self) -> int:
         """The part of the encounters that are done, in percent."""
-        return 0 if self.before_us is None else min(99, 100 * self.encounters_done // max(1, self.encounters))
+        if self.before_us is None:
+            return 0
+        return min(99, int(100 * (self.encounters_done + self.encounter_part) / max(1, self.encounters)))
+
+    def move(self, encounter: Encounter, place: Place | None) -> None:
+        """Move the position behind a place of an encounter (None: behind its last row)."""
+        assert self.before_us is not None, "the export has begun"
+        self.position = self.position.behind(encounter, place)
+        self.encounters_done += place is None
+        self.encounter_part = 0.0 if place is None else part_until(encounter, place[0], self.before_us)
 
     @property
     def marks(self) -> tuple[dict[str, Any] | None, ...]:

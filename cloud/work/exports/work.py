@@ -15,12 +15,12 @@ from typing import TypeVar
 from cloud.access.audit import Audit
 from cloud.clinical.epcr import Encounter, Encounters, EncounterUnknown
 from cloud.clinical.nemsis import ReportExport
-from cloud.clinical.observations import Place
 from cloud.foundation.arrivals import SETTLE
 from cloud.foundation.db import Transaction
 from cloud.foundation.objects import (
     JOINED_BYTES_MAX,
     ResultUpload,
+    StoredObject,
     UploadMark,
 )
 from cloud.foundation.process import Process
@@ -28,7 +28,7 @@ from cloud.work.evidence import job_evidence_of
 from cloud.work.exports.formats import FileFormat, Part, format_of
 from cloud.work.exports.schemas import ExportPayload, ExportState, JoinedFile
 from cloud.work.exports.sources import Rows, source_of
-from cloud.work.jobs import Advance, FileLost, Finish, JobFailure, RunningJob, files_of
+from cloud.work.jobs import Advance, FileLost, Finish, JobFailure, RunningJob, Undo, files_of
 
 PAGE_ENCOUNTERS = 100
 """Encounters that are read at once."""
@@ -110,16 +110,17 @@ class ExportWork:
         if not part.is_empty:
             await self._add_part(job, upload, state, part)
             state.parts, state.rows = upload.mark.document(), state.rows + rows
+        undo: Undo | None = None
         if ended:
             try:
-                await self._join(job, upload, state, format_)
+                undo = self._files.undo_join(await self._join(job, upload, state, format_))
             except FileLost:
                 return await self._restart(job)
 
         async def record(tx: Transaction) -> None:
             await self._reports.record_job_reads(tx, job.actor, identified, job.id)
 
-        return Advance(state, state.progress_pct, record if identified else None)
+        return Advance(state, state.progress_pct, record if identified else None, undo)
 
     async def _add_part(self, job: Job, upload: ResultUpload, state: ExportState, part: Part) -> None:
         is_first, at_bytes = not upload.mark.parts, upload.mark.size_bytes
@@ -131,8 +132,8 @@ class ExportWork:
             await details.add(detail)
             state.details = details.mark.document()
 
-    async def _join(self, job: Job, upload: ResultUpload, state: ExportState, format_: FileFormat) -> None:
-        """Write the end of the file, and join its parts. Raises `FileLost`."""
+    async def _join(self, job: Job, upload: ResultUpload, state: ExportState, format_: FileFormat) -> StoredObject:
+        """Write the end of the file, and join its parts; return the file. Raises `FileLost`."""
         details = self._files.upload(job, state.details).mark.parts
         read = [await self._files.read(one) for one in details]
         at_bytes = upload.mark.size_bytes
@@ -143,6 +144,7 @@ class ExportWork:
         stored = await self._files.join(upload, format_.download)
         state.parts = upload.mark.document()
         state.joined = JoinedFile(object_name=stored.name, size_bytes=stored.size_bytes, sha256=stored.sha256.hex())
+        return stored
 
     async def _encode(self, work: Callable[[], Encoded]) -> Encoded:
         """Run `work` beside the event loop, since it computes for longer than requests of the same process may
@@ -182,14 +184,10 @@ class ExportWork:
                 try:
                     async with aclosing(source.pages(job.actor, encounter, place)) as pages:
                         async for page in pages:
-                            self._move(state, encounter, page.next)
+                            state.move(encounter, page.next)
                             yield page
                 except EncounterUnknown:  # it was erased meanwhile
-                    self._move(state, encounter, None)
-
-    def _move(self, state: ExportState, encounter: Encounter, place: Place | None) -> None:
-        state.position = state.position.behind(encounter, place)
-        state.encounters_done += place is None
+                    state.move(encounter, None)
 
     async def _following(self, job: Job, state: ExportState) -> AsyncGenerator[Encounter, None]:
         """Yield the encounters behind the position of `state`, which moves on with each of them."""

@@ -122,7 +122,8 @@ class GraphWork:
         await upload.add(b"}")
         stored = await self._files.join(upload, JSON)
         joined = stored.name, stored.size_bytes, stored.sha256.hex()
-        return Advance(job.state.model_copy(update={"joined": joined}), 99)
+        state = job.state.model_copy(update={"joined": joined})
+        return Advance(state, 99, undo=self._files.undo_join(stored))
 
     async def _finish(self, job: GraphJob, joined: tuple[str, int, str]) -> Finish:
         return await self._files.finish(job, _stored(joined), JSON, job.state.marks)

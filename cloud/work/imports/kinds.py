@@ -1,6 +1,7 @@
 """The declaration of `import.bulk`."""
 
 from cloud.foundation.process import Process
+from cloud.work.evidence import EvidenceKind
 from cloud.work.imports.admission import ImportAdmission
 from cloud.work.imports.schemas import IMPORT_KIND, ImportData, ImportPayload, ImportState
 from cloud.work.jobs import JobKind, JobWork, by_field
@@ -31,5 +32,6 @@ KINDS = (
         scopes=by_field("data", SCOPES),
         has_long_steps=True,  # a sanctions list is read in one step
         admission=ImportAdmission,
+        evidence_kind=EvidenceKind.IMPORT.value,
     ),
 )

@@ -1,9 +1,12 @@
 """The result of an import: a JSON document with its counts and the errors of its rows."""
 
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
+from cloud.foundation.errors import DomainError
 from cloud.foundation.objects import Download
 from cloud.foundation.process import Process
 from cloud.work.imports.schemas import ImportPayload, ImportState
@@ -24,7 +27,14 @@ class ResultWriter:
         upload = self._files.upload(job, None)
         await upload.add(orjson.dumps(document(job.payload, job.state)))
         stored = await self._files.join(upload, JSON)
-        return await self._files.finish(job, stored, JSON, [upload.mark.document()], effect)
+        undo = self._files.undo_join(stored)
+        try:
+            outcome = await self._files.finish(job, stored, JSON, [upload.mark.document()], effect)
+        except BaseException:  # no stored state names the file
+            with suppress(DomainError):
+                await undo()
+            raise
+        return replace(outcome, undo=undo)
 
 
 def document(payload: ImportPayload, state: ImportState) -> dict[str, Any]:

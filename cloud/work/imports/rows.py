@@ -7,6 +7,7 @@ devices by serial number, profiles by reference, encounters by incident and vehi
 
 from collections.abc import Collection, Mapping, Sequence
 from enum import Enum, auto
+from itertools import takewhile
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError, model_validator
@@ -76,8 +77,8 @@ class RowStore(Protocol):
         `store`."""
         ...
 
-    async def store(self, tx: Transaction, actor: Actor, organization_id: str, row: Any) -> Stored:
-        """Store a row. Raises one of `refusals` for a row that cannot be stored."""
+    async def store(self, tx: Transaction, actor: Actor, organization_id: str, row: Any, *, job_id: str) -> Stored:
+        """Store a row for a job. Raises one of `refusals` for a row that cannot be stored."""
         ...
 
     async def record(self, tx: Transaction, actor: Actor, organization_id: str, count: int) -> None:
@@ -114,7 +115,9 @@ class DeviceRows(_Rows[DeviceEnrolment]):
         enrolments = [_device_fields(organization_id, row) for row in rows]
         return await self._bulk.enrol_new_in(tx, actor, organization_id, enrolments)
 
-    async def store(self, tx: Transaction, actor: Actor, organization_id: str, row: DeviceEnrolment) -> Stored:
+    async def store(
+        self, tx: Transaction, actor: Actor, organization_id: str, row: DeviceEnrolment, *, job_id: str
+    ) -> Stored:
         outcome = await self._enrolment.enrol_in(tx, actor, **_device_fields(organization_id, row))
         return Stored.UPDATED if outcome.again else Stored.CREATED
 
@@ -139,7 +142,9 @@ class ProfileRows(_Rows[ProfileLine]):
     def __init__(self, process: Process) -> None:
         self._profiles = Profiles(process.database, process.clock, process.ids)
 
-    async def store(self, tx: Transaction, actor: Actor, organization_id: str, row: ProfileLine) -> Stored:
+    async def store(
+        self, tx: Transaction, actor: Actor, organization_id: str, row: ProfileLine, *, job_id: str
+    ) -> Stored:
         is_new = await self._profiles.put_in(tx, actor, organization_id, row)
         return Stored.CREATED if is_new else Stored.UPDATED
 
@@ -170,7 +175,9 @@ class EncounterRows(_Rows[EncounterRow]):
         evidence = process.supplies[ENCOUNTER_EVIDENCE](process)
         self._epcr = Epcr(process.database, process.clock, process.ids, evidence=evidence)
 
-    async def store(self, tx: Transaction, actor: Actor, organization_id: str, row: EncounterRow) -> Stored:
+    async def store(
+        self, tx: Transaction, actor: Actor, organization_id: str, row: EncounterRow, *, job_id: str
+    ) -> Stored:
         dispatch = Dispatch(
             organization_id=organization_id,
             care_model=row.care_model,
@@ -178,7 +185,7 @@ class EncounterRows(_Rows[EncounterRow]):
             crew_ids=row.crew_ids,
             cad_incident_id=row.cad_incident_id,
         )
-        begun = await self._epcr.dispatch_in(tx, actor, dispatch)
+        begun = await self._epcr.dispatch_in(tx, actor, dispatch, job_id=job_id)
         if begun.created:
             return Stored.CREATED
         # The crew of the row is compared first, since an unknown member is the error to report.
@@ -200,10 +207,16 @@ def row_stores(process: Process) -> Mapping[ImportData, RowStore]:
 
 
 def malformed(line: int, error: ValidationError, model: type[BaseModel]) -> list[RowError]:
-    """Return the first invalid fields of a row, at most five. The name of an unknown field is content of the row, so it
-    is left out."""
+    """Return the first invalid fields of a row, at most five. The name of an unknown field is content of the row, so
+    the names of the known ones are given instead."""
     found = mistakes_of(error, model, pointers=True) or [Mistake("more than 100 values are wrong")]
-    return [RowError(line, _known(one.pointer, model), ROW_MALFORMED, one.detail) for one in found]
+    errors: list[RowError] = []
+    for one in found:
+        field, detail = _known(one.pointer, model), one.detail
+        if one.pointer and field is None:
+            detail = f"the row has an unknown field; the fields are {', '.join(model.model_fields)}"
+        errors.append(RowError(line, field, ROW_MALFORMED, detail))
+    return errors
 
 
 def refusal(line: int, error: DomainError, model: type[BaseModel]) -> RowError:
@@ -213,5 +226,9 @@ def refusal(line: int, error: DomainError, model: type[BaseModel]) -> RowError:
 
 
 def _known(pointer: str | None, model: type[BaseModel]) -> str | None:
-    name = (pointer or "").split("/")[1:2]
-    return pointer if name and name[0] in model.model_fields else None
+    """Return a pointer as far as it has a field of the row and places in lists; None if it begins with another name.
+    The names within a field may be content of the row."""
+    _, name, *rest = (pointer or "/").split("/")
+    if name not in model.model_fields:
+        return None
+    return "/".join(("", name, *takewhile(str.isdecimal, rest)))

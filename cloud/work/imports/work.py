@@ -217,7 +217,7 @@ async def _store_rows(tx: Transaction, job: Job, store: RowStore, chunk: _Chunk)
         if position in at_once:
             continue
         try:
-            stored[await store.store(tx, job.actor, organization_id, row)] += 1
+            stored[await store.store(tx, job.actor, organization_id, row, job_id=job.id)] += 1
         except store.refusals as error:
             found.append(refusal(number, error, store.model))
     if found:

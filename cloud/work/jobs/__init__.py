@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         JobKind,
         JobWork,
         RunningJob,
+        Undo,
         job_kinds,
     )
     from cloud.work.jobs.model import Job, JobError, JobResult, JobStatus, NewJob

@@ -1,13 +1,16 @@
 """`argus-cloud jobs`: list, inspect and cancel the jobs of a tenant. Apps start jobs over HTTP."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
 from cloud.foundation.command import AsJson, TenantOption, Workplace, print_one, print_rows, run
 from cloud.foundation.events import Outbox
+from cloud.foundation.suggestions import closest, quoted
 from cloud.work.jobs.callbacks import CALLBACKS
 from cloud.work.jobs.ending import JobEnds
+from cloud.work.jobs.kind import job_kinds
 from cloud.work.jobs.model import Job, JobStatus
 from cloud.work.jobs.service import JobService
 from cloud.work.jobs.showing import shown
@@ -37,6 +40,7 @@ def list_jobs(
     as_json: AsJson = False,
 ) -> None:
     """List the jobs of a tenant, newest first."""
+    _check_kinds(kind or ())
     search = JobSearch(kinds=kind or (), statuses=status or ())
     found = run(context, lambda place: _service(place).page(place.operator(tenant), search, limit))
     rows = [_document(job) for job in found.jobs]
@@ -65,6 +69,16 @@ def cancel_job(context: typer.Context, job: JobArgument, tenant: TenantOption, a
     cancelled, newly = run(context, lambda place: _service(place).cancel(place.operator(tenant), job))
     sentence = f"Job {job} is cancelled." if newly else f"Job {job} was cancelled before."
     print_one(sentence, _document(cancelled), as_json=as_json)
+
+
+def _check_kinds(given: Sequence[str]) -> None:
+    known = job_kinds()
+    for one in given:
+        if one not in known:
+            near = closest(one, known)
+            hint = "" if near is None else f" Did you mean {near}?"
+            text = f"The kind {quoted(one)} is unknown. One of {', '.join(known)} is expected.{hint}"
+            raise typer.BadParameter(text, param_hint="--kind")
 
 
 def _document(job: Job) -> dict[str, Any]:

@@ -36,7 +36,8 @@ def ends_of(process: Process) -> JobEnds:
 
 
 def _event(job: Job) -> NewEvent:
-    payload = {**shown(job), SECRECY: job.secrecy_level.word}
+    payload = shown(job)
+    payload[SECRECY] = job.secrecy_level.word
     return NewEvent(event_of(job.status), job, job.id, payload, _ended_at_us(job), continued(job.traceparent))
 
 

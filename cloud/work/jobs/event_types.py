@@ -37,6 +37,7 @@ def _type(status: JobStatus, description: str, **differing: Any) -> EventType:
             "completed_at": moment("Time of the end."),
             "error": _ERROR,
             "trace_id": text("Trace of the request."),
+            "evidence_id": text("Evidence of the file of an export or import; null without one.", absent=True),
         },
         sample={
             "id": "01HFXY0000000000000000000A",
@@ -48,6 +49,7 @@ def _type(status: JobStatus, description: str, **differing: Any) -> EventType:
             "completed_at": "2026-05-08T12:04:30.000000Z",
             "error": None,
             "trace_id": "0af7651916cd43dd8448eb211c80319c",
+            "evidence_id": None,
             **differing,
         },
         scope=SCOPE,
@@ -57,7 +59,7 @@ def _type(status: JobStatus, description: str, **differing: Any) -> EventType:
 _FAILED = {"code": "source_unavailable", "message": "The source did not respond.", "retryable": True}
 
 EVENTS = (
-    _type(JobStatus.SUCCEEDED, "A job succeeded.", progress_pct=100),
+    _type(JobStatus.SUCCEEDED, "A job succeeded.", progress_pct=100, evidence_id="evd_01HFXY0000000000000000ABCD"),
     _type(JobStatus.FAILED, "A job failed.", error=_FAILED),
     _type(JobStatus.CANCELLED, "A job was cancelled before its end."),
 )

@@ -5,8 +5,9 @@ has lost the lease therefore changes nothing, and a step whose worker was killed
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import fields, replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -22,7 +23,7 @@ from cloud.work.jobs.errors import JobLeaseLost
 from cloud.work.jobs.job_run import JobRun
 from cloud.work.jobs.kind import Advance, AnyKind, Effect, Finish, JobFailure, JobWork
 from cloud.work.jobs.lease_store import LeaseStore, Settlement
-from cloud.work.jobs.model import Job, JobError, JobResult, JobRow, JobStatus, LeasedJob
+from cloud.work.jobs.model import Job, JobError, JobResult, JobStatus, LeasedJob
 from cloud.work.jobs.rights import AppRights
 
 LEASE_US = 30_000_000
@@ -45,8 +46,6 @@ worker looks at intervals, since a timer for each step would take a quarter of t
 
 EndListener = Callable[[Transaction, Sequence[Job]], Awaitable[None]]
 """Is called in the transaction that ends jobs, with the ended jobs."""
-
-_ROW_FIELDS = tuple(one.name for one in fields(JobRow))
 
 log = structlog.get_logger()
 
@@ -96,11 +95,7 @@ class JobExecutor:
         """Run the steps of a job in `task` until it ends, fails, or `must_yield` returns True after a step. Return the
         settlement to write; None if nothing is left to write, since the job was settled here or its lease is lost."""
         leased = run.leased
-        attributes: dict[str, Any] = {
-            "argus.job.id": leased.id,
-            "argus.job.kind": leased.kind,
-            "argus.job.attempt": leased.attempts,
-        }
+        attributes = run.attributes
         name = "job.run" if leased.is_open else "job.clean_up"
         run.task, run.began_s = task, self._clock.monotonic_s()
         self._stepping.add(run)
@@ -161,7 +156,7 @@ class JobExecutor:
                 done = self._succeeded(run.leased, outcome.result)
                 if outcome.effect is None:
                     return done
-                await self._finish(done, outcome.effect)
+                await self._finish(done, outcome, outcome.effect)
                 return None
             progress_pct = min(99, max(run.leased.progress_pct, outcome.progress_pct))
             state = await self._save(run, outcome, progress_pct)
@@ -173,7 +168,7 @@ class JobExecutor:
     async def _save(self, run: JobRun, outcome: Advance[Any], progress_pct: int) -> BaseModel:
         """Write the state after a step, and its effect; return the state. Raises `JobLeaseLost`."""
         state: BaseModel = outcome.state
-        async with self._database.transaction() as tx:
+        async with self._storing(run.leased, outcome) as tx:
             if outcome.effect is not None:
                 await self._leases.hold(tx, run.leased)  # the effect decides the state, which is written once
                 state = await outcome.effect(tx) or state
@@ -188,35 +183,54 @@ class JobExecutor:
         expires_at_us = self._clock.now_us() + self._result_days * DAY_US
         return Settlement(leased, JobStatus.SUCCEEDED, result=result, result_expires_at_us=expires_at_us)
 
-    async def _finish(self, done: Settlement, effect: Effect) -> None:
+    async def _finish(self, done: Settlement, outcome: Finish, effect: Effect) -> None:
         """Write the settlement of a job that has succeeded, together with the effect of its last step. Raises
         `JobLeaseLost`."""
-        async with self._database.transaction() as tx:
-            if not await self._settle_now(tx, [done]):
+        async with self._storing(done.job, outcome) as tx:
+            if not await self.settle_some(tx, [done]):
                 raise JobLeaseLost
             await effect(tx)
 
-    async def settle(self, tx: Transaction, settlements: Sequence[Settlement]) -> None:
-        """Write settlements and report the jobs that they end. Only for a report is it awaited which jobs are
-        changed."""
-        if self._listeners and any(one.status is not JobStatus.RUNNING for one in settlements):
-            await self._settle_now(tx, settlements)
-        elif settlements:
-            await self._leases.settle_later(tx, settlements, self._clock.now_us())
+    @asynccontextmanager
+    async def _storing(self, leased: LeasedJob, outcome: Advance[Any] | Finish) -> AsyncIterator[Transaction]:
+        """Open the transaction that stores the outcome of a step. If its block fails or is cancelled, undo what the
+        step has stored elsewhere for it. After the block the commit may be unknown, so nothing is undone."""
+        is_written = False
+        try:
+            async with self._database.transaction() as tx:
+                yield tx
+                is_written = True
+        except BaseException:
+            if outcome.undo is not None and not is_written:
+                try:
+                    await outcome.undo()
+                except DomainError as error:  # the sweep of results removes it a day later
+                    log.warning("job.clean_up_failed", job_id=leased.id, kind=leased.kind, why=type(error).__name__)
+            raise
 
-    async def _settle_now(self, tx: Transaction, settlements: Sequence[Settlement]) -> int:
-        """Write settlements and report the jobs that they end. Return the number of the changed jobs."""
+    async def settle_all(self, tx: Transaction, settlements: Sequence[Settlement]) -> None:
+        """Write settlements and report the jobs that they end, by the end of the transaction. It fails with
+        `RowsMissing` if a job is lost, which is rare, so that the reports need not wait for the number of changed
+        rows. Then call `settle_some`."""
+        if settlements:
+            now_us = self._clock.now_us()
+            await self._leases.settle_all(tx, settlements, now_us)
+            await self._report(tx, settlements, now_us)
+
+    async def settle_some(self, tx: Transaction, settlements: Sequence[Settlement]) -> int:
+        """Write settlements and report the jobs that they end, without the jobs that are lost. Return the number of the
+        changed jobs."""
         now_us = self._clock.now_us()
-        changed = await self._leases.settle(tx, settlements, now_us)
-        ended = [
-            ended_job(one, now_us, changed[lease])
-            for one in settlements
-            if one.status is not JobStatus.RUNNING and (lease := (one.job.id, one.job.lease_token)) in changed
-        ]
+        changed = await self._leases.settle_some(tx, settlements, now_us)
+        ours = [one for one in settlements if (one.job.id, one.job.lease_token) in changed]
+        await self._report(tx, ours, now_us)
+        return len(changed)
+
+    async def _report(self, tx: Transaction, settlements: Sequence[Settlement], now_us: int) -> None:
+        ended = [ended_job(one, now_us) for one in settlements if one.status is not JobStatus.RUNNING]
         if ended:
             for listener in self._listeners:
                 await listener(tx, ended)
-        return len(changed)
 
     def _failed(self, leased: LeasedJob, error: JobError) -> Settlement:
         """Return the settlement of a failed job. With a stored state, or data that its admission may have stored, it
@@ -284,27 +298,34 @@ def release(leased: LeasedJob, due_at_us: int) -> Settlement:
     return Settlement(leased, JobStatus.RUNNING, due_at_us=due_at_us, attempts=None)
 
 
-def ended_job(one: Settlement, now_us: int, reported: Mapping[str, Any]) -> Job:
-    """Return a job as it is after the settlement that ended it. `reported` has the columns that are not leased."""
-    error, result = one.error, one.result
-    values = (
-        {name: getattr(one.job, name) for name in _ROW_FIELDS}
-        | dict(reported)
-        | {
-            "status": one.status,
-            "progress_pct": 100 if one.status is JobStatus.SUCCEEDED else one.job.progress_pct,
-            "updated_at_us": now_us,
-            "completed_at_us": now_us,
-            "error_code": None if error is None else error.code,
-            "error_message": None if error is None else error.message,
-            "error_retryable": None if error is None else error.retryable,
-            "result_object": None if result is None else result.object_name,
-            "result_media_type": None if result is None else result.media_type,
-            "result_bytes": None if result is None else result.size_bytes,
-            "result_expires_at_us": one.result_expires_at_us,
-        }
+def ended_job(one: Settlement, now_us: int) -> Job:
+    """Return a job as it is after the settlement that ended it."""
+    job, error, result = one.job, one.error, one.result
+    return Job(
+        id=job.id,
+        tenant_id=job.tenant_id,
+        organization_id=job.organization_id,
+        client_id=job.client_id,
+        subject=job.subject,
+        kind=job.kind,
+        secrecy_level=job.secrecy_level,
+        traceparent=job.traceparent,
+        status=one.status,
+        progress_pct=100 if one.status is JobStatus.SUCCEEDED else job.progress_pct,
+        created_at_us=job.created_at_us,
+        callback_url=job.callback_url,
+        trace_id=job.trace_id,
+        started_at_us=job.started_at_us,
+        updated_at_us=now_us,
+        completed_at_us=now_us,
+        error_code=None if error is None else error.code,
+        error_message=None if error is None else error.message,
+        error_retryable=None if error is None else error.retryable,
+        result_object=None if result is None else result.object_name,
+        result_media_type=None if result is None else result.media_type,
+        result_bytes=None if result is None else result.size_bytes,
+        result_expires_at_us=one.result_expires_at_us,
     )
-    return Job(**values)
 
 
 def _dumped(state: BaseModel) -> str:

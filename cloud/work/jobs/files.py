@@ -6,13 +6,17 @@
     stored = await files.join(upload, download)      # store it in the state
     return await files.finish(job, stored, download, [mark])
 
-The sweep of results removes the parts of a job that did not run for three days, and a joined object that no result
-names after a day. The calls then raise `FileLost`. A kind whose steps may be made again catches it and begins again
-with the marks that `restart` returns, which count it. Results are stored once for each content of a tenant.
+The outcome of the step that joins has `undo_join(stored)` as its `undo`. The sweep of results removes the parts of a
+job that did not run for three days, and a joined object that no result names after a day. The calls then raise
+`FileLost`. A kind whose steps may be made again catches it and begins again with the marks that `restart` returns,
+which count it. Results are stored once for each content of a tenant.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
+
+import structlog
 
 from cloud.foundation.db import Transaction
 from cloud.foundation.objects import (
@@ -25,16 +29,19 @@ from cloud.foundation.objects import (
     ResultUpload,
     StoredObject,
     UploadMark,
+    is_stored,
     may_be_removed,
     object_store_of,
 )
 from cloud.foundation.process import Process
 from cloud.work.jobs.errors import ResultPlaceChanged
-from cloud.work.jobs.kind import Effect, Finish, JobFailure, RunningJob
+from cloud.work.jobs.kind import Effect, Finish, JobFailure, RunningJob, Undo
 from cloud.work.jobs.model import JobResult
 
 RESTARTS_MAX = 2
 """Times that a job begins again since a part of its file was lost. A store that loses more is not usable."""
+
+log = structlog.get_logger()
 
 AnyJob = RunningJob[Any, Any]
 Mark = dict[str, Any]
@@ -94,6 +101,14 @@ class JobFiles:
         except (ObjectMissing, ObjectDamaged):
             raise FileLost from None
 
+    def undo_join(self, stored: StoredObject) -> Undo:
+        """Return what removes a joined object, for the outcome whose state is the first to name it."""
+
+        async def undo() -> None:
+            await self.objects.remove(stored.name)
+
+        return undo
+
     async def finish(
         self,
         job: AnyJob,
@@ -104,17 +119,23 @@ class JobFiles:
     ) -> Finish:
         """Remove the parts of the uploads with these marks, and return the outcome with which a job succeeds. Its
         result is `stored`, or the object of the same content that the tenant has already: `stored` is then removed by
-        the next sweep. `effect` is made in the same transaction. Raises `FileLost` if `stored` may have been removed;
-        it is then removed here."""
+        the next sweep. If the store has lost that object, `stored` becomes the result of all jobs with this content.
+        `effect` is made in the same transaction. Raises `FileLost` if `stored` may have been removed; it is then
+        removed here."""
         await self.discard(job, marks)
-        tenant_id = job.actor.tenant_id
+        tenant_id, lost = job.actor.tenant_id, None
         async with self._database.read() as tx:
             name = await self._results.kept_name(tx, tenant_id, stored)
+        if name != stored.name and not await is_stored(self.objects, replace(stored, name=name)):
+            log.warning("results.object_lost", object=name)
+            lost, name = name, stored.name
         if name == stored.name and may_be_removed(stored, self._clock.now_us()):
             await self.objects.remove(stored.name)
             raise FileLost
 
         async def keep(tx: Transaction) -> None:
+            if lost is not None:
+                await self._results.replace(tx, lost, stored)
             kept = await self._results.keep(tx, Result(job.id, tenant_id, stored, download), self._clock.now_us())
             if kept != name:
                 raise ResultPlaceChanged

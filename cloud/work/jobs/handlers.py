@@ -1,5 +1,7 @@
 """HTTP handlers of jobs."""
 
+import structlog
+
 from cloud.foundation.http import (
     Created,
     Host,
@@ -24,6 +26,8 @@ from cloud.work.jobs.store import JobSearch
 
 POLL_S = 5
 """Seconds after which a client may poll an unfinished job again: most steps take about one."""
+
+log = structlog.get_logger()
 
 
 class JobHandlers:
@@ -107,7 +111,10 @@ class JobHandlers:
         check_token(await self._jobs.scopes_of(request.viewer, job), request.verified.scopes)
         async with self._parts.database.read() as tx:
             result = await self._results.find(tx, job.id)
-        if result is None or not await self._links.is_stored(result):
+        if result is None:
+            raise expired
+        if not await self._links.is_stored(result):
+            log.warning("results.object_lost", object=result.stored.name)
             raise expired
         await self._jobs.note_fetched(request.actor, job)
         link = await self._links.link_to(result)

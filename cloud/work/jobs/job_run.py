@@ -15,15 +15,20 @@ from cloud.work.jobs.model import LeasedJob
 
 class JobRun:
     """A run of the job `leased`, which is the job as it is stored after its last step, also for the handlers of an
-    exception. `kind` is None if this program does not know it. `trace` is the span of the run. `began_s` is the
-    beginning of the step that runs now, in `task`."""
+    exception. `kind` is None if this program does not know it. `trace` is the span of the run, and `attributes` are
+    those of the span. `began_s` is the beginning of the step that runs now, in `task`."""
 
-    __slots__ = ("_read", "began_s", "is_overdue", "kind", "leased", "task", "trace")
+    __slots__ = ("_read", "attributes", "began_s", "is_overdue", "kind", "leased", "task", "trace")
 
     def __init__(self, leased: LeasedJob, kind: AnyKind | None) -> None:
         self.leased = leased
         self.kind = kind
         self.trace = begin_trace(leased.traceparent)
+        self.attributes: dict[str, Any] = {
+            "argus.job.id": leased.id,
+            "argus.job.kind": leased.kind,
+            "argus.job.attempt": leased.attempts,
+        }
         self.task: asyncio.Task[Any] | None = None
         self.began_s = 0.0
         self.is_overdue = False

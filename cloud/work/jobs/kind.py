@@ -31,6 +31,9 @@ SCOPES = "scopes"
 payload of a stored job is read without a context."""
 Effect = Callable[[Transaction], Awaitable[None]]
 """Changes rows in the transaction that stores the outcome of a step. It may run again after a rollback."""
+Undo = Callable[[], Awaitable[None]]
+"""Removes what a step has stored elsewhere for its outcome alone, such as a joined file. The engine calls it if the
+outcome is not stored, as when the job was cancelled or has another worker."""
 
 
 class JobFailure(PrivateError, code="job_step_failed"):
@@ -67,14 +70,17 @@ class Advance(Generic[StateT]):
     state: StateT
     progress_pct: int
     effect: Callable[[Transaction], Awaitable[StateT | None]] | None = None
+    undo: Undo | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Finish:
-    """The outcome of the last step: the job succeeds, with a result or without one."""
+    """The outcome of the last step: the job succeeds, with a result or without one. The class is not frozen, for the
+    reason in `JobRow`."""
 
     result: JobResult | None = None
     effect: Effect | None = None
+    undo: Undo | None = None
 
 
 class JobWork(Protocol[PayloadT, StateT]):
@@ -120,7 +126,8 @@ class JobKind(Generic[PayloadT, StateT]):
     the app when a worker claims the job. `has_long_steps`: a step may take minutes. A worker gives such jobs all of its
     slots but one at most, so that a job with short steps starts at once. `window` names the two fields of the payload
     for the begin and the end of a time range; only jobs of such a kind can be put on a schedule, which fills them
-    and admits them without `admission`.
+    and admits them without `admission`. `evidence_kind` is the kind of the evidence that a job has when it has
+    succeeded (`evidence_id_of`), None if it has none.
 
     A value that `payload` does not admit is refused when the job is enqueued: a `ValueError` of a validator is a
     response 400 that names the field, and a `DomainError` is the response of its status. A validator that conceals a
@@ -136,6 +143,7 @@ class JobKind(Generic[PayloadT, StateT]):
     has_long_steps: bool = False
     admission: Callable[[Process], Admission[PayloadT]] | None = None
     window: tuple[str, str] | None = None
+    evidence_kind: str | None = None
 
 
 AnyKind = JobKind[Any, Any]

@@ -43,6 +43,8 @@ EXAMINED_MAX = 1_000
 """Jobs of a tenant that a claim without some kinds examines. A tenant with more jobs of these kinds in front waits for
 them with its others, which it has made itself."""
 
+_TENANT_VALUES = [(f"tenant_{number}", f"count_{number}") for number in range(TENANTS_MAX)]
+
 _jobs = jobs.c
 _LEASED = Records(LeasedJob, jobs)
 _LEASED_COLUMNS: Mapping[DialectName, Sequence[ColumnElement[Any]]] = {
@@ -80,9 +82,12 @@ def _claimable(number: int, without: tuple[str, ...]) -> Select[Any]:
     ]
     until: ColumnElement[Any] = bindparam("now")
     if without:
-        nth = select(_jobs.due_at_us).where(*mine).order_by(_jobs.due_at_us).offset(EXAMINED_MAX).limit(1)
-        latest = func.coalesce(nth.scalar_subquery(), until)
-        mine += [_jobs.due_at_us <= latest, *(_jobs.kind != name for name in without)]
+        # Up to the time of the last job that is examined. A subquery of so many jobs would be locked as a whole, and
+        # its order is not that of the query around it.
+        nth = select(_jobs.due_at_us).where(*mine, _jobs.due_at_us <= until)
+        nth = nth.order_by(_jobs.due_at_us).offset(EXAMINED_MAX).limit(1)
+        until = func.coalesce(nth.scalar_subquery(), until)
+        mine += [_jobs.kind != name for name in without]
     return (
         select(_jobs.id)
         .where(*mine, _jobs.due_at_us <= until)
@@ -200,11 +205,8 @@ _SETTLE: Mapping[DialectName, Update] = {
     # SQLite has one writer, which needs no lock. It takes a third of the time when it looks up each row once.
     "sqlite": _settle.where(*_leased[1:], _jobs.status == JobStatus.RUNNING.value),
 }
-_SETTLE_LATER = {dialect: Prepared(one) for dialect, one in _SETTLE.items()}
-_REPORTED = ("callback_url", "trace_id", "started_at_us")
-"""The columns that only the report of a job's end needs."""
-_returned = [_jobs.id, _jobs.lease_token, *(_jobs[name] for name in _REPORTED)]
-_SETTLE_NOW = {dialect: Prepared(one.returning(*_returned)) for dialect, one in _SETTLE.items()}
+_SETTLE_ALL = {dialect: Prepared(one) for dialect, one in _SETTLE.items()}
+_SETTLE_SOME = {dialect: Prepared(one.returning(_jobs.id, _jobs.lease_token)) for dialect, one in _SETTLE.items()}
 
 _OUTCOME: Mapping[str, TypeEngine[Any]] = {
     "error_code": Text(),
@@ -291,8 +293,8 @@ class LeaseStore:
         for at in range(0, len(tenants), TENANTS_MAX):
             part = tenants[at : at + TENANTS_MAX]
             values: dict[str, Any] = {"now": now_us, "lease_until": now_us + lease_us}
-            for number, (tenant_id, count) in enumerate(part):
-                values |= {f"tenant_{number}": tenant_id, f"count_{number}": count}
+            for (tenant_name, count_name), (tenant_id, count) in zip(_TENANT_VALUES, part, strict=False):
+                values[tenant_name], values[count_name] = tenant_id, count
             await tx.driver.run_later(_claim(len(part), without, tx.dialect), values, read)
 
     async def sweep(self, tx: Transaction, now_us: int) -> int:
@@ -319,44 +321,47 @@ class LeaseStore:
         if await tx.driver.run(_SAVE, {**values, "now": now_us, "lease_until": now_us + lease_us}) != 1:
             raise JobLeaseLost
 
-    async def settle(
+    async def settle_all(self, tx: Transaction, settlements: Sequence[Settlement], now_us: int) -> None:
+        """Store what follows from the last steps of these jobs, and give up their leases, by the end of the
+        transaction. It fails with `RowsMissing` if this worker has lost the lease of one of them."""
+        for values, count in await self._settling(tx, settlements, now_us):
+            await tx.driver.change_later(_SETTLE_ALL[tx.dialect], values, count)
+        await self._store_outcomes(tx, settlements)
+
+    async def settle_some(
         self, tx: Transaction, settlements: Sequence[Settlement], now_us: int
-    ) -> Mapping[tuple[str, int], Mapping[str, Any]]:
-        """Store what follows from the last steps of these jobs, and give up their leases. Return the changed jobs, by
-        their ids and the tokens of their leases, with the columns that their reports need beside the leased ones. A
-        job whose lease this worker has lost is not changed, also if a later claim of it is settled with it."""
-        changed = dict[tuple[str, int], Mapping[str, Any]]()
-        for values in await self._settling(tx, settlements, now_us):
-            rows = await tx.driver.rows(_SETTLE_NOW[tx.dialect], values)
-            changed |= {(row[0], row[1]): dict(zip(_REPORTED, row[2:], strict=True)) for row in rows}
+    ) -> set[tuple[str, int]]:
+        """Do the same now, without the jobs whose lease this worker has lost. Return the ids of the changed jobs and
+        the tokens of their leases. A job whose lease is lost is not changed, also if a later claim of it is settled
+        with it."""
+        changed = set[tuple[str, int]]()
+        for values, _ in await self._settling(tx, settlements, now_us):
+            changed |= {(row[0], row[1]) for row in await tx.driver.rows(_SETTLE_SOME[tx.dialect], values)}
         await self._store_outcomes(tx, settlements)
         return changed
 
-    async def settle_later(self, tx: Transaction, settlements: Sequence[Settlement], now_us: int) -> None:
-        """Do the same by the end of the transaction. On SQLite, the caller does not wait."""
-        for values in await self._settling(tx, settlements, now_us):
-            await tx.driver.run_later(_SETTLE_LATER[tx.dialect], values)
-        await self._store_outcomes(tx, settlements)
-
     async def _settling(
         self, tx: Transaction, settlements: Sequence[Settlement], now_us: int
-    ) -> Sequence[Mapping[str, Any]]:
-        """Return the values of the statements that settle jobs: one for all jobs that get the same values, and mostly
-        all do. If there are several, lock all jobs before in their order."""
+    ) -> Sequence[tuple[Mapping[str, Any], int]]:
+        """Return the values of the statements that settle jobs, and the number of jobs of each: one for all jobs that
+        get the same values, and mostly all do. If there are several, lock all jobs before in their order."""
         alike = defaultdict[tuple[JobStatus, int | None, int | None], list[LeasedJob]](list)
         for one in settlements:
             alike[one.status, one.due_at_us, one.attempts].append(one.job)
         if len(alike) > 1:
             await tx.driver.run_later(_LOCK, leases([one.job for one in settlements]))
         return [
-            {
-                **leases(group),
-                "to_status": status.value,
-                "to_due": due_at_us,
-                "to_attempts": attempts,
-                "to_completed": None if status is JobStatus.RUNNING else now_us,
-                "now": now_us,
-            }
+            (
+                {
+                    **leases(group),
+                    "to_status": status.value,
+                    "to_due": due_at_us,
+                    "to_attempts": attempts,
+                    "to_completed": None if status is JobStatus.RUNNING else now_us,
+                    "now": now_us,
+                },
+                len(group),
+            )
             for (status, due_at_us, attempts), group in alike.items()
         ]
 

@@ -56,10 +56,11 @@ class NewJob:
     traceparent: str | None
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class JobRow:
     """The part of a job that its tenant and its worker need. No code changes a row. The class is not frozen, since a
-    worker makes one for each job, and the constructor of a frozen one takes twice as long."""
+    worker makes one for each job, and the constructor of a frozen one takes twice as long. Nor do its fields need
+    names: `Records` reads a row by position, in a tenth of the time."""
 
     id: str
     tenant_id: str
@@ -78,7 +79,7 @@ class JobRow:
         return self.status in OPEN
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Job(JobRow):
     """A job as its tenant sees it."""
 
@@ -110,7 +111,7 @@ class Job(JobRow):
         return JobResult(self.result_object, self.result_media_type or "", self.result_bytes or 0)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class LeasedJob(JobRow):
     """A job that this worker alone may run until its lease ends. `lease_token` is the fencing token: a worker whose
     lease has ended writes nothing to the row. `attempts` counts the claims since `state` was stored last. A claim
@@ -120,3 +121,6 @@ class LeasedJob(JobRow):
     state: str | None = field(repr=False)
     lease_token: int
     attempts: int
+    callback_url: str | None = field(repr=False)
+    trace_id: str
+    started_at_us: int | None

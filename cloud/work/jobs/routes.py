@@ -25,6 +25,7 @@ _JOB = {
     "updated_at": "2026-05-08T12:00:30.000000Z",
     "completed_at": None,
     "error": None,
+    "evidence_id": None,
 }
 
 
@@ -58,6 +59,19 @@ def _enqueue(h: JobHandlers) -> Route:
             422: "Call-backs to this address are not allowed.",
             429: "The tenant has too many queued jobs, or the rate limit is reached.",
         },
+        errors=(
+            "clearance_exceeded",
+            "webhook_host_not_allowed",
+            "whole_tenant_required",
+            "organization_required",
+            "uploads_unavailable",
+            "too_many_uploads",
+            "too_many_callback_addresses",
+            "url_malformed",
+            "blocked_url",
+            "upload_unknown",
+            "too_many_jobs",
+        ),
         operation_id="enqueueJob",
         summary="Enqueue an async job",
         description="Starts long-running work and returns its id. Poll the job, or give a `callback_url`, which gets a "
@@ -102,6 +116,7 @@ def _inspect(h: JobHandlers) -> Route:
         handler=h.inspect,
         response=JobShown,
         responses={200: "The job.", 304: "Not modified.", 404: _ABSENT},
+        errors=("job_unknown",),
         operation_id="inspectJob",
         summary="Get job status",
         description="The current state of a job. The record of a job stays after its result has expired.",
@@ -123,6 +138,14 @@ def _result(h: JobHandlers) -> Route:
             409: "The job failed (`job_failed`, with `error`) or was cancelled (`job_cancelled`).",
             410: "The result has expired; `expired_at` is the time.",
         },
+        errors=(
+            "insufficient_scope",
+            "job_unknown",
+            "job_without_result",
+            "job_failed",
+            "job_cancelled",
+            "result_expired",
+        ),
         operation_id="fetchJobResult",
         summary="Get job result",
         description="A short-lived address of the result, which is kept for 30 days. Treat it as a credential. It "
@@ -149,6 +172,10 @@ def _cancel(h: JobHandlers) -> Route:
             404: _ABSENT,
             409: "The job has succeeded or failed (`job_not_cancellable`, with `job_status`).",
         },
+        errors=(
+            "job_unknown",
+            "job_not_cancellable",
+        ),
         operation_id="cancelJob",
         summary="Cancel a job",
         description="Cancels a queued or running job. After the response, the job runs no further step.",

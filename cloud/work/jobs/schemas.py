@@ -117,6 +117,11 @@ class JobShown(_Response):
     completed_at: str | None = Field(description="Time of the end; null while the job is queued or running.")
     error: JobErrorShown | None
     trace_id: str = Field(description="Trace of the request that started the job.")
+    evidence_id: str | None = Field(
+        default=None,
+        description="The evidence of the file, evd_…, whose provenance can be fetched; null until an export or import "
+        "has succeeded, and for other kinds.",
+    )
 
 
 class JobListed(_Response):

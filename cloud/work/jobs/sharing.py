@@ -5,13 +5,14 @@ this worker has served longest ago. So one tenant's queue, however long, does no
 tenants that are more than the slots take turns.
 
 Jobs with long steps get all slots of a worker but one at most, whatever tenants they belong to: they cannot give up a
-slot before the end of their steps, so a job with short steps would wait for minutes.
+slot before the end of their steps, so a job with short steps would wait for minutes. Those of one tenant get all slots
+but two at most, so that a slot is free at once for a job with long steps of another tenant.
 """
 
 import heapq
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cloud.work.jobs.lease_store import DueTenant
@@ -28,17 +29,35 @@ class SplitClaim:
     short: Mapping[str, int]
 
 
-def split_claim(counts: Mapping[str, int], long_free: int) -> SplitClaim:
-    """Divide the jobs to claim of each tenant, so that at most `long_free` of them have long steps. Tenants take turns
-    in the order of `counts`."""
-    if long_free >= sum(counts.values()):
+def split_claim(counts: Mapping[str, int], rooms: Mapping[str, int], long_free: int) -> SplitClaim:
+    """Divide the jobs to claim of each tenant, so that at most `long_free` of them have long steps, and at most
+    `rooms[tenant_id]` of a tenant. Tenants take turns in the order of `counts`."""
+    most = {tenant_id: min(count, rooms[tenant_id]) for tenant_id, count in counts.items()}
+    if most == counts and long_free >= sum(counts.values()):
         return SplitClaim(counts, {})
-    any_kind: Counter[str] = Counter()
-    for turn in range(max(counts.values(), default=0)):
-        for tenant_id, count in counts.items():
-            if turn < count and any_kind.total() < long_free:
-                any_kind[tenant_id] += 1
-    return SplitClaim(any_kind, Counter(counts) - any_kind)
+    any_kind, left = dict[str, int](), max(0, long_free)
+    for turn in range(max(most.values(), default=0)):
+        for tenant_id, count in most.items():
+            if turn < count and left:
+                any_kind[tenant_id] = turn + 1
+                left -= 1
+    short = {tenant_id: count - any_kind.get(tenant_id, 0) for tenant_id, count in counts.items()}
+    return SplitClaim(any_kind, {tenant_id: count for tenant_id, count in short.items() if count})
+
+
+def in_batches(counts: Mapping[str, int], most: int) -> Sequence[Mapping[str, int]]:
+    """Divide the jobs to claim of each tenant into claims of at most `most` jobs."""
+    if sum(counts.values()) <= most:
+        return [counts] if counts else []
+    batches, batch, room = list[Mapping[str, int]](), dict[str, int](), most
+    for tenant_id, count in counts.items():
+        while count:
+            batch[tenant_id] = part = min(count, room)
+            count, room = count - part, room - part
+            if not room:
+                batches.append(batch)
+                batch, room = {}, most
+    return [*batches, batch] if batch else batches
 
 
 class FairShares:

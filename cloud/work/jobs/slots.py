@@ -54,9 +54,9 @@ class Slot:
 class JobSlots:
     """Runs the claimed jobs of a worker. `running` has the jobs that have not ended, by their ids, and `ended` the
     settlements to write. `taken` counts the slots of each tenant: those of running jobs, and those that a claim in
-    progress may fill. `running_long` and `claiming_long` are the slots of jobs with long steps, and those that a claim
-    in progress may fill with such jobs. `must_yield` returns whether a job gives up its slot after a step. `changed` is
-    set when a job ends."""
+    progress may fill. `running_long` and `claiming_long` count the slots of each tenant's jobs with long steps, and
+    those that a claim in progress may fill with such jobs. `must_yield` returns whether a job gives up its slot after a
+    step. `changed` is set when a job ends."""
 
     def __init__(
         self, clock: Clock, executor: JobExecutor, must_yield: Callable[[Slot], bool], changed: asyncio.Event
@@ -70,21 +70,22 @@ class JobSlots:
         self.running: dict[str, Slot] = {}
         self.ended: list[Settlement] = []
         self.taken: Counter[str] = Counter()
-        self.running_long = 0
-        self.claiming_long = 0
+        self.running_long: Counter[str] = Counter()
+        self.claiming_long: Counter[str] = Counter()
 
     @contextmanager
-    def reserved(self, counts: Mapping[str, int], long: int) -> Iterator[None]:
-        """Reserve slots for the claim in a block: `counts[tenant_id]` for each tenant, of which `long` may get jobs
-        with long steps."""
-        self.taken.update(counts)
-        self.claiming_long += long
+    def reserved(self, counts: Mapping[str, int], long: Mapping[str, int]) -> Iterator[None]:
+        """Reserve slots for the claim in a block: `counts[tenant_id]` for each tenant, of which `long[tenant_id]` may
+        get jobs with long steps."""
+        for count_of, reserved in ((self.claiming_long, long), (self.taken, counts)):
+            for tenant_id, count in reserved.items():
+                count_of[tenant_id] += count
         try:
             yield
         finally:
-            self.claiming_long -= long
-            for tenant_id, count in counts.items():
-                self._free(tenant_id, count)
+            for count_of, freed in ((self.claiming_long, long), (self.taken, counts)):
+                for tenant_id, count in freed.items():
+                    _free(count_of, tenant_id, count)
 
     def begin(self, tasks: asyncio.TaskGroup, claimed: Iterable[JobRun]) -> None:
         """Run claimed jobs. If an earlier claim of a job still runs here, its lease has expired, as after a pause of
@@ -98,7 +99,8 @@ class JobSlots:
             is_long = self._executor.has_long_steps(leased)
             self.running[leased.id] = slot = Slot(run, leased, is_long, now_s, now_s + LEASE_US / 1e6)
             self.taken[leased.tenant_id] += 1
-            self.running_long += is_long
+            if is_long:
+                self.running_long[leased.tenant_id] += 1
             self._claimed.append(slot)
         if not self._is_starting:
             self._start(tasks)
@@ -155,13 +157,9 @@ class JobSlots:
 
     def _forget(self, slot: Slot) -> None:
         del self.running[slot.leased.id]
-        self._free(slot.leased.tenant_id, 1)
-        self.running_long -= slot.is_long
-
-    def _free(self, tenant_id: str, count: int) -> None:
-        self.taken[tenant_id] -= count
-        if not self.taken[tenant_id]:
-            self.taken.pop(tenant_id)
+        _free(self.taken, slot.leased.tenant_id, 1)
+        if slot.is_long:
+            _free(self.running_long, slot.leased.tenant_id, 1)
 
     async def _run(self, slot: Slot, task: "asyncio.Task[None]") -> Settlement | None:
         """Return the settlement of a job after its steps; None if nothing is left to write."""
@@ -176,3 +174,9 @@ class JobSlots:
             log.warning("jobs.interrupted", code=error.code)  # the lease ends, and a worker claims the job again
             return None
         return release(slot.leased, slot.leased.created_at_us) if slot.stop is Stop.RELEASED else None
+
+
+def _free(count_of: Counter[str], tenant_id: str, count: int) -> None:
+    count_of[tenant_id] -= count
+    if not count_of[tenant_id]:
+        count_of.pop(tenant_id)

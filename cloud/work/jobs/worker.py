@@ -3,8 +3,8 @@
 Several workers may run, in one process or many; they coordinate through the rows of the jobs. One transaction settles
 the jobs that have ended and claims new ones, so that short jobs share the cost of a commit. A beat renews the leases
 and stops the jobs that were cancelled. A job gives up its slot after a step if another tenant has a due job and none
-that runs. Jobs with long steps, which seldom can, get all slots but one at most. A stop of the process waits for the
-current steps, and gives all jobs back with their stored states.
+that runs. Jobs with long steps, which seldom can, get all slots but one at most, and those of one tenant all but two.
+A stop of the process waits for the current steps, and gives all jobs back with their stored states.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from typing import TypeGuard
 import structlog
 
 from cloud.foundation.clock import Clock
-from cloud.foundation.db import Database, DatabaseUnavailable, DatabaseUnusable, Transaction
+from cloud.foundation.db import Database, DatabaseUnavailable, DatabaseUnusable, DialectName, Transaction
 from cloud.foundation.errors import DomainError
 from cloud.work.jobs.execution import LEASE_US, JobExecutor
 from cloud.work.jobs.job_run import JobRun
@@ -30,7 +30,7 @@ from cloud.work.jobs.lease_store import (
     leases,
 )
 from cloud.work.jobs.model import LeasedJob
-from cloud.work.jobs.sharing import FairShares, SplitClaim, split_claim
+from cloud.work.jobs.sharing import FairShares, SplitClaim, in_batches, split_claim
 from cloud.work.jobs.signals import CHANNEL
 from cloud.work.jobs.slots import JobSlots, Slot, Stop
 
@@ -54,9 +54,11 @@ QUERY_S = 0.05
 """Interval at which a busy worker queries for tenants with due jobs. In between it claims from the last ones."""
 CLAIMED_MAX = 64
 """Jobs of one claim, so that its transaction stays short."""
-PUMPS = 2
-"""Tasks that settle and claim. While PostgreSQL commits for one, the jobs of the other run. On SQLite, both share a
-commit."""
+PUMPS: Mapping[DialectName, int] = {"postgresql": 2, "sqlite": 1}
+"""Tasks that settle and claim. While PostgreSQL commits for one, the jobs of the other run. On SQLite, where two would
+share each commit, one task makes the claims of both in one transaction."""
+CLAIMS: Mapping[DialectName, int] = {"postgresql": 1, "sqlite": 2}
+"""Claims of one transaction."""
 
 log = structlog.get_logger()
 
@@ -75,6 +77,7 @@ class JobWorker:
         self._executor = executor
         self._slots = slots
         self._long_slots = max(1, slots - 1)
+        self._long_slots_of_tenant = max(1, slots - 2)
         self._batch = batch
         self._leases = LeaseStore()
         self._shares = FairShares(slots)
@@ -101,7 +104,7 @@ class JobWorker:
             ]
             async with asyncio.TaskGroup() as steps:
                 async with asyncio.TaskGroup() as pumps:
-                    for _ in range(PUMPS):
+                    for _ in range(PUMPS[self._database.dialect]):
                         pumps.create_task(self._pump(steps, stopping), name="job pump")
                 await self._drain()
             for task in beside:
@@ -182,28 +185,36 @@ class JobWorker:
             self._queried_s = now_s
         long_free = self._long_free()
         if self._passed:
-            self._passed = {} if long_free > 0 else {one: s for one, s in self._passed.items() if s > now_s}
+            self._passed = {
+                one: s for one, s in self._passed.items() if s > now_s and (long_free <= 0 or self._long_room(one) <= 0)
+            }
         free, counts = self._slots - self._jobs.taken.total(), dict[str, int]()
         if self._jobs.claiming_long and 0 < long_free < free:
             free = long_free  # the next turn knows the kinds of the other claim, and fills the last slot
         due = [one for one in self._due.values() if one.tenant_id not in self._passed]
         if free > 0:
-            counts = self._shares.divide(due, self._jobs.taken, min(free, self._batch))
+            most = self._batch * CLAIMS[self._database.dialect]
+            shares = self._shares.divide(due, self._jobs.taken, min(free, most))
+            # At most as many as may have long steps, if any: the next turn knows their kinds, and claims the rest. So
+            # one statement claims all of them.
+            rooms = {tenant_id: self._long_room(tenant_id) for tenant_id in shares}
+            counts = {one: min(count, rooms[one]) if rooms[one] > 0 else count for one, count in shares.items()}
         self.starving = {one.tenant_id for one in due if not one.running and one.tenant_id not in counts}
         return counts
 
     async def _write(self, steps: asyncio.TaskGroup | None, counts: dict[str, int]) -> int:
         """Settle the ended jobs, and claim and begin `counts[tenant_id]` jobs of each tenant, in one transaction.
         Return the number of begun jobs. Raises `DomainError` if the database is unavailable; the settlements then stay
-        pending. If it refuses a settlement, the others are written, and no job is claimed."""
+        pending. If it refuses a settlement, or a job is lost, the others are written, and no job is claimed."""
         ended, self._jobs.ended = self._jobs.ended, []
         if not ended and not counts:
             return 0
-        parts, claimed = split_claim(counts, self._long_free()), list[JobRun]()
+        rooms = {tenant_id: self._long_room(tenant_id) for tenant_id in counts}
+        parts, claimed = split_claim(counts, rooms, self._long_free()), list[JobRun]()
         try:
-            with self._jobs.reserved(counts, long=sum(parts.any_kind.values())):
+            with self._jobs.reserved(counts, long=parts.any_kind):
                 async with self._database.transaction() as tx:
-                    await self._executor.settle(tx, ended)
+                    await self._executor.settle_all(tx, ended)
                     await self._claim(tx, parts, claimed)
         except BaseException as error:
             if ended and _is_refusal(error):
@@ -224,7 +235,7 @@ class JobWorker:
             one = ended[0]
             try:
                 async with self._database.transaction() as tx:
-                    await self._executor.settle(tx, [one])
+                    await self._executor.settle_some(tx, [one])
                 self.settled += 1
             except BaseException as error:
                 if not _is_refusal(error):
@@ -235,7 +246,11 @@ class JobWorker:
 
     def _long_free(self) -> int:
         """Return the number of slots that jobs with long steps may fill now."""
-        return self._long_slots - self._jobs.running_long - self._jobs.claiming_long
+        return self._long_slots - self._jobs.running_long.total() - self._jobs.claiming_long.total()
+
+    def _long_room(self, tenant_id: str) -> int:
+        """Return the number of slots that a tenant's jobs with long steps may fill now, if so many are free."""
+        return self._long_slots_of_tenant - self._jobs.running_long[tenant_id] - self._jobs.claiming_long[tenant_id]
 
     async def _claim(self, tx: Transaction, parts: SplitClaim, claimed: list[JobRun]) -> None:
         """Claim jobs. Their runs are in `claimed` at the end of the transaction."""
@@ -245,8 +260,8 @@ class JobWorker:
 
         now_us = self._clock.now_us()
         for counts, without in ((parts.any_kind, ()), (parts.short, self._executor.long_kinds)):
-            if counts:
-                await self._leases.claim(tx, counts, prepare, now_us=now_us, lease_us=LEASE_US, without=without)
+            for part in in_batches(counts, self._batch):
+                await self._leases.claim(tx, part, prepare, now_us=now_us, lease_us=LEASE_US, without=without)
 
     def _note(self, counts: Mapping[str, int], parts: SplitClaim, claimed: Sequence[JobRun]) -> None:
         """Note what a claim has changed for the next one. A tenant with fewer jobs than its share has no more now,

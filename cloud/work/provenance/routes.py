@@ -54,6 +54,15 @@ _TRANSCRIPT_EXAMPLE: dict[str, Any] = {
     "version": "2026.4",
 }
 
+_READ_ERRORS = (
+    "evidence_unknown",
+    "evidence_record_unknown",
+    "evidence_damaged",
+    "evidence_records_missing",
+    "tenant_streams_taken",
+    "too_many_streams",
+)
+
 
 def routes(parts: Parts) -> tuple[Route, ...]:
     h = ProvenanceHandlers(parts)
@@ -66,6 +75,7 @@ def routes(parts: Parts) -> tuple[Route, ...]:
             response=ProvenanceTranscript,
             other_forms={JSON_LD: _DOCUMENT},
             responses={200: "The transcript.", 404: _ABSENT},
+            errors=_READ_ERRORS,
             operation_id="getEvidenceProvenance",
             summary="Get evidence provenance transcript",
             description="The signed operations on a piece of evidence, in order, each chained to the one before, under "
@@ -90,6 +100,11 @@ def routes(parts: Parts) -> tuple[Route, ...]:
                 "a tenth of the size, or check it with `argus-verify`.",
                 503: "Too many verifications are in progress.",
             },
+            errors=(
+                "evidence_unknown",
+                "evidence_damaged",
+                "verification_busy",
+            ),
             operation_id="verifyEvidenceProvenance",
             summary="Verify a provenance transcript",
             description="Checks the signature of each record and of the Merkle root, the order of the records, and the "

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from cloud.foundation.http import Query, whole_up_to
+from cloud.work.provenance.files import ContentNotChecked
 from cloud.work.provenance.transcripts import RECORDS_MAX
 from protocols.provenance.reasons import Reason
 from protocols.provenance.signatures import Algorithm
@@ -132,4 +133,12 @@ class ProvenanceVerification(_Response):
     consistency_proof: ConsistencyProof | None = Field(
         default=None, description="Present if the transcript is valid and not the latest."
     )
-    content: Literal["checked"]
+    content: Literal["checked", "not_checked"] = Field(
+        description="`checked`: the hash of the content after each operation was computed again. `not_checked`: the "
+        "content is a file that was not read, and its hash was compared with the cloud's own record only."
+    )
+    content_reason: ContentNotChecked | None = Field(
+        default=None,
+        description="Why the content was not checked: the file is no longer stored, has more than 256 MiB, or the "
+        "object store did not respond. Absent if it was checked.",
+    )

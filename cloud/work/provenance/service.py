@@ -11,10 +11,12 @@ import structlog
 
 from cloud.access.audit import Audit
 from cloud.foundation.db import Transaction
+from cloud.foundation.objects import object_store_of
 from cloud.foundation.process import Process
 from cloud.foundation.viewer import Actor, Viewer
 from cloud.work.evidence import EvidenceStore, EvidenceUnknown, StoredRecord
 from cloud.work.provenance.errors import EvidenceRecordsMissing, EvidenceRecordUnknown
+from cloud.work.provenance.files import EvidenceFiles
 from cloud.work.provenance.long_transcripts import PAGE, LongTranscript
 from cloud.work.provenance.transcripts import RECORDS_MAX, Ledger, check, consistency, inclusion, read_body
 from cloud.work.provenance.turns import Turns
@@ -40,6 +42,7 @@ class Provenance:
         self._audit = Audit(process.clock)
         self._roots: BoundedMap[tuple[str, str, bytes, Algorithm, str], Signature] = BoundedMap(ROOTS_KEPT)
         self._turns = Turns()
+        self._files = EvidenceFiles(object_store_of(process.settings))
 
     @classmethod
     def of(cls, process: Process) -> "Provenance":
@@ -92,7 +95,12 @@ class Provenance:
         with self._turns.place(actor.tenant_id) as place:
             sent = await place.run(lambda: read_body(raw))
             async with self._database.read() as tx:
-                ledger = await self._ledger(tx, actor, evidence_id)
+                record_count = await self._record_count(tx, actor, evidence_id)
+                found = await self._store.transcript_of(tx, actor.tenant_id, evidence_id)
+                assert found is not None, "it was visible in this transaction"
+                file = await self._files.find(tx, found.evidence.subject_id) if found.has_file else None
+            content = await self._files.read(actor.tenant_id, file) if found.has_file else None
+            ledger = Ledger(found, record_count, content)
             keys = await self._signer.verify_keys(actor.tenant_id)
             names = {"tenant_id": actor.tenant_id, "evidence_id": evidence_id}
             result = await place.run(lambda: check(sent, ledger, keys, **names))
@@ -140,12 +148,6 @@ class Provenance:
     def _missing(self, evidence_id: str, position: int) -> EvidenceRecordsMissing:
         log.error("evidence.records_missing", evidence_id=evidence_id, position=position)
         return EvidenceRecordsMissing()
-
-    async def _ledger(self, tx: Transaction, viewer: Viewer, evidence_id: str) -> Ledger:
-        record_count = await self._record_count(tx, viewer, evidence_id)
-        found = await self._store.transcript_of(tx, viewer.tenant_id, evidence_id)
-        assert found is not None, "it was visible in this transaction"
-        return Ledger(found.records, found.content_hashes, record_count, found.first_missing(RECORDS_MAX))
 
     def _root_signature(self, tenant_id: str, evidence_id: str, root: bytes, count: int, signer: Signer) -> Signature:
         key = (tenant_id, evidence_id, root, signer.algorithm, signer.kid)

@@ -9,7 +9,8 @@ from functools import cache, partial
 from typing import Any
 
 from cloud.foundation.http import BodyMalformed, read_json
-from cloud.work.evidence import StoredRecord
+from cloud.work.evidence import EvidenceWithRecords, StoredRecord
+from cloud.work.provenance.files import ContentNotChecked, FileHash
 from protocols.errors import RemoteProtocolError
 from protocols.provenance import merkle
 from protocols.provenance.prov_o import is_document, read_document
@@ -36,15 +37,26 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The records of evidence that the cloud has, in order. `content_hashes` computes record → hash of the content
-    after it, as the cloud has it (`EvidenceWithRecords.content_hashes`). `record_count` is the number that the evidence
-    states, and `first_missing` the position of the first record that is missing; None: all that belong to a transcript
-    are here."""
+    """The cloud's own evidence: its records, in order, the number of records that the evidence states, and the
+    hash of its file or why that was not read; `file` is None where the content is no file."""
 
-    records: Sequence[StoredRecord]
-    content_hashes: Callable[[], Mapping[str, str]]
+    evidence: EvidenceWithRecords
     record_count: int
-    first_missing: int | None = None
+    file: FileHash | ContentNotChecked | None = None
+
+    @property
+    def records(self) -> Sequence[StoredRecord]:
+        """The records of the evidence."""
+        return self.evidence.records
+
+    @property
+    def is_whole(self) -> bool:
+        """True if all records that belong to a transcript are here."""
+        return self.evidence.first_missing(RECORDS_MAX) is None
+
+    def content_hashes(self) -> Mapping[str, str]:
+        """Compute record → hash of the content after it, as the cloud has it."""
+        return self.evidence.content_hashes(self.file.text if isinstance(self.file, FileHash) else None)
 
     def leaves(self) -> list[bytes]:
         """Compute the leaf of each record from the bytes that were signed."""
@@ -96,7 +108,9 @@ def check(sent: Sent, ledger: Ledger, keys: VerifyKeys, *, tenant_id: str, evide
         "current_record_count": ledger.record_count,
         "content": "checked",
     }
-    if not broken and 0 < count < len(leaves) and ledger.first_missing is None:
+    if isinstance(ledger.file, ContentNotChecked):
+        result |= {"content": "not_checked", "content_reason": ledger.file.value}
+    if not broken and 0 < count < len(leaves) and ledger.is_whole:
         result["consistency_proof"] = consistency(leaves, count)
     return result
 

@@ -6,11 +6,17 @@ that a reader needs sooner come in small groups and stay single rows, which `com
 """
 
 from collections.abc import Sequence
-from operator import attrgetter
 
 from cloud.clinical.observations.arrival_days import MINUTE_DAYS
 from cloud.clinical.observations.minutes.body import BodyEncoder, MinuteValue
-from cloud.clinical.observations.minutes.rows import DAY_US, MinuteRow, check_equal, lane_days_of, minute_rows
+from cloud.clinical.observations.minutes.rows import (
+    DAY_US,
+    MinuteRow,
+    check_equal,
+    in_order_of_arrival,
+    lane_days_of,
+    minute_rows,
+)
 from cloud.clinical.observations.minutes.store import (
     add_lane_days,
     append_minutes,
@@ -18,8 +24,6 @@ from cloud.clinical.observations.minutes.store import (
     lock_days,
 )
 from cloud.foundation.db import Transaction
-
-_in_order = attrgetter("lane_id", "sequence", "position")
 
 
 class ArrivingMinutes:
@@ -35,7 +39,7 @@ class ArrivingMinutes:
         now_us = max(one.stored_at_us for one in values)
         if not await self.admits(tx, now_us):
             return False
-        ordered = sorted(values, key=_in_order)
+        ordered = sorted(values, key=in_order_of_arrival)
         rows = minute_rows(ordered, self._encoder, now_us // DAY_US)
         if not await self._has_days(tx, rows):
             return False

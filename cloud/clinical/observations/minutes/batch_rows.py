@@ -7,7 +7,7 @@ from sqlalchemy import select, tuple_
 
 from cloud.clinical.observations.minutes.rows import SPAN_SEQUENCES_MAX
 from cloud.clinical.observations.tables import lane_days, observation_minutes
-from cloud.foundation.db import Database, Transaction
+from cloud.foundation.db import Database, Transaction, literal_days
 
 PAGE_ROWS = 200
 """Minute rows of a page: about ten thousand values."""
@@ -23,7 +23,7 @@ async def minute_rows_of_batches(tx: Transaction, lane_id: int, first: int, last
         return ()
     found = await tx.execute(
         select(observation_minutes).where(
-            _ROWS.day.in_(wanted),
+            _ROWS.day.in_(literal_days(wanted)),
             _ROWS.lane_id == lane_id,
             _ROWS.first_sequence.between(first - SPAN_SEQUENCES_MAX, last),
             _ROWS.last_sequence >= first,
@@ -42,7 +42,7 @@ async def minute_rows_of_lane(database: Database, lane_id: int) -> AsyncIterator
             async with database.read() as tx:
                 page = await tx.execute(
                     select(observation_minutes)
-                    .where(_ROWS.day == day, _ROWS.lane_id == lane_id)
+                    .where(_ROWS.day.in_(literal_days([day])), _ROWS.lane_id == lane_id)
                     .where(tuple_(_ROWS.first_sequence, _ROWS.first_position) > after)
                     .order_by(_ROWS.first_sequence, _ROWS.first_position)
                     .limit(PAGE_ROWS)

@@ -9,7 +9,10 @@ is restored bit for bit. `body` decides which columns a row has.
 import struct
 from collections.abc import Sequence
 from itertools import accumulate
+from operator import add, sub
 from typing import TypeVar
+
+import numpy as np
 
 T = TypeVar("T")
 
@@ -38,8 +41,7 @@ class ColumnWriter:
         if not column or column.count(column[0]) == len(column):
             self._parts.append(struct.pack("<Bq", _CONSTANT, column[0] if column else 0))
             return
-        pairs = zip(column, (0, *column), strict=False)
-        differences = [((value - before + _SIGN) & _MASK) - _SIGN for value, before in pairs]
+        differences = minus(column, (0, *column[:-1]))
         # Small negative differences become small numbers too: 0, -1, 1, -2 → 0, 1, 2, 3.
         words = [(one << 1) ^ (one >> 63) for one in differences]
         self._parts.append(bytes((_VARIED,)))
@@ -74,7 +76,7 @@ class ColumnWriter:
         return present
 
     def _regroup(self, octets: bytes, width: int) -> None:
-        self._parts += [octets[place::width] for place in range(width)]
+        self._parts.append(_transposed(octets, width))
 
 
 class ColumnReader:
@@ -96,46 +98,44 @@ class ColumnReader:
         if kind != _VARIED:
             raise ColumnsUnreadable
         words = struct.unpack(f"<{count}Q", self._ungroup(count, _WORD_BYTES))
-        sums = accumulate([(one >> 1) ^ -(one & 1) for one in words])
-        return [((one + _SIGN) & _MASK) - _SIGN for one in sums]
+        return _within(list(accumulate([(one >> 1) ^ -(one & 1) for one in words])))
 
     def optional_integers(self, count: int) -> list[int | None]:
-        present = self._present(count)
-        return _spread(self.integers(sum(present)), present)
+        held, present = self._present(count)
+        return _spread(self.integers(held), present, count)
 
     def optional_floats(self, count: int) -> list[float | None]:
-        present = self._present(count)
-        held = sum(present)
+        held, present = self._present(count)
         values = struct.unpack(f"<{held}d", self._ungroup(held, _WORD_BYTES))
-        return _spread(values, present)
+        return _spread(values, present, count)
 
     def optional_bytes(self, count: int) -> list[bytes | None]:
-        present = self._present(count)
-        lengths = self.integers(sum(present))
-        if any(length < 0 for length in lengths):
+        held, present = self._present(count)
+        lengths = self.integers(held)
+        if not held:
+            return [None] * count
+        least = min(lengths)
+        if least < 0:
             raise ColumnsUnreadable
-        if lengths and min(lengths) == max(lengths):
-            joined = self._ungroup(len(lengths), lengths[0])
-        else:
-            joined = self._take(sum(lengths))
-        ends = list(accumulate(lengths))
+        joined = self._ungroup(held, least) if least == max(lengths) else self._take(sum(lengths))
+        ends = accumulate(lengths)
         values = [joined[end - length : end] for end, length in zip(ends, lengths, strict=True)]
-        return _spread(values, present)
+        return _spread(values, present, count)
 
-    def _present(self, count: int) -> Sequence[bool]:
+    def _present(self, count: int) -> tuple[int, Sequence[bool] | None]:
+        """Return how many values a column has, and which ones; None: all or none."""
         kind = self._take(1)[0]
-        if kind in (_ABSENT, _COMPLETE):
-            return [kind == _COMPLETE] * count
+        if kind == _COMPLETE:
+            return count, None
+        if kind == _ABSENT:
+            return 0, None
         if kind != _MIXED:
             raise ColumnsUnreadable
-        return [bool(octet) for octet in self._take(count)]
+        present = [bool(octet) for octet in self._take(count)]
+        return sum(present), present
 
     def _ungroup(self, count: int, width: int) -> bytes:
-        grouped = self._take(count * width)
-        octets = bytearray(len(grouped))
-        for place in range(width):
-            octets[place::width] = grouped[place * count : (place + 1) * count]
-        return bytes(octets)
+        return _transposed(self._take(count * width), count)
 
     def _take(self, length: int) -> bytes:
         taken = self._octets[self._at : self._at + length]
@@ -145,9 +145,35 @@ class ColumnReader:
         return taken
 
 
-def _spread(values: Sequence[T], present: Sequence[bool]) -> list[T | None]:
+def plus(column: Sequence[int], other: Sequence[int]) -> list[int]:
+    """Return the sums of two columns of 64-bit integers, modulo 2^64."""
+    return _within(list(map(add, column, other)))
+
+
+def minus(column: Sequence[int], other: Sequence[int]) -> list[int]:
+    """Return the differences of two columns of 64-bit integers, modulo 2^64."""
+    return _within(list(map(sub, column, other)))
+
+
+def _within(column: list[int]) -> list[int]:
+    """Return integers modulo 2^64. Nearly all columns have none that is too large, and the test of all is quick."""
+    if not column or (min(column) >= -_SIGN and max(column) < _SIGN):
+        return column
+    return [((one + _SIGN) & _MASK) - _SIGN for one in column]
+
+
+def _transposed(octets: bytes, width: int) -> bytes:
+    """Return the bytes of a table with rows of `width` bytes, column by column."""
+    if not octets:
+        return b""
+    return np.frombuffer(octets, np.uint8).reshape(-1, width).T.tobytes()
+
+
+def _spread(values: Sequence[T], present: Sequence[bool] | None, count: int) -> list[T | None]:
     """Return the values at the places that are `present`, and None at the others."""
-    if len(values) == len(present):
+    if len(values) == count:
         return list(values)
+    if present is None:
+        return [None] * count
     rest = iter(values)
     return [next(rest) if there else None for there in present]

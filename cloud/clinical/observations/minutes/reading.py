@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, func, or_, select, true, tuple_
 from cloud.clinical.observations.minutes.body import MinuteValue
 from cloud.clinical.observations.minutes.rows import DAY_US, MINUTE_US, values_of
 from cloud.clinical.observations.tables import lane_days, observation_minutes
-from cloud.foundation.db import AnyRow, Transaction
+from cloud.foundation.db import AnyRow, Transaction, literal_days
 
 PAGE_ROWS = 64
 """Minute rows that begin within one page: some thousand values, so about as many as a page of single rows has."""
@@ -57,7 +57,7 @@ class MinuteSelection:
         days, window_to_us = await self._days(tx, from_us)
         if not days:
             return MinutePage((), None)
-        here = (_ROWS.day.in_(days), *self._conditions())
+        here = self._conditions(days)
         begin, end = self._begin, self._end
         nth = (
             select(begin)
@@ -85,7 +85,7 @@ class MinuteSelection:
         """Return the time before the next row that begins after `from_us`; None if there is none. The values of a day
         may be far apart, for instance when the clock of a device is wrong."""
         days = await self._days_between(tx, from_us, TIME_MAX_US)
-        later = select(func.min(self._begin)).where(_ROWS.day.in_(days), *self._conditions(), self._begin > from_us)
+        later = select(func.min(self._begin)).where(*self._conditions(days), self._begin > from_us)
         found = (await tx.execute(later)).scalar()
         return None if found is None else int(found) - 1
 
@@ -96,7 +96,7 @@ class MinuteSelection:
         if not days:
             return 0
         begin, end = self._begin, self._end
-        here = (_ROWS.day.in_(days), *self._conditions(), end >= from_us, begin < until_us)
+        here = (*self._conditions(days), end >= from_us, begin < until_us)
         inside = select(_ROWS.value_count).where(*here, begin >= from_us, end < until_us).limit(limit).subquery()
         counted = int((await tx.execute(select(func.coalesce(func.sum(inside.c.value_count), 0)))).scalar())
         if counted >= limit:
@@ -113,7 +113,7 @@ class MinuteSelection:
         days = await self._days_between(tx, from_us, until_us)
         if not days:
             return ()
-        here = (_ROWS.day.in_(days), *self._conditions(), self._end >= from_us, self._begin < until_us)
+        here = (*self._conditions(days), self._end >= from_us, self._begin < until_us)
         place = (_ROWS.day, _ROWS.lane_id, _ROWS.first_sequence, _ROWS.first_position)
         statement = select(observation_minutes).where(*here, tuple_(*place) > after).order_by(*place).limit(limit)
         return (await tx.execute(statement)).rows
@@ -156,8 +156,8 @@ class MinuteSelection:
     def _end(self) -> ColumnElement[int]:
         return _ROWS.observed_to_us if self.clock_id is None else _ROWS.monotonic_to_us
 
-    def _conditions(self) -> Sequence[ColumnElement[bool]]:
-        of_source = [_ROWS.source_id == self.source_id]
+    def _conditions(self, days: Collection[int]) -> Sequence[ColumnElement[bool]]:
+        of_source: list[ColumnElement[bool]] = [_ROWS.day.in_(literal_days(days)), _ROWS.source_id == self.source_id]
         if self.channel_ids is not None:
             of_source.append(_ROWS.channel_id.in_(sorted(self.channel_ids)))
         if self.clock_id is not None:

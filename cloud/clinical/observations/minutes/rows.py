@@ -3,12 +3,14 @@
 A row holds values of one lane, channel and clock whose times are in the same minute and that the cloud stored on the
 same day. Both times count: the observed time, and the time on the clock of a gateway's boot if the row has one. So the
 times of a row span less than a minute in both orders in which readers walk through rows. Values that arrive in order
-give one row for each channel and minute; late ones add a row.
+give one row for each channel and minute. Late ones, and those that ingest writes at once, add rows, which `merging`
+merges some days later.
 """
 
 import struct
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from cloud.clinical.observations.minutes.body import BodyEncoder, MinuteValue, RowKey, decode_body
@@ -26,6 +28,10 @@ ARRIVAL_DAYS_MAX = 7_300
 """Age in days up to which the time of a value's arrival is believed: twice the ten years that users keep values. The
 time is the cloud's own, except for a value whose batch is not stored any more: then it is the vehicle's, whose clock
 may show 1970."""
+
+
+in_order_of_arrival = attrgetter("lane_id", "sequence", "position")
+"""Sorting key of values: the lane, then the batch, then the place in it."""
 
 
 class CompactionInexact(PrivateError, code="compaction_inexact", status=500):
@@ -152,13 +158,9 @@ def merged(one: LaneDay, other: LaneDay) -> LaneDay:
 def check_equal(values: Sequence[MinuteValue], rows: Iterable[MinuteRow]) -> None:
     """Raise `CompactionInexact` unless the rows hold exactly these values, which are in the order of lane, sequence and
     position."""
-    held = sorted([one for row in rows for one in values_of(row)], key=_place)
+    held = sorted([one for row in rows for one in values_of(row)], key=in_order_of_arrival)
     if held != list(values) or _bits(held) != _bits(values):
         raise CompactionInexact
-
-
-def _place(value: MinuteValue) -> tuple[int, int, int]:
-    return value.lane_id, value.sequence, value.position
 
 
 def _bits(values: Sequence[MinuteValue]) -> bytes:

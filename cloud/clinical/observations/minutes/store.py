@@ -2,20 +2,44 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Select, and_, case, delete, func, select, tuple_
+from sqlalchemy import BigInteger, Select, and_, case, delete, func, select, tuple_
 from sqlalchemy.sql import ColumnElement
 
 from cloud.clinical.observations.minutes.body import MinuteValue
 from cloud.clinical.observations.minutes.rows import LaneDay, MinuteRow
 from cloud.clinical.observations.received_batches import ReceivedBatches
 from cloud.clinical.observations.tables import lane_days, minute_rows_since, observation_minutes, observations
-from cloud.foundation.db import Transaction, insert
+from cloud.foundation.db import GivenRows, Prepared, Transaction, given, insert
 from protocols.uplink.lanes import Lane
 
 _SINGLE = observations.c
 _LEAST = ("observed_from_us", "first_sequence")
+_days = GivenRows("days", **dict.fromkeys(LaneDay._fields, BigInteger()))
+# SQLite parses `ON` after a SELECT without WHERE as a join.
+_new_days = insert(lane_days).from_select(
+    LaneDay._fields, _days.rows(*LaneDay._fields).where(_days.c("lane_id").is_not(None))
+)
+
+
+def _wider(name: str) -> ColumnElement[int]:
+    """Return the lesser or the greater of the new value of a column and the present one."""
+    new, present = _new_days.excluded[name], lane_days.c[name]
+    return case(((new < present) if name in _LEAST else (new > present), new), else_=present)
+
+
+_ADD_LANE_DAYS = Prepared(
+    _new_days.on_conflict_do_update(
+        index_elements=list(lane_days.primary_key.columns),
+        set_={name: _wider(name) for name in (*_LEAST, "observed_to_us", "last_sequence")},
+    )
+)
 _LOCK = 0x617267757301
 """Key of the advisory lock: "argus" in ASCII and a number. The lock of migrations is "argus" alone."""
+REWRITING_LOCK = 0x617267757302
+"""Key of the advisory lock of programs that write minute rows again."""
+DAY_LOCK = 0x617267757303
+"""Key of the advisory lock of the program that writes whole days of minute rows again, which takes minutes. Others hold
+`REWRITING_LOCK` for a short time, so they wait for it; those that find this one taken have nothing to do."""
 
 
 class MinuteStore:
@@ -99,19 +123,22 @@ async def append_minutes(tx: Transaction, rows: Sequence[MinuteRow]) -> None:
 
 async def add_lane_days(tx: Transaction, days: Sequence[LaneDay]) -> None:
     """Add entries of days, or widen the entries that exist."""
-    statement = insert(lane_days).values([one._asdict() for one in days])
-    new = statement.excluded
-    wider = {
-        name: case(
-            ((new[name] < lane_days.c[name]) if name in _LEAST else (new[name] > lane_days.c[name]), new[name]),
-            else_=lane_days.c[name],
-        )
-        for name in ("observed_from_us", "observed_to_us", "first_sequence", "last_sequence")
-    }
-    key = list(lane_days.primary_key.columns)
-    await tx.execute(statement.on_conflict_do_update(index_elements=key, set_=wider))
+    await tx.driver.run(_ADD_LANE_DAYS, {"days": given([tuple(one) for one in days])})
 
 
 async def lock_days(tx: Transaction) -> bool:
     """Return whether this transaction may add partitions, on PostgreSQL: only one process at a time does."""
     return bool((await tx.execute(select(func.pg_try_advisory_xact_lock(_LOCK)))).scalar())
+
+
+async def lock_rewriting(tx: Transaction) -> bool:
+    """Return whether this transaction may write minute rows again: on PostgreSQL, only one at a time may."""
+    if tx.dialect != "postgresql":
+        return True
+    return bool((await tx.execute(select(func.pg_try_advisory_xact_lock(REWRITING_LOCK)))).scalar())
+
+
+async def wait_to_rewrite(tx: Transaction) -> None:
+    """Wait until this transaction may write minute rows again. Rows that it reads later do not change meanwhile."""
+    if tx.dialect == "postgresql":
+        await tx.execute(select(func.pg_advisory_xact_lock(REWRITING_LOCK)))

@@ -1,4 +1,4 @@
-"""Run our migrations with Alembic, on the connection and inside the transaction that `foundation.db.migrate` opened."""
+"""Run our migrations with Alembic, on the connection and in the transactions that `foundation.db.migrate` began."""
 
 from alembic import context
 
@@ -10,5 +10,6 @@ context.configure(
     target_metadata=metadata,
     version_table=APPLIED_TABLE,
     render_as_batch=True,  # SQLite changes a table by rebuilding it
+    on_version_apply=context.config.attributes.get("after_each"),
 )
 context.run_migrations()

@@ -6,10 +6,22 @@ for (const button of document.querySelectorAll("button.copy")) {
   const label = button.textContent;
   button.hidden = false;
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(button.parentElement.querySelector("code").textContent);
-    button.textContent = button.dataset.done;
-    setTimeout(() => { button.textContent = label; }, 2000);
+    const code = button.parentElement.querySelector("code");
+    button.textContent = (await copied(code)) ? button.dataset.done : button.dataset.failed;
+    setTimeout(() => { button.textContent = label; }, 4000);
   });
+}
+
+// Copies the text of an element. A page on plain http has no clipboard, and a browser may forbid its use: the text is
+// then selected, and copied as the reader's own selection. Returns false if this fails too; the text stays selected.
+async function copied(element) {
+  try {
+    await navigator.clipboard.writeText(element.textContent);
+    return true;
+  } catch {
+    getSelection().selectAllChildren(element);
+    return document.execCommand("copy");
+  }
 }
 
 // Encoded as in a URL; also what encodeURIComponent leaves and a shell would read inside double quotes.
@@ -40,6 +52,14 @@ const urlencoded = (inputs) =>
 const headerForms = {
   "Idempotency-Key": /^[A-Za-z0-9._~:+\/=-]{1,255}$/,
   "If-Match": /^(\*|"[A-Za-z0-9._~:+\/=-]{1,250}")$/,
+  "If-None-Match": /^(\*|(W\/)?"[A-Za-z0-9._~:+\/=-]{1,250}")$/,
+  "X-Tenant-ID": /^[A-Za-z0-9_-]{1,64}$/,
+};
+
+// JavaScript rounds an integer beyond ±(2^53 - 1), so a sample would not show the number that the reader entered.
+const exactInteger = (key, value) => {
+  if (Number.isInteger(value) && !Number.isSafeInteger(value)) throw new RangeError(key);
+  return value;
 };
 
 const written = {
@@ -64,6 +84,34 @@ if (form) {
       place.textContent = typeof text === "string" ? text : text(place.closest("code").dataset.language);
     }
   };
+  // Headers that are sent only with a value of the reader, each in the form of its place in a sample.
+  const optional = () => of("header").filter(({ dataset, value }) => !dataset.example && headerForms[dataset.name].test(value));
+  const pairs = () => optional().map(({ dataset, value }) => `${JSON.stringify(dataset.name)}: ${JSON.stringify(value)}`).join(", ");
+  const headerLines = {
+    curl: () => optional().map(({ dataset, value }) => ` \\\n  -H "${dataset.name}: ${JSON.stringify(value).slice(1, -1)}"`).join(""),
+    python: () => pairs() && `\n    headers={${pairs()}},`,
+    typescript: () => pairs() && `\n  headers: { ${pairs()} },`,
+  };
+  // A response without content, to a request with If-None-Match, is no error and no JSON.
+  const outcomes = {
+    python: "print(response.status_code, response.text)",
+    typescript: "console.log(response.status, await response.text());",
+  };
+  const outcomeSlots = [...document.querySelectorAll('[data-slot="outcome"]')].map((place) => [place, place.textContent]);
+  const fillHeaders = () => {
+    fill("headers", (language) => headerLines[language]());
+    fill("inline-headers", pairs() && `, headers={${pairs()}}`);
+    fill("init", pairs() && `, {${headerLines.typescript()}\n}`);
+    fillOptions();
+    for (const [place, text] of outcomeSlots) {
+      place.textContent = pairs() ? outcomes[place.closest("code").dataset.language] : text;
+    }
+  };
+  const fillOptions = () => {
+    const members = queryMember() + headerLines.typescript();
+    fill("options", members && `, {${members}\n}`);
+  };
+  const queryMember = () => (given().length ? `\n  query: { ${given().map(member).join(", ")} },` : "");
   const base = () => {
     const [input] = of("base");
     let origin = form.dataset.base;
@@ -102,14 +150,15 @@ if (form) {
       const isGood = target.value === "" || headerForms[name].test(target.value);
       wrong(target, !isGood);
       const value = JSON.stringify(target.value || example);
-      if (isGood) fill(name, (language) => (language === "curl" ? value.slice(1, -1) : value));
+      if (isGood && !example) fillHeaders();
+      else if (isGood) fill(name, (language) => (language === "curl" ? value.slice(1, -1) : value));
     } else if (target.dataset.value === "form") {
       const fields = of("form").filter(shown);
       const value = Object.fromEntries(fields.map((input) => [input.dataset.name, shown(input)]));
       fill("form", (language) => (language === "curl" ? urlencoded(fields) : written[language](value)));
     } else if (target.dataset.value === "body") {
       try {
-        const value = JSON.parse(target.value);
+        const value = JSON.parse(target.value, exactInteger);
         fill("body", (language) => written[language](value));
         wrong(target, false);
       } catch {
@@ -119,9 +168,8 @@ if (form) {
       fill("base", base());
       fill("target", pathAndQuery());
       fill("path", of("path").map(member).join(", "));
-      const query = given().length ? `\n  query: { ${given().map(member).join(", ")} },` : "";
-      fill("query", query);
-      fill("options", query && `, {${query}\n}`);
+      fill("query", queryMember());
+      fillOptions();
     }
   };
   form.addEventListener("input", changed);
@@ -136,11 +184,23 @@ field.addEventListener("input", () => {
   clearTimeout(timer);
   timer = setTimeout(show, 150);
 });
+// Results that are still being fetched are not shown any more.
+function closeResults() {
+  clearTimeout(timer);
+  latest += 1;
+  found.hidden = true;
+}
 search.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") found.hidden = true;
+  if (event.key !== "Escape") return;
+  if (found.contains(document.activeElement)) field.focus();
+  closeResults();
+});
+// The list would cover what has the focus after it.
+search.addEventListener("focusout", ({ relatedTarget }) => {
+  if (relatedTarget && !search.contains(relatedTarget)) closeResults();
 });
 document.addEventListener("click", (event) => {
-  if (!search.contains(event.target)) found.hidden = true;
+  if (!search.contains(event.target)) closeResults();
 });
 async function show() {
   const number = ++latest;
@@ -152,6 +212,8 @@ async function show() {
   const response = await fetch(address, { headers: { Accept: "application/json" } });
   if (!response.ok || number !== latest) return;
   const { results } = await response.json();
+  // A list that is read with the keyboard stays: its links would lose the focus.
+  if (number !== latest || found.contains(document.activeElement)) return;
   found.replaceChildren(...results.slice(0, 8).map((entry) => {
     const link = document.createElement("a");
     link.href = entry.url;
