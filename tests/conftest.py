@@ -1,10 +1,12 @@
-"""Rules for every test: required parts, order, canaries, log configuration, and the garbage collector.
+"""Rules for every test: required parts, order, canaries, log configuration, and the garbage collector. Fixture of the
+browser.
 
 With `ARGUS_ALL_PARTS=1` (set by `.ci/run`), a skipped test with the marker pg, broker, browser or demo fails, so that a
 missing install step is noticed. Without it, such a test is skipped and the absent part is named.
 
-The longest test files run first. Files that start the whole product mostly wait, and short files use the processor at
-the same time. If the long files came last, the other workers would have nothing to do.
+Files that start the whole product, or a browser, mostly wait. They run at equal distances among the others, which use
+the processor meanwhile: with all of them at the beginning, every worker waited. The longest are the first of them: the
+other workers would have nothing to do beside a long file at the end.
 
 A canary is an unmistakable synthetic text in place of a patient's name, a birth date or a password. Tests that need
 such data use the canaries of `tests/builders/contract_canaries`. Nothing that the product writes during a test (log
@@ -27,17 +29,23 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Generator
+from collections.abc import AsyncIterator, Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+import pytest_asyncio
 import structlog
 from hypothesis import settings
 
 from tests.builders.contract_canaries import found_in
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
 
 # No package here has a plugin of pydantic. The search for one reads the metadata of all installed packages, 4 % of the
 # start of a cloud process, and the programs of the tests inherit this.
@@ -59,17 +67,24 @@ with suppress(ModuleNotFoundError):
     import cloud.slices  # noqa: F401
 
 _PARTS = ("pg", "broker", "browser", "demo")
-_LONGEST = (
+_WAITING = (
     "tests/journeys/test_replaced_restored_contested.py",
     "tests/journeys/test_demo_starts_and_ends.py",
     "tests/soak/test_nothing_lost_nothing_doubled.py",
     "tests/soak/test_attacks_at_once.py",
     "tests/journeys/test_beside_one_demo.py",
+    "tests/cloud/cli/test_three_stages.py",
+    "tests/cloud/ingest/test_shares.py",
     "tests/contract/test_schemathesis.py",
-    *("tests/journeys/", "tests/soak/", "tests/tidy/", "tests/docs/", "tests/contract/", "tests/fuzz/"),
-    *("tests/gateway/crew/", "tests/gateway/cli/", "tests/gateway/test_", "tests/cloud/", "tests/gateway/"),
+    "tests/contract/test_fhir_bundles.py",
+    "tests/contract/test_nothing_answered_is_lost.py",
+    *("tests/journeys/", "tests/soak/", "tests/docs/", "tests/contract/", "tests/sdk/", "tests/examples/"),
+    *("tests/gateway/crew/", "tests/gateway/cli/", "tests/gateway/test_", "tests/cloud/cli/"),
 )
-"""The beginnings of file names in the order in which they run: by the durations that `make test` prints."""
+"""The beginnings of the names of files that mostly wait for programs or a browser, by the durations that `make test`
+prints."""
+_EARLY = ("tests/tidy/", "tests/fuzz/", "tests/cloud/", "tests/gateway/")
+"""The beginnings of the names of other files that run before the rest, which is short."""
 
 _OURS = ("cloud.", "gateway.", "simulators.")
 """The beginnings of the module names of our log handlers."""
@@ -103,17 +118,37 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+def place_in(beginnings: Sequence[str], file: str) -> int:
+    """Return the index of the first beginning that the name of the file has; their number if it has none."""
+    return next((place for place, each in enumerate(beginnings) if file.startswith(each)), len(beginnings))
+
+
+def order_of_files(files: Iterable[str]) -> list[str]:
+    """Return the files in the order in which they run: those of `_WAITING` at equal distances among the others."""
+    waiting, others = [], []
+    for file in sorted(files):
+        (waiting if place_in(_WAITING, file) < len(_WAITING) else others).append(file)
+    others.sort(key=partial(place_in, _EARLY))
+    early = sum(place_in(_EARLY, file) < len(_EARLY) for file in others)
+    placed = [(number + 0.5, file) for number, file in enumerate(others)]
+    for number, file in enumerate(sorted(waiting, key=partial(place_in, _WAITING))):
+        placed.append((number * early / len(waiting), file))
+    return [file for _, file in sorted(placed)]
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort the tests by the position of their file in `_LONGEST`, then by file, and keep the order within a file.
+    """Sort the tests by their file, and keep the order within a file. Every worker must have the same order."""
+    files = [item.nodeid.partition("::")[0] for item in items]
+    places = {file: place for place, file in enumerate(order_of_files(set(files)))}
+    items.sort(key=lambda item: places[item.nodeid.partition("::")[0]])
 
-    Every worker must have the same order.
-    """
 
-    def place_of(item: pytest.Item) -> tuple[int, str]:
-        place = next((place for place, name in enumerate(_LONGEST) if item.nodeid.startswith(name)), len(_LONGEST))
-        return place, item.nodeid.partition("::")[0]
-
-    items.sort(key=place_of)
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Refuse a browser test on another event loop than the browser's, where it would wait without end."""
+    if "browser" in getattr(item, "fixturenames", ()):
+        loops = {mark.kwargs.get("loop_scope") for mark in item.iter_markers("asyncio")}
+        assert "session" in loops, 'a test with the fixture "browser" needs @pytest.mark.asyncio(loop_scope="session")'
 
 
 @pytest.hookimpl(wrapper=True)
@@ -148,3 +183,21 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"what was written while it ran holds {', '.join(leaked)}"
     return report
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def _worker_browser() -> "AsyncIterator[Browser]":
+    """Run one Chromium for all browser tests of a worker: a start takes a second of processor time."""
+    # Not at the top: most runs of a few tests have no browser.
+    from tests.harness.browser import chromium
+
+    async with chromium() as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def browser(_worker_browser: "Browser") -> "AsyncIterator[Browser]":
+    """Yield a running Chromium to the tests of a file; close afterwards what they have left open."""
+    yield _worker_browser
+    for context in _worker_browser.contexts:
+        await context.close()

@@ -1,5 +1,5 @@
 """`make bench`: measure the figures of DESIGN §6, print a table and write `bench.json`; `--only buffer` runs one
-group.
+group. It ends with status 1 when a figure exceeds its limit, after all of them are measured and written.
 """
 
 import json
@@ -20,6 +20,7 @@ from tests.bench import (
     ble,
     buffer,
     crew,
+    crew_taps,
     decode,
     encounters,
     evidence,
@@ -30,6 +31,7 @@ from tests.bench import (
     ingest_fleet,
     ingest_writes,
     jobs,
+    missions,
     numerics,
     operations,
     packed_numerics,
@@ -310,14 +312,22 @@ def number(value: float) -> str:
     return f"{value:,.1f}" if value >= 10 else f"{value:.3f}"
 
 
+def limit_words(figure: Figure) -> str:
+    """Return the limit of a figure, and whether its value exceeds it."""
+    if figure.limit is None:
+        return "–"
+    return f"≤ {figure.limit:,.0f}{' EXCEEDED' if figure.exceeds_limit else ''}"
+
+
 def shown(figures: list[Figure]) -> Table:
     table = Table(title="Argus bench")
-    for column in ("name", "value", "unit", "reference", "ratio", "spread", "runs"):
+    for column in ("name", "value", "limit", "unit", "reference", "ratio", "spread", "runs"):
         table.add_column(column, justify="left" if column in ("name", "unit") else "right", no_wrap=True)
     for figure in figures:
         table.add_row(
             figure.name,
             number(figure.value),
+            limit_words(figure),
             figure.unit,
             "–" if figure.reference is None else f"{figure.reference:,.0f}",
             "–" if figure.ratio is None else f"{figure.ratio:.2f}",
@@ -346,7 +356,12 @@ def main(
     if any(wanted(name) for name in waveforms.NAMES):
         console.print(f"measuring {waveforms.NAMES[0]} …")
         figures.append(waveforms.measure_size())
-    at_rest = (numerics.measure_sqlite, numerics.measure_postgresql)
+    at_rest = (
+        numerics.measure_sqlite,
+        numerics.measure_postgresql,
+        numerics.measure_staged_sqlite,
+        numerics.measure_staged_postgresql,
+    )
     with_batch = (packed_numerics.measure_sqlite, packed_numerics.measure_postgresql)
     for name, measure_numerics in zip((*numerics.NAMES, *packed_numerics.NAMES), (*at_rest, *with_batch), strict=True):
         if wanted(name):
@@ -365,7 +380,10 @@ def main(
         (running.DEMO_NAMES, running.measure_demo),
         (running.WRITTEN_NAMES, running.measure_written),
         (crew.PAGE_NAMES, crew.measure_page),
+        (crew.VALUE_NAMES, crew.measure_value),
         (crew.LOAD_NAMES, crew.measure_load),
+        (crew_taps.NAMES, crew_taps.measure_taps),
+        ((missions.NAME,), missions.measure_missions),
     ):
         if any(wanted(name) for name in names):
             console.print(f"measuring {', '.join(names)} …")
@@ -392,6 +410,10 @@ def main(
     out.write_text(
         json.dumps({"machine": machine(), "results": [asdict(figure) for figure in figures]}, indent=1) + "\n"
     )
+    exceeded = [figure.name for figure in figures if figure.exceeds_limit]
+    if exceeded:
+        typer.echo(f"above the limit: {', '.join(exceeded)}", err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

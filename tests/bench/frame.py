@@ -49,6 +49,7 @@ class Figure:
 
     `value` and `reference` are medians in `unit`; `ratio` is the median of the ratios of neighbouring runs; `spread` is
     the lowest and the highest value of our runs. `reference` and `ratio` are None for a figure without a reference.
+    `limit` is the highest `value` that an issue allows; None where it names none.
     """
 
     name: str
@@ -59,12 +60,27 @@ class Figure:
     ratio: float | None
     spread: tuple[float, float]
     runs: int
+    limit: float | None = None
+
+    @property
+    def exceeds_limit(self) -> bool:
+        return self.limit is not None and self.value > self.limit
 
 
-def plain_figure(name: str, unit: str, value: float, spread: tuple[float, float]) -> Figure:
+def plain_figure(
+    name: str, unit: str, value: float, spread: tuple[float, float], *, limit: float | None = None
+) -> Figure:
     """Return the figure of one run without a reference."""
     return Figure(
-        name=name, value=value, unit=unit, reference=None, reference_is="–", ratio=None, spread=spread, runs=1
+        name=name,
+        value=value,
+        unit=unit,
+        reference=None,
+        reference_is="–",
+        ratio=None,
+        spread=spread,
+        runs=1,
+        limit=limit,
     )
 
 

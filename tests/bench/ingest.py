@@ -9,6 +9,9 @@ The reference inserts the same rows into a table with the same columns, key and 
 `executemany` with synchronous=FULL on SQLite and COPY on PostgreSQL. Each of its commits has as many rows as a full
 group of the ingest.
 
+The cloud has no object store. So no batch is staged: each is acknowledged after the commit of its rows, as on
+PostgreSQL without a store in the settings.
+
 The databases are in the directory for temporary files: set TMPDIR to measure another disk.
 """
 

@@ -8,6 +8,9 @@ the broker and the database on one machine.
 `ingest.fleet.postgresql.processes_2` has two ingest processes in the place of one, as the operator's guide has them
 for a fleet: they divide the vehicles. On two cores they share these with the broker, the database and the vehicles.
 
+As in `ingest.*`, the cloud has no object store, so no batch is staged. The cost of staged batches is measured by
+`scale.vehicles` and the soak group `thousand`.
+
 The reference inserts the same observations into a table with the same columns, key and index, and does nothing else:
 `executemany` with synchronous=FULL on SQLite, and COPY on PostgreSQL. Each of its commits has as many rows as a full
 group of the ingest.

@@ -3,7 +3,8 @@
 Ten vehicles of a simulated fleet (profile `full`) send for ten minutes to a demo's cloud with SQLite and, at the same
 time, as many to one with PostgreSQL, where it is installed: bytes are counted, so the two do not disturb each other.
 Counted are the bytes that the cloud's process tree caused to be written, and those of the PostgreSQL server. Before and
-after the run, the log is written back to the database (a checkpoint), so that the pages of this run count alone.
+after the run, the log is written back to the database (a checkpoint), so that the pages of this run count alone. The
+server vacuums and analyses tables by itself, as in an installation, since that writes pages too.
 """
 
 import asyncio
@@ -27,6 +28,8 @@ from tests.harness.process_figures import written_by_checkpoint, written_bytes
 
 SQLITE, POSTGRESQL = "ingest.write_amplification", "ingest.write_amplification.postgresql"
 NAMES = (SQLITE, POSTGRESQL)
+WRITTEN_MAX = 3.0
+"""Limit of the bytes written per byte received (issue 13, item 1)."""
 VEHICLES = 10
 REPORT_S = 600.0
 DRAIN_S = 60.0
@@ -56,7 +59,7 @@ def measure_writes() -> list[Figure]:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     with (
         tempfile.TemporaryDirectory(prefix="argus-bench-writes-") as folder,
-        nullcontext() if programs() is None else postgresql_running() as cluster,
+        nullcontext() if programs() is None else postgresql_running(autovacuum=True) as cluster,
     ):
         return asyncio.run(_measure(cluster, Path(folder)))
 
@@ -116,4 +119,5 @@ async def _amplification(cloud: _Cloud, state: Path) -> Figure:
         "bytes written per byte received (spread: kB/s written, kB/s received)",
         written / received,
         (written / summary.seconds / 1000, received / summary.seconds / 1000),
+        limit=WRITTEN_MAX,
     )

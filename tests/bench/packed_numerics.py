@@ -20,7 +20,7 @@ from cloud.foundation.objects import LocalObjects
 from cloud.vehicles.custody import batches
 from cloud.vehicles.packing.packer import BatchPacker
 from tests.bench.frame import Figure, plain_figure
-from tests.bench.numerics import SECOND_US, sent_by, stored_bytes
+from tests.bench.numerics import POSTGRESQL_BYTES_MAX, SECOND_US, SQLITE_BYTES_MAX, sent_by, stored_bytes
 from tests.builders.ingest_cloud import CloudUnderTest, StoppedClock
 from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle
 from tests.builders.minute_rows import AFTER_DAYS, DAY_US, compact
@@ -35,7 +35,8 @@ GROUP_S = 2
 
 def measure_sqlite() -> Figure:
     with tempfile.TemporaryDirectory() as folder:
-        return asyncio.run(_measure(NAMES[0], f"sqlite:///{Path(folder) / 'cloud.db'}", Path(folder) / "objects"))
+        url = f"sqlite:///{Path(folder) / 'cloud.db'}"
+        return asyncio.run(_measure(NAMES[0], url, Path(folder) / "objects", SQLITE_BYTES_MAX))
 
 
 def measure_postgresql() -> Figure:
@@ -43,10 +44,10 @@ def measure_postgresql() -> Figure:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         cluster = stack.enter_context(postgresql_running())
         cluster.administer("CREATE DATABASE ours TEMPLATE template0")
-        return asyncio.run(_measure(NAMES[1], cluster.url("ours"), folder / "objects"))
+        return asyncio.run(_measure(NAMES[1], cluster.url("ours"), folder / "objects", POSTGRESQL_BYTES_MAX))
 
 
-async def _measure(name: str, url: str, folder: Path) -> Figure:
+async def _measure(name: str, url: str, folder: Path, limit: float) -> Figure:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     await migrate(url, create=True)
     database = await open_database(url)
@@ -69,7 +70,8 @@ async def _measure(name: str, url: str, folder: Path) -> Figure:
     finally:
         await database.close()
     unit = "bytes (spread: without its batch, and with it as a row)"
-    return plain_figure(name, unit, (values + rest) / count, (values / count, (values + signed) / count))
+    spread = (values / count, (values + signed) / count)
+    return plain_figure(name, unit, (values + rest) / count, spread, limit=limit)
 
 
 async def _packed_bytes(database: Database) -> int:

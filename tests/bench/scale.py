@@ -1,7 +1,7 @@
 """`scale.vehicles`: the cost of one vehicle for the cloud, at 1, 10, 100 and up to 1 000 vehicles.
 
 A simulated fleet (`argus-sim fleet`, profile `full`) runs against the demo's cloud and broker, with PostgreSQL at full
-durability. Measured are 15 s in which devices report, and up to 30 s until the last acknowledgement:
+durability and autovacuum. Measured are 15 s in which devices report, and up to 30 s until the last acknowledgement:
 
 - cpu: processor time of the cloud, of PostgreSQL and of mosquitto; fleet: that of the fleet itself.
 - payload_bytes, database_bytes: the content of the batches, and the growth of the database.

@@ -18,6 +18,7 @@ from cloud.clinical.epcr import list_routes as encounter_list_routes
 from cloud.clinical.epcr import mission_routes
 from cloud.clinical.epcr import routes as epcr_routes
 from cloud.clinical.fhir import routes as fhir_routes
+from cloud.clinical.handover import link_routes
 from cloud.clinical.observations import routes as observations_routes
 from cloud.clinical.profiles import routes as profiles_routes
 from cloud.foundation.db import Database
@@ -97,6 +98,7 @@ async def api(database: Database, sections: Mapping[str, Mapping[str, Any]] | No
         *fhir_routes.routes(parts),
         *encounter_data_routes.routes(parts),
         *mission_routes.routes(parts),
+        *link_routes.routes(parts),
         *profiles_routes.routes(parts),
         *graphql_routes.routes(parts),
     )

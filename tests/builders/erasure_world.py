@@ -9,7 +9,7 @@ from cloud.foundation.db import Database
 from cloud.foundation.master_key import MasterKey
 from cloud.foundation.objects import ObjectStore
 from cloud.vehicles.custody import ErasureSeals
-from cloud.vehicles.erasure.eraser import Eraser
+from cloud.vehicles.erasure.eraser import ROUND_US, Eraser
 from cloud.vehicles.erasure.model import Erasure, ErasureReason, Phase
 from cloud.vehicles.erasure.place import OBJECT_AGE_US, ErasingPlace
 from cloud.vehicles.erasure.service import Erasures
@@ -34,8 +34,14 @@ class ErasureWorld(RetentionWorld):
 
     seals: ErasureSeals | None = SEALS
 
-    def __init__(self, database: Database, *gateways: GatewayInVehicle, objects: ObjectStore | None = None) -> None:
-        super().__init__(database, *gateways, objects=objects)
+    def __init__(
+        self,
+        database: Database,
+        *gateways: GatewayInVehicle,
+        objects: ObjectStore | None = None,
+        staged: bool = False,
+    ) -> None:
+        super().__init__(database, *gateways, objects=objects, staged=staged)
         self.epcr = Epcr(database, self.cloud.clock, self.cloud.ids)
         self.missions = Missions(database, self.cloud.clock, self.cloud.ids)
         self.erasures = Erasures(database, self.cloud.clock, self.cloud.ids)
@@ -88,6 +94,11 @@ class ErasureWorld(RetentionWorld):
             if found.phase is Phase.DONE:
                 return found
         raise AssertionError(found.phase, found.failure)
+
+    async def later_round(self, encounter: str = ENCOUNTER) -> Erasure:
+        """Let the worker look for what arrived since the erasure."""
+        self.pass_us(2 * ROUND_US)
+        return await self.work(encounter)
 
     def pass_us(self, time_us: int) -> None:
         self.cloud.clock.at_us += time_us

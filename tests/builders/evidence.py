@@ -5,17 +5,19 @@ from collections.abc import Sequence
 from functools import cache
 
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
+from sqlalchemy import text
 
 from cloud.clinical.epcr import Encounter, evidence_id_of
 from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database, Transaction
 from cloud.foundation.ids import Ids
+from cloud.foundation.objects import ObjectStore
 from cloud.foundation.viewer import SecrecyLevel
-from cloud.work.evidence.check import EvidenceCheck, Finding
+from cloud.work.evidence.check import EvidenceCheck, EvidenceReport, Finding
 from cloud.work.evidence.encounters import EncounterRecorder, evidence_of
 from cloud.work.evidence.following import Following
 from cloud.work.evidence.model import Evidence, EvidenceKind, StoredRecord
-from cloud.work.evidence.recorder import EvidenceRecorder
+from cloud.work.evidence.recorder import EvidenceRecorder, RecordSigners
 from cloud.work.evidence.store import EvidenceStore
 from protocols.provenance.canonical_json import JsonValue
 from protocols.provenance.signatures import Algorithm, HmacKey, MlDsaPublicKey, Signer, VerifyKey
@@ -67,9 +69,9 @@ class SyntheticKeys:
 class EvidenceRoom:
     """The evidence of a database in a test."""
 
-    def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
+    def __init__(self, database: Database, clock: Clock, ids: Ids, signers: RecordSigners | None = None) -> None:
         self.database = database
-        self.recorder = EvidenceRecorder(clock, ids, SyntheticSigners())
+        self.recorder = EvidenceRecorder(clock, ids, signers or SyntheticSigners())
         self.of_encounters = EncounterRecorder(self.recorder, clock)
         self.following = Following(database, clock, self.recorder)
 
@@ -80,10 +82,14 @@ class EvidenceRoom:
             found = await EvidenceStore().transcript_of(tx, wanted.tenant_id, wanted.id)
         return () if found is None else found.records
 
-    async def findings(self, tenant_id: str) -> list[Finding]:
+    async def findings(self, tenant_id: str, objects: ObjectStore | None = None) -> list[Finding]:
         """Return what the check of all evidence of a tenant finds."""
-        check = EvidenceCheck(self.database, tenant_id, SyntheticKeys(tenant_id))
-        return [finding async for report in check.reports() for finding in report.findings]
+        return [finding for report in await self.reports(tenant_id, objects) for finding in report.findings]
+
+    async def reports(self, tenant_id: str, objects: ObjectStore | None = None) -> list[EvidenceReport]:
+        """Check all evidence of a tenant."""
+        check = EvidenceCheck(self.database, tenant_id, SyntheticKeys(tenant_id), objects)
+        return [report async for report in check.reports()]
 
 
 async def operations_on(database: Database, tenant_id: str, encounter_id: str) -> list[tuple[str, JsonValue]]:
@@ -92,6 +98,20 @@ async def operations_on(database: Database, tenant_id: str, encounter_id: str) -
     async with database.read() as tx:
         found = await EvidenceStore().transcript_of(tx, tenant_id, evidence_id)
     return [(one.operation, one.core_members.get("details")) for one in (found.records if found else ())]
+
+
+async def run_without_triggers(database: Database, *statements: str) -> None:
+    """Run statements on a database whose triggers were dropped, as its administrator can."""
+    async with database.transaction() as tx:
+        if tx.dialect == "postgresql":
+            for table in ("evidence", "evidence_records", "evidence_ends"):
+                await tx.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
+        else:
+            names = await tx.execute(text("SELECT name FROM sqlite_schema WHERE type = 'trigger'"))
+            for name in [row[0] for row in names]:
+                await tx.execute(text(f"DROP TRIGGER {name}"))
+        for statement in statements:
+            await tx.execute(text(statement))
 
 
 def piece(

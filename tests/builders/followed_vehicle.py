@@ -3,6 +3,7 @@
 from typing import Any
 
 from cloud.clinical.epcr import Encounter, Epcr, MissionChange, Missions
+from cloud.work.evidence.recorder import RecordSigners
 from protocols.epcr.encounter import EncounterStatus
 from tests.builders.evidence import EvidenceRoom
 from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, VEHICLE
@@ -15,11 +16,12 @@ class FollowedVehicle(RetentionWorld):
     """A vehicle with one encounter, and the worker that references its batches."""
 
     encounter: Encounter
+    signers: RecordSigners | None = None
 
     async def begin(self) -> "FollowedVehicle":
         await super().begin()
         self.gateway = self.gateways[0]
-        self.room = EvidenceRoom(self.database, self.cloud.clock, self.cloud.ids)
+        self.room = EvidenceRoom(self.database, self.cloud.clock, self.cloud.ids, self.signers)
         common = (self.database, self.cloud.clock, self.cloud.ids)
         epcr = Epcr(*common, evidence=self.room.of_encounters)
         self.encounter = await epcr.begin(OPERATOR, organization_id=ORGANIZATION, vehicle_id=VEHICLE, id="enc_1")

@@ -6,13 +6,13 @@ import os
 from random import Random
 from typing import Final
 
-APDUS: Final = int(os.environ.get("ARGUS_FUZZ_COUNT", "60000"))
+APDUS: Final = int(os.environ.get("ARGUS_FUZZ_COUNT", "20000"))
 """Number of mutated APDUs, for both roles together. The counts of the other fuzzers are derived from it."""
 SEED: Final = int(os.environ.get("ARGUS_FUZZ_SEED", "20601"))
 SHARDS: Final = 4
 """Number of tests among which each role's APDUs are divided, so that processes can run them in parallel."""
 SCALE: Final = APDUS / 200_000
-"""Factor by which all other counts are multiplied: 0.3 in `make test`, 25 in `make fuzz`."""
+"""Factor by which all other counts are multiplied: 0.1 in `make test`, 25 in `make fuzz`."""
 
 IS_FULL: Final = SCALE > 1
 """True for the counts of `make fuzz`, False for those of `make test`."""

@@ -40,7 +40,7 @@ from protocols.uplink.observations import DeviceObservations
 from protocols.uplink.status import StoreState
 from tests.builders.buffer_observations import section, waveform
 from tests.builders.buffer_store import QUICK, new_store, opened, whole_lane
-from tests.harness.eventually import eventually
+from tests.harness.eventually import WITHIN_S, eventually
 from tests.harness.gatt_peer import GattPeer, PeerLink
 from tests.harness.moved_clock import MovedClock
 
@@ -148,7 +148,7 @@ class GattGateway:
     async def ended(self) -> None:
         """Wait until every session has ended by itself; no session is cancelled."""
         for task in self.running:
-            await asyncio.wait_for(task, 10)
+            await asyncio.wait_for(task, WITHIN_S)
         self.running.clear()
 
     async def supervise(self, air: "Air | BleCentral") -> BleSupervisor:

@@ -10,6 +10,7 @@ from gateway.buffer.reading import CareRecordSpan
 from gateway.crew.handover import Append, HandoverParts, Note
 from gateway.epcr.handover.bundle import describe_nothing
 from gateway.epcr.handover.handovers import Handovers
+from protocols.epcr.annotations import Annotation
 from protocols.epcr.change import FieldChange
 from protocols.epcr.device_holding import DeviceDecision, read_decision
 from protocols.observation import SampleArray, SampleFormat
@@ -83,6 +84,33 @@ def trauma() -> list[FieldChange]:
         ("vitals.time", at("01:41"), "v1"),
         ("vitals.systolic", "85", "v1"),
         ("procedures.procedure", "20655006", "p1"),
+    )
+    return [change(key, value, entry=entry, gateway_time_us=OPENED_US) for key, value, entry in rows]
+
+
+DRAWN = "M20 150L60 40L100 150M30 110L90 110M140 150L140 60L200 150L200 60M240 150L560 130"
+"""The lines of a drawn signature."""
+
+
+def signatures() -> list[FieldChange]:
+    """Return the signatures of a refusal by the patient, drawn, of the hospital's receiver, drawn, and of a witness who
+    did not sign."""
+    rows = (
+        ("signatures.signer", "4512015", "s1"),
+        ("signatures.first_name", "Łucja", "s1"),
+        ("signatures.last_name", "Żółć", "s1"),
+        ("signatures.reason", "4513021", "s1"),
+        ("signatures.status", "4515031", "s1"),
+        ("signatures.time", at("01:59"), "s1"),
+        (Annotation.SIGNATURE, DRAWN, "s1"),
+        ("signatures.signer", "4512005", "s2"),
+        ("signatures.last_name", "Nowak", "s2"),
+        ("signatures.reason", "4513007", "s2"),
+        ("signatures.time", at("02:09"), "s2"),
+        (Annotation.SIGNATURE, DRAWN, "s2"),
+        ("signatures.signer", "4512019", "s3"),
+        ("signatures.status", "4515019", "s3"),
+        ("signatures.time", at("02:10"), "s3"),
     )
     return [change(key, value, entry=entry, gateway_time_us=OPENED_US) for key, value, entry in rows]
 

@@ -185,11 +185,11 @@ class CloudUnderTest:
     async def register_gateway(self, gateway: GatewayInVehicle) -> None:
         await self.register_key(gateway.gateway, gateway.public_key)
 
-    async def register_key(self, gateway_id: str, public_key: bytes) -> None:
-        """Register a gateway of the vehicle with its public key."""
+    async def register_key(self, gateway_id: str, public_key: bytes, *, vehicle: str = VEHICLE) -> None:
+        """Register a gateway of a vehicle with its public key."""
         key = base64.b64encode(public_key).decode()
         fleet = Fleet(self.database, self.clock, self.ids)
-        await fleet.register(OPERATOR, organization_id=ORGANIZATION, vehicle_id=VEHICLE, public_key=key, id=gateway_id)
+        await fleet.register(OPERATOR, organization_id=ORGANIZATION, vehicle_id=vehicle, public_key=key, id=gateway_id)
 
     async def take(self, *arrivals: Envelope | Delivery) -> list[Ack]:
         """Ingest the envelopes or deliveries as one group; return the acknowledgements that the ingest sent, in

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 
-from cloud.vehicles.ingest.source import Delivery, DueAck
+from cloud.vehicles.ingest.source import Delivery, DueAck, is_live
 from protocols.uplink.acks import Ack
 
 
@@ -11,18 +11,23 @@ class ListedSource:
     """A source that returns these deliveries, and then waits until a test adds another one."""
 
     def __init__(self, deliveries: Iterable[Delivery]) -> None:
-        self._deliveries: asyncio.Queue[Delivery] = asyncio.Queue()
+        self._deliveries: dict[bool, asyncio.Queue[Delivery]] = {live: asyncio.Queue() for live in (False, True)}
         for delivery in deliveries:
             self.add(delivery)
 
     def add(self, delivery: Delivery) -> None:
-        self._deliveries.put_nowait(delivery)
+        self._deliveries[is_live(delivery)].put_nowait(delivery)
 
-    async def next(self) -> Delivery:
-        return await self._deliveries.get()
+    @property
+    def is_empty(self) -> bool:
+        return all(queue.empty() for queue in self._deliveries.values())
 
-    def next_now(self) -> Delivery | None:
-        return None if self._deliveries.empty() else self._deliveries.get_nowait()
+    async def next(self, *, live: bool) -> Delivery:
+        return await self._deliveries[live].get()
+
+    def next_now(self, *, live: bool) -> Delivery | None:
+        queue = self._deliveries[live]
+        return None if queue.empty() else queue.get_nowait()
 
 
 class SlowAnswers:

@@ -71,7 +71,7 @@ class JobRows:
     async def settle(self, leased: LeasedJob, status: JobStatus = JobStatus.SUCCEEDED, **values: Any) -> bool:
         """Settle one job; return whether the job was changed."""
         async with self.database.transaction() as tx:
-            changed = await self.leases.settle(tx, [Settlement(leased, status, **values)], self.clock.now_us())
+            changed = await self.leases.settle_some(tx, [Settlement(leased, status, **values)], self.clock.now_us())
         return (leased.id, leased.lease_token) in changed
 
     async def state_of(self, job_id: str) -> str | None:

@@ -3,18 +3,20 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from cloud.access.audit.tables import audit_entries
 from cloud.foundation.clock import Clock
-from cloud.foundation.db import Database, Transaction
+from cloud.foundation.db import Database, Prepared, Transaction
 from cloud.foundation.tracing import Spans
 from cloud.work.jobs import Job, JobWork
 from cloud.work.jobs.execution import JobExecutor
-from cloud.work.jobs.worker import JobWorker
+from cloud.work.jobs.worker import CLAIMED_MAX, JobWorker
 from tests.builders.cloud_people import HandClock
 from tests.builders.counting_jobs import COUNTED, KINDS, Counting
 from tests.builders.job_rows import JobRows
+
+_ANY = Prepared(text("SELECT 1"))
 
 
 class JobStory(JobRows):
@@ -31,12 +33,14 @@ class JobStory(JobRows):
         work: JobWork[Any, Any] | None = None,
         *,
         slots: int = 4,
+        batch: int = CLAIMED_MAX,
         database: Database | None = None,
         clock: Clock | None = None,
     ) -> JobWorker:
         """Return the worker of another process, on the same database or on the given one."""
         database, clock = database or self.database, clock or self.clock
-        return JobWorker(database, clock, self.executor(work or Counting(clock), database, clock), slots)
+        executor = self.executor(work or Counting(clock), database, clock)
+        return JobWorker(database, clock, executor, slots, batch=batch)
 
     def executor(self, work: JobWork[Any, Any], database: Database, clock: Clock) -> JobExecutor:
         """Return what runs the jobs of a worker, and settles them."""
@@ -44,7 +48,8 @@ class JobStory(JobRows):
         return JobExecutor(database, clock, kinds, lambda kind: work, [self._report], result_days=30, spans=self.spans)
 
     async def _report(self, tx: Transaction, ended: Sequence[Job]) -> None:
-        self.ended += ended
+        """Note the jobs by the end of the transaction, unless an earlier statement of it fails."""
+        await tx.driver.run_later(_ANY, {}, lambda _: self.ended.extend(ended))
 
     async def count_up_to(self, until: int, count: int = 1, **values: Any) -> list[str]:
         """Enqueue jobs that count to `until`; return their ids."""

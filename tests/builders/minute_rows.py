@@ -6,6 +6,7 @@ from typing import Any
 from cloud.clinical.devices import Devices
 from cloud.clinical.observations.export import export_observations
 from cloud.clinical.observations.minutes.compaction import Compaction
+from cloud.clinical.observations.minutes.merging import MinuteMerging
 from cloud.clinical.observations.tables import minute_rows_since
 from cloud.foundation.db import Database
 from protocols.ieee11073.nomenclature.code import Code
@@ -44,6 +45,24 @@ def seconds(gateway: GatewayInVehicle, count: int, *, first: int = 0) -> list[En
 
 def compaction() -> Compaction:
     return Compaction(RECEIVED, AFTER_DAYS)
+
+
+def merging() -> MinuteMerging:
+    return MinuteMerging(RECEIVED, AFTER_DAYS)
+
+
+async def merge(
+    cloud: CloudUnderTest, job: MinuteMerging | None = None, *, now_us: int = NOW_US + (AFTER_DAYS + 1) * DAY_US
+) -> list[int]:
+    """Run the steps of the job until nothing is due at the time `now_us`; return the number of rows of each step."""
+    job = job or merging()
+    handled: list[int] = []
+    while True:
+        async with cloud.database.transaction() as tx:
+            rows = await job.step(tx, now_us)
+        if not rows:
+            return handled
+        handled.append(rows)
 
 
 async def come_from_release_before(database: Database) -> None:

@@ -1,8 +1,11 @@
 """A cloud whose numerics move to minute rows, and whose signed batches move to packed objects."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from cloud.clinical.waveforms import NUMERICS
+from cloud.clinical.observations.minutes.merged_days import sparse_days
+from cloud.clinical.observations.minutes.rewriting import DayRewriter
+from cloud.clinical.waveforms import NUMERICS, OrphanSweeper
 from cloud.foundation.db import Database
 from cloud.foundation.objects import LocalObjects, ObjectStore
 from cloud.vehicles.packing.packer import BatchPacker
@@ -15,10 +18,10 @@ from tests.builders.minute_rows import AFTER_DAYS
 class PackedWorld(ErasureWorld):
     """The cloud under test, with the worker's packer."""
 
-    def __init__(self, database: Database, *gateways: GatewayInVehicle, folder: Path) -> None:
+    def __init__(self, database: Database, *gateways: GatewayInVehicle, folder: Path, staged: bool = False) -> None:
         self.folder = folder
         self.store = LocalObjects(folder)
-        super().__init__(database, *gateways, objects=self.store)
+        super().__init__(database, *gateways, objects=self.store, staged=staged)
 
     async def begin_after_days(self) -> "PackedWorld":
         """Begin, and pass the days after an upgrade in which nothing moves."""
@@ -34,6 +37,17 @@ class PackedWorld(ErasureWorld):
     async def pack(self) -> int:
         """Pack the numerics that are due, as the worker does; return the number of batches."""
         return await self.packer().walk()
+
+    async def work_once(self) -> Sequence[int]:
+        """Do one turn of each loop of the worker that frees room on the disk; return the days whose partitions of
+        minute rows were due to be written again."""
+        await self.housekeeping.tidy()
+        await self.pack()
+        async with self.database.read() as tx:
+            days = await sparse_days(tx)
+        await DayRewriter(self.database).turn()
+        await OrphanSweeper(self.database, self.store, self.cloud.clock).sweep()
+        return days
 
     async def take_compacted(self, *sent: Envelope) -> None:
         """Let batches arrive, and move their values to minute rows when they are due."""

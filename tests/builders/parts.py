@@ -1,6 +1,7 @@
 """The services (`Parts`) that routes are made from, for servers and routes in tests."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, cast
 
 from cloud.app import jobs_of
@@ -38,17 +39,18 @@ def make_parts(
     master: MasterKey | None = None,
     made: dict[Any, Any] | None = None,
     sections: Mapping[str, Mapping[str, Any]] | None = None,
+    objects: Path | None = None,
 ) -> Parts:
     """Return the services. The database may be None for tests that only declare routes, which needs no database.
 
-    `sections` are sections of the settings.
+    `sections` are sections of the settings, and `objects` is the folder of the object store.
 
     `made` replaces shared services: it maps a function that makes a service to the service to use.
     """
     clock = clock or SystemClock()
     key = master or MasterKey(bytes(range(32)))
     return Parts(
-        settings=MODEL.model_validate({**SETTINGS, **(sections or {})}),
+        settings=MODEL.model_validate({**SETTINGS, "objects_dir": objects, **(sections or {})}),
         database=cast(Database, database),
         clock=clock,
         ids=UlidIds(clock),

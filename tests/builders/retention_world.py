@@ -6,6 +6,7 @@ from sqlalchemy import Table, func, select
 
 from cloud.access.retention import Retention
 from cloud.foundation.db import Database
+from cloud.foundation.housekeeping import Housekeeping
 from cloud.foundation.objects import ObjectStore
 from cloud.foundation.retention import DAY_US
 from cloud.vehicles.custody import ErasureSeals, lanes
@@ -24,14 +25,23 @@ class RetentionWorld:
 
     seals: ErasureSeals | None = None
 
-    def __init__(self, database: Database, *gateways: GatewayInVehicle, objects: ObjectStore | None = None) -> None:
-        self.cloud = CloudUnderTest(database, objects=objects)
+    def __init__(
+        self,
+        database: Database,
+        *gateways: GatewayInVehicle,
+        objects: ObjectStore | None = None,
+        staged: bool = False,
+    ) -> None:
+        """With `staged`, live batches that arrive by `cloud.arrive` are staged in `objects`, as by default."""
+        self.cloud = CloudUnderTest(database, objects=objects, staged=staged, removes=staged)
         self.database = database
         self.gateways = gateways
         self.retention = Retention(database, self.cloud.clock, self.cloud.ids)
         self.day = 0
         # The same objects all the time, as in a worker: they remember how far they have come.
-        self._chores = {one.name: one.work for one in chores(database, self.cloud.clock)}
+        of_worker = chores(database, self.cloud.clock)
+        self._chores = {one.name: one.work for one in of_worker}
+        self.housekeeping = Housekeeping(database, self.cloud.clock, of_worker)
 
     async def begin(self) -> "RetentionWorld":
         await self.cloud.register(*self.gateways)
@@ -61,6 +71,11 @@ class RetentionWorld:
     async def compact(self) -> None:
         """Move the numerics that are due from single rows to minute rows, as the worker does."""
         while await self._chunk("numerics_compaction"):
+            pass
+
+    async def merge(self) -> None:
+        """Merge the minute rows that are due, as the worker does."""
+        while await self._chunk("numerics_merging"):
             pass
 
     async def keep_days(self) -> None:

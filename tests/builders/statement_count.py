@@ -104,6 +104,10 @@ class CountingDriver:
         self._counter.statements += 1
         await self._driver.run_later(statement, values, on_rows)
 
+    async def change_later(self, statement: Prepared, values: Values, rows: int) -> None:
+        self._counter.statements += 1
+        await self._driver.change_later(statement, values, rows)
+
     async def rows_many(self, statement: Prepared, values: Sequence[Values]) -> Sequence[Sequence[Any]]:
         self._counter.statements += len(values)
         return await self._driver.rows_many(statement, values)
@@ -115,6 +119,10 @@ class CountingDriver:
     async def append(self, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
         self._counter.statements += 1
         await self._driver.append(table, columns, rows)
+
+    async def append_later(self, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        self._counter.statements += 1
+        await self._driver.append_later(table, columns, rows)
 
 
 class EndingDatabase(CountingDatabase):

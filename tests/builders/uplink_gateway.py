@@ -44,15 +44,17 @@ class TestGateway:
         """Return an uplink from this store to the broker; it is not running yet."""
         settings = UplinkSettings(
             mqtt_url=broker.url,
-            username=GATEWAY,
-            password_file=password_file or broker.password_file(GATEWAY),
+            username=self.identity.gateway,
+            password_file=password_file or broker.password_file(self.identity.gateway),
             status_every_s=30.0,
             ask_again_s=0.3,
             reconnect=SOON,
             window=window,
         )
         clock = TrustedClock(SystemClock(), disciplined=lambda: 1)
-        return Uplink(self.buffer, self.identity, settings, clock, tenant=tenant, gateway=GATEWAY, commands=commands)
+        return Uplink(
+            self.buffer, self.identity, settings, clock, tenant=tenant, gateway=self.identity.gateway, commands=commands
+        )
 
     async def measure(self, batches: int, *, first: int = 0) -> None:
         """Append `batches` commits of three numerics each, numbered from `first`, and wait after each commit until it

@@ -1,8 +1,9 @@
-"""Fixtures of all cloud tests: real databases, an installation for the console, and password hashes that need little
-time."""
+"""Fixtures of all cloud tests: real databases, an installation for the console, cheap password hashes, and RSA keys
+that are used again."""
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,13 @@ from tests.harness.databases import (
     migrated_sqlite,
     postgresql,
 )
+from tests.harness.rsa_keys import kept_keys
 
 __all__ = [
     "database",
     "database_url",
     "empty_database_url",
+    "kept_signing_keys",
     "migrated_sqlite",
     "password_cost",
     "postgresql",
@@ -38,6 +41,13 @@ def password_cost(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reduce the cost of a password hash to microseconds; tests of the hash itself restore the product's cost."""
     monkeypatch.setattr(passwords, "MEMORY_KIB", CHEAPEST_KIB)
     monkeypatch.setattr(passwords, "PASSES", 1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def kept_signing_keys() -> Iterator[None]:
+    """Give new installations signing keys that this process has generated before."""
+    with kept_keys():
+        yield
 
 
 @pytest.fixture(scope="session")

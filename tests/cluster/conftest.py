@@ -1,4 +1,4 @@
-"""The cluster of all stories: started once, with the queues that the product declares."""
+"""The cluster of all stories, started once with the queues that the product declares, and their PostgreSQL."""
 
 import asyncio
 import os
@@ -9,6 +9,7 @@ import pytest
 from cloud.vehicles.fleet.authority import create_authority
 from cloud.vehicles.fleet.rabbitmq_declaration import declare
 from tests.harness.fleet_broker import now_us
+from tests.harness.postgresql import PostgresqlCluster, postgresql_running
 from tests.harness.rabbitmq_cluster import NODES, RabbitmqCluster
 
 QUEUES = 6
@@ -26,6 +27,12 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitmqCluste
         yield made
     finally:
         made.stop()
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgresqlCluster]:
+    with postgresql_running() as server:
+        yield server
 
 
 async def _start(cluster: RabbitmqCluster) -> None:

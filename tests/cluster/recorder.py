@@ -20,10 +20,11 @@ class Arrivals:
     def total(self) -> int:
         return sum(map(len, self.first.values()))
 
-    async def record(self, consumer: int, source: AmqpSource) -> None:
-        """Receive from `source` and accept, until cancelled."""
+    async def record(self, consumer: int, source: AmqpSource, *, live: bool) -> None:
+        """Receive from `source` and accept, until cancelled. `live`: the batches of the live lanes; otherwise all
+        other deliveries."""
         while True:
-            delivery = await source.next()
+            delivery = await source.next(live=live)
             if isinstance(delivery, BatchDelivery):
                 lane, number = (delivery.gateway_id, delivery.lane.value), int(delivery.octets)
                 if number in self.seen[lane]:

@@ -37,7 +37,8 @@ async def receiving(cluster: RabbitmqCluster, consumer: int, arrivals: Arrivals)
     """Run a source whose arrivals are recorded; inside the block it is one of the consumers."""
     source = AmqpSource(cluster.address(queues=QUEUES), clock=SystemClock())
     source._process_id = f"ingest-{consumer}"  # with random ids one might get none of these few queues
-    tasks = [asyncio.create_task(source.run()), asyncio.create_task(arrivals.record(consumer, source))]
+    recording = [asyncio.create_task(arrivals.record(consumer, source, live=live)) for live in (False, True)]
+    tasks = [asyncio.create_task(source.run()), *recording]
     try:
         await eventually(lambda: source.connected, within_s=STALL_S_MAX, what="the source consumes")
         yield source

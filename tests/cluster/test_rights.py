@@ -38,9 +38,9 @@ class Vehicles:
         self.received: list[Delivery] = []
         self.stolen = cluster.credentials(NEIGHBOUR)
 
-    async def receive(self) -> None:
+    async def receive(self, *, live: bool) -> None:
         while True:
-            delivery = await self.source.next()
+            delivery = await self.source.next(live=live)
             self.received.append(delivery)
             await delivery.accept()
 
@@ -76,7 +76,8 @@ async def vehicles(cluster: RabbitmqCluster) -> AsyncIterator[Vehicles]:
         await management.admit(gateway)
     source = AmqpSource(cluster.address(queues=QUEUES), clock=SystemClock())
     made = Vehicles(cluster, management, source)
-    tasks = [asyncio.create_task(source.run()), asyncio.create_task(made.receive())]
+    receiving = [asyncio.create_task(made.receive(live=live)) for live in (False, True)]
+    tasks = [asyncio.create_task(source.run()), *receiving]
     try:
         await eventually(lambda: source.connected)
         yield made

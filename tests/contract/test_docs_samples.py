@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
-from tests.harness.browser import TABLET, chromium
+from tests.harness.browser import TABLET
 from tests.harness.docs_samples import (
     LANGUAGES,
     code_of_guides,
@@ -126,8 +126,13 @@ async def composed(page: Page, url: str, fields: dict[str, str]) -> dict[str, st
 
 
 @pytest.mark.browser
+@pytest.mark.asyncio(loop_scope="session")
 async def test_samples_that_a_page_composes_from_values_of_the_reader_run_in_each_language(
-    cloud: RunningCloud, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    browser: Browser,
+    cloud: RunningCloud,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     docs, project = cloud.urls["docs"], shared_project(tmp_path_factory)
     prepare_environment(cloud, monkeypatch)
@@ -149,30 +154,29 @@ async def test_samples_that_a_page_composes_from_values_of_the_reader_run_in_eac
         webhook = f"/v1/webhooks/{client.post('/v1/webhooks', json=wanted).raise_for_status().json()['id']}"
         etag = client.get(webhook).headers["ETag"]
     key = str(uuid.uuid4())
-    async with chromium() as browser:
-        page = await browser.new_page(viewport=TABLET)  # type: ignore[arg-type]
-        reading = await composed(page, f"{docs}/en/docs/api-reference/listEncounterObservations", read)
-        enrolling = await composed(
-            page,
-            f"{docs}/pl/docs/api-reference/enrolDevice",
-            {**in_polish, "Treść (JSON)": json.dumps(device)},
-        )
-        beginning = await composed(
-            page,
-            f"{docs}/en/docs/api-reference/beginEncounter",
-            {**shared, "Idempotency-Key header": key, "Body (JSON)": '{"care_model": "event_medical"}'},
-        )
-        changing = await composed(
-            page,
-            f"{docs}/en/docs/api-reference/updateWebhook",
-            {
-                **shared,
-                "Base URL": cloud.urls["auth"],
-                "webhook_id path, required": webhook.rpartition("/")[2],
-                "If-Match header": etag,
-                "Body (JSON)": '{"status": "active"}',
-            },
-        )
+    page = await browser.new_page(viewport=TABLET)  # type: ignore[arg-type]
+    reading = await composed(page, f"{docs}/en/docs/api-reference/listEncounterObservations", read)
+    enrolling = await composed(
+        page,
+        f"{docs}/pl/docs/api-reference/enrolDevice",
+        {**in_polish, "Treść (JSON)": json.dumps(device)},
+    )
+    beginning = await composed(
+        page,
+        f"{docs}/en/docs/api-reference/beginEncounter",
+        {**shared, "Idempotency-Key header": key, "Body (JSON)": '{"care_model": "event_medical"}'},
+    )
+    changing = await composed(
+        page,
+        f"{docs}/en/docs/api-reference/updateWebhook",
+        {
+            **shared,
+            "Base URL": cloud.urls["auth"],
+            "webhook_id path, required": webhook.rpartition("/")[2],
+            "If-Match header": etag,
+            "Body (JSON)": '{"status": "active"}',
+        },
+    )
     samples = {"reading": reading, "enrolling": enrolling, "beginning": beginning, "changing": changing}
     assert curl_faults({name: one["curl"] for name, one in samples.items()}, tmp_path) == {}
     assert python_faults({name: one["python"] for name, one in samples.items()}) == {}

@@ -6,8 +6,10 @@ object needs before the request.
 """
 
 import re
+import sqlite3
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -92,11 +94,31 @@ _PREPARE: dict[str, Callable[[httpx.Client, dict[str, str]], None]] = {
 """Map an operation to what its object needs before the request."""
 
 
+def _add_share_link(cloud: RunningCloud, encounter_id: str) -> None:
+    """Add a share link to an encounter of the app `north`. Only vehicles add links, and here is none."""
+    app, at_us = cloud.apps["north"], SystemClock().now_us()
+    link = {
+        "tenant_id": app.tenant_id,
+        "id": "share-example",
+        "token_hash": "0" * 64,
+        "encounter_id": encounter_id,
+        "organization_id": app.organization_id,
+        "vehicle_id": "AMB-42",
+        "author": "usr_synthetic",
+        "added_at_us": at_us,
+        "announced_at_us": at_us,
+    }
+    with closing(sqlite3.connect(cloud.folder / "cloud.db")) as database, database:
+        places = ", ".join(f":{name}" for name in link)
+        database.execute(f"INSERT INTO share_links ({', '.join(link)}) VALUES ({places})", link)  # noqa: S608
+
+
 @pytest.fixture(scope="module")
 def objects(cloud: RunningCloud) -> dict[str, str]:
     """Create one object of the app `north` for each path parameter, so that no list is empty; return the ids."""
     names = {name for row in exemplified() for name in parameters(row)}
     made = {name: MAKERS[name](cloud, "north") for name in sorted(names & MAKERS.keys())}
+    _add_share_link(cloud, made["encounterId"])
     return made | {name: PART_MAKERS[name](cloud, "north", made) for name in sorted(names & PART_MAKERS.keys())}
 
 

@@ -8,17 +8,18 @@ import httpx
 import pytest
 
 from tests.harness.node import running_script
+from tests.harness.plain_http import PLAIN
 from tests.harness.running_cloud import RunningCloud
 
 GUIDES = Path(__file__).parents[2] / "cloud" / "partners" / "docs" / "guides"
 
 
 def example(guide: str, kind: str, cloud: RunningCloud) -> str:
-    """Return the only example of a guide in a code block of this kind, with the addresses of the running cloud. The
+    """Return the first example of a guide in a code block of this kind, with the addresses of the running cloud. The
     guides of both languages have the same one."""
     texts = [(GUIDES / language / f"{guide}.md").read_text() for language in ("en", "pl")]
     code: str
-    (code,) = {found for text in texts for found in re.findall(rf"(?ms)^```{kind}\n(.*?)^```", text)}
+    (code,) = {re.findall(rf"(?ms)^```{kind}\n(.*?)^```", text)[0] for text in texts}
     for host, url in cloud.urls.items():
         code = code.replace(f"https://{host}.example.org", url)
     return code
@@ -53,7 +54,10 @@ def test_example_of_the_guide_posts_a_bundle_to_a_fhir_server_and_repeats_it_wit
     cloud: RunningCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code = example("fhir", "python", cloud)
-    with running_script("fhir_server.mjs") as port, httpx.Client(base_url=f"http://127.0.0.1:{port}") as server:
+    with (
+        running_script("fhir_server.mjs") as port,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", verify=PLAIN) as server,
+    ):
         monkeypatch.setenv("FHIR_URL", f"http://127.0.0.1:{port}")
         monkeypatch.setenv("ENCOUNTER_ID", run_first(cloud, monkeypatch)["encounter"]["id"])
         found: dict[str, Any] = {}

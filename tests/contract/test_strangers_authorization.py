@@ -18,7 +18,6 @@ from authlib.oauth2.rfc8414 import AuthorizationServerMetadata, get_well_known_u
 from playwright.async_api import Browser
 
 from tests.contract.test_strangers_clients import verified
-from tests.harness.browser import chromium
 from tests.harness.eventually import eventually
 from tests.harness.node import run_script
 from tests.harness.person_at_forms import allowed
@@ -79,11 +78,12 @@ def metadata(cloud: RunningCloud) -> dict[str, Any]:
 
 @pytest.mark.contract("C-053", "C-054", "C-056", "C-057", "C-058", "C-059", "C-063", "C-065", "S-003", "S-013", "A-033")
 @pytest.mark.contract("A-035", "A-037")
+@pytest.mark.asyncio(loop_scope="session")
 async def test_authlib_gets_a_token_after_the_user_consents_in_chromium(
-    cloud: RunningCloud, integration: Integration
+    browser: Browser, cloud: RunningCloud, integration: Integration
 ) -> None:
     server = metadata(cloud)
-    async with receiving() as listener, chromium() as browser:
+    async with receiving() as listener:
         redirect_uri = f"http://127.0.0.1:{listener.port}/cb"
         with OAuth2Client(
             client_id=integration.native["client_id"],

@@ -12,7 +12,7 @@ import re
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -27,7 +27,8 @@ from simulators.demo.gateway_status import query_gateway
 from simulators.demo.plan import load_or_mint
 from simulators.demo.view import DRAW_EVERY_S, View
 from tests.docs.administration_shots import take_administration
-from tests.docs.crew_review import take_review
+from tests.docs.crew_review import LOOKS, SIZES, take_review
+from tests.docs.crew_views import VIEWS
 from tests.harness.browser import PHONE, TABLET, chromium
 
 SHOTS = Path(__file__).parents[2] / "docs" / "shots"
@@ -151,13 +152,21 @@ async def take_all() -> None:
         assert size <= SHOT_BYTES_MAX, f"{shot.name} is heavier than {SHOT_BYTES_MAX} bytes"
 
 
-async def take_review_only() -> None:
-    """Take only the pictures for the review of the crew's page."""
+async def take_review_only(only: Sequence[str]) -> int:
+    """Take only the pictures for the review of the crew's page, of these sizes, looks and views; return
+    the number of faults."""
+    unknown = set(only) - SIZES.keys() - set(LOOKS) - VIEWS.keys()
+    if unknown:
+        sys.exit(
+            f"There is no size, look or view {', '.join(sorted(unknown))}. Names: {', '.join([*SIZES, *LOOKS, *VIEWS])}"
+        )
     with tempfile.TemporaryDirectory(prefix="argus-shots-") as folder:
         os.chdir(folder)
         async with running_demo(Path("demo-state")) as demo:
-            await take_review(demo)
+            return await take_review(demo, only)
 
 
 if __name__ == "__main__":
-    asyncio.run(take_review_only() if sys.argv[1:] == ["review"] else take_all())
+    if sys.argv[1:2] == ["review"]:
+        sys.exit(1 if asyncio.run(take_review_only(sys.argv[2:])) else 0)
+    asyncio.run(take_all())

@@ -21,7 +21,7 @@ from simulators.demo.free_ports import free_port
 from tests.harness.running_cloud import RunningCloud, cloud_running
 from tests.tidy.sources import ROOT
 
-SECRET = "a webhook secret of the examples"
+SECRET = "a-webhook-secret-of-the-examples"
 VEHICLE = "AMB-42"
 POLL_S = 0.05
 

@@ -116,6 +116,28 @@ def test_message_without_a_usable_length_is_refused_unread(hospital: Hospital, l
         assert connection.getresponse().status == 413
 
 
+def test_importer_process_serves_at_the_address_of_its_command(examples: Examples, tmp_path: Path) -> None:
+    port, body = free_port(), b'{"type":"webhook.test"}'
+    command = [sys.executable, str(path_of("hospital_importer")), f"127.0.0.1:{port}", str(tmp_path / "import.db")]
+
+    def status_of(headers: dict[str, str]) -> int | None:
+        with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+            try:
+                connection.request("POST", "/hook", body, headers)
+            except ConnectionRefusedError:
+                return None
+            return connection.getresponse().status
+
+    with subprocess.Popen(command, env={**os.environ, **examples.environment()}) as process:
+        try:
+            until(lambda: status_of(signed(body)) == 204, within_s=60, what="signed message accepted")
+            assert status_of({}) == 400
+        finally:
+            process.kill()
+    with closing(sqlite3.connect(tmp_path / "import.db")) as database:
+        assert database.execute("SELECT count(*) FROM messages").fetchall() == [(0,)]
+
+
 @pytest.mark.contract("C-111", "C-114", "A-102")
 def test_mission_is_created_and_closed_in_argus(dispatch: Dispatch) -> None:
     incident = dispatch.opened()
@@ -233,6 +255,37 @@ def test_connector_process_sends_what_the_desk_wrote_before_its_start(
         finally:
             process.kill()
     assert dispatch.in_argus(incident)["status"] == "completed"
+
+
+def test_connector_reports_a_locked_store_in_a_sentence_and_tries_again(
+    program: Any, examples: Examples, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Stopped(Exception):
+        pass
+
+    class Locked:
+        attempts = 0
+
+        def read_all_open(self) -> None:
+            self.attempts += 1
+            raise sqlite3.OperationalError("database is locked") if self.attempts == 1 else Stopped
+
+    for name, value in examples.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(program, "PAUSE_S", 0.0)
+    with pytest.raises(Stopped):
+        program.serve(Locked(), f"127.0.0.1:{free_port()}")
+    assert capsys.readouterr().err == (
+        "The store cannot be used (database is locked). Nothing is lost; the next attempt is in 0 s.\n"
+    )
+
+
+def test_command_of_the_desk_reports_an_unusable_store_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["cad_connector.py", "list", str(tmp_path)])  # a folder
+    with pytest.raises(SystemExit, match=r"The store cannot be used .*Check the disk, then"):
+        runpy.run_path(str(path_of("cad_connector")), run_name="__main__")
 
 
 def test_command_with_unknown_words_prints_how_to_use_it(program: Any, tmp_path: Path) -> None:

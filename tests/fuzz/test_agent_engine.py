@@ -1,6 +1,6 @@
 """An agent responds, aborts or closes on any bytes: it never raises, never hangs, and its memory does not grow.
 
-Of `ARGUS_FUZZ_COUNT` mutated APDUs (60 000 in `make test`, 5 000 000 in `make fuzz`), two fifths are sent to the
+Of `ARGUS_FUZZ_COUNT` mutated APDUs (20 000 in `make test`, 5 000 000 in `make fuzz`), two fifths are sent to the
 agent.
 """
 

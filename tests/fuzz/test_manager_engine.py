@@ -1,6 +1,6 @@
 """A manager responds, aborts or closes on any bytes: it never raises, never hangs, and its memory does not grow.
 
-Of `ARGUS_FUZZ_COUNT` mutated APDUs (60 000 in `make test`, 5 000 000 in `make fuzz`), three fifths are sent to the
+Of `ARGUS_FUZZ_COUNT` mutated APDUs (20 000 in `make test`, 5 000 000 in `make fuzz`), three fifths are sent to the
 manager.
 """
 

@@ -20,12 +20,20 @@ def _program() -> str:
     return path.read_text()
 
 
-async def violations(page: Page) -> list[str]:
-    """Return one line for each element that violates a rule: the rule, the element, and the reason."""
+async def load_with_each_page(page: Page) -> None:
+    """Load axe-core with each document that the page will open, for a test of many documents."""
+    await page.add_init_script(_program())
+
+
+async def violations(page: Page, *, without: str | None = None) -> list[str]:
+    """Return one line for each element that violates a rule: the rule, the element, and the reason. `without`: a
+    selector of elements that are left out."""
     if not await page.evaluate("'axe' in window"):  # a page that is examined twice loads it once
         await page.evaluate(_program())
     found: dict[str, Any] = await page.evaluate(
-        "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']})", TAGS
+        "([tags, without]) => axe.run(without ? {exclude: [without]} : document,"
+        " {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']})",
+        [TAGS, without],
     )
     return [
         f"{one['id']}: {one['help']} at {' '.join(str(part) for part in node['target'])}: {node['failureSummary']}"

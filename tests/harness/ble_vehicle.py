@@ -17,7 +17,7 @@ from simulators.ble.behaviour import BleBehaviour
 from simulators.ble.peripheral import Peripheral, PeripheralOptions
 from simulators.physiology.patient import Patient
 from simulators.scenarios import scenario_of
-from tests.harness.eventually import eventually
+from tests.harness.eventually import WITHIN_S, eventually
 from tests.harness.gateway_process import PROGRAM, Finished, Vehicle, provisioned_vehicle
 
 
@@ -40,9 +40,11 @@ async def radio_process(folder: Path) -> AsyncIterator[Path]:
 
 
 @asynccontextmanager
-async def ble_vehicle(folder: Path, radio: Path, *, started: bool = True) -> AsyncIterator[Vehicle]:
+async def ble_vehicle(
+    folder: Path, radio: Path, *, started: bool = True, more_settings: str = ""
+) -> AsyncIterator[Vehicle]:
     """Provision a gateway whose Bluetooth adapter is the virtual radio at the socket `radio`; run it if `started`."""
-    made = Vehicle(folder, more_settings=f'[ble]\nadapter = "{radio}"\n')
+    made = Vehicle(folder, more_settings=f'[ble]\nadapter = "{radio}"\n{more_settings}')
     stack = 'ble_backend = "simulators.ble.backend:VirtualRadio"\n'
     made.config.write_text(stack + made.config.read_text())
     async with provisioned_vehicle(made, started=started):
@@ -79,9 +81,9 @@ class AtTheConsole:
         self.shown = ""
 
     async def until_shown(self, text: str) -> None:
-        """Read the output until it contains `text`; fail after 20 s or when the output ends."""
+        """Read the output until it contains `text`; fail after `WITHIN_S` or when the output ends."""
         assert self._process.stdout is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WITHIN_S):
             while text not in self.shown:
                 octets = await self._process.stdout.read(1024)
                 assert octets, f"it ended without {text!r}: {self.shown}"

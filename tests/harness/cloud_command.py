@@ -16,6 +16,7 @@ import structlog
 from typer.testing import CliRunner
 
 from cloud.cli import app
+from tests.harness.rsa_keys import kept_keys
 
 _ONE_AT_A_TIME = threading.Lock()
 """The runner replaces the standard output of the whole process."""
@@ -26,7 +27,7 @@ def argus_cloud(config: Path, *words: str) -> str:
 
     It runs in a thread of its own, since a command has an event loop, and the caller's thread may have one too.
     """
-    with _ONE_AT_A_TIME, logging_as_before(), ThreadPoolExecutor(max_workers=1) as executor:
+    with _ONE_AT_A_TIME, kept_keys(), logging_as_before(), ThreadPoolExecutor(max_workers=1) as executor:
         outcome = executor.submit(CliRunner().invoke, app, ["--config", str(config), *words]).result()
     if outcome.exception is not None and not isinstance(outcome.exception, SystemExit):
         raise outcome.exception

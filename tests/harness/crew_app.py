@@ -9,6 +9,7 @@ from typing import Any
 from playwright.async_api import Page
 
 from gateway.crew import CrewApp, CrewStatus
+from gateway.crew.ended_sessions import SmallStore
 from gateway.crew.handover import HandoverParts
 from gateway.crew.languages import Language
 from gateway.crew.pairing import PairingParts
@@ -84,6 +85,7 @@ def new_crew_app(
     *,
     status: CrewStatus | Callable[[], CrewStatus] = ALL_SENT,
     clock: SystemClock | MovedClock | None = None,
+    store: SmallStore | None = None,
     host_names: frozenset[str] = frozenset(),
     sent: SentEvents | None = None,
     members: Sequence[CrewMember] | CrewMembers = (),
@@ -113,6 +115,7 @@ def new_crew_app(
         host="127.0.0.1",
         port=0,
         clock=clock or SystemClock(),
+        store=store,
         host_names=host_names,
         lock_after_s=lock_after_s,
         drafts=drafts,

@@ -15,7 +15,7 @@ from typing import Any
 from protocols.uplink.status import StoreState
 from simulators.demo.gateway_status import query_gateway
 from tests.harness.cloud_command import argus_cloud
-from tests.harness.eventually import eventually
+from tests.harness.eventually import WITHIN_S, eventually
 from tests.harness.running_cloud import HOSTS, SCOPES, App, RunningCloud
 
 READY_S = 120.0
@@ -55,7 +55,7 @@ class RunningDemo:
     def pid(self, part: str) -> int:
         return int(self.facts["pids"][part])
 
-    async def kill(self, part: str, within_s: float = 10.0) -> None:
+    async def kill(self, part: str, within_s: float = WITHIN_S) -> None:
         """Send SIGKILL to the process of a part, which therefore cannot clean up, as in a power cut.
 
         If the part is being restarted, wait up to `within_s` for its new process.

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -174,20 +174,30 @@ def _run_shell(script: Mapping[str, str], folder: Path, settings: str = "") -> d
     return {name.strip(): text.strip() for name, text in zip(printed[1::2], printed[2::2], strict=True)}
 
 
+SUCCESSES: Mapping[str, Callable[[Any], bool]] = {
+    "executeGraphql": lambda document: "data" in document and "errors" not in document,
+    "verifyEvidenceProvenance": lambda document: document["valid"] is True,
+}
+"""Operation → whether the body of a 200 reports a success too: GraphQL reports errors with this status, and a
+verification what is broken."""
+
+
 def curl_faults(samples: Mapping[str, str], folder: Path) -> dict[str, str]:
-    """Run curl samples; return the end of what each one printed whose status is not a success."""
+    """Run curl samples; return the end of what each one printed that reports no success."""
     printed = _run_shell(samples, folder, 'write-out = "\\n%{http_code}"')
     assert printed.keys() == samples.keys()
     return {
         name: text[-400:]
         for name, text in printed.items()
         if not text.endswith(("303", "302") if name == BROWSER else ("200", "201", "202", "204"))
+        or (name in SUCCESSES and not SUCCESSES[name](json.loads(text.rpartition("\n")[0])))
     }
 
 
 PRINTED = {
     "first-call": ("HTTP/1.1 200 OK",),
-    "graphql": ("HTTP/1.1 200 OK",),
+    # The whole body: a document that was refused has `errors` in it.
+    "graphql": ("HTTP/1.1 200 OK", '\n{"data":{"result":"Query"}}'),
     "provenance": ("INTACT. The transcript is as it was signed.", "argus-verify.html: OK"),
 }
 """Guide → what its commands print when they succeed."""
@@ -225,14 +235,18 @@ def document_faults(blocks: Sequence[Block], cloud: RunningCloud) -> dict[str, s
 
 
 def python_faults(samples: Mapping[str, str]) -> dict[str, str]:
-    """Run Python samples in this process; return the error of each one that failed."""
+    """Run Python samples in this process; return the error of each one that failed, or what it printed if that reports
+    no success."""
     faults = {}
     for name, code in samples.items():
-        found: dict[str, Any] = {"print": lambda *_: None}
+        printed: list[Any] = []
+        found: dict[str, Any] = {"print": lambda *values, into=printed: into.extend(values)}
         try:
             exec(code, found)  # noqa: S102  the page's own lines
         except (ArgusError, httpx.HTTPError, AssertionError) as error:
             faults[name] = str(error)
+        if name in SUCCESSES and name not in faults and not SUCCESSES[name](printed[0]):
+            faults[name] = str(printed)[:400]
         if name == BROWSER and found["response"].status_code not in (302, 303):
             faults[name] = found["response"].text[:400]
     return faults
@@ -245,10 +259,14 @@ def run_typescript(project: Path, samples: Sequence[tuple[str, str]]) -> dict[st
 
 
 def typescript_faults(project: Path, samples: Mapping[str, str]) -> dict[str, str]:
-    """Run TypeScript samples; return the error of each one that failed or printed nothing."""
+    """Run TypeScript samples; return the error of each one that failed or printed nothing, or what it printed if that
+    reports no success."""
     results = run_typescript(project, list(samples.items()))
     assert results.keys() == samples.keys()
     faults = {name: str(one.get("error", "printed nothing")) for name, one in results.items() if not one.get("printed")}
     if BROWSER in samples and BROWSER not in faults and results[BROWSER]["printed"][0] not in (302, 303):
         faults[BROWSER] = str(results[BROWSER]["printed"])
+    for name in samples.keys() & SUCCESSES.keys() - faults.keys():
+        if not SUCCESSES[name](results[name]["printed"][0]):
+            faults[name] = str(results[name]["printed"])[:400]
     return faults

@@ -17,6 +17,10 @@ class Failover:
         self._writers: set[asyncio.StreamWriter] = set()
         self.port = 0
 
+    def point_to(self, ports: Sequence[int]) -> None:
+        """Forward further connections to `ports`; the open ones stay."""
+        self._ports = ports
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         first = next(self._turn)
         for number in range(len(self._ports)):

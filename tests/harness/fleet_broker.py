@@ -81,9 +81,10 @@ class Credentials:
 
 
 class FleetBroker:
-    """A mosquitto process with its configuration, its certificate authority and the files of rights and revocations."""
+    """A mosquitto process with its configuration, its certificate authority and the files of rights and revocations.
+    `authority` None: a new one."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, authority: Authority | None = None) -> None:
         program = mosquitto_program()
         if program is None:
             pytest.skip("mosquitto is not installed")
@@ -103,7 +104,7 @@ class FleetBroker:
             certificate=folder / "broker.pem",
             key=folder / "broker.key",
         )
-        self.authority: Authority = create_authority("aut_1", "Test fleet", now_us())
+        self.authority = authority or create_authority("aut_1", "Test fleet", now_us())
         certificate, key = issue_server(self.authority, ["127.0.0.1"], days=1, now_us=now_us())
         self.layout.certificate.write_bytes(certificate)
         self.layout.key.write_bytes(key)
@@ -204,6 +205,16 @@ class FleetBroker:
             username=CLOUD_LOGIN.username,
             password=CLOUD_LOGIN.password,
             ca_file=str(self.ca_file),
+        )
+
+    def settings_lines(self) -> str:
+        """Return the sections of this broker for a settings file of the cloud."""
+        password_file = self.folder / "cloud-password"
+        password_file.write_text(CLOUD_PASSWORD + "\n")
+        password_file.chmod(0o600)
+        return (
+            f'[mqtt]\nurl = "{self.cloud_address.url}"\npassword_file = "{password_file}"\nca_file = "{self.ca_file}"\n'
+            f'[broker]\ndirectory = "{self.layout.live}"\n'
         )
 
     @asynccontextmanager

@@ -23,7 +23,7 @@ from gateway.console.control import ControlUnavailable, query
 from gateway.settings import load
 from simulators.demo.free_ports import free_port
 from tests.harness.broker import Broker
-from tests.harness.eventually import eventually
+from tests.harness.eventually import WITHIN_S, eventually
 
 PROGRAM = str(Path(sys.executable).with_name("argus-gateway"))
 
@@ -181,10 +181,10 @@ witness_file = "witness"
         return self._process is not None and self._process.returncode is not None
 
     async def ended(self) -> int:
-        """Wait up to 20 s for the process to end; return its exit code."""
+        """Wait up to `WITHIN_S` for the process to end; return its exit code."""
         process, self._process = self._process, None
         assert process is not None
-        return await asyncio.wait_for(process.wait(), 20)
+        return await asyncio.wait_for(process.wait(), WITHIN_S)
 
     async def _end(self, how: signal.Signals) -> int:
         assert self._process is not None

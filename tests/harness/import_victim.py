@@ -31,7 +31,7 @@ from tests.builders.imports import device, ndjson
 from tests.builders.job_rows import new_job
 from tests.builders.parts import make_parts
 from tests.harness.forked_child import run_forked
-from tests.harness.waveform_victim import SteppedDatabase, Steps, file_steps
+from tests.harness.steps import SteppedDatabase, Steps, file_steps
 from tests.harness.webhook_victim import LaterClock
 
 SENDER = Actor("tnt_north", "org_north", subject="operator")

@@ -23,7 +23,7 @@ from tests.builders.counting_jobs import KINDS, Counting
 from tests.builders.job_rows import new_job
 from tests.builders.parts import make_parts
 from tests.harness.forked_child import run_forked
-from tests.harness.waveform_victim import SteppedDatabase, Steps
+from tests.harness.steps import SteppedDatabase, Steps
 from tests.harness.webhook_victim import LaterClock
 
 UNTIL = 2

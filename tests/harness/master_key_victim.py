@@ -31,7 +31,7 @@ from cloud.foundation.slice import load_tables
 from cloud.partners.webhooks import WebhookKeys
 from cloud.work.provenance_keys import ProvenanceKeys
 from tests.harness.forked_child import run_forked
-from tests.harness.waveform_victim import SteppedDatabase, Steps
+from tests.harness.steps import SteppedDatabase, Steps
 
 Sealed = Sequence[tuple[SealedColumn, str, bytes]]
 """Each sealed value with its column and the name of its row."""

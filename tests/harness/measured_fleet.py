@@ -1,7 +1,7 @@
 """A simulated fleet against the demo's cloud, with the processor time of each part and what a vehicle costs.
 
-The cloud has PostgreSQL at full durability and mosquitto. The stores of the vehicles are in memory, so that they do not
-use the disk whose load is measured.
+The cloud has PostgreSQL at full durability, with autovacuum as in an installation, and mosquitto. The stores of the
+vehicles are in memory, so that they do not use the disk whose load is measured.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from simulators.fleet.registration import BrokerPasswords
 from simulators.fleet.summary import Summary
 from tests.harness.demo import RunningDemo, start_demo
 from tests.harness.postgresql import PostgresqlCluster, postgresql_running
-from tests.harness.process_figures import processor_s, tree_processor_s
+from tests.harness.process_figures import processor_s, stolen_s, tree_processor_s
 
 DATABASE = "fleet"
 MEMORY = Path("/dev/shm")
@@ -33,8 +33,8 @@ _CALLS = "SELECT coalesce(sum(calls), 0) FROM pg_stat_statements WHERE query NOT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """The cost of one vehicle in a fleet of `vehicles`, per second of its data that the cloud has stored. Times are
-    those of a processor."""
+    """The cost of one vehicle in a fleet of `vehicles`, per second of its data that the cloud has stored, rows
+    included. Times are those of a processor."""
 
     vehicles: int
     cloud_ms: float
@@ -62,11 +62,14 @@ class Cost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """One run: its summary, its cost, and the batches that were pending in each second in which devices reported."""
+    """One run: its summary, its cost, and the batches that were pending in each second in which devices reported.
+    `stolen_part`: the part of the cores' time that the host of this virtual machine gave to other guests. Meanwhile
+    everything stands still, the fleet too."""
 
     summary: Summary
     cost: Cost
     pending: Sequence[int]
+    stolen_part: float
 
 
 @cache
@@ -116,25 +119,38 @@ class MeasuredFleet:
     async def run(
         self, vehicles: int, *, for_s: float, drain_s: float, begin: Callable[[], None] = lambda: None
     ) -> Measured:
-        """Let so many vehicles report for `for_s`, and measure until the last acknowledgement. `begin` is called when
-        the devices begin."""
+        """Let so many vehicles report for `for_s`, and measure until the cloud has written the rows of all batches.
+        `begin` is called when the devices begin.
+
+        The cloud writes rows up to two minutes after the acknowledgement, or when its memory for them is full, so a
+        short run, or one of few vehicles, would have none of this work before the last acknowledgement."""
         fleet = self._fleet(
             vehicles, FleetOptions(broker_url=self.demo.facts["mqtt_url"], for_s=for_s, drain_s=drain_s)
         )
         await self._register(fleet)
-        # The statistics that autovacuum, off in this server, would have made.
+        # Statistics of the new vehicles' rows: autovacuum makes them up to a minute later, and a short run has none.
         await asyncio.to_thread(self.cluster.administer, "ANALYZE", database=DATABASE)
         read: list[_Meters] = []
+        stolen: list[float] = []
 
         def begun() -> None:
             fleet.pending.clear()
             read.append(self._read())
+            stolen.append(stolen_s())
             begin()
 
-        summary = await fleet.run(begun, lambda: read.append(self._read()))
-        before, after = read
+        def ended() -> None:
+            stolen.append(stolen_s())
+
+        # At its end the fleet compares the lanes, for which the cloud writes the rows that are left.
+        summary = await fleet.run(begun, ended)
+        (before,) = read
+        cores_s = (summary.seconds + summary.drain_s) * len(os.sched_getaffinity(0))
         return Measured(
-            summary=summary, cost=_per_vehicle(summary, before, after), pending=list(fleet.pending)[: int(for_s)]
+            summary=summary,
+            cost=_per_vehicle(summary, before, self._read()),
+            pending=list(fleet.pending)[: int(for_s)],
+            stolen_part=(stolen[1] - stolen[0]) / cores_s,
         )
 
     def _fleet(self, vehicles: int, options: FleetOptions) -> Fleet:
@@ -160,8 +176,9 @@ class MeasuredFleet:
 
 @contextmanager
 def database_server() -> Iterator[PostgresqlCluster]:
-    """Run a server with full durability that counts statements, and with the empty database of the fleet."""
-    with postgresql_running() as cluster:
+    """Run a server with full durability and autovacuum that counts statements, and with the empty database of the
+    fleet."""
+    with postgresql_running(autovacuum=True) as cluster:
         cluster.administer(
             "ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'",
             f"CREATE DATABASE {DATABASE} TEMPLATE template0",

@@ -117,6 +117,10 @@ class _DriverRecorder:
         await self._explain(statement, values)
         await self._driver.run_later(statement, values, on_rows)
 
+    async def change_later(self, statement: Prepared, values: Values, rows: int) -> None:
+        await self._explain(statement, values)
+        await self._driver.change_later(statement, values, rows)
+
     async def rows_many(self, statement: Prepared, values: Sequence[Values]) -> Sequence[Sequence[Any]]:
         return [row for one in values for row in await self.rows(statement, one)]
 
@@ -127,6 +131,9 @@ class _DriverRecorder:
 
     async def append(self, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
         await self._driver.append(table, columns, rows)
+
+    async def append_later(self, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        await self._driver.append_later(table, columns, rows)
 
 
 class PlanDatabase:

@@ -3,9 +3,10 @@
 It listens only on a Unix socket in a temporary directory. Each worker of a parallel test run has its own server; the
 first worker prepares the data files, the others copy them. The session's server does not wait for the disk
 (`fsync = off`), since only a power cut would reveal the difference. A test of durability switches the waiting on
-(`PostgresqlCluster.durable`) or runs its own server. PostgreSQL refuses to run as root, so tests that run as root start
-it as the account `postgres`. If the test process is killed, the kernel stops the server (`setpriv --pdeathsig`). Tests
-are skipped where PostgreSQL is not installed.
+(`PostgresqlCluster.durable`) or runs its own server. Autovacuum is off, since its work falls into any test by chance; a
+measurement of what an installation costs switches it on. PostgreSQL refuses to run as root, so tests that run as root
+start it as the account `postgres`. If the test process is killed, the kernel stops the server (`setpriv --pdeathsig`).
+Tests are skipped where PostgreSQL is not installed.
 """
 
 import asyncio
@@ -113,9 +114,10 @@ class KeptConnections:
 class PostgresqlCluster:
     """One PostgreSQL server, to be started with `start`. Its data files and its socket are in `folder`."""
 
-    def __init__(self, folder: Path, bin_folder: Path, kept: KeptConnections) -> None:
+    def __init__(self, folder: Path, bin_folder: Path, kept: KeptConnections, *, autovacuum: bool) -> None:
         self.socket_folder = folder
         self._bin_folder = bin_folder
+        self._autovacuum = autovacuum
         self._server: subprocess.Popen[bytes] | None = None
         self._numbers = itertools.count(1)
         self._kept = kept
@@ -132,7 +134,7 @@ class PostgresqlCluster:
         """Start the server and return when it accepts connections; after `crash` or `stop`, start the same server
         again."""
         log_file = self.socket_folder / "server.log"
-        command = _server_command(self._bin_folder / "postgres", self.socket_folder / "data", self.socket_folder)
+        command = _server_command(self._bin_folder / "postgres", self.socket_folder, autovacuum=self._autovacuum)
         with log_file.open("ab") as log:
             self._server = subprocess.Popen(command, stdout=log, stderr=log, cwd="/")
         _await_start(self, self._server, log_file)
@@ -240,19 +242,19 @@ def _as_postgres(*command: str) -> list[str]:
     return ["runuser", "-u", ACCOUNT, "--", *command] if os.geteuid() == 0 else list(command)
 
 
-def _server_command(server: Path, data: Path, sockets: Path) -> list[str]:
+def _server_command(server: Path, folder: Path, *, autovacuum: bool) -> list[str]:
     # setpriv replaces itself by the server, so that the server is our child and dies with us.
     account = ["--reuid", ACCOUNT, "--regid", ACCOUNT, "--init-groups"] if os.geteuid() == 0 else []
     settings = {
         "listen_addresses": "",
-        "unix_socket_directories": str(sockets),
+        "unix_socket_directories": str(folder),
         "max_connections": "200",
         "shared_buffers": "64MB",
-        "autovacuum": "off",
+        "autovacuum": "on" if autovacuum else "off",
         "log_min_messages": "fatal",
     }
     options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-    return ["setpriv", *account, "--pdeathsig", "QUIT", str(server), "-D", str(data), *options]
+    return ["setpriv", *account, "--pdeathsig", "QUIT", str(server), "-D", str(folder / "data"), *options]
 
 
 @pytest.fixture(scope="session")
@@ -265,11 +267,14 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresqlC
 
 
 @contextmanager
-def postgresql_running(*, durable: bool = True, prepared: Path | None = None) -> Iterator[PostgresqlCluster]:
+def postgresql_running(
+    *, durable: bool = True, autovacuum: bool = False, prepared: Path | None = None
+) -> Iterator[PostgresqlCluster]:
     """Run a server with a migrated template database, and stop it after the block; for a fixture or a benchmark.
 
-    Without `durable`, commits do not wait for the disk. The data files are copied from the folder `prepared` if it is
-    given; the first process that needs the folder fills it.
+    Without `durable`, commits do not wait for the disk. With `autovacuum`, the server vacuums and analyses tables by
+    itself, as in an installation. The data files are copied from the folder `prepared` if it is given; the first
+    process that needs the folder fills it.
     """
     bin_folder = programs()
     if bin_folder is None:
@@ -277,7 +282,7 @@ def postgresql_running(*, durable: bool = True, prepared: Path | None = None) ->
     folder = Path(tempfile.mkdtemp(prefix="argus-pg-"))
     data = folder / "data"
     with closing(KeptConnections(folder)) as kept:
-        cluster = PostgresqlCluster(folder, bin_folder, kept)
+        cluster = PostgresqlCluster(folder, bin_folder, kept, autovacuum=autovacuum)
         try:
             if os.geteuid() == 0:
                 shutil.chown(folder, ACCOUNT, ACCOUNT)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.eventually import WITHIN_S
+
 needs_dbus = pytest.mark.skipif(shutil.which("dbus-daemon") is None, reason="needs the Debian package dbus")
 
 _CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -47,7 +49,7 @@ class PrivateBus:
         )
         assert self._process.stdout is not None
         # It prints its address when it listens.
-        assert await asyncio.wait_for(self._process.stdout.readline(), 10)
+        assert await asyncio.wait_for(self._process.stdout.readline(), WITHIN_S)
 
     async def kill(self) -> None:
         process, self._process = self._process, None

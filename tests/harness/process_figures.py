@@ -1,4 +1,5 @@
-"""The kernel's measurements of a process: its processor time, its memory, its descriptors, what it wrote to disks."""
+"""The kernel's measurements of a process: its processor time, its memory, its descriptors, what it wrote to disks; and
+of the machine: the processor time that it did not get."""
 
 import os
 import sqlite3
@@ -24,6 +25,13 @@ def tree_processor_s(pid: int) -> float:
             children_s += tree_processor_s(int(child))
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return sum(map(int, fields[11:15])) / _TICKS_A_SECOND + children_s
+
+
+def stolen_s() -> float:
+    """Return the processor time of all cores that the host of this virtual machine gave to other guests so far, in
+    seconds (proc(5), "steal"); 0 on a machine of its own."""
+    fields = Path("/proc/stat").read_text().partition("\n")[0].split()
+    return int(fields[8]) / _TICKS_A_SECOND
 
 
 def pin_tree(pid: int, cores: set[int]) -> None:

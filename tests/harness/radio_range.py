@@ -37,10 +37,16 @@ class RadioRange:
             writer.transport.abort()
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._beyond)
-        ends = {writer, far_writer}
-        self._writers |= ends
+        ends = {writer}
+        self._writers.add(writer)
         try:
+            if self._server is None or not self._server.is_serving():  # it was accepted a moment before
+                return
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._beyond)
+            ends.add(far_writer)
+            if writer.transport.is_closing():  # out of reach meanwhile
+                return
+            self._writers.add(far_writer)
             await asyncio.gather(_pass_on(reader, far_writer), _pass_on(far_reader, writer))
         finally:
             self._writers -= ends

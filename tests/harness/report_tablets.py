@@ -14,6 +14,7 @@ from gateway.crew.handover import HandoverParts
 from gateway.epcr.call_observations import CallObservations
 from gateway.epcr.drafts import Drafts
 from gateway.epcr.missions import Missions
+from gateway.live import LiveFeed
 from gateway.security.crew_members import CrewMember
 from gateway.transports.clock import SystemClock
 from protocols.epcr.crew_role import CrewRole
@@ -103,8 +104,10 @@ async def report_vehicle(
     clock: SystemClock | MovedClock | None = None,
     members: Sequence[CrewMember] = MEMBERS,
     handover: HandoverParts | None = None,
+    feed: LiveFeed | None = None,
 ) -> AsyncIterator[ReportVehicle]:
-    """Serve the crew's pages of a vehicle whose store is in `folder`; an existing store is opened again."""
+    """Serve the crew's pages of a vehicle whose store is in `folder`; an existing store is opened again. `feed`: the
+    live values; without it there are none."""
     clock = clock or MovedClock()
     path = folder / "buffer.db"
     async with opened(path if path.exists() else new_store(folder), clock=clock) as buffer:
@@ -112,6 +115,7 @@ async def report_vehicle(
         observations = CallObservations(buffer, drafts)
         missions = missions_of(drafts, clock)
         app = new_crew_app(
+            feed,
             clock=clock,
             members=members,
             lock_after_s=LOCK_AFTER_S,

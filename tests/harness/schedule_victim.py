@@ -17,7 +17,7 @@ import cloud.slices  # noqa: F401  declares the slices, which the imports below 
 from cloud.foundation.db import open_database
 from tests.builders.schedule_desk import ScheduleDesk
 from tests.harness.forked_child import run_forked
-from tests.harness.waveform_victim import SteppedDatabase, Steps
+from tests.harness.steps import SteppedDatabase, Steps
 
 FOLDER = Path("unused")
 """The folder of results, which no job of this story has."""

@@ -28,6 +28,7 @@ from simulators.ble.attach import Air, Station, attach
 from simulators.ble.backend import VirtualRadio
 from simulators.ble.ether import Ether
 from simulators.ble.radio import run_radio
+from tests.harness.eventually import WITHIN_S
 
 OXIMETER = "F0:F1:00:00:00:01"
 REFUSED = b"\xff"
@@ -194,7 +195,7 @@ async def bare_device(air: Air, address: str = OXIMETER, *, name: str = "Oximete
 
 
 async def find(backend: VirtualRadio, address: str) -> BLEDevice:
-    """Scan until this device is found, for at most 5 s."""
+    """Scan until this device is found."""
     heard: asyncio.Future[BLEDevice] = asyncio.get_running_loop().create_future()
 
     def found(device: BLEDevice, _told: AdvertisementData) -> None:
@@ -204,7 +205,7 @@ async def find(backend: VirtualRadio, address: str) -> BLEDevice:
     scanner = backend.scanner(found)
     await scanner.start()
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WITHIN_S):
             return await heard
     finally:
         await scanner.stop()
@@ -222,7 +223,7 @@ class Losses:
         self._came.set()
 
     async def first(self) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WITHIN_S):
             await self._came.wait()
 
 
@@ -245,7 +246,7 @@ class Arrivals:
         self._came.set()
 
     async def wait_for(self, count: int) -> list[bytes]:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WITHIN_S):
             while len(self.octets) < count:
                 self._came.clear()
                 await self._came.wait()

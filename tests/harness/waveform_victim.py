@@ -1,144 +1,104 @@
-"""A process whose children ingest waveforms and are killed, each at another step between receiving and acknowledging.
+"""A process whose children ingest numerics and waveforms and are killed, each at another step between receiving and
+acknowledging.
 
     python -m tests.harness.waveform_victim DATABASE_URL FOLDER KILLS SEED [staged]
 
-A step is a statement of a transaction, a flush or rename of an object's file, the begin of a transaction, its commit,
-and the acknowledgement. With `staged`, the second group of a child is staged, and its rows are written after the
-acknowledgement. Each child receives the batches that are not acknowledged, as a gateway resends them. A child
-is a fork, so that 300 of them need no 300 starts of Python. After each kill the process checks that every row of an
-object has its object. A child that ends before its step is not counted. The process prints the number of children
-that died by SIGKILL, which is KILLS.
+A step is the begin of a transaction, a statement of it, its commit, a flush or rename of an object's file, the removal
+of an object, and the acknowledgement. With `staged`, the second group of a child is staged, and its rows are written
+after the acknowledgement: those of numerics are minute rows, whose envelopes are in an object that is announced before
+it is put. Each child receives the batches that are not acknowledged, as a gateway resends them. A child is a fork, so
+that 300 of them need no 300 starts of Python. After each kill the process checks that every row of an object has its
+object. A child that ends before its step is not counted.
+
+The last printed line is JSON: `killed` has the name of the step of each child that died by SIGKILL, KILLS names, and
+`acknowledged` has the number of acknowledged batches of each lane. The last child is not killed, so all batches that
+were sent are acknowledged.
 """
 
-import os
+import json
 import random
 import signal
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import cloud.slices  # noqa: F401  declares the slices, which the imports below need
 from cloud.foundation.db import SqliteAddress, open_database, read_address
-from cloud.foundation.db.transaction import Transaction
-from cloud.foundation.objects import LocalObjects
 from cloud.vehicles.ingest import staged_elsewhere
 from cloud.vehicles.ingest.source import DueAck
 from protocols.uplink.envelope import Envelope
+from protocols.uplink.lanes import Lane
 from tests.builders.ingest_cloud import CloudUnderTest
-from tests.builders.ingest_gateway import GatewayInVehicle
-from tests.builders.statement_count import CountingDatabase
+from tests.builders.ingest_gateway import GatewayInVehicle, readings, section
 from tests.builders.waveforms import many_waves
 from tests.harness.forked_child import run_forked
+from tests.harness.steps import NamedSteps, SteppedDatabase, SteppedObjects, StepPlan, Steps, file_steps
 
-SENT_MAX = 6
-"""Batches that one child receives, in two groups: a vehicle that resends what is not acknowledged."""
-STEPS_MAX = 60
-"""The two groups have about so many steps, so most children are killed, some after their last step."""
+SENT_MAX = 4
+"""Batches of a lane that one child receives, in two groups: a vehicle that resends what is not acknowledged."""
+VALUES = 4
+"""Values of a numeric batch, one a second: enough for minute rows."""
+LANES = (Lane.NUMERIC, Lane.WAVEFORM)
 
-
-class Steps:
-    """Counts steps, and kills the process in place of step number `at`."""
-
-    def __init__(self, at: int) -> None:
-        self._left = at
-
-    def passed(self) -> None:
-        self._left -= 1
-        if not self._left:
-            os.kill(os.getpid(), signal.SIGKILL)
+Sent = Mapping[Lane, Sequence[Envelope]]
 
 
-class SteppedDatabase(CountingDatabase):
-    """A database whose statements and commits are steps."""
-
-    def __init__(self, database: Any, steps: Steps) -> None:
-        self._steps = steps
-        self._count = 0
-        super().__init__(database)
-
-    @property
-    def statements(self) -> int:
-        return self._count
-
-    @statements.setter
-    def statements(self, count: int) -> None:
-        self._count = count
-        if count:
-            self._steps.passed()
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        self._steps.passed()
-        async with super().transaction() as tx:
-            yield tx
-        self._steps.passed()
+def values_of(number: int) -> list[float]:
+    """Return the values of the numeric batch with this place in its lane."""
+    return [float(number % 1_000 + place) for place in range(VALUES)]
 
 
-def file_steps(steps: Steps) -> None:
-    """Make every flush and rename of a file a step."""
-    flush, rename = os.fsync, Path.rename
-
-    def stepped_flush(descriptor: int) -> None:
-        steps.passed()
-        flush(descriptor)
-
-    def stepped_rename(self: Path, target: Path) -> Path:
-        steps.passed()
-        return rename(self, target)
-
-    os.fsync = stepped_flush
-    Path.rename = stepped_rename  # type: ignore[method-assign,assignment]
+def sent_batches(kills: int) -> Sent:
+    """Return the batches for this many kills: enough for two children that end beside each killed one."""
+    count, gateway = 3 * (kills + 1) * SENT_MAX, GatewayInVehicle()
+    numerics = [
+        gateway.send_sections([section(readings(*values_of(number), at_s=float(60 + VALUES * number)))])
+        for number in range(count)
+    ]
+    return {Lane.NUMERIC: numerics, Lane.WAVEFORM: many_waves(gateway, count)}
 
 
-def batches_of(kills: int) -> int:
-    """Return the number of batches for this many kills: enough for two children that end beside each killed one."""
-    return 3 * kills * SENT_MAX
-
-
-def sent_batches(kills: int) -> list[Envelope]:
-    return many_waves(GatewayInVehicle(), batches_of(kills))
-
-
-async def ingest(url: str, folder: Path, sent: list[Envelope], steps: Steps, *, staged: bool) -> None:
-    """Ingest what is not acknowledged, at most `SENT_MAX` batches; note each acknowledgement."""
-    database = await open_database(url)
-    try:
-        stepped, objects = SteppedDatabase(database, steps), LocalObjects(folder / "objects")
-        cloud_ = CloudUnderTest(stepped, objects=objects, staged=staged, removes=True)
-
-        async def acknowledge(acks_due: Sequence[DueAck]) -> list[bool]:
-            for due in acks_due:
-                steps.passed()
-                (folder / "acknowledged").write_text(str(due.ack.through_sequence))
-                steps.passed()
-            return [True] * len(acks_due)
-
-        cloud_.handover.acknowledge = acknowledge  # type: ignore[method-assign]
-        file_steps(steps)
-        due = sent[acknowledged(folder) :][:SENT_MAX]
-        receive = cloud_.arrive if staged else cloud_.take
-        if staged:
-            await cloud_.staged.settle_left()
-        for some in (due[: SENT_MAX // 2], due[SENT_MAX // 2 :]):
-            if some:
-                await receive(*some)
-        await cloud_.ingest.settle()
-    finally:
-        await database.close()
-
-
-def acknowledged(folder: Path) -> int:
-    path = folder / "acknowledged"
+def acknowledged(folder: Path, lane: Lane) -> int:
+    path = folder / f"acknowledged-{lane.value}"
     text = path.read_text() if path.exists() else ""
     return int(text or 0)
 
 
-def run_child(url: str, folder: Path, sent: list[Envelope], killed_at: int, *, staged: bool) -> int:
-    """Run one child; return its exit status."""
-    return run_forked(lambda: ingest(url, folder, sent, Steps(killed_at), staged=staged))
+def note_acknowledged(folder: Path, due: DueAck, steps: Steps) -> None:
+    lane = due.ack.lane.value
+    steps.passed(f"acknowledge {lane}")
+    (folder / f"acknowledged-{lane}").write_text(str(due.ack.through_sequence))
+    steps.passed(f"acknowledged {lane}")
+
+
+async def ingest(url: str, folder: Path, sent: Sent, steps: NamedSteps, *, staged: bool) -> None:
+    """Ingest what is not acknowledged, at most `SENT_MAX` batches of each lane; note each acknowledgement."""
+    database = await open_database(url)
+    try:
+        stepped, objects = SteppedDatabase(database, steps), SteppedObjects(folder / "objects", steps)
+        cloud_ = CloudUnderTest(stepped, objects=objects, staged=staged, removes=True)
+
+        async def acknowledge(acks_due: Sequence[DueAck]) -> list[bool]:
+            for due in acks_due:
+                note_acknowledged(folder, due, steps)
+            return [True] * len(acks_due)
+
+        cloud_.handover.acknowledge = acknowledge  # type: ignore[method-assign]
+        file_steps(steps)
+        due = [sent[lane][acknowledged(folder, lane) :][:SENT_MAX] for lane in LANES]
+        receive = cloud_.arrive if staged else cloud_.take
+        if staged:
+            await cloud_.staged.settle_left()
+        for part in (slice(SENT_MAX // 2), slice(SENT_MAX // 2, None)):
+            if some := list(chain.from_iterable(of_lane[part] for of_lane in due)):
+                await receive(*some)
+        await cloud_.ingest.settle()
+    finally:
+        await database.close()
+    steps.note()
 
 
 def check_objects(url: str, folder: Path) -> None:
@@ -146,25 +106,40 @@ def check_objects(url: str, folder: Path) -> None:
     if not isinstance(address, SqliteAddress):
         return  # the test looks at the end
     connection = sqlite3.connect(address.path)
-    names = [name for (name,) in connection.execute("SELECT name FROM waveform_objects")]
+    # An announced object, which no run refers to, is put after its row.
+    found = connection.execute(
+        "SELECT name FROM waveform_objects WHERE unused_us IS NULL"
+        " OR object_id IN (SELECT object_id FROM waveform_runs)"
+    )
+    names = [name for (name,) in found]
     connection.close()
     lacking = [name for name in names if not (folder / "objects" / name).exists()]
     assert not lacking, f"rows of absent objects: {lacking}"
 
 
-def main(url: str, folder: Path, kills: int, seed: int, *, staged: bool) -> int:
+def main(url: str, folder: Path, kills: int, seed: int, *, staged: bool) -> dict[str, Any]:
     staged_elsewhere.ANSWER_S = 0.0  # at most one child lives
-    sent, chance, killed = sent_batches(kills), random.Random(seed), 0
-    while killed < kills:
-        assert acknowledged(folder) < len(sent), f"only {killed} of {kills} children were killed"
-        status = run_child(url, folder, sent, chance.randint(1, STEPS_MAX), staged=staged)
+    sent, plan, path = sent_batches(kills), StepPlan(random.Random(seed)), folder / "steps"
+    killed: list[str] = []
+
+    def run_child(step: str = "", at: int = 0) -> int:
+        return run_forked(lambda: ingest(url, folder, sent, NamedSteps(step, at, path), staged=staged))
+
+    while len(killed) < kills:
+        left = min(len(sent[lane]) - acknowledged(folder, lane) for lane in LANES)
+        assert left > SENT_MAX, f"only {len(killed)} of {kills} children were killed"
+        status = run_child(*plan.choose())
         assert status in (0, -signal.SIGKILL), f"a child ended with {status}"
-        killed += status == -signal.SIGKILL
+        names = path.read_text().splitlines()
+        plan.learn(names)
+        if status:
+            killed.append(names[-1])
         check_objects(url, folder)
-    while acknowledged(folder) < len(sent):
-        assert run_child(url, folder, sent, 0, staged=staged) == 0
-    return killed
+    assert run_child() == 0
+    check_objects(url, folder)
+    return {"killed": killed, "acknowledged": {lane.value: acknowledged(folder, lane) for lane in LANES}}
 
 
 if __name__ == "__main__":
-    print(main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), staged="staged" in sys.argv))
+    url, folder, kills, seed = sys.argv[1:5]
+    print(json.dumps(main(url, Path(folder), int(kills), int(seed), staged="staged" in sys.argv)))

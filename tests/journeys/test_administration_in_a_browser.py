@@ -21,9 +21,9 @@ from tests.harness.administered_cloud import (
     open_all,
     window,
 )
-from tests.harness.browser import PHONE, TABLET, chromium
+from tests.harness.browser import PHONE, TABLET
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 SIZES = pytest.mark.parametrize(
     ("viewport", "locale"), [(TABLET, "en-GB"), (PHONE, "pl-PL")], ids=["tablet", "telephone"]
@@ -35,19 +35,13 @@ TABS_MAX = 120
 """More stops than any page has before its last button."""
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as opened:
-        yield opened
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def office(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Administered]:
     async with administered_cloud(tmp_path_factory.mktemp("office")) as opened:
         yield opened
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def signed_in(office: Administered, browser: Browser) -> Any:
     """Sign in as Ada, set up her second factor and copy her recovery codes; return the browser's storage state."""
     page = await window(browser, TABLET, "en-GB")

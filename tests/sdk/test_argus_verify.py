@@ -146,8 +146,11 @@ def test_content_is_compared_with_the_record(tmp_path: Path) -> None:
     record = json.loads(INTACT.read_text())["records"][1]["id"]
     found = run(INTACT, "--keys", KEYS, "--content", f"{record}={content}", "--json")
     report = json.loads(found.stdout)
-    assert report["content"] == "checked"
+    assert (report["content"], report["content_records"]) == ("checked", 1)
     assert report["broken_links"] == [{"record_id": record, "index": 1, "reason": "content_hash_mismatch"}]
+    in_words = run(INTACT, "--keys", KEYS, "--content", f"{record}={content}").stdout
+    assert "compared with the given files for 1 of 4 records" in in_words
+    assert json.loads(run(INTACT, "--keys", KEYS, "--json").stdout)["content"] == "not_checked"
 
 
 @pytest.mark.contract("A-119", "C-215")

@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from playwright.async_api import Page
+from playwright.async_api import Browser, Page
 
 from tests.builders.provenance_vectors import FOLDER as VECTORS
-from tests.harness.browser import chromium
 from tests.harness.typescript_sdk import FOLDER, run
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 STORIES = json.loads((Path(__file__).parent / "stories.json").read_text())
 ENTRY = """
@@ -53,11 +52,11 @@ def a_page(script: str) -> web.Application:
     return app
 
 
-async def test_sdk_lists_through_a_relay_and_verifies_in_a_page() -> None:
+async def test_sdk_lists_through_a_relay_and_verifies_in_a_page(browser: Browser) -> None:
     script = run(FOLDER, "node_modules/.bin/esbuild", "--bundle", "--format=esm", "--loader=ts", text=ENTRY)
     story = STORIES["webhooks"][0]
     vectors = [(VECTORS / name).read_text() for name in ("transcripts/intact-ml-dsa-65.json", "keys.json")]
-    async with TestServer(a_page(script), host="127.0.0.1") as server, chromium() as browser:
+    async with TestServer(a_page(script), host="127.0.0.1") as server:
         page: Page = await browser.new_page()
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(str(error)))

@@ -1,6 +1,8 @@
 """The SDK for Python is built as wheel and source distribution, and works installed, without the repository."""
 
+import ast
 import json
+import re
 import subprocess
 import sys
 import tarfile
@@ -83,6 +85,25 @@ def test_wheel_from_the_source_distribution_equals_that_from_the_repository(buil
     with tarfile.open(built.source) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {"CHANGELOG.md", "README.md", "build_backend/argus_sdk_build.py"} <= names
+
+
+def test_wheel_imports_only_the_standard_library_itself_and_its_declared_dependencies(built: Built) -> None:
+    for wheel in (built.wheel, built.wheel_of_source):
+        files = content(wheel)
+        (metadata,) = (text.decode() for name, text in files.items() if name.endswith(".dist-info/METADATA"))
+        declared = {name.lower().replace("-", "_") for name in re.findall(r"(?m)^Requires-Dist: ([\w.-]+)", metadata)}
+        imported: set[str] = set()
+        for name, text in files.items():
+            if name.endswith(".py"):
+                for node in ast.walk(ast.parse(text)):
+                    if isinstance(node, ast.Import):
+                        imported |= {one.name.partition(".")[0] for one in node.names}
+                    elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module is not None:
+                        imported.add(node.module.partition(".")[0])
+        foreign = imported - sys.stdlib_module_names - {"argus_sdk"}
+        assert foreign
+        assert foreign == declared & foreign, "an import without a declaration"
+        assert declared <= foreign, "a declaration without an import"
 
 
 def test_change_log_begins_with_the_version_of_the_package(built: Built) -> None:

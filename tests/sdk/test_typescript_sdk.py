@@ -32,6 +32,17 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return shared_project(tmp_path_factory)
 
 
+def test_tarball_imports_only_its_declared_dependencies_and_node(project: Path) -> None:
+    package = project / "node_modules" / "argus-sdk"
+    declared = set(json.loads((package / "package.json").read_text())["dependencies"])
+    named = re.compile(r"""(?:\bfrom|\bimport|\bimport\(|\brequire\()\s*["']([^."'][^"']*)["']""")
+    imported: set[str] = set()
+    for path in package.rglob("dist/**/*.js"):
+        imported |= set(named.findall(path.read_text()))
+    packages = {"/".join(name.split("/")[: 2 if name[0] == "@" else 1]) for name in imported if name[:5] != "node:"}
+    assert packages - {"argus-sdk"} == declared  # its own name, in the examples of comments
+
+
 def test_canonical_json_gives_the_answers_of_rfc_8785(project: Path) -> None:
     known = json.loads((VECTORS / "rfc8785.json").read_text())
     texts = [case["input"] for case in known["objects"]]

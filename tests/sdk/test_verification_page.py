@@ -11,15 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, FileChooser, Page, expect
 
 from tests.builders.provenance_vectors import FOLDER as VECTORS
 from tests.harness.axe import violations
-from tests.harness.browser import PHONE, TABLET, chromium
+from tests.harness.browser import PHONE, TABLET
 from tests.harness.typescript_sdk import FOLDER, run
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 PAGE = FOLDER / "page" / "argus-verify.html"
 EXPECTED: dict[str, Any] = json.loads((VECTORS / "expected.json").read_text())
@@ -32,13 +31,6 @@ DROP = """(files) => {
   for (const [name, text] of files) dropped.items.add(new File([text], name));
   document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: dropped, bubbles: true, cancelable: true }));
 }"""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    """Return a browser for all tests of this file."""
-    async with chromium() as running:
-        yield running
 
 
 @asynccontextmanager

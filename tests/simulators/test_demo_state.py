@@ -4,7 +4,6 @@ import asyncio
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -41,13 +40,14 @@ def test_demo_rejects_a_state_directory_that_contains_other_files(tmp_path: Path
 
 
 def test_demo_start_waits_for_the_child_processes_of_a_killed_demo(tmp_path: Path) -> None:
-    with occupied(tmp_path) as held:
-        left = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(0.5)"], pass_fds=(held,))
-    began_s = time.monotonic()
-    with occupied(tmp_path):
-        assert left.poll() == 0 or time.monotonic() - began_s > 0.2
+    state, last_act = tmp_path / "state", tmp_path / "last_act"
+    with occupied(state) as held:
+        lives = f"import time; time.sleep(0.5); open({str(last_act)!r}, 'w')"
+        left = subprocess.Popen([sys.executable, "-c", lives], pass_fds=(held,))
+    with occupied(state):
+        assert last_act.exists()
     left.wait()
-    assert (tmp_path / PARTS_LOCK).exists()
+    assert (state / PARTS_LOCK).exists()
 
 
 def test_demo_started_again_has_the_same_gateway_tenants_and_ports(tmp_path: Path) -> None:

@@ -18,13 +18,13 @@ from protocols.ieee11073.association.settings import ManagerSettings, PmStoreSet
 from protocols.ieee11073.dim.attribute import Attribute
 from protocols.ieee11073.dim.reports import Reading
 from protocols.ieee11073.dim.segment_writing import entry, entry_map
-from protocols.observation_record import content_key
 from simulators.agents.device import DeviceUnusable
 from simulators.agents.kinds import build_agent, build_device
 from simulators.agents.memory_file import SEGMENT_ENTRIES_MAX, SEGMENTS_MAX, MemoryFile
 from simulators.agents.remembering import MemoryOptions, RememberingDevice
 from simulators.physiology.patient import Patient
 from simulators.scenarios import scenario_of
+from tests.builders.content_keys import content_key
 from tests.builders.gateway_sessions import sessions
 from tests.builders.memory_devices import METER, minute
 from tests.harness.eventually import eventually

@@ -9,13 +9,16 @@ import pytest
 
 from gateway.security.identity import IdentityUnusable
 from protocols.uplink.acks import Ack
+from protocols.uplink.channels import DeviceRef
 from protocols.uplink.lanes import Lane
+from protocols.uplink.observations import decode_block, encode_runs
 from simulators.fleet.latency import Latencies
 from simulators.fleet.measured_source import Acknowledged, MeasuredSource
 from simulators.fleet.profiles import PROFILES, ProfileName
 from simulators.fleet.recording import RECEIVED_MAX, RECORDING_S, Recording
 from simulators.fleet.vehicle import make_vehicle, system_id_of
 from tests.builders.fleet import vehicle_open
+from tests.builders.uplink_blocks import section
 from tests.harness.eventually import eventually
 from tests.harness.moved_clock import MovedClock
 
@@ -38,7 +41,7 @@ def test_full_profile_has_twelve_leads_pleth_capnogram_and_numbers_every_second(
 
 def test_vitals_profile_has_no_waveforms() -> None:
     reports = Recording(PROFILES[ProfileName.VITALS], seed=1).reports
-    assert {lane for report in reports for lane in report.lanes} == {Lane.NUMERIC}
+    assert {report.lane for report in reports} == {Lane.NUMERIC}
     assert {report.device for report in reports} == {0, 1, 2}
 
 
@@ -61,9 +64,19 @@ def test_vehicles_with_the_same_beginning_share_the_received_values(full: Record
     clock, second = MovedClock(), full.seconds[0]
     received = full.receive(second, 5.0, clock)
     assert full.receive(second, 5.0, clock) is received
-    assert [value.received_s for _, values in full.receive(second, 6.0, clock).reports for value in values] == [
-        6.0 + report.at_s for report in second.reports for _ in report.values
-    ]
+    for received_lane in full.receive(second, 6.0, clock).lanes:
+        facts = [section(device=DeviceRef(str(place), "")) for place in range(2)]
+        block = encode_runs([(facts[place], count) for place, count in received_lane.runs], received_lane.values)
+        reports = [report for report in second.reports if report.lane is received_lane.lane]
+        assert [
+            (decoded.device.system_id, value.received_s, value.channel, value.value, value.samples)
+            for decoded in decode_block(block)
+            for value in decoded.observations
+        ] == [
+            (str(report.device), 6.0 + report.at_s, value.channel, value.value, value.samples)
+            for report in reports
+            for value in report.values
+        ]
     for number in range(RECEIVED_MAX):
         full.receive(second, 10.0 + number, clock)
     assert full.receive(second, 5.0, clock) is not received
@@ -116,7 +129,12 @@ async def test_batch_counts_once_although_it_is_read_and_acknowledged_twice(tmp_
         ack = Ack(epoch=source.epoch, lane=Lane.WAVEFORM, through_sequence=batches[-1].sequence)
         for _ in range(2):
             await source.acknowledge(ack)
-        assert sums.batches == len(batches) == sums.latencies.count
+        await source.rewind(Lane.WAVEFORM, 0)  # the cloud seemed to be restored
+        assert await source.next_batches(Lane.WAVEFORM, after=0, limit_batches=100, limit_bytes=1 << 20) == batches
+        await source.acknowledge(ack)
+        counts = {lane: latencies.count for lane, latencies in sums.latencies.items()}
+        assert sums.batches == len(batches)
+        assert counts == {Lane.EVENT: 0, Lane.EPCR: 0, Lane.NUMERIC: 0, Lane.WAVEFORM: len(batches)}
         assert sums.observations == vehicle.recorded[Lane.WAVEFORM]
         assert sums.payload_bytes == sum(len(batch.payload) for batch in batches)
         assert sums.dropped_batches == 0
@@ -132,3 +150,13 @@ def test_percentiles_of_delays_are_within_one_per_cent() -> None:
     assert latencies.percentile_ms(100) == 1000.0
     latencies.add(-5.0)  # the clock of this machine was set back
     assert latencies.percentile_ms(0.01) == pytest.approx(0.1)
+
+
+def test_delays_of_several_lanes_are_joined() -> None:
+    parts = Latencies(), Latencies()
+    for delay_ms in range(1, 1001):
+        parts[delay_ms % 2].add(float(delay_ms))
+    joined = Latencies.joined(parts)
+    assert joined.count == 1_000
+    assert joined.percentile_ms(50) == pytest.approx(500, rel=0.01)
+    assert joined.percentile_ms(100) == 1000.0

@@ -2,7 +2,8 @@
 
 The attacks and the thousand vehicles run first and alone, because they measure times. The other groups run two at a
 time, since most of them wait. The output of a group goes to a file, and to the terminal when the group ends, with its
-result. The exit code is 1 if any group failed.
+result. A group of which a command ran no test, since PostgreSQL or another part is absent, is skipped and has shown
+nothing. The exit code is 1 if any group failed or was skipped.
 """
 
 import asyncio
@@ -10,10 +11,12 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
+from xml.etree import ElementTree
 
 import typer
 
@@ -61,6 +64,7 @@ GROUPS = {
     "lists": Group((stories(LISTS, "-k", "lists_of_the_published"),), alone=True),
     "enrichment": Group((stories(LISTS, "-k", "enriched_once and sqlite"),), alone=True),
     "enrichment_postgresql": Group((stories(LISTS, "-k", "enriched_once and postgresql"),), alone=True),
+    "docs": Group((stories("tests/cloud/docs/test_every_page.py"),)),
     "damage": Group((stories("tests/soak/test_damaged_stores.py", "-n", "2"),)),
     "kills": Group(
         (
@@ -94,6 +98,11 @@ GROUPS = {
     "objects": Group((stories("tests/soak/test_waveforms_killed.py", "-n", "2"),)),
     "retention": Group((stories("tests/cloud/expiry/test_a_hundred_days.py"),)),
     "nemsis": Group((stories("tests/soak/test_nemsis.py"),)),
+    # Every view of the crew's page in three looks, examined for overflow and by axe-core (WCAG 2.2 AA).
+    **{
+        f"looks_{size}": Group(((sys.executable, "-m", "tests.docs.shots", "review", size, f"{size}-turned"),))
+        for size in ("tablet", "large", "phone")
+    },
     "fhir": Group((stories("tests/contract/test_fhir_bundles.py"),)),
     "buffer": Group((stories("tests/gateway/buffer"),)),
     "cloud": Group(
@@ -110,24 +119,66 @@ GROUPS = {
 """The groups by name. Each takes at most 15 minutes; `make soak ONLY=NAME` runs one."""
 
 
-async def run_group(name: str, folder: Path) -> bool:
-    """Run the commands of a group and print their output; return whether all of them passed."""
+class Result(StrEnum):
+    """Result of a command or a group; of the results of its commands, a group has the last one in this order."""
+
+    PASSED = "passed"
+    SKIPPED = "SKIPPED"
+    FAILED = "FAILED"
+
+    @classmethod
+    def of(cls, results: Iterable["Result"]) -> "Result":
+        return max(results, key=list(cls).index)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Numbers of tests that a command selected, and that it skipped. None are known of a command that is not pytest."""
+
+    tests: int = 0
+    skipped: int = 0
+
+
+def read_counts(report: Path) -> Counts:
+    """Read the counts from the JUnit report of pytest, which has no such file if it ended before its tests."""
+    if not report.exists():
+        return Counts()
+    suites = list(ElementTree.parse(report).getroot().iter("testsuite"))  # noqa: S314 - pytest has just written it
+    return Counts(*(sum(int(suite.get(name, "0")) for suite in suites) for name in ("tests", "skipped")))
+
+
+def result_of(exit_code: int, counts: Counts) -> Result:
+    """Return the result of a command. pytest ends with 0 although it skipped every test."""
+    if exit_code != 0:
+        return Result.FAILED
+    return Result.SKIPPED if counts.tests and counts.skipped == counts.tests else Result.PASSED
+
+
+async def run_group(name: str, folder: Path) -> Result:
+    """Run the commands of a group, and print their output and the result."""
     begun_s = time.monotonic()
     output = folder / f"{name}.log"
-    passed = True
+    results, skipped = [], 0
     with output.open("wb") as file:
-        for command in GROUPS[name].commands:
+        for number, command in enumerate(GROUPS[name].commands):
+            report = folder / f"{name}-{number}.xml"
+            reporting = (f"--junitxml={report}",) if command[: len(PYTEST)] == PYTEST else ()
             process = await asyncio.create_subprocess_exec(
-                *command, stdout=file, stderr=asyncio.subprocess.STDOUT, env={**os.environ, **FULL_COUNTS}
+                *command, *reporting, stdout=file, stderr=asyncio.subprocess.STDOUT, env={**os.environ, **FULL_COUNTS}
             )
-            passed = await process.wait() == 0 and passed
+            exit_code, counts = await process.wait(), read_counts(report)
+            results.append(result_of(exit_code, counts))
+            skipped += counts.skipped
+    result = Result.of(results)
     print(output.read_text(errors="replace"))
-    print(f"soak {name}: {'passed' if passed else 'FAILED'} in {time.monotonic() - begun_s:.0f} s", flush=True)
-    return passed
+    left_out = f", {skipped} skipped" if skipped else ""
+    print(f"soak {name}: {result} in {time.monotonic() - begun_s:.0f} s{left_out}", flush=True)
+    return result
 
 
 async def run_groups(names: Sequence[str]) -> bool:
-    """Run the groups that must run alone first, then the others two at a time; return whether all of them passed."""
+    """Run the groups that must run alone first, then the others two at a time; return whether all of them passed.
+    A group that was skipped has not."""
     room = asyncio.Semaphore(SIDE_BY_SIDE)
     results = []
 
@@ -144,7 +195,7 @@ async def run_groups(names: Sequence[str]) -> bool:
             for name in names:
                 if not GROUPS[name].alone:
                     tasks.create_task(beside(name))
-    return all(results)
+    return all(result is Result.PASSED for result in results)
 
 
 def main(

@@ -1,4 +1,4 @@
-"""Ingest is killed 300 times between receiving and acknowledging waveforms, on each database."""
+"""Ingest is killed 300 times between receiving and acknowledging numerics and waveforms, on each database."""
 
 import os
 from contextlib import ExitStack
@@ -8,9 +8,28 @@ import pytest
 
 from cloud.foundation.db import migrate, open_database
 from tests.harness.postgresql import postgresql_running
-from tests.harness.waveform_kills import assert_waveforms_survive_kills
+from tests.harness.waveform_kills import assert_batches_survive_kills
 
 KILLS = 300
+FILE_STEPS = ("flush file of", "rename file of", "flush folder of")
+STEPS = {
+    *(f"{step} waveforms" for step in FILE_STEPS),
+    "begin GroupCommit._write_once",
+    "statement WaveformIndex.append",
+    "committed GroupCommit._write_once",
+    *(f"{step} {lane}" for step in ("acknowledge", "acknowledged") for lane in ("numeric", "waveform")),
+}
+"""Names of steps at each of which a child must have been killed."""
+STAGED_STEPS = STEPS | {
+    *(f"{step} {what}" for step in FILE_STEPS for what in ("staged", "numerics")),
+    "begin NumericsObjects.put",
+    "statement AnnouncedObjects.announce",
+    "committed NumericsObjects.put",
+    "statement AnnouncedObjects.adopt",
+    "statement append_minutes",
+    "remove staged",
+}
+"""Names of steps for an ingest that stages: also those of the staged object, the numerics object and minute rows."""
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("ARGUS_SOAK") != "1", reason="1200 processes: make soak ONLY=objects; four are in make test"
@@ -19,7 +38,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.mark.parametrize("staged", [False, True])
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
-async def test_ingest_killed_at_every_step_loses_and_doubles_no_waveform(
+async def test_ingest_killed_at_every_step_loses_and_doubles_no_batch(
     tmp_path: Path, dialect: str, staged: bool
 ) -> None:
     with ExitStack() as open_:
@@ -28,6 +47,6 @@ async def test_ingest_killed_at_every_step_loses_and_doubles_no_waveform(
         else:
             url = f"sqlite:///{tmp_path / 'cloud.db'}"
             await migrate(url, create=True)
-        database = await open_database(url)
-        await assert_waveforms_survive_kills(database, url, tmp_path, KILLS, staged=staged)
+        database, steps = await open_database(url), STAGED_STEPS if staged else STEPS
+        await assert_batches_survive_kills(database, url, tmp_path, KILLS, staged=staged, steps=steps)
         await database.close()

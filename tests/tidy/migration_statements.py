@@ -31,8 +31,9 @@ _FAST = {"rename_table", "drop_constraint"}
 """Functions that change only the catalog, on a table of any size and on both databases."""
 _CHANGING = re.compile(r"\b(ALTER|CLUSTER|CREATE|DELETE|DROP|INSERT|REINDEX|TRUNCATE|UPDATE|VACUUM)\b", re.IGNORECASE)
 
-_FAST_SQL = re.compile(r"CREATE TRIGGER \w+ (BEFORE|AFTER) ")
-"""The start of a statement that changes only the catalog: a trigger is for later changes, so no row is read."""
+_FAST_SQL = re.compile(r"CREATE (TRIGGER \w+ (BEFORE|AFTER) |FUNCTION \w+\(\) RETURNS trigger )")
+"""The start of a statement that changes only the catalog. A trigger and its function are for later changes: no row is
+read."""
 
 
 def blocking_statements(text: str, large: Set[str]) -> list[str]:

@@ -158,6 +158,7 @@ def test_statement_that_blocks_a_large_table_or_breaks_the_release_before_is_fou
         'op.add_column("batches", sa.Column("a", sa.Integer(), nullable=False, server_default=sa.text("0")))',
         'op.execute("UPDATE users SET name = upper(name)")',
         'op.execute("CREATE TRIGGER kept BEFORE DELETE ON batches BEGIN SELECT 1; END")',
+        'op.execute("CREATE FUNCTION keep() RETURNS trigger AS $$ BEGIN SELECT 1 FROM batches; END $$")',
         "pass",
     ],
 )

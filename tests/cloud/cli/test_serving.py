@@ -13,7 +13,7 @@ from cloud.settings import read_settings
 from tests.builders.cloud_settings import settings_file
 from tests.harness.broker import CLOUD_USER, broker_running
 from tests.harness.cloud_process import get, serving
-from tests.harness.eventually import eventually
+from tests.harness.eventually import WITHIN_S, eventually
 from tests.harness.postgresql import PostgresqlCluster
 
 READY = (200, {"status": "ready", "parts": {"database": "ok", "integrity": "ok", "process": "ok"}})
@@ -35,7 +35,7 @@ async def test_serve_command_notifies_systemd_when_its_four_hosts_are_ready_and_
             assert await get(f"http://{served.address(host)}/health/ready") == READY
         assert manager.recv(100) == b"READY=1"
         served.process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WITHIN_S):
             assert await served.process.wait() == 0
         assert manager.recv(100) == b"STOPPING=1"
     ends = [event for event in served.events() if event.startswith("cloud.")]  # a background step may end meanwhile
@@ -50,7 +50,7 @@ async def test_serve_command_runs_on_postgresql(postgresql: PostgresqlCluster, t
         async with serving(settings_file(tmp_path, database_url=url)) as served:
             assert await get(f"http://{served.address('api')}/health/ready") == READY
             served.process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(WITHIN_S):
                 assert await served.process.wait() == 0
 
 
@@ -66,6 +66,7 @@ async def test_serve_command_limited_to_the_worker_starts_no_http_host(config: P
             "steps",
             "housekeeping",
             "watches",
+            "minute days",
             "waveform orphans",
             "erasures",
             "results",
@@ -76,7 +77,7 @@ async def test_serve_command_limited_to_the_worker_starts_no_http_host(config: P
             "spans",
         }
         served.process.send_signal(signal.SIGINT)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WITHIN_S):
             assert await served.process.wait() == 0
 
 
@@ -108,5 +109,5 @@ async def test_serve_command_is_live_and_reports_ready_only_while_the_broker_is_
             await broker.kill()
             await eventually(lambda: answers(503))
             served.process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(WITHIN_S):
                 assert await served.process.wait() == 0

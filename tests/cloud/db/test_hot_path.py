@@ -1,7 +1,7 @@
 """The fast operations of the database give the results of ordinary transactions on SQLite and PostgreSQL.
 
-The fast operations are queries outside a transaction (`peek`), deferred statements (`run_later`), and statements with
-many rows.
+The fast operations are queries outside a transaction (`peek`), deferred statements (`run_later`, `change_later`,
+`append_later`), and statements with many rows.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import BigInteger, Text, bindparam, delete, select, text, update
 
 from cloud.access.tenancy.tables import tenants
-from cloud.foundation.db import ConstraintViolated, Database, GivenRows, Prepared, given, insert
+from cloud.foundation.db import ConstraintViolated, Database, GivenRows, Prepared, RowsMissing, given, insert
 from cloud.foundation.db import sqlite as sqlite_engine
 
 ADD = Prepared(
@@ -97,6 +97,26 @@ async def test_failed_deferred_statement_fails_only_the_transaction_that_issued_
     assert [type(outcome) for outcome in outcomes] == [ConstraintViolated, added, ConstraintViolated, added]
     async with database.read() as tx:
         assert {row.id for row in await tx.execute(select(tenants))} == {"tnt_1", "tnt_2", "tnt_4"}
+
+
+async def test_deferred_change_of_fewer_rows_fails_only_the_transaction_that_issued_it(database: Database) -> None:
+    async def rename(*numbers: int) -> None:
+        async with database.transaction() as tx:
+            await tx.driver.run_later(ADD, tenant(10 + numbers[0]))
+            renamed = [(f"tnt_{number}", "Renamed", number) for number in numbers]
+            await tx.driver.change_later(RENAME, {"renamed": given(renamed)}, len(numbers))
+
+    async with database.transaction() as tx:
+        columns = ("id", "name", "created_at_us")
+        await tx.driver.append_later(tenants, columns, [tuple(tenant(number).values()) for number in (1, 2, 3)])
+    outcomes = await asyncio.gather(rename(1, 7), rename(2), rename(3), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [RowsMissing, type(None), type(None)]
+    async with database.read() as tx:
+        found = {row.id: row.name for row in await tx.execute(select(tenants))}
+    assert found == {"tnt_1": "Rescue 1"} | dict.fromkeys(("tnt_2", "tnt_3"), "Renamed") | {
+        "tnt_12": "Rescue 12",
+        "tnt_13": "Rescue 13",
+    }
 
 
 async def test_query_of_an_absent_table_outside_a_transaction_raises_and_the_next_query_succeeds(

@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, select
 
 from cloud.clinical.devices import EventSearch
 from cloud.clinical.observations.minutes.body import BodyEncoder
+from cloud.clinical.observations.minutes.merging_store import MergingStore
 from cloud.clinical.observations.minutes.rows import minute_rows
 from cloud.clinical.observations.minutes.store import MinuteStore
 from cloud.clinical.observations.tables import observations
@@ -136,6 +137,19 @@ async def test_move_of_numerics_to_minute_rows_scans_no_large_table(explained: P
         values = await store.first_rows(tx, lane_id, limit=100)
         assert await store.replace(tx, values, minute_rows(values, BodyEncoder(), 0), before_us=None) == len(values)
     assert_no_scans(explained, statements=3)
+
+
+async def test_merge_of_minute_rows_scans_no_large_table(explained: PlanDatabase) -> None:
+    store = MergingStore(RECEIVED)
+    async with explained.transaction() as tx:
+        day, *_ = await store.days(tx, 5_000, 5_060)
+        keys = [head.key for head in await store.heads(tx, day, None, limit=100)]
+        assert [head.key for head in await store.heads(tx, day, keys[0], limit=100)] == keys
+        assert [head.key for head in await store.first_heads(tx, day, limit=100)] == keys[::-1]
+        assert set(await store.rows(tx, day, keys)) == set(keys)
+        await store.erasing_lanes(tx, {key.lane_id for key in keys})
+        assert await store.delete(tx, day, keys) == len(keys) > 0
+    assert_no_scans(explained, statements=7)
 
 
 async def test_delivery_of_an_event_scans_no_large_table(explained: PlanDatabase) -> None:

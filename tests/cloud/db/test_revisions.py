@@ -90,7 +90,7 @@ async def test_migration_is_refused_until_the_background_step_that_it_needs_has_
 
 
 @pytest.mark.pg
-async def test_migration_waits_for_a_used_table_only_for_a_short_time_and_tries_again(
+async def test_migration_waits_for_a_used_table_only_for_a_short_time_and_keeps_those_before_it(
     postgresql: PostgresqlCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with postgresql.database() as url:
@@ -105,9 +105,11 @@ async def test_migration_waits_for_a_used_table_only_for_a_short_time_and_tries_
             "DROP TABLE tree_heads, evidence_tree_nodes, evidence_trees, staging_processes",
             "DROP TABLE followed_evidence, evidence_ends, evidence_records, evidence",
             "DROP FUNCTION refuse_evidence_change",
+            "DROP TRIGGER batches_stored_once ON batches",
+            "DROP FUNCTION refuse_packed_batch",
             "ALTER TABLE lanes DROP COLUMN signed_sequence, DROP COLUMN signature, DROP COLUMN signed_by,"
             " DROP COLUMN signed_created_us",
-            "DROP TABLE erased_intervals, erased_encounters, erased_object_walks",
+            "DROP TABLE erased_intervals, erased_reports, erased_encounters, erased_object_walks",
             "ALTER TABLE observations DROP COLUMN day",
             "ALTER TABLE spans DROP COLUMN inner_spans",
             "DROP TABLE device_descriptions",
@@ -126,15 +128,20 @@ async def test_migration_waits_for_a_used_table_only_for_a_short_time_and_tries_
             "ALTER TABLE encounters DROP COLUMN version, DROP COLUMN ended_at_us",
             "UPDATE schema_revision SET version_num = '0018'",
         )
-        async with database.read() as tx:
-            await tx.execute(text("SELECT count(*) FROM gateway_quotas"))
-            with monkeypatch.context() as patched:
-                patched.setattr(migration, "TABLE_WAIT_S", 0.01)
-                patched.setattr(migration, "TABLE_PAUSE_S", 0.01)
-                patched.setattr(migration, "TABLE_ATTEMPTS", 2)
-                with pytest.raises(TablesInUse, match="pg_stat_activity"):
-                    await migrate(url)
-        assert (await migrate(url)).before == "0018"
+        with monkeypatch.context() as patched:
+            patched.setattr(migration, "TABLE_WAIT_S", 0.01)
+            patched.setattr(migration, "TABLE_PAUSE_S", 0.01)
+            patched.setattr(migration, "TABLE_ATTEMPTS", 2)
+            for used, applied in (("gateway_quotas", "0018"), ("batches", "0060")):
+                async with database.transaction() as tx:
+                    await tx.execute(text(f"LOCK TABLE {used} IN ROW EXCLUSIVE MODE"))
+                    with pytest.raises(TablesInUse, match="pg_stat_activity"):
+                        await migrate(url)
+                    left = await read_revision(database)
+                    assert left is not None
+                    assert (left.applied, left.compatible_from <= RELEASE_BEFORE) == (applied, True)
+        done = await migrate(url)
+        assert (done.before, done.after) == ("0060", NEWEST)
         await database.close()
 
 
@@ -144,10 +151,10 @@ async def test_upgrade_is_tried_again_after_a_deadlock_with_another_process(
 ) -> None:
     deadlocks = [text("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'deadlock_detected'; END $$")]
 
-    def upgrade(connection: Connection, revision: str, *, create: bool) -> Migrated:
+    def upgrade(connection: Connection, revision: str, **options: Any) -> Migrated:
         while deadlocks:
             connection.execute(deadlocks.pop())
-        return schema_upgrade.upgrade(connection, revision, create=create)
+        return schema_upgrade.upgrade(connection, revision, **options)
 
     monkeypatch.setattr(migration, "upgrade", upgrade)
     monkeypatch.setattr(migration, "TABLE_PAUSE_S", 0.01)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from cloud.foundation.http import Host
+from cloud.foundation.http import Host, Paged, Response
 from cloud.partners.discovery import RowsDisagree, contract_document
 from tests.builders.contract_rows import MAKING, PRODUCTION, SCOPES, row, rows
 
@@ -81,6 +81,33 @@ def test_operation_lists_every_status_that_its_route_can_return(document: dict[s
     assert "404" not in responses
     oauth = operation(document, "post", "/v1/oauth/token")["responses"]
     assert oauth["401"]["content"] == {"application/json": {"schema": {"$ref": "#/components/schemas/OAuthError"}}}
+
+
+def test_operation_lists_the_error_codes_that_follow_from_its_route_and_those_of_its_handler() -> None:
+    listed = row(query=Paged, errors=("not_found", "internal_error"), needs_organization=True)
+    codes = operation(contract_document((listed,), PRODUCTION, SCOPES), "get", "/api/v1/gadgets")["x-problem-codes"]
+    assert {"invalid_cursor", "invalid_query"} <= set(codes["400"])
+    assert {"insufficient_scope", "organization_required", "tenant_mismatch"} <= set(codes["403"])
+    assert (codes["404"], codes["500"]) == (["not_found"], ["internal_error"])
+    assert not {"409", "413", "415"} & codes.keys()
+
+
+def test_oauth_endpoint_lists_a_code_for_each_of_its_error_statuses(document: dict[str, Any]) -> None:
+    listed = operation(document, "post", "/v1/oauth/token")
+    codes = listed["x-problem-codes"]
+    assert set(codes) == {status for status in listed["responses"] if status.isdecimal() and status >= "400"}
+    assert (codes["415"], codes["429"]) == (["invalid_request"], ["temporarily_unavailable"])
+
+
+def test_endpoint_with_pages_lists_the_codes_of_its_redirect() -> None:
+    listed = row(refusal_page=lambda *_: Response(400), errors=("access_denied",), responses={302: "Redirect."})
+    found = operation(contract_document((listed,), PRODUCTION, SCOPES), "get", "/api/v1/gadgets")
+    assert found["x-problem-codes"] == {"302": ["access_denied"]}
+
+
+def test_error_code_without_a_public_problem_type_is_refused() -> None:
+    with pytest.raises(RowsDisagree, match="tenant_unknown"):
+        contract_document((row(errors=("tenant_unknown",)),), PRODUCTION, SCOPES)
 
 
 @pytest.mark.contract("C-012")

@@ -61,6 +61,7 @@ def test_anchor_in_a_link_between_guides_is_a_heading_there(path: Path) -> None:
 @pytest.mark.contract("C-005", "C-276")
 def test_guides_name_only_paths_of_the_public_contract(document: dict[str, Any]) -> None:
     public = document["paths"].keys() | {"/api/docs/events", "/problems", "/.well-known/deprecations.json"}
+    public |= {"/api/v1/epcr/encounters/{}/mission"}  # an extension: docs/deviations.md
     documented = {re.sub(r"\{[^}]+\}", "{}", path) for path in public}
     examples = {"/api/v1/devices/enrol", "/v1/oauth/token"}
     for path in SOURCES:
@@ -99,6 +100,10 @@ def test_code_of_the_webhooks_guide_accepts_signatures_of_both_secrets_and_refus
     assert [found["is_genuine"](secret, headers, body) for secret in (new, old, other)] == [True, True, False]
     assert not found["is_genuine"](new, headers, body + b" ")
     assert not found["is_genuine"](new, {**headers, "webhook-timestamp": str(at_s - 301)}, body)
+    for name in ("webhook-id", "webhook-timestamp", "webhook-signature"):
+        assert not found["is_genuine"](new, {key: value for key, value in headers.items() if key != name}, body)
+        for value in ("", "v1,ü", "²", "\udcff", "-1", "soon", "9" * 5000):
+            assert not found["is_genuine"](new, {**headers, name: value}, body), (name, value)
 
 
 def test_code_of_the_rate_limits_guide_reads_every_page_and_waits_as_retry_after_requests(

@@ -1,50 +1,17 @@
-"""The documentation in Chromium: each kind of page without overflow, violations of WCAG and foreign requests, and the
-script that composes samples and shows search results."""
+"""The documentation in Chromium: the script that composes samples, copies them and shows search results, and each kind
+of page with the keyboard alone. `test_every_page` examines what all pages have in common."""
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Locator, Page, Route, expect
 
-from cloud.foundation.http import Host, Route
-from cloud.partners.docs.guides import GUIDES
-from cloud.partners.docs.reference import Reference
-from tests.builders.http_surface import Surface, surface
+from cloud.foundation.http import Host
+from tests.builders.http_surface import Surface
 from tests.harness.axe import violations
-from tests.harness.browser import PHONE, TABLET, chromium
+from tests.harness.browser import PHONE, TABLET, stop_clock
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
-
-PAGES = (
-    "/en/docs",
-    "/pl/docs/api-reference",
-    "/en/docs/api-reference/enqueueJob",
-    "/pl/docs/guides/jobs",
-    "/en/docs/guides/provenance",
-    "/pl/docs/search?q=webhook",
-    "/api/docs?language=pl",
-    "/api/docs/events",
-    "/absent",
-)
-PAGES_OF_API = ("/problems?language=pl", "/problems/insufficient-scope")
-WIDER_THAN_THE_PAGE = """() => [...document.querySelectorAll("body *")]
-  .filter((e) => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest(".wide, pre, .skip"))
-  .map((e) => e.outerHTML.slice(0, 120))"""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as opened:
-        yield opened
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def served(published: tuple[Sequence[Route], bytes]) -> AsyncIterator[Surface]:
-    """Serve the routes of the docs host, and the pages of problem types on the api host."""
-    rows = [row for row in published[0] if Host.DOCS in row.hosts or row.path.startswith("/problems")]
-    async with surface(*rows) as running:
-        yield running
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
 @pytest.fixture(scope="module")
@@ -57,47 +24,6 @@ async def open_page(browser: Browser, url: str, **context: object) -> Page:
     page = await browser.new_page(**context)  # type: ignore[arg-type]
     await page.goto(url)
     return page
-
-
-@pytest.mark.parametrize("viewport", [TABLET, PHONE], ids=["tablet", "phone"])
-async def test_pages_have_no_overflow_no_wcag_violation_and_no_request_to_another_host(
-    browser: Browser, served: Surface, viewport: dict[str, int]
-) -> None:
-    pages = [served.url(path, Host.DOCS) for path in PAGES] + [served.url(path) for path in PAGES_OF_API]
-    page = await browser.new_page(viewport=viewport)  # type: ignore[arg-type]
-    requested: list[str] = []
-    said: list[str] = []
-    page.on("request", lambda request: requested.append(request.url))
-    page.on("console", lambda message: said.append(message.text))
-    faults: dict[str, list[str]] = {}
-    for url in pages:
-        await page.goto(url)
-        found = await page.evaluate(WIDER_THAN_THE_PAGE)
-        for scheme in ("light", "dark"):
-            await page.emulate_media(color_scheme=scheme)
-            found += await violations(page)
-        if found:
-            faults[url] = found
-    await page.close()
-    assert faults == {}
-    ours = (served.url("", Host.DOCS), served.url(""))
-    assert [url for url in requested if not url.startswith(ours)] == []
-    assert [text for text in said if "favicon" not in text and "404" not in text] == []
-
-
-async def test_every_guide_and_operation_fits_the_screen_of_a_phone(
-    browser: Browser, docs: str, reference: Reference
-) -> None:
-    pages = [f"/{language}/docs/guides/{name}" for language in ("en", "pl") for name in GUIDES]
-    pages += [f"/pl/docs/api-reference/{id}" for id in reference.operations]
-    page = await browser.new_page(viewport=PHONE)  # type: ignore[arg-type]
-    faults: dict[str, list[str]] = {}
-    for path in pages:
-        await page.goto(docs + path)
-        if found := await page.evaluate(WIDER_THAN_THE_PAGE):
-            faults[path] = found
-    await page.close()
-    assert faults == {}
 
 
 async def test_page_without_javascript_has_the_samples_and_the_search_works(browser: Browser, docs: str) -> None:
@@ -123,7 +49,7 @@ async def test_keyboard_alone_reaches_the_content_the_composer_and_the_samples(b
     await expect(page.get_by_label("id path, required")).to_be_focused()
     await page.keyboard.type("job 1")
     await expect(page.locator('code[data-language="curl"]')).to_contain_text("/v1/jobs/job%201")
-    await page.keyboard.press("Tab")
+    await press_tab_until(page, page.locator("details.sample summary").first)
     await page.keyboard.press("Enter")
     await expect(page.locator("details.sample").first).not_to_have_attribute("open", "")
     await page.close()
@@ -247,6 +173,7 @@ async def test_invalid_values_are_reported_and_leave_the_samples_as_they_were(br
         ("Base URL", "https://a$(id).example", "Not an address"),
         ("Access token", 'x" --evil "', "A token has no spaces"),
         ("Body (JSON)", "{", "Not valid JSON"),
+        ("Body (JSON)", '{"kind": "a", "payload": {"id": [9007199254740993]}}', "an integer beyond"),
     ):
         await page.get_by_label(label).fill(value)
         await expect(page.get_by_text(message)).to_be_visible()
@@ -272,6 +199,166 @@ async def test_search_shows_results_while_typing_and_escape_closes_them(browser:
     await field.press_sequentially("zadani")
     results = page.locator(".found a")
     await expect(results.first).to_have_attribute("href", "/pl/docs/guides/jobs")
+    assert await violations(page) == []
     await field.press("Escape")
     await expect(page.locator(".found")).to_be_hidden()
+    held: asyncio.Queue[Route] = asyncio.Queue()
+    await page.route("**/docs/search?*", held.put_nowait)
+    await field.press_sequentially("e")
+    route = await held.get()
+    await field.press("Escape")
+    # The page does not read the late response, so the browser may keep it unfinished.
+    async with page.expect_response("**/docs/search?*"):
+        await route.continue_()
+    await page.evaluate("new Promise((done) => setTimeout(done))")
+    await expect(page.locator(".found")).to_be_hidden()
+    await page.close()
+
+
+SCROLLED = """new Promise((done) => {
+  const look = () => (document.querySelector("pre").scrollLeft > 0 ? done() : requestAnimationFrame(look));
+  look();
+})"""
+SAMPLE = 'document.querySelector("details.sample code").textContent'
+ABSENT = "Object.defineProperty(navigator, 'clipboard', { value: undefined })"
+FORBIDDEN = "navigator.clipboard.writeText = () => Promise.reject(new DOMException('no', 'NotAllowedError'))"
+COPIED = """document.addEventListener('copy', () => { window.copied = getSelection().toString(); })"""
+
+
+@pytest.mark.parametrize("clipboard", ["", ABSENT, FORBIDDEN], ids=["present", "absent", "forbidden"])
+async def test_copy_button_copies_the_sample_with_and_without_the_clipboard_of_a_secure_page(
+    browser: Browser, docs: str, clipboard: str
+) -> None:
+    context = await browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = await context.new_page()
+    await page.add_init_script(clipboard or "0")
+    await page.add_init_script(COPIED)
+    await page.clock.install()
+    await page.goto(docs + "/en/docs/api-reference/listDevices")
+    await stop_clock(page)  # the button states the copy for four seconds
+    await page.get_by_role("button", name="Copy").first.click()
+    await expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    copied = await page.evaluate("window.copied" if clipboard else "navigator.clipboard.readText()")
+    assert copied.strip() == (await page.evaluate(SAMPLE)).strip()
+    await context.close()
+
+
+async def test_copy_button_says_so_if_the_browser_copies_nothing_and_leaves_the_sample_selected(
+    browser: Browser, docs: str
+) -> None:
+    page = await browser.new_page()
+    await page.add_init_script(f"{ABSENT}; document.execCommand = () => false")
+    await page.clock.install()
+    await page.goto(docs + "/pl/docs/api-reference/listDevices")
+    await stop_clock(page)
+    await page.get_by_role("button", name="Kopiuj").first.press("Enter")
+    await expect(page.get_by_role("button", name="naciśnij Ctrl+C")).to_be_visible()
+    selected = await page.evaluate("getSelection().toString()")
+    assert selected.strip() == (await page.evaluate(SAMPLE)).strip()
+    await page.close()
+
+
+async def press_tab_until(page: Page, wanted: Locator) -> None:
+    """Press Tab until an element of a loaded page has the focus; fail after a whole page."""
+    await page.wait_for_load_state()
+    for _ in range(150):
+        await page.keyboard.press("Tab")
+        if await wanted.evaluate("e => e === document.activeElement"):
+            return
+    raise AssertionError(f"Tab does not reach {wanted}")
+
+
+async def test_keyboard_alone_opens_a_guide_from_the_home_page_and_changes_its_language(
+    browser: Browser, docs: str
+) -> None:
+    page = await open_page(browser, docs + "/en/docs", viewport=PHONE)
+    await press_tab_until(page, page.locator("a.start"))
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("First call")
+    await press_tab_until(page, page.locator("a.language"))
+    await page.keyboard.press("Enter")
+    await expect(page.locator("html")).to_have_attribute("lang", "pl")
+    await press_tab_until(page, page.locator("a.menu"))
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("Tab")
+    await expect(page.locator("nav a").first).to_be_focused()
+    await page.close()
+
+
+async def test_keyboard_alone_scrolls_a_wide_block_of_a_guide(browser: Browser, docs: str) -> None:
+    page = await open_page(browser, docs + "/en/docs/guides/first-call", viewport=PHONE)
+    block = page.locator("pre").first
+    await press_tab_until(page, block)
+    await page.keyboard.press("ArrowRight")
+    await page.evaluate(SCROLLED)
+    await page.close()
+
+
+async def test_keyboard_alone_searches_with_and_without_the_list_of_results(browser: Browser, docs: str) -> None:
+    page = await open_page(browser, docs + "/en/docs", viewport=TABLET)
+    field = page.get_by_role("searchbox")
+    await press_tab_until(page, field)
+    await page.keyboard.type("webhooks")
+    await expect(page.locator(".found a").first).to_be_visible()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Search")
+    await press_tab_until(page, page.get_by_role("main").get_by_role("link", name="Webhooks", exact=True))
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Webhooks")
+    await press_tab_until(page, field)
+    await page.keyboard.type("idempotency")
+    await expect(page.locator(".found a").first).to_be_visible()
+    await press_tab_until(page, page.locator(".found a").first)
+    await page.keyboard.press("Escape")
+    await expect(page.locator(".found")).to_be_hidden()
+    await expect(field).to_be_focused()
+    await page.keyboard.type(" ")
+    await expect(page.locator(".found a").first).to_be_visible()
+    await press_tab_until(page, page.locator(".found a").first)
+    await page.keyboard.press("Enter")
+    await expect(page).to_have_url(docs + "/en/docs/guides/idempotency")
+    await page.close()
+
+
+async def test_optional_headers_appear_in_each_sample_when_they_have_a_value(browser: Browser, docs: str) -> None:
+    page = await browser.new_page(viewport=TABLET)  # type: ignore[arg-type]
+    etag, tenant = '"3f2a"', "tnt_1"
+    for operation, header, value, expected in (
+        (
+            "inspectWebhook",
+            "If-None-Match",
+            etag,
+            (
+                '-H "If-None-Match: \\"3f2a\\""',
+                ', headers={"If-None-Match": "\\"3f2a\\""})',
+                'headers: { "If-None-Match": "\\"3f2a\\"" }',
+            ),
+        ),
+        (
+            "getOpenApiJson",
+            "If-None-Match",
+            etag,
+            ('-H "If-None-Match: ', "print(response.status_code", ', {\n  headers: { "If-None-Match": '),
+        ),
+        (
+            "executeGraphql",
+            "X-Tenant-ID",
+            tenant,
+            ('-H "X-Tenant-ID: tnt_1"', 'headers={"X-Tenant-ID": "tnt_1"},', 'headers: { "X-Tenant-ID": "tnt_1" },'),
+        ),
+    ):
+        await page.goto(f"{docs}/en/docs/api-reference/{operation}")
+        samples = [page.locator(f'code[data-language="{name}"]') for name in ("curl", "python", "typescript")]
+        before = [await sample.text_content() or "" for sample in samples]
+        assert not any(header in text for text in before)
+        field = page.get_by_label(f"{header} header")
+        await field.fill(value)
+        texts = [await sample.text_content() or "" for sample in samples]
+        for text, part in zip(texts, expected, strict=True):
+            assert part in text, text
+        compile(texts[1], "sample", "exec")
+        await field.fill("$(id) x")
+        await expect(page.locator(".wrong:visible")).to_have_count(1)
+        await field.fill("")
+        assert [await sample.text_content() or "" for sample in samples] == before
     await page.close()

@@ -10,7 +10,7 @@ from cloud.clinical.observations import count_in_encounter
 from cloud.foundation.db import Database
 from cloud.foundation.moments import read_moment
 from cloud.foundation.objects import LocalObjects
-from protocols.fhir.datatypes import moment
+from protocols.observation_record import utc_text
 from protocols.uplink.lanes import Lane
 from simulators.replay.wfdb import Record
 from tests.builders.encounter_reading import assigned, blocks
@@ -48,7 +48,7 @@ async def bundle_values(cloud: CloudUnderTest, encounter_id: str, kind: str, con
 
 def at(shown: dict[str, Any]) -> str:
     """Return the time of an observation or block as FHIR writes it."""
-    return moment(read_moment(shown["observed_at"]))
+    return utc_text(read_moment(shown["observed_at"]))
 
 
 async def test_all_ways_of_reading_an_encounter_return_the_same_values(

@@ -11,6 +11,7 @@ from cloud.clinical.epcr import evidence_id_of
 from cloud.foundation.db import Database
 from cloud.foundation.events import DomainSearch, Outbox
 from cloud.foundation.ids import UlidIds
+from cloud.work.evidence import EvidenceStore
 from tests.builders.api_crew import crew_member
 from tests.builders.api_surface import Api, alike, api
 from tests.builders.contract_samples import sample, shape_faults
@@ -190,3 +191,14 @@ async def test_dispatch_is_audited_with_its_trace_id(here: Api) -> None:
         (entry,) = await Audit(here.clock).list(tx, here.home.viewer)
     assert (entry.action, entry.object) == ("encounter.begin", answer.json()["id"])
     assert entry.trace_id == answer.headers["X-Argus-Trace-ID"]
+
+
+@pytest.mark.contract("C-223", "A-130")
+async def test_record_of_a_dispatch_has_its_trace_id_and_the_app_as_a_service(here: Api) -> None:
+    answer = await here.post(BEGIN, MISSION)
+    evidence_id = evidence_id_of("tnt_north", "encounter", answer.json()["id"])
+    async with here.database.read() as tx:
+        found = await EvidenceStore().transcript_of(tx, "tnt_north", evidence_id)
+    assert found is not None
+    (record,) = [one.core_members for one in found.records]
+    assert (record["trace_id"], record["actor_kind"]) == (answer.headers["X-Argus-Trace-ID"], "service")

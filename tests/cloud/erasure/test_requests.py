@@ -4,12 +4,16 @@ import pytest
 
 from cloud.access.audit.tables import audit_entries
 from cloud.clinical.epcr.errors import EncounterTaken, EncounterUnknown
+from cloud.clinical.epcr.tables import care_changes
+from cloud.clinical.observations import held_observations
 from cloud.foundation.db import Database
 from cloud.foundation.retention import DAY_US, HoldScope
 from cloud.vehicles.custody import batches
 from cloud.vehicles.erasure import erasure_findings
 from cloud.vehicles.erasure.errors import EncounterErased, EncounterHeld, EncounterOpen
 from cloud.vehicles.erasure.model import ErasureReason
+from protocols.epcr.annotations import Annotation
+from tests.builders.care_changes import change
 from tests.builders.erasure_world import ENCOUNTER, SEALS, SECOND_US, ErasureWorld
 from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, TENANT
 from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle
@@ -86,6 +90,41 @@ async def test_hold_of_another_encounter_forbids_an_erasure_near_it_only(
     await world.assign(NOW_US + 3 * DAY_US, NOW_US + 3 * DAY_US + SECOND_US, encounter="enc_later")
     await world.erase("enc_later")
     assert len(await world.cloud.rows(batches)) == 1
+
+
+async def test_hold_of_an_encounter_keeps_the_report_that_it_was_joined_to(
+    world: ErasureWorld, gateway: GatewayInVehicle
+):
+    await world.begin_encounter("enc_other")
+    hold = await world.retention.hold(OPERATOR, HoldScope.ENCOUNTER, "enc_other", "case 1")
+    await world.cloud.take(
+        gateway.send_changes(
+            change(Annotation.JOINED, "enc_of_crew", encounter="enc_other"),
+            change(Annotation.JOINED, "enc_of_crew", encounter=ENCOUNTER),
+        )
+    )
+    async with world.database.read() as tx:
+        kept = await held_observations(tx, TENANT, [hold.held])
+    assert kept.encounter_ids == {"enc_other", "enc_of_crew"}
+    with pytest.raises(EncounterHeld, match=hold.id):
+        await world.request()
+
+
+async def test_hold_keeps_a_report_whose_join_arrives_after_the_request(world: ErasureWorld, gateway: GatewayInVehicle):
+    await world.begin_encounter("enc_other")
+    hold = await world.retention.hold(OPERATOR, HoldScope.ENCOUNTER, "enc_other", "case 1")
+    await world.cloud.take(gateway.send_changes(change(Annotation.JOINED, "enc_of_crew", encounter="enc_other")))
+    await world.request()
+    await world.cloud.take(
+        gateway.send_changes(change(Annotation.JOINED, "enc_of_crew")),
+        gateway.send_changes(change(value="93", encounter="enc_of_crew")),
+    )
+    await world.eraser.turn()
+    assert [row.encounter_id for row in await world.cloud.rows(care_changes)] == ["enc_other", ENCOUNTER, "enc_of_crew"]
+    assert hold.id in ((await world.erased()).failure or "")
+    await world.retention.release(OPERATOR, hold.id)
+    await world.work()
+    assert [row.encounter_id for row in await world.cloud.rows(care_changes)] == ["enc_other"]
 
 
 async def test_erased_encounter_is_audited_and_its_id_is_not_used_again(world: ErasureWorld):

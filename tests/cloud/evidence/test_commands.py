@@ -18,7 +18,13 @@ def test_evidence_of_an_encounter_is_listed_shown_and_verified(console: Console,
     assert console.json("evidence", "list", "--tenant", "tnt_2") == []
     shown = console.json("evidence", "show", listed["id"], *TENANT)
     assert [one["operation"] for one in shown["records"]] == ["evidence.create", "evidence.update"]
-    assert console.json("evidence", "check", *TENANT) == {"evidence": 1, "records": 2, "findings": []}
+    assert console.json("evidence", "check", *TENANT) == {
+        "evidence": 1,
+        "records": 2,
+        "files_read": 0,
+        "files_not_stored": 0,
+        "findings": [],
+    }
     code, out, _ = console.run("evidence", "check", *TENANT)
     assert (code, "Evidence checked: 1. Records: 2." in out) == (0, True)
     code, _, err = console.run("evidence", "show", listed["id"], "--tenant", "tnt_2")

@@ -1,5 +1,6 @@
 """Operations on an encounter are recorded in its evidence, in the transaction of the operation."""
 
+import asyncio
 import json
 from dataclasses import replace
 
@@ -19,7 +20,7 @@ from cloud.clinical.epcr import (
 )
 from cloud.clinical.epcr.records import CareRecords
 from cloud.foundation.db import Database
-from cloud.foundation.viewer import SecrecyLevel, Viewer
+from cloud.foundation.viewer import Actor, SecrecyLevel, Viewer
 from cloud.vehicles.erasure.model import ErasureReason
 from cloud.vehicles.erasure.service import Erasures
 from cloud.work.evidence.existing import existing_step
@@ -111,6 +112,52 @@ async def test_moved_observations_are_recorded_in_the_evidence_of_both_encounter
             "from_encounter_id": "enc_1",
             "to_encounter_id": "enc_2",
         }
+
+
+async def test_move_beside_the_end_of_an_encounter_leaves_its_newest_version_in_the_evidence(world: World) -> None:
+    first, second = await world.begin("enc_1"), await world.begin("enc_2")
+    device_id = (await world.cloud.device_ids())[OXIMETER.system_id]
+    assigned = await world.desk.assign(OPERATOR, device_id=device_id, encounter_id=first.id, from_us=1)
+    await asyncio.gather(
+        world.desk.move(OPERATOR, assigned.id, encounter_id=second.id),
+        world.missions.change(OPERATOR, first.id, MissionChange(status=EncounterStatus.COMPLETED)),
+        world.missions.change(OPERATOR, second.id, MissionChange(status=EncounterStatus.COMPLETED)),
+    )
+    for encounter in (first, second):
+        assert (await world.room.records(encounter))[-1].content_members["status"] == "completed"
+
+
+@pytest.mark.contract("C-212", "A-123")
+async def test_assigned_device_is_recorded_when_its_assignment_begins_and_ends(world: World) -> None:
+    encounter = await world.begin()
+    device_id = (await world.cloud.device_ids())[OXIMETER.system_id]
+    assigned = await world.desk.assign(OPERATOR, device_id=device_id, encounter_id=encounter.id, from_us=1)
+    await world.desk.close(OPERATOR, assigned.id, at_us=2)
+    _, *records = [one.core_members for one in await world.room.records(encounter)]
+    named = {"changed": ["assignments"], "assignment_id": assigned.id, "device_id": device_id}
+    assert [(one["operation"], one["actor_id"], one["details"]) for one in records] == [
+        ("evidence.update", "operator", {**named, "from": "1970-01-01T00:00:00.000001Z", "until": until})
+        for until in (None, "1970-01-01T00:00:00.000002Z")
+    ]
+
+
+@pytest.mark.contract("C-212", "A-123")
+async def test_end_of_an_assignment_is_recorded_by_an_actor_who_may_not_see_the_encounter(world: World) -> None:
+    encounter = await world.begin()
+    device_id = (await world.cloud.device_ids())[OXIMETER.system_id]
+    assigned = await world.desk.assign(OPERATOR, device_id=device_id, encounter_id=encounter.id, from_us=1)
+    async with world.database.transaction() as tx:
+        await Encounters().replace(tx, replace(encounter, secrecy_level=SecrecyLevel.SECRET))
+    await world.desk.close(Actor(TENANT, ORGANIZATION, subject="usr_1"), assigned.id, at_us=2)
+    last = (await world.room.records(encounter))[-1].core_members
+    assert (last["operation"], last["actor_id"]) == ("evidence.update", "usr_1")
+    assert last["details"] == {
+        "changed": ["assignments"],
+        "assignment_id": assigned.id,
+        "device_id": device_id,
+        "from": "1970-01-01T00:00:00.000001Z",
+        "until": "1970-01-01T00:00:00.000002Z",
+    }
 
 
 @pytest.mark.contract("C-212", "A-123", "A-130")

@@ -4,20 +4,22 @@ import asyncio
 import hashlib
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from cloud.clinical.epcr import evidence_id_of
 from cloud.foundation.db import ConstraintViolated, Database
-from cloud.foundation.objects import StoredObject
+from cloud.foundation.objects import Download, LocalObjects, Result, Results, StoredObject
 from cloud.foundation.viewer import SecrecyLevel, Viewer
+from cloud.work.evidence.check import FILE_MISSING
 from cloud.work.evidence.job_files import JobEvidence
 from cloud.work.evidence.model import Evidence, EvidenceKind
 from cloud.work.evidence.recorder import Document, Entry, File
 from cloud.work.evidence.store import EvidenceStore
 from protocols.provenance.transcript import ActorKind, Operation
-from tests.builders.evidence import EvidenceRoom, piece
+from tests.builders.evidence import EvidenceRoom, piece, run_without_triggers
 from tests.builders.ingest_cloud import OPERATOR, TENANT, CloudUnderTest
 
 
@@ -59,20 +61,6 @@ async def append(room: EvidenceRoom, *entries: Entry) -> None:
 async def run(database: Database, statement: str) -> None:
     async with database.transaction() as tx:
         await tx.execute(text(statement))
-
-
-async def bypass(database: Database, *statements: str) -> None:
-    """Run statements on a database whose triggers were dropped, as its administrator can."""
-    async with database.transaction() as tx:
-        if tx.dialect == "postgresql":
-            for table in ("evidence", "evidence_records", "evidence_ends"):
-                await tx.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
-        else:
-            names = await tx.execute(text("SELECT name FROM sqlite_schema WHERE type = 'trigger'"))
-            for name in [row[0] for row in names]:
-                await tx.execute(text(f"DROP TRIGGER {name}"))
-        for statement in statements:
-            await tx.execute(text(statement))
 
 
 @pytest.mark.contract("C-212", "C-220", "C-223", "C-226", "A-112", "A-115", "A-129", "A-130")
@@ -190,7 +178,7 @@ async def test_check_names_each_record_that_was_changed_without_triggers(room: E
         f" WHERE evidence_id = '{piece_of(f'job_{number}').id}' AND position = 2"
         for number, (change, _) in enumerate(CHANGED)
     ]
-    await bypass(room.database, *changes)
+    await run_without_triggers(room.database, *changes)
     found = await room.findings(TENANT)
     assert [(one.evidence_id, one.record_id, one.reason) for one in found] == sorted(expected)
 
@@ -218,7 +206,7 @@ async def test_check_names_evidence_whose_own_row_was_changed_without_triggers(r
         f"UPDATE evidence SET {change} WHERE subject_id = 'job_{number}'"  # noqa: S608  ours
         for number, (change, _) in enumerate(OF_ROW)
     ]
-    await bypass(room.database, *changes)
+    await run_without_triggers(room.database, *changes)
     reasons = {(one.evidence_id, one.reason) for one in await room.findings(TENANT)}
     assert reasons == {(piece_of(f"job_{number}").id, reason) for number, (_, reason) in enumerate(OF_ROW)}
 
@@ -232,7 +220,7 @@ async def test_record_follows_one_that_was_changed_with_the_content_before_the_c
     async with room.database.transaction() as tx:
         for kept in ("first", "second"):
             await room.recorder.append(tx, evidence, entry(content=Document({"kept": kept})))
-    await bypass(room.database, f"UPDATE evidence_records SET {change} WHERE position = 2")  # noqa: S608  ours
+    await run_without_triggers(room.database, f"UPDATE evidence_records SET {change} WHERE position = 2")  # noqa: S608  ours
     async with room.database.transaction() as tx:
         third = await room.recorder.append(tx, evidence, entry())
     changed = (await room.records(evidence))[1]
@@ -244,7 +232,7 @@ async def test_record_follows_one_that_was_changed_with_the_content_before_the_c
 async def test_check_names_the_place_of_a_deleted_record(room: EvidenceRoom) -> None:
     await append(room, entry(), entry(), entry())
     last = (await room.records(PIECE))[2]
-    await bypass(room.database, "DELETE FROM evidence_records WHERE position = 2")
+    await run_without_triggers(room.database, "DELETE FROM evidence_records WHERE position = 2")
     (finding,) = await room.findings(TENANT)
     assert (finding.record_id, finding.reason) == (last.record_id, "record 2 is missing")
 
@@ -269,10 +257,32 @@ async def test_files_of_jobs_have_evidence_of_their_own_with_the_rights_that_the
     assert await room.findings(TENANT) == []
 
 
+@pytest.mark.contract("A-129", "S-167")
+async def test_check_reads_the_stored_file_of_an_export(room: EvidenceRoom, tmp_path: Path) -> None:
+    objects = LocalObjects(tmp_path)
+    file = await objects.put("results/ten_test/20260508/1", b"file")
+    async with room.database.transaction() as tx:
+        await Results().keep(tx, Result("job_out", TENANT, file, Download("text/csv", "rows.csv")), 1)
+        await JobEvidence(room.recorder).exported(tx, OPERATOR, "job_out", file, {"format": "csv"})
+    (record,) = await room.records(piece_of("job_out", EvidenceKind.EXPORT))
+    (report,) = await room.reports(TENANT, objects)
+    assert (report.file_read, report.findings) == (True, ())
+    (tmp_path / file.name).write_bytes(b"fil3")
+    (report,) = await room.reports(TENANT, objects)
+    assert [(one.record_id, one.reason) for one in report.findings] == [(record.record_id, "content_hash_mismatch")]
+    await objects.remove(file.name)
+    (report,) = await room.reports(TENANT, objects)
+    assert [(one.record_id, one.reason) for one in report.findings] == [(None, FILE_MISSING)]
+    async with room.database.transaction() as tx:
+        await Results().release(tx, ["job_out"], 2)
+    (report,) = await room.reports(TENANT, objects)
+    assert (report.file_read, report.findings) == (False, ())
+
+
 @pytest.mark.contract("S-167")
 async def test_check_names_records_that_were_deleted_at_the_end(room: EvidenceRoom) -> None:
     await append(room, entry(), entry(), entry())
-    await bypass(room.database, "DELETE FROM evidence_records WHERE position > 1")
+    await run_without_triggers(room.database, "DELETE FROM evidence_records WHERE position > 1")
     (finding,) = await room.findings(TENANT)
     assert (finding.record_id, finding.reason) == (None, "records 2 to 3 at the end are missing")
 
@@ -280,12 +290,12 @@ async def test_check_names_records_that_were_deleted_at_the_end(room: EvidenceRo
 async def test_evidence_without_a_stated_end_states_it_with_its_next_record(room: EvidenceRoom) -> None:
     """Evidence that began before the table of ends has no row there."""
     await append(room, entry(), entry())
-    await bypass(room.database, "DELETE FROM evidence_ends")
+    await run_without_triggers(room.database, "DELETE FROM evidence_ends")
     assert await room.findings(TENANT) == []
     await append(room, entry())
     assert [one.position for one in await room.records(PIECE)] == [1, 2, 3]
     assert await room.findings(TENANT) == []
-    await bypass(room.database, "DELETE FROM evidence_records WHERE position = 3")
+    await run_without_triggers(room.database, "DELETE FROM evidence_records WHERE position = 3")
     assert [one.reason for one in await room.findings(TENANT)] == ["records 3 to 3 at the end are missing"]
 
 
@@ -293,7 +303,7 @@ async def test_evidence_without_a_stated_end_states_it_with_its_next_record(room
 async def test_record_after_a_deleted_one_names_it_so_that_the_deletion_stays_visible(room: EvidenceRoom) -> None:
     await append(room, entry(), entry())
     deleted = (await room.records(PIECE))[1]
-    await bypass(room.database, "DELETE FROM evidence_records WHERE position = 2")
+    await run_without_triggers(room.database, "DELETE FROM evidence_records WHERE position = 2")
     await append(room, entry())
     last = (await room.records(PIECE))[1]
     assert (last.position, last.core_members["parent_id"]) == (3, deleted.record_id)

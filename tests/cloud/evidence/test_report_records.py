@@ -1,5 +1,6 @@
 """The seal of a report and a 12-lead capture get records of their own in the evidence of the encounter."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,12 @@ from tests.builders.ingest_cloud import TENANT, CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle
 from tests.builders.retention_world import waveform
 
-ENCOUNTER = "enc_1"
+ENCOUNTER, REPORT = "enc_1", "enc_of_crew"
 SIGNED = change("signatures.time", "2026-03-24T10:00:00Z", entry="s1", encounter=ENCOUNTER)
 SATURATION = change("vitals.spo2", "97", encounter=ENCOUNTER)
+PART_OF = change(Annotation.PART_OF, ENCOUNTER, encounter=REPORT)
+JOINED = change(Annotation.JOINED, REPORT, encounter=ENCOUNTER)
+SIGNED_BY_CREW = replace(SIGNED, id="signed-by-crew", encounter=REPORT)
 
 
 @pytest.fixture
@@ -29,8 +33,13 @@ async def vehicle(database: Database, tmp_path: Path) -> FollowedVehicle:
 
 
 def seal_of(gateway: GatewayInVehicle, *log: FieldChange) -> FieldChange:
-    value = seal_value(ENCOUNTER, len(log), chain_end(ENCOUNTER, log), gateway.key.sign)
-    return change(Annotation.SEAL, value, encounter=ENCOUNTER, author=GATEWAY_AUTHOR)
+    encounter = log[0].encounter
+    value = seal_value(encounter, len(log), chain_end(encounter, log), gateway.key.sign)
+    return change(Annotation.SEAL, value, encounter=encounter, author=GATEWAY_AUTHOR)
+
+
+def ecg_of_crew(vehicle: FollowedVehicle) -> FieldChange:
+    return change("vitals.ecg_type", "3304003", encounter=REPORT, gateway_time_us=vehicle.gateway.now_us)
 
 
 async def details_of(vehicle: FollowedVehicle, name: str) -> list[dict[str, Any]]:
@@ -171,3 +180,50 @@ async def test_newest_seals_are_recorded_if_many_arrive_together(
     await vehicle.cloud.take(vehicle.gateway.send_changes(*log))
     await vehicle.room.following.turn()
     assert [one["changes"] for one in await details_of(vehicle, "report_seal")] == [2, 3]
+
+
+@pytest.mark.contract("A-123")
+async def test_seal_and_captures_of_a_joined_report_get_records_that_name_its_log(vehicle: FollowedVehicle) -> None:
+    log = (ecg_of_crew(vehicle), PART_OF, SIGNED_BY_CREW)
+    sealed = (*log, JOINED, seal_of(vehicle.gateway, *log))
+    await vehicle.cloud.take(waveform(vehicle.gateway), vehicle.gateway.send_changes(*sealed))
+    vehicle.pass_minutes(5)
+    await vehicle.cloud.take(waveform(vehicle.gateway))
+    await vehicle.room.following.turn()
+    (seal,) = await details_of(vehicle, "report_seal")
+    assert (seal["report_id"], seal["verdict"], seal["changes"], seal["signed_by"]) == (REPORT, "intact", 3, [ANNA])
+    (capture,) = await details_of(vehicle, "ecg_capture")
+    assert (capture["report_id"], capture["sequence"], capture["complete"]) == (REPORT, 1, True)
+    assert (await vehicle.room.records(vehicle.encounter))[-1].content_members["report"]["report_id"] == REPORT
+    ranges = [one for batches in await vehicle.references() for one in batches]
+    assert [one["sign_offs"] for one in ranges if "sign_offs" in one] == [[1]]
+    assert await vehicle.room.findings(TENANT) == []
+
+
+async def test_join_that_arrives_after_the_seal_was_referenced_gives_the_report_its_records_once(
+    vehicle: FollowedVehicle,
+) -> None:
+    await vehicle.end()
+    log = [ecg_of_crew(vehicle), PART_OF, SIGNED_BY_CREW]
+    log.append(seal_of(vehicle.gateway, *log))
+    await vehicle.cloud.take(waveform(vehicle.gateway), vehicle.gateway.send_changes(*log))
+    for _ in range(2):
+        vehicle.pass_minutes(5)
+        await vehicle.cloud.take(waveform(vehicle.gateway), vehicle.gateway.send_changes(change(encounter="enc_next")))
+        await vehicle.room.following.turn()
+    assert await details_of(vehicle, "report_seal") == []
+    log.append(seal_of(vehicle.gateway, *log))
+    for late in (JOINED, log[-1], change(encounter="enc_next")):
+        vehicle.pass_minutes(60)
+        await vehicle.cloud.take(vehicle.gateway.send_changes(late))
+        await vehicle.room.following.turn()
+    seals = await details_of(vehicle, "report_seal")
+    assert [(one["sequence"], one["changes"], one["verdict"]) for one in seals] == [(1, 3, "intact"), (5, 4, "intact")]
+    assert [one["sequence"] for one in await details_of(vehicle, "ecg_capture")] == [1]
+
+
+async def test_report_that_only_one_log_joins_gets_no_record(vehicle: FollowedVehicle) -> None:
+    log = (SIGNED_BY_CREW,)
+    await vehicle.cloud.take(vehicle.gateway.send_changes(*log, seal_of(vehicle.gateway, *log), JOINED))
+    await vehicle.room.following.turn()
+    assert await details_of(vehicle, "report_seal") == []

@@ -221,29 +221,3 @@ async def test_check_names_the_record_whose_batch_the_cloud_lost(world: Followed
         (finding,) = await world.room.findings(TENANT)
         assert finding.record_id == record.record_id
         assert finding.reason == f"batch gw_test epoch-a numeric 3: {reason}"
-
-
-@pytest.mark.contract("C-228")
-async def test_change_at_any_place_between_vehicle_and_record_is_named(world: FollowedVehicle, tmp_path: Path) -> None:
-    waves = waveform(world.gateway)
-    await world.cloud.take(*world.gateway.many(3), waves)
-    await world.room.following.turn()
-    assert (await world.findings(), await world.room.findings(TENANT)) == ([], [])
-
-    (stored,) = [path for path in (tmp_path / "objects").rglob("*") if path.is_file()]
-    intact = stored.read_bytes()
-    sample = intact.index(waves.batch.payload) + len(waves.batch.payload) // 2
-    stored.write_bytes(intact[:sample] + bytes([intact[sample] ^ 1]) + intact[sample + 1 :])
-    assert {(lane, first, last) for lane, _, first, last in await world.findings()} == {("waveform", 1, 1)}
-    stored.write_bytes(intact)
-
-    await run(world.database, "UPDATE observations SET number = 12.0 WHERE sequence = 2")
-    assert [(lane, first, last) for lane, _, first, last in await world.findings()] == [("numeric", 2, 2)]
-    await run(world.database, "UPDATE observations SET number = 91.0 WHERE sequence = 2")
-    assert await world.findings() == []
-
-    async with world.database.transaction() as tx:
-        envelope = bytes((await tx.execute(text("SELECT envelope FROM batches WHERE sequence = 3"))).scalar())
-        changed = envelope[:-70] + bytes([envelope[-70] ^ 1]) + envelope[-69:]
-        await tx.execute(text("UPDATE batches SET envelope = :changed WHERE sequence = 3"), {"changed": changed})
-    assert {(lane, first, last) for lane, _, first, last in await world.findings(rows=False)} == {("numeric", 3, 3)}

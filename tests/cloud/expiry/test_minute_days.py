@@ -1,5 +1,7 @@
 """Minute rows are deleted by the day of storing: as a whole partition where nothing of the day is kept."""
 
+import asyncio
+
 import pytest
 from sqlalchemy import text
 
@@ -7,6 +9,7 @@ from cloud.access.tenancy import Tenancy
 from cloud.clinical.assignments import AssignmentService
 from cloud.clinical.epcr import Epcr
 from cloud.clinical.observations import lane_days, observation_minutes
+from cloud.clinical.observations.arrival_days import MINUTE_DAYS
 from cloud.foundation.db import Database
 from cloud.foundation.retention import HoldScope
 from protocols.uplink.observations import DeviceRef
@@ -110,3 +113,28 @@ async def test_minute_rows_of_a_tenant_with_a_longer_period_and_of_a_held_gatewa
     world.pass_days(1)
     await world.sweep("numerics")
     assert await world.count(observation_minutes) == 1
+
+
+@pytest.mark.pg
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_rows_of_a_day_are_deleted_while_changes_of_another_day_must_wait(database: Database):
+    """A partition may be locked for minutes, for instance while it is written again."""
+    held, other = GatewayInVehicle(), GatewayInVehicle(gateway="gw_other", key_seed=2)
+    world = await RetentionWorld(database, held, other).begin()
+    await world.compact()
+    world.pass_days(10)
+    await world.set_days(numerics=20)
+    await world.retention.hold(OPERATOR, HoldScope.GATEWAY, "gw_test", "case 1")
+    for _ in range(2):
+        await world.cloud.take(numerics(held), numerics(other))
+        world.pass_days(1)
+    world.pass_days(9)
+    await world.compact()
+    assert await world.count(observation_minutes) == 4
+    world.pass_days(10)
+    later = max(row.day for row in await world.cloud.rows(lane_days))
+    async with database.transaction() as changing:
+        await changing.execute(text(f"LOCK TABLE {MINUTE_DAYS.name_of(later)} IN SHARE MODE"))
+        async with asyncio.timeout(10):
+            await world.sweep("numerics")
+    assert await world.count(observation_minutes) == 3

@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
-from cloud.clinical.encounter_data.observation_lines import moment
 from cloud.clinical.epcr import Epcr
 from cloud.foundation.db.sqlite import SqliteDatabase
 from cloud.foundation.objects import UploadMark
@@ -24,6 +23,7 @@ from cloud.work.exports.schemas import ExportPayload, ExportState
 from cloud.work.exports.sources import Rows
 from cloud.work.jobs import Advance, JobFailure
 from cloud.work.jobs.files import RESTARTS_MAX
+from protocols.observation_record import utc_text
 from tests.builders.encounter_reading import assigned, blocks, observations
 from tests.builders.exports import ExportDesk, digest, references, with_types
 from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, TENANT
@@ -101,7 +101,7 @@ async def test_table_has_the_values_of_the_lines(
 
 
 def _text(at: Any) -> str:
-    return moment(round(at.timestamp() * 1_000_000))
+    return utc_text(round(at.timestamp() * 1_000_000))
 
 
 def _cell(value: Any) -> str:
@@ -127,6 +127,20 @@ async def test_export_whose_workers_are_killed_has_the_same_bytes(
     assert digest(await desk.run(payload, killed_before=frozenset(range(steps)))) == digest(whole)
     assert {one.stored.name for one in desk.results} == {desk.results[0].stored.name}  # stored once
     assert await desk.unfinished() == []
+
+
+async def test_progress_of_an_export_grows_within_its_only_encounter(
+    desk: ExportDesk, gateway: GatewayInVehicle, small_parts: None
+) -> None:
+    cloud = desk.cloud
+    encounter = await Epcr(cloud.database, cloud.clock, cloud.ids).begin(OPERATOR, organization_id=ORGANIZATION)
+    await cloud.take(*seconds(gateway, 100))
+    await assigned(cloud, encounter_id=encounter.id)
+    cloud.clock.at_us += 100_000_000
+    await desk.run(OBSERVATIONS)
+    progress = [state.progress_pct for state in desk.states]
+    assert progress == sorted(progress)
+    assert (progress[0], progress[-1], len(set(progress)) > 4) == (0, 99, True), progress
 
 
 async def test_waveforms_are_exported_as_the_api_shows_them(
@@ -187,7 +201,7 @@ async def test_selection_limits_encounters_devices_and_codes(desk: ExportDesk, g
     assert {one["device_id"] for one in found} == {device_id}
     found = await desk.lines({**OBSERVATIONS, "mdc_codes": ["MDC_PULS_OXIM_SAT_O2"]})
     assert {one["mdc_code"] for one in found} == {"MDC_PULS_OXIM_SAT_O2"}
-    found = await desk.lines({**OBSERVATIONS, "until": moment(NOW_US + 500_000)})
+    found = await desk.lines({**OBSERVATIONS, "until": utc_text(NOW_US + 500_000)})
     assert {one["encounter_id"] for one in found} == {first}
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from cloud.clinical.assignments import AssignmentService
 from cloud.clinical.devices import Devices
-from cloud.clinical.epcr import EncounterUnknown, Epcr, VisibleRecords
+from cloud.clinical.epcr import EncounterUnknown, Epcr, MissionChange, Missions, VisibleRecords
 from cloud.clinical.fhir import Bundles, service
 from cloud.clinical.fhir.encounter_observations import Position
 from cloud.clinical.observations import ObservationReader
@@ -19,10 +19,12 @@ from cloud.foundation.master_key import MasterKey
 from cloud.foundation.objects import LocalObjects
 from cloud.foundation.viewer import Actor, Viewer
 from protocols.device_description import DeviceDescription
+from protocols.epcr.annotations import Annotation
 from protocols.epcr.element import Audience
-from protocols.fhir.datatypes import moment
+from protocols.epcr.encounter import EncounterStatus
+from protocols.epcr.seal import GATEWAY_AUTHOR, chain_end, seal_value
 from protocols.fhir.systems import BITS
-from protocols.observation_record import raw_samples
+from protocols.observation_record import raw_samples, utc_text
 from tests.builders.care_changes import change
 from tests.builders.encounter_reading import HOUR_US, assigned
 from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, CloudUnderTest
@@ -86,7 +88,7 @@ async def test_bundle_has_each_observation_of_every_kind_once(cloud: CloudUnderT
     found = measured(await parts(cloud, encounter_id))
     records = await exported(cloud, encounter_id)
     assert len(found) == len({one["identifier"][0]["value"] for one in found}) == len(records) > 10
-    assert sorted(one["effectiveDateTime"] for one in found) == sorted(moment(one.observed_at_us) for one in records)
+    assert sorted(one["effectiveDateTime"] for one in found) == sorted(utc_text(one.observed_at_us) for one in records)
 
 
 async def test_values_of_the_bundle_are_those_of_the_export(cloud: CloudUnderTest, gateway: GatewayInVehicle):
@@ -97,7 +99,7 @@ async def test_values_of_the_bundle_are_those_of_the_export(cloud: CloudUnderTes
     found = measured(await parts(cloud, encounter_id))
     shown = [(one["effectiveDateTime"], one["valueQuantity"]["value"]) for one in found if "valueQuantity" in one]
     records = [record for record in await exported(cloud, encounter_id) if isinstance(record.value, float)]
-    assert sorted(shown) == sorted((moment(one.observed_at_us), one.value) for one in records)
+    assert sorted(shown) == sorted((utc_text(one.observed_at_us), one.value) for one in records)
     assert len(shown) > 100
 
 
@@ -172,6 +174,27 @@ async def test_care_record_is_in_the_first_part(cloud: CloudUnderTest, gateway: 
     found = await parts(cloud, encounter_id)
     assert len(resources(found, "MedicationAdministration")) == len(resources(found, "Procedure")) == 1
     assert "Canary" not in json.dumps(found)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_report_is_final_when_it_is_sealed_and_not_when_its_encounter_ends(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+):
+    await cloud.take(gateway.send(97.0))
+    encounter_id = await assigned(cloud)
+    log = [change("patient.age", value, encounter=encounter_id) for value in ("50", "51")]
+    value = seal_value(encounter_id, 2, chain_end(encounter_id, log), gateway.key.sign)
+    seal = change(Annotation.SEAL, value, encounter=encounter_id, author=GATEWAY_AUTHOR)
+    first, second, last = (gateway.send_changes(one) for one in (*log, seal))
+    statuses = []
+    for batch in (first, last, second):
+        await cloud.take(batch)
+        if batch is first:
+            ended = MissionChange(status=EncounterStatus.COMPLETED)
+            await Missions(cloud.database, cloud.clock, cloud.ids).change(OPERATOR, encounter_id, ended)
+        (composition,) = resources(await parts(cloud, encounter_id), "Composition")
+        statuses.append(composition["status"])
+    assert statuses == ["preliminary", "preliminary", "final"], "one change that was sealed arrived last"
 
 
 async def test_bundle_for_treatment_has_the_identity_of_the_same_patient(

@@ -1,5 +1,6 @@
 """A share link opens the hand-over of one encounter, until it is revoked or expires, and each view is recorded."""
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from cloud.clinical.epcr import Encounters
 from cloud.clinical.handover.announcing import HandoverAnnouncer
-from cloud.clinical.handover.links import STATEMENTS_MAX, ShareLinks
+from cloud.clinical.handover.links import PENDING_MAX, STATEMENTS_MAX, ShareLinks
 from cloud.clinical.handover.model import LinkPeriod
 from cloud.clinical.handover.tables import share_links
 from cloud.clinical.handover.views import AWAY_S
@@ -17,12 +18,17 @@ from cloud.foundation.db import Database
 from cloud.foundation.http import Host
 from protocols.epcr.annotations import Annotation
 from protocols.epcr.change import Action
+from protocols.epcr.handover.twelve_lead import TWELVE_LEAD
+from protocols.epcr.seal import GATEWAY_AUTHOR, chain_end, seal_value
 from protocols.epcr.sharing import LINKS_MAX
+from protocols.ieee11073.nomenclature import code_of
+from protocols.observation import Channel, Observation, SampleArray, SampleFormat
 from tests.builders.care_changes import ANNA, change
 from tests.builders.evidence import operations_on
 from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
 from tests.builders.ingest_gateway import NOW_US, OXIMETER, GatewayInVehicle
 from tests.builders.share_links import LINK, TOKEN, SharedCall, shared_call
+from tests.builders.waveforms import block, waves
 
 HOUR_US = 3_600_000_000
 OTHER = "0zyxwvutsrqponmlkjihgfedcba"
@@ -94,6 +100,42 @@ async def test_renewed_hand_over_shows_what_the_vehicle_has_sent_meanwhile(call:
     assert "Arrival expected" in shown
 
 
+def ecg(*, lead: str = "II", tall_at_s: int) -> list[Observation]:
+    """Return twenty seconds of a lead as blocks of one second: flat at 0 mV, with one sample of 1 mV."""
+    array = SampleArray(format=SampleFormat.I16, period_s=0.1, slope=0.001, offset=0.0)
+    channel = Channel(
+        handle=20, type=code_of(f"MDC_ECG_ELEC_POTL_{lead}"), unit=code_of("MDC_DIM_MILLI_VOLT"), array=array
+    )
+    blocks = [[0] * 10 for _ in range(20)]
+    blocks[tall_at_s][5] = 1_000
+    return [block(*samples, at_s=float(second), channel=channel) for second, samples in enumerate(blocks)]
+
+
+def trace(html: str) -> list[list[float]]:
+    """Return the points of the one trace in a hand-over, in mm: it has a point for each of the 100 samples."""
+    drawn = [found.split() for found in re.findall(r'<polyline points="([^"]+)"', html)]
+    (points,) = [each for each in drawn if len(each) == 100]
+    return [[float(part) for part in point.split(",")] for point in points]
+
+
+async def test_hand_over_shows_the_ten_seconds_of_ecg_that_the_crew_recorded_at_true_scale(call: SharedCall):
+    await call.cloud.take(waves(call.gateway, *ecg(tall_at_s=8)))
+    pass_time(call, us=30_000_000)
+    await call.cloud.take(call.gateway.send(96.0))
+    await call.send(
+        call.stated("devices.time", "2027-01-15T08:00:03Z", entry="ecg-1"),
+        call.stated("devices.event", TWELVE_LEAD, entry="ecg-1"),
+        call.shared(),
+    )
+    html = (await call.view()).json()["html"]
+    assert "2027-01-15 08:00:03 · Synthetic Oximeter · 25 mm/s, 10 mm/mV" in html
+    points = trace(html)
+    ((at, (x, y)),) = [(at, point) for at, point in enumerate(points) if point[1] != points[0][1]]
+    assert at == 55
+    assert x - points[0][0] == pytest.approx(5.5 * 25)
+    assert points[0][1] - y == pytest.approx(10)
+
+
 async def test_reader_has_only_rows_of_the_devices_of_the_encounter_written(call: SharedCall):
     await call.send(call.shared())
     await call.view()
@@ -114,6 +156,20 @@ async def test_hand_over_freezes_at_the_arrival(call: SharedCall):
     assert (await call.view()).json()["html"] == shown["html"]
     await call.send(call.stated(AT_DESTINATION, None, action=Action.REMOVE, replaces=("arrived",)))
     assert not (await call.view()).json()["arrived"]
+
+
+async def test_hand_over_is_signed_while_each_log_in_which_the_crew_wrote_is_sealed(call: SharedCall):
+    known, call.encounter = call.encounter, "enc_of_crew"
+    log = [call.stated("patient.last_name", "Żółć"), call.shared(), call.stated(Annotation.PART_OF, known)]
+    value = seal_value("enc_of_crew", len(log), chain_end("enc_of_crew", log), call.gateway.key.sign)
+    await call.send(*log, change(Annotation.SEAL, value, encounter="enc_of_crew", author=GATEWAY_AUTHOR))
+    await call.send(change(Annotation.JOINED, "enc_of_crew", encounter=known))
+    shown = (await call.view()).json()["html"]
+    assert "Signed" in shown
+    assert "Preliminary" not in shown
+    call.encounter = known
+    await call.send(call.stated("patient.age", "50"))
+    assert "Preliminary, not signed" in (await call.view()).json()["html"]
 
 
 async def test_guessed_foreign_and_malformed_tokens_are_not_found(call: SharedCall):
@@ -153,7 +209,9 @@ async def test_crew_and_operator_end_a_link(call: SharedCall):
     assert (answer.status_code, answer.json()["code"]) == (410, "share_link_ended")
     assert (await call.view(OTHER)).status_code == 200
     async with call.cloud.database.transaction() as tx:
-        ended = await ShareLinks().revoke_all(tx, OPERATOR, call.encounter, by="operator", now_us=NOW_US)
+        encounter = await Encounters().find(tx, OPERATOR, call.encounter)
+        assert encounter is not None
+        ended = await ShareLinks().revoke_all(tx, encounter, by="operator", now_us=NOW_US)
     assert list(ended) == ["share-2"]
     assert (await call.view(OTHER)).status_code == 410
     rows = {row.id: row.revoked_by for row in await call.cloud.rows(share_links)}
@@ -228,6 +286,46 @@ async def test_links_of_another_organisation_neither_fill_an_encounter_nor_stop_
     assert await announce(call) == 1
     (payload,) = await ready(call)
     assert payload["link_id"] == LINK
+
+
+async def test_link_made_in_a_report_of_the_crew_opens_from_its_join_on(call: SharedCall):
+    known, call.encounter = call.encounter, "enc_of_crew"
+    named, link = call.stated("patient.last_name", "Żółć"), call.shared()
+    await call.send(named, link, call.stated(Annotation.PART_OF, known))
+    assert (await call.view()).status_code == 404
+    assert await announce(call) == 0
+    await call.send(change(Annotation.JOINED, "enc_of_crew", encounter=known))
+    answer = await call.view()
+    assert answer.status_code == 200, answer.text
+    assert "Żółć" in answer.json()["html"]
+    assert await announce(call) == 1
+    call.encounter = known
+    await call.send(call.shared(OTHER, "share-2"))
+    assert await announce(call) == 1
+    (payload,) = await ready(call)
+    assert payload["encounter_id"] == known
+    (entry,) = await call.audited("handover.link_viewed")
+    assert entry.metadata["encounter"] == known
+    async with call.cloud.database.transaction() as tx:
+        encounter = await Encounters().find(tx, OPERATOR, known)
+        assert encounter is not None
+        assert {one.id for one in await ShareLinks().of_encounter(tx, encounter)} == {LINK, "share-2"}
+    call.encounter = "enc_of_crew"
+    await call.send(call.revoked())
+    assert (await call.view()).status_code == 410
+
+
+async def test_links_of_invented_encounters_are_limited_for_each_vehicle(call: SharedCall):
+    known = call.encounter
+    await call.send(call.shared(OTHER, "share-known"))
+    for number in range(PENDING_MAX + 2):
+        call.encounter = f"enc_{number}"
+        await call.send(call.shared(f"{number:027}", f"share-{number:02}"))
+        pass_time(call, us=1)
+    left = {row.id for row in await call.cloud.rows(share_links)}
+    assert left == {"share-known", *(f"share-{number:02}" for number in range(2, PENDING_MAX + 2))}
+    call.encounter = known
+    assert (await call.view(OTHER)).status_code == 200
 
 
 async def test_each_view_is_audited_with_its_address_and_polls_are_one_view(call: SharedCall):

@@ -17,7 +17,7 @@ from tests.builders.share_links import TOKEN, SharedCall, shared_call
 from tests.harness.axe import violations
 from tests.harness.browser import PHONE, TABLET
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 RENEW_MS = 10_000
 OTHER = "0zyxwvutsrqponmlkjihgfedcba"
 

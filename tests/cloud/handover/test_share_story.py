@@ -12,7 +12,7 @@ from cloud.clinical.handover import routes as handover_routes
 from cloud.foundation.clock import SystemClock as CloudClock
 from cloud.foundation.db import Database
 from cloud.foundation.http import Host
-from gateway.epcr.handover.statements import HandoverStatements
+from gateway.epcr.handover.statements import HandoverStatements, LinkState
 from gateway.transports.clock import SystemClock
 from protocols.epcr.change import FieldChange
 from protocols.uplink.lanes import Lane
@@ -58,7 +58,7 @@ async def test_link_made_without_coverage_opens_after_it_returns_and_ends_when_t
     statements = HandoverStatements(drafts, gateway.buffer, clock, docs_url="https://docs.example")
     await drafts.open(ENCOUNTER, author=ANNA, change_ids=[f"open-{number}" for number in range(8)])
     link = await statements.share(ENCOUNTER, author=ANNA, reason="shared")
-    assert not statements.is_sent(link)
+    assert statements.link_state(ENCOUNTER) is LinkState.PENDING
     parts = make_parts(database, CloudClock())
     async with (
         surface(*handover_routes.routes(parts), hosts=[Host.DOCS]) as served,
@@ -70,7 +70,7 @@ async def test_link_made_without_coverage_opens_after_it_returns_and_ends_when_t
 
         assert (await view()).status_code == 404
         async with ingesting(cloud, broker), sending(gateway.uplink(broker)):
-            await eventually(lambda: statements.is_sent(link), what="the link is acknowledged")
+            await eventually(lambda: statements.link_state(ENCOUNTER) is LinkState.WITHOUT_CALL)
             assert (await view()).status_code == 200
             await drafts.append_changes([named("Żółć", clock)])
             await eventually(lambda: gateway.all_acked(Lane.EPCR))

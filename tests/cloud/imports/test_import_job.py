@@ -89,9 +89,11 @@ async def test_evidence_of_an_import_has_one_record_with_the_hash_of_each_piece(
     files = [ndjson(device(1)), ndjson(device(2))]
     uploads = [await desk.upload(file) for file in files]
     job_id = await start_import(desk, data="devices", uploads=uploads)
+    assert (await desk.get(f"/v1/jobs/{job_id}", "importer")).json()["evidence_id"] is None
     await desk.parts.shared(worker_of).step()
+    evidence_id = evidence_id_of("tnt_north", EvidenceKind.IMPORT.value, job_id)
+    assert (await desk.get(f"/v1/jobs/{job_id}", "importer")).json()["evidence_id"] == evidence_id
     async with desk.database.read() as tx:
-        evidence_id = evidence_id_of("tnt_north", EvidenceKind.IMPORT.value, job_id)
         evidence = await EvidenceStore().transcript_of(tx, "tnt_north", evidence_id)
     assert evidence is not None
     (record,) = evidence.records
@@ -100,6 +102,20 @@ async def test_evidence_of_an_import_has_one_record_with_the_hash_of_each_piece(
     assert record.content_members["pieces"] == [
         {"sha256": hashlib.sha256(file).hexdigest(), "size_bytes": len(file)} for file in files
     ]
+
+
+@pytest.mark.contract("A-123", "A-130")
+async def test_evidence_of_an_imported_encounter_names_the_job_and_who_requested_it(desk: JobDesk) -> None:
+    job_id = await start_import(desk, data="encounters", rows=[encounter(1)])
+    await desk.parts.shared(worker_of).step()
+    async with desk.database.read() as tx:
+        chosen = select(encounters.c.id).where(encounters.c.cad_incident_id == "cad_1")
+        evidence_id = evidence_id_of("tnt_north", EvidenceKind.ENCOUNTER.value, (await tx.execute(chosen)).scalar())
+        evidence = await EvidenceStore().transcript_of(tx, "tnt_north", evidence_id)
+    assert evidence is not None
+    (record,) = [one.core_members for one in evidence.records]
+    assert (record["actor_id"], record["actor_kind"], record["job_id"]) == (job_id, "job", job_id)
+    assert record["details"] == {"requested_by": "app_importer"}
 
 
 async def test_csv_is_imported_with_lists_and_empty_cells(desk: JobDesk) -> None:
@@ -139,11 +155,19 @@ async def test_chunk_with_an_error_is_left_out_as_a_whole_and_the_result_names_i
         (6, "/vehicle_id", "vehicle_unknown"),
         (8, None, "row_malformed"),
     ]
+    assert done["errors"][2]["message"].startswith("the row has an unknown field; the fields are serial_number, ")
     assert done["not_imported"] == [{"first_line": 3, "last_line": 8}]
     assert "Hidden Person" not in orjson.dumps(done).decode()
     assert await count(desk.database) == 3
     mended = [device(number) for number in range(3, 9)]
     assert (await import_now(desk, data="devices", rows=mended))["created"] == 6
+
+
+async def test_name_within_a_field_is_left_out_of_the_error(desk: JobDesk) -> None:
+    rows = [{"care_model": "prehospital_emergency", "call": {"Hidden Person": 1}}]
+    done = await import_now(desk, data="encounters", rows=rows)
+    assert "/call" in [one["field"] for one in done["errors"]]
+    assert "Hidden Person" not in orjson.dumps(done).decode()
 
 
 async def test_line_that_is_no_row_is_an_error_and_blank_lines_are_none(desk: JobDesk) -> None:
@@ -183,7 +207,7 @@ async def test_profile_above_the_level_of_the_job_is_neither_added_nor_replaced(
     service = work_module.row_stores(desk.parts)[work_module.ImportData.PROFILES]
     async with desk.database.transaction() as tx:
         row = service.model.model_validate(secret[0])
-        assert await service.store(tx, desk.home.operator, "org_north", row) is Stored.CREATED
+        assert await service.store(tx, desk.home.operator, "org_north", row, job_id="j") is Stored.CREATED
     done = await import_now(desk, data="profiles", rows=[profile(1, names=["Replaced"])])
     assert [(one["field"], one["code"]) for one in done["errors"]] == [(None, "profile_taken")]
 

@@ -6,9 +6,11 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from cloud.vehicles.fleet import MqttSection, RabbitmqSection, queue_names, routing_key
 from cloud.vehicles.fleet.cluster_url import parse_cluster_url
@@ -50,6 +52,7 @@ class ScriptedConnection:
         self.ended.add_done_callback(lambda ended: ended.exception())
         self.accepted: list[bytes] = []
         self.published: list[tuple[str, bytes]] = []
+        self.takes = True
 
     async def consume(self, _address: ClusterAddress, _process_id: str) -> None:
         if self._refused is not None:
@@ -64,7 +67,7 @@ class ScriptedConnection:
 
     async def publish(self, topic: str, payload: bytes) -> bool:
         self.published.append((topic, payload))
-        return True
+        return self.takes
 
     def lose(self) -> None:
         self.ended.set_exception(BrokerUnavailable("the node was lost"))
@@ -106,8 +109,8 @@ async def running(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Cluster]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-def batch(number: int, *, gateway: str = "gw_1", size: int = 1) -> ScriptedMessage:
-    return ScriptedMessage(topics.up("tnt_a", gateway, Lane.NUMERIC), f"{number}".encode().ljust(size))
+def batch(number: int, *, gateway: str = "gw_1", lane: Lane = Lane.NUMERIC, size: int = 1) -> ScriptedMessage:
+    return ScriptedMessage(topics.up("tnt_a", gateway, lane), f"{number}".encode().ljust(size))
 
 
 async def test_headers_that_rabbitmq_makes_of_user_properties_state_when_the_vehicle_published(
@@ -119,7 +122,7 @@ async def test_headers_that_rabbitmq_makes_of_user_properties_state_when_the_veh
         for number, stated in enumerate(("17", b"18", 19, "nonsense")):
             message = ScriptedMessage(topic, f"{number}".encode(), argus_published_at_us=stated)
             await connection.deliver(message)
-        found = [await cluster.source.next() for _ in range(4)]
+        found = [await cluster.source.next(live=False) for _ in range(4)]
     assert [one.published_at_us for one in found if isinstance(one, BatchDelivery)] == [17, 18, None, None]
 
 
@@ -129,7 +132,7 @@ async def test_messages_become_deliveries_in_order_and_are_accepted_only_by_inge
     async with running(monkeypatch) as cluster:
         connection = await cluster.connection()
         await connection.deliver(batch(1), batch(2), ScriptedMessage(topics.status("tnt_a", "gw_1"), b"status"))
-        first, second, status = [await cluster.source.next() for _ in range(3)]
+        first, second, status = [await cluster.source.next(live=live) for live in (True, True, False)]
         assert isinstance(first, BatchDelivery)
         assert (first.tenant_id, first.gateway_id, first.lane) == ("tnt_a", "gw_1", Lane.NUMERIC)
         assert (first.octets, second.octets) == (b"1", b"2")
@@ -148,10 +151,10 @@ async def test_copy_of_a_queued_batch_is_accepted_at_once_and_not_delivered(monk
         connection = await cluster.connection()
         await connection.deliver(batch(1), batch(1))
         assert connection.accepted == [b"1"]
-        await (await cluster.source.next()).accept()
-        assert cluster.source.next_now() is None
+        await (await cluster.source.next(live=True)).accept()
+        assert cluster.source.next_now(live=True) is None
         await connection.deliver(batch(1))
-        assert (await cluster.source.next()).octets == b"1"
+        assert (await cluster.source.next(live=True)).octets == b"1"
 
 
 async def test_lost_connection_discards_queued_deliveries_and_the_next_node_brings_them_again(
@@ -160,23 +163,23 @@ async def test_lost_connection_discards_queued_deliveries_and_the_next_node_brin
     async with running(monkeypatch) as cluster:
         connection = await cluster.connection()
         await connection.deliver(batch(1), batch(2))
-        in_hand = await cluster.source.next()
+        in_hand = await cluster.source.next(live=True)
         connection.lose()
         other = await cluster.connection(2)
         assert other.node != connection.node
-        assert cluster.source.next_now() is None
+        assert cluster.source.next_now(live=True) is None
         await connection.deliver(batch(3))  # the former connection still had it in its buffer
         await other.deliver(batch(1), batch(2))
-        assert [(await cluster.source.next()).octets for _ in range(2)] == [b"1", b"2"]
+        assert [(await cluster.source.next(live=True)).octets for _ in range(2)] == [b"1", b"2"]
         await in_hand.accept()
-        assert cluster.source.next_now() is None
+        assert cluster.source.next_now(live=True) is None
 
 
 async def test_message_of_an_unknown_topic_is_accepted_and_not_delivered(monkeypatch: pytest.MonkeyPatch) -> None:
     async with running(monkeypatch) as cluster:
         connection = await cluster.connection()
         await connection.deliver(ScriptedMessage("argus/v1/tnt_a/gw_1/up/other", b"x"), batch(1))
-        assert (await cluster.source.next()).octets == b"1"
+        assert (await cluster.source.next(live=True)).octets == b"1"
         assert connection.accepted == [b"x"]
 
 
@@ -188,7 +191,16 @@ async def test_message_beyond_the_limit_of_its_sender_is_counted_and_left_to_the
         await connection.deliver(batch(1, size=3000), batch(2, size=3000), batch(1, gateway="gw_2"))
         assert cluster.source.left_out == 1
         assert [body.rstrip() for body in connection.accepted] == [b"2"]
-        assert {(await cluster.source.next()).gateway_id for _ in range(2)} == {"gw_1", "gw_2"}
+        assert {(await cluster.source.next(live=True)).gateway_id for _ in range(2)} == {"gw_1", "gw_2"}
+
+
+async def test_event_is_delivered_when_live_batches_have_filled_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{__name__}.SETTINGS", replace(SETTINGS, queue_bytes_max=1))
+    async with running(monkeypatch) as cluster:
+        connection = await cluster.connection()
+        await connection.deliver(batch(1), batch(2), batch(3, lane=Lane.EVENT))
+        assert connection.accepted == [b"2"]
+        assert (await cluster.source.next(live=False)).octets == b"3"
 
 
 async def test_acknowledgement_is_published_to_the_topic_of_the_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,6 +212,10 @@ async def test_acknowledgement_is_published_to_the_topic_of_the_gateway(monkeypa
         ((topic, payload),) = connection.published
         assert topic == topics.ack("tnt_a", "gw_1")
         assert decode_ack(payload) == ack
+        connection.takes = False
+        with capture_logs() as logged:
+            assert await cluster.source.acknowledge(due) == [False]
+        assert logged == []  # it does not mean that our rights are missing
     assert await cluster.source.acknowledge(due) == [False]
 
 

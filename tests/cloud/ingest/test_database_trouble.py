@@ -21,7 +21,7 @@ from cloud.vehicles.verification.reprocess import Reprocessing
 from tests.builders.ingest_cloud import TENANT, CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle
 from tests.harness.buffer_small_disk import ballast, small_disk
-from tests.harness.eventually import eventually
+from tests.harness.eventually import WITHIN_S, eventually
 from tests.harness.postgresql import PostgresqlCluster, postgresql_running
 
 
@@ -54,7 +54,7 @@ async def test_batches_received_while_the_disk_is_full_are_stored_when_space_is_
         assert not taking.done()
         assert len(cloud.handover.accepted) == 2
         filler.unlink()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WITHIN_S):
             acks = await taking
         assert acks[-1].through_sequence == 202
         await assert_stored_once(cloud, 202)
@@ -181,7 +181,7 @@ async def test_batch_is_quarantined_after_three_write_timeouts_and_other_batches
     assert isinstance(slow, SlowAt)
     slow.slow_at = frozenset({1})
     cloud.ingest = ingest_with(cloud, slow)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WITHIN_S):
         acks = await cloud.take(*gateway.many(1 + others))
     assert acks[-1].through_sequence == 1 + others or acks[0].through_sequence == 1 + others
     assert slow.attempts == (SLOW_ATTEMPTS_MAX if not others else SLOW_ATTEMPTS_MAX + 2)

@@ -12,11 +12,13 @@ import pytest
 from cloud.foundation.db import Database
 from cloud.vehicles.ingest import BrokerAddress, IngestSettings, MqttSource
 from cloud.vehicles.ingest.fair_queue import DELIVERY_BYTES, FairQueue
+from cloud.vehicles.ingest.held_pubacks import HeldPubacks
 from cloud.vehicles.ingest.service import Ingest
 from cloud.vehicles.ingest.source import Delivery
 from protocols.uplink.envelope import BatchKind, Envelope
 from protocols.uplink.lanes import Lane
 from protocols.uplink.limits import BLOCK_OBSERVATIONS_MAX
+from protocols.uplink.mqtt_packets import ReceivedMessage
 from tests.builders.ingest_cloud import CloudUnderTest, Handover, StoppedClock
 from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle
 from tests.builders.statement_count import CountingDatabase
@@ -35,7 +37,7 @@ def deliveries(gateway: str, count: int, *, size_bytes: int = 100) -> list[Deliv
 
 def drained(queue: FairQueue) -> list[tuple[str, int]]:
     found = []
-    while (one := queue.get_now()) is not None:
+    while (one := queue.get_now(live=True)) is not None:
         found.append((one.gateway_id, one.octets[0]))
     return found
 
@@ -61,7 +63,7 @@ def test_delivery_over_the_queue_limit_of_a_gateway_is_refused_until_another_del
     many = deliveries("abuser", 5)
     assert [queue.put(one) for one in many] == [True, True, True, False, False]
     assert queue.put(deliveries("gw_a", 1)[0])
-    taken = queue.get_now()
+    taken = queue.get_now(live=True)
     assert taken is not None
     assert not queue.put(many[3])  # still in progress
     queue.release(taken)
@@ -81,7 +83,7 @@ def test_delivery_queue_recognises_a_copy_of_a_batch_until_the_first_is_released
     assert queue.has(copy)
     assert not queue.has(deliveries("gw_b", 1)[0])
     assert not queue.has(Handover().delivery(first.octets, gateway="gw_a", lane=Lane.WAVEFORM))
-    assert queue.get_now() is first
+    assert queue.get_now(live=True) is first
     assert queue.has(copy)
     queue.release(first)
     assert not queue.has(copy)
@@ -92,14 +94,61 @@ def test_delivery_queue_counts_the_bytes_of_deliveries_in_progress():
     queue = FairQueue(sender_bytes_max=1 << 20, bytes_max=2 * size)
     for one in deliveries("gw_a", 2):
         queue.put(one)
-    assert not queue.has_room
-    taken = queue.get_now()
-    assert not queue.has_room
+    assert not queue.has_room(live=True)
+    taken = queue.get_now(live=True)
+    assert not queue.has_room(live=True)
     assert taken is not None
     queue.release(taken)
-    assert queue.has_room
+    assert queue.has_room(live=True)
     assert queue.clear() == 1
     assert queue.bytes == 0
+
+
+def test_event_is_taken_apart_from_the_live_batches_of_its_gateway_and_counts_with_them():
+    handover, size = Handover(), 1 + DELIVERY_BYTES
+    queue = FairQueue(sender_bytes_max=1 << 20, bytes_max=2 * size)
+    wave = handover.delivery(b"1", gateway="gw_a", lane=Lane.WAVEFORM)
+    event = handover.delivery(b"2", gateway="gw_a", lane=Lane.EVENT)
+    assert queue.put(wave)
+    assert queue.get_now(live=False) is None
+    assert queue.put(event)
+    assert not queue.has_room(live=True)
+    assert queue.get_now(live=False) is event
+    assert queue.get_now(live=False) is None
+    assert queue.get_now(live=True) is wave
+    for one in (wave, event):
+        queue.release(one)
+        assert queue.put(one)
+    assert queue.clear() == 2
+    assert (queue.bytes, queue.get_now(live=True), queue.get_now(live=False)) == (0, None, None)
+
+
+def test_event_has_room_when_live_batches_have_filled_the_queue():
+    handover, size = Handover(), 1 + DELIVERY_BYTES
+    queue = FairQueue(sender_bytes_max=1 << 20, bytes_max=size, other_bytes_max=size)
+    assert queue.put(handover.delivery(b"1", gateway="gw_a", lane=Lane.WAVEFORM))
+    assert not queue.has_room(live=True)
+    assert queue.has_room(live=False)
+    assert queue.put(handover.delivery(b"2", gateway="gw_a", lane=Lane.EVENT))
+    assert not queue.has_room(live=False)
+
+
+def test_held_pubacks_leave_an_eighth_of_the_window_free_in_messages_and_in_bytes():
+    held = HeldPubacks(messages_max=16, bytes_max=1600)
+    small, large = (ReceivedMessage(b"t", bytes(size), 1, size) for size in (1, 500))
+    for _ in range(14):
+        assert not held.is_full
+        held.add(small)
+    assert (held.is_full, held.is_over) == (True, False)
+    held.add(small)
+    assert held.is_over
+    held.clear()
+    for message in (large, small, large, large):
+        assert not held.is_full
+        held.add(message)
+    assert held.is_over
+    assert [held.pop(), held.pop()] == [large, small]
+    assert not held.is_full
 
 
 class QueueSource:
@@ -110,11 +159,11 @@ class QueueSource:
         for one in waiting:
             self._queue.put(one)
 
-    async def next(self) -> Delivery:
-        return await self._queue.get()
+    async def next(self, *, live: bool) -> Delivery:
+        return await self._queue.get(live=live)
 
-    def next_now(self) -> Delivery | None:
-        return self._queue.get_now()
+    def next_now(self, *, live: bool) -> Delivery | None:
+        return self._queue.get_now(live=live)
 
 
 def abuse(gateway: GatewayInVehicle, count: int) -> list[Envelope]:
@@ -141,7 +190,7 @@ async def test_batch_queued_behind_a_hundred_batches_of_another_gateway_is_writt
     cloud = await CloudUnderTest(counted).register(abuser, honest)
     waiting = [cloud.handover.delivery(one) for one in (*abuse(abuser, 100), honest.send(97.0))]
     before = counted.statements
-    collected = await cloud.ingest.opener.collect(QueueSource(*waiting))
+    collected = await cloud.ingest.opener.collect(QueueSource(*waiting), live=True)
     assert [one.gateway_id for one in collected[:2]] == ["gw_abuser", "gw_test"]
     for group in await cloud.ingest.opener.open(collected[:4]):
         await cloud.ingest.write(group, cloud.handover)
@@ -185,8 +234,8 @@ async def test_flood_of_one_gateway_does_not_fill_the_receive_window_of_the_brok
                 await eventually(lambda: source.left_out > 0)
                 assert source.bytes_in_hand <= 20 * DELIVERY_BYTES
                 await vehicle.publish_status()
-            held = [await source.next()]
-            while (more := source.next_now()) is not None:
+            held = [await source.next(live=True)]
+            while (more := source.next_now(live=True)) is not None:
                 held.append(more)
             assert 4 < len(held) < 60
         finally:

@@ -11,7 +11,9 @@ from cloud.vehicles.ingest import staged_elsewhere, staged_requests
 from cloud.vehicles.ingest.delivery_group import Group
 from cloud.vehicles.ingest.late_batches import LateBatches
 from cloud.vehicles.ingest.late_statuses import LateStatuses
+from cloud.vehicles.ingest.settled_gateways import SettledGateways
 from cloud.vehicles.ingest.source import Delivery
+from protocols.uplink.envelope import Envelope
 from protocols.uplink.lanes import Lane
 from protocols.uplink.status import Status
 from tests.builders.ingest_cloud import CloudUnderTest
@@ -120,14 +122,14 @@ class MovingSource:
         self._gateway = gateway
         self._has_moved = False
 
-    async def next(self) -> Delivery:
-        if self._has_moved:
+    async def next(self, *, live: bool) -> Delivery:
+        if self._has_moved or not live:
             await asyncio.get_running_loop().create_future()
         self._has_moved = True
         await self._cloud.arrive(self._gateway.send(98.0))
         return self._cloud.handover.delivery(self._gateway.send(99.0))
 
-    def next_now(self) -> Delivery | None:
+    def next_now(self, *, live: bool) -> Delivery | None:
         return None
 
 
@@ -140,6 +142,54 @@ async def test_batch_of_a_gateway_that_moved_waits_for_what_the_former_process_s
     running.cancel()
     await asyncio.wait([running])
     assert [(ack.through_sequence, ack.missing) for _, ack in reader.handover.acks] == [(3, ())]
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_lane_that_moves_without_a_sign_waits_for_what_the_former_process_staged(
+    cloud: CloudUnderTest, reader: CloudUnderTest, gateway: GatewayInVehicle
+) -> None:
+    async def enter(group: Group) -> None:
+        await reader.ingest.write(group, reader.handover)
+
+    async def arrive(envelope: Envelope) -> tuple[int, object]:
+        (group,) = await reader.ingest.opener.open([reader.handover.delivery(envelope)])
+        late.take_from(group)
+        if group.deliveries:
+            await enter(group)
+        else:
+            await late.turn()
+        _, ack = reader.handover.acks[-1]
+        return ack.through_sequence, ack.missing
+
+    late = LateBatches(SettledGateways(lanes_move=True), reader.staged.settle_elsewhere, enter)
+    waveforms = gateway.many(2, lane=Lane.WAVEFORM)
+    await arrive(waveforms[0])
+    await cloud.arrive(gateway.send(98.0))
+    await arrive(waveforms[1])
+    assert await arrive(gateway.send(99.0)) == (3, ()), "numerics are in another queue than waveforms"
+    await cloud.arrive(gateway.send(98.0))
+    staged = await cloud.arrive(gateway.send(97.0))
+    assert [ack.through_sequence for ack in staged] == [5]
+    assert await arrive(gateway.send(96.0)) == (6, ()), "they came back"
+
+
+async def test_lane_in_a_cluster_waits_only_behind_batches_that_did_not_arrive_here(
+    reader: CloudUnderTest,
+) -> None:
+    settled = SettledGateways(lanes_move=True)
+    batches = [reader.handover.delivery(each) for each in GatewayInVehicle().many(5)]
+    first, second, third, fourth, fifth = [
+        one for group in await reader.ingest.opener.open(batches) for one in group.opened
+    ]
+    assert [settled.receive(one) for one in (first, second, first, fourth, third, fourth)] == [
+        True, True, True, False, True, True,
+    ]  # fmt: skip
+    settled.forget()
+    assert not settled.receive(fifth)
+    settled.add_received([fifth], settled.moves - 1)
+    assert not settled.receive(fifth), "it moved meanwhile"
+    settled.add_received([fifth], settled.moves)
+    assert settled.receive(fifth)
 
 
 async def test_batches_behind_one_that_waits_keep_their_order(

@@ -15,11 +15,12 @@ from cloud.vehicles.ingest import live_queue
 from cloud.vehicles.ingest.delivery_group import Group
 from cloud.vehicles.ingest.limits import IngestSettings
 from cloud.vehicles.ingest.live_queue import BATCHES_FULL, ROWS_FULL, LiveQueue, Pack
-from cloud.vehicles.ingest.source import BatchDelivery, Delivery
+from cloud.vehicles.ingest.source import BatchDelivery
 from protocols.uplink.envelope import Envelope
 from protocols.uplink.lanes import Lane
 from tests.builders.ingest_cloud import CloudUnderTest, Handover
 from tests.builders.ingest_gateway import GatewayInVehicle
+from tests.builders.ingest_source import ListedSource
 from tests.builders.waveforms import waves
 from tests.harness.eventually import eventually
 
@@ -36,29 +37,16 @@ class HeldObjects(LocalObjects):
         return await super().put(name, data)
 
 
-class QueueSource:
-    """A source of the deliveries that a test puts."""
-
-    def __init__(self) -> None:
-        self.arrived: asyncio.Queue[Delivery] = asyncio.Queue()
-
-    async def next(self) -> Delivery:
-        return await self.arrived.get()
-
-    def next_now(self) -> Delivery | None:
-        return None if self.arrived.empty() else self.arrived.get_nowait()
-
-
 class Running:
     """An ingest that runs its loops, with a source that a test fills."""
 
     def __init__(self, cloud: CloudUnderTest) -> None:
         self.cloud = cloud
-        self.source = QueueSource()
+        self.source = ListedSource([])
 
     def send(self, *envelopes: Envelope) -> None:
         for one in envelopes:
-            self.source.arrived.put_nowait(self.cloud.handover.delivery(one))
+            self.source.add(self.cloud.handover.delivery(one))
 
     def acknowledged(self, lane: Lane) -> int:
         return max([ack.through_sequence for _, ack in self.cloud.handover.acks if ack.lane is lane], default=0)
@@ -105,10 +93,10 @@ async def test_waveforms_of_several_vehicles_that_wait_share_one_object(database
     gateways = [GatewayInVehicle(gateway=f"gw_{number}", key_seed=number) for number in range(1, 5)]
     async with running(database, store, *gateways) as ingest:
         ingest.send(waves(gateways[0]))
-        await eventually(lambda: ingest.source.arrived.empty())
+        await eventually(lambda: ingest.source.is_empty)
         for each in gateways:
             ingest.send(waves(each))
-        await eventually(lambda: ingest.source.arrived.empty())
+        await eventually(lambda: ingest.source.is_empty)
         store.available.set()
         await eventually(lambda: len(ingest.cloud.handover.acks) >= 4)
         assert len(await ingest.cloud.rows(waveform_objects)) <= 2
@@ -124,7 +112,7 @@ async def test_waveforms_beyond_the_limit_are_let_go_and_taken_when_they_are_res
     async with running(database, store, gateway) as ingest:
         for one in sent:
             ingest.send(one)
-            await eventually(lambda: ingest.source.arrived.empty())
+            await eventually(lambda: ingest.source.is_empty)
         await eventually(lambda: len(ingest.cloud.handover.accepted) > 0)
         store.available.set()
         await eventually(lambda: ingest.acknowledged(Lane.WAVEFORM) > 0)
@@ -134,7 +122,7 @@ async def test_waveforms_beyond_the_limit_are_let_go_and_taken_when_they_are_res
             """Resend, as a gateway does until everything is acknowledged: a resent batch may find no room again."""
             for one in sent:
                 ingest.send(one)
-                await eventually(lambda: ingest.source.arrived.empty())
+                await eventually(lambda: ingest.source.is_empty)
             return ingest.acknowledged(Lane.WAVEFORM) == len(sent)
 
         await eventually(all_acknowledged)

@@ -14,8 +14,10 @@ from cloud.foundation.findings import Level
 from cloud.vehicles.custody.tables import quarantined_batches
 from cloud.vehicles.fleet import IN_FLIGHT_MESSAGES_MAX, MqttSection
 from cloud.vehicles.ingest import BrokerAddress, IngestSettings, MqttSource, RunningIngest, make_ingest
+from cloud.vehicles.ingest.held_pubacks import FREE_PART
 from cloud.vehicles.ingest.source import DueAck
 from protocols.uplink.acks import Ack
+from protocols.uplink.envelope import encode_envelope
 from protocols.uplink.lanes import Lane
 from tests.builders.ingest_cloud import TENANT, CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle
@@ -125,7 +127,7 @@ async def test_restarted_cloud_acknowledges_the_retained_status_of_a_connected_g
             assert vehicle.through() == 2
 
 
-async def test_broker_sends_no_more_messages_than_the_receive_maximum_until_a_message_is_accepted(
+async def test_event_arrives_while_live_batches_have_filled_the_queue_and_their_places_of_the_window(
     gateway: GatewayInVehicle, broker: Broker, cloud: CloudUnderTest
 ):
     source = MqttSource(
@@ -135,13 +137,19 @@ async def test_broker_sends_no_more_messages_than_the_receive_maximum_until_a_me
     try:
         await eventually(lambda: source.connected)
         async with vehicle_at(broker) as vehicle:
-            await vehicle.publish(*gateway.many(12))
-            held = [await source.next() for _ in range(5)]
-            await vehicle.publish_status()  # a round trip: a further message would have arrived before
-            assert source.next_now() is None
+            first = gateway.many(12)
+            await vehicle.publish(*first)
+            held = [await source.next(live=True) for _ in range(4)]
+            await eventually(lambda: source.left_out == 8)
+            assert source.next_now(live=True) is None
+            for _ in range(3):
+                await vehicle.publish(event := gateway.send_event())
+                held.append(await source.next(live=False))
+                assert held[-1].octets == encode_envelope(event)
             for delivery in held:
                 await delivery.accept()
-            assert len({(await source.next()).octets for _ in range(5)}) == 5
+            await vehicle.publish(*first[4:8])  # their gateway resends them
+            assert [(await source.next(live=True)).octets for _ in range(4)] == [*map(encode_envelope, first[4:8])]
     finally:
         receiving.cancel()
         await asyncio.wait([receiving])
@@ -158,10 +166,11 @@ async def test_several_hundred_batches_are_received_before_the_first_is_accepted
         async with vehicle_at(broker) as vehicle:
             sent = gateway.many(IN_FLIGHT_MESSAGES_MAX + 20)
             await vehicle.publish(*sent)
-            held = [await source.next() for _ in range(IN_FLIGHT_MESSAGES_MAX)]
+            places = IN_FLIGHT_MESSAGES_MAX - IN_FLIGHT_MESSAGES_MAX // FREE_PART
+            held = [await source.next(live=True) for _ in range(places)]
             await vehicle.publish_status()  # a round trip: a further message would have arrived before
-            assert source.next_now() is None
-            assert len({one.octets for one in held}) == IN_FLIGHT_MESSAGES_MAX
+            assert source.next_now(live=True) is None
+            assert len({one.octets for one in held}) == places > 400
     finally:
         receiving.cancel()
         await asyncio.wait([receiving])

@@ -14,9 +14,11 @@ from cloud.foundation.db.errors import DatabaseRefused
 from cloud.foundation.objects import LocalObjects, ObjectStoreUnavailable
 from cloud.vehicles.custody.tables import batches
 from cloud.vehicles.verification.check import CustodyCheck
+from protocols.uplink import channel_table
+from protocols.uplink.observations import DeviceRef
 from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
-from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle
-from tests.builders.minute_rows import CHANNELS, DAY_US, exported, seconds
+from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle, section
+from tests.builders.minute_rows import CHANNELS, DAY_US, exported, second, seconds
 
 SECONDS = 40
 
@@ -89,6 +91,26 @@ async def test_few_values_become_single_rows(cloud: CloudUnderTest, gateway: Gat
     await cloud.ingest.settle()
     assert await single_rows(cloud) == 4 * len(CHANNELS)
     assert [row.sequence for row in await cloud.rows(batches)] == [1, 2, 3, 4]
+
+
+async def test_values_become_minute_rows_though_each_batch_has_channels_of_its_own(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fleet has more channels than a decoder keeps."""
+    monkeypatch.setattr(channel_table, "_tables", channel_table._Tables())
+    monkeypatch.setattr(channel_table, "TABLE_BYTES_MAX", 0)
+    await stage(cloud, gateway)
+    await cloud.ingest.settle()
+    assert sum(row.value_count for row in await cloud.rows(observation_minutes)) == SECONDS * len(CHANNELS)
+
+
+async def test_few_values_of_many_devices_become_single_rows(cloud: CloudUnderTest, gateway: GatewayInVehicle) -> None:
+    """The devices have the same channels, and each is the only one of its batches. The first ones are not staged."""
+    for number in range(SECONDS):
+        device = DeviceRef(f"{number % 16:016x}", "synthetic")
+        await cloud.arrive(gateway.send_sections([section(second(number), device=device)]))
+    await cloud.ingest.settle()
+    assert await single_rows(cloud) == (SECONDS + 1) * len(CHANNELS)
 
 
 async def test_object_of_values_that_became_single_rows_is_removed_soon(

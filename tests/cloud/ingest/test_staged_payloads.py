@@ -48,7 +48,7 @@ def counted(monkeypatch: pytest.MonkeyPatch, name: str) -> list[str]:
 async def test_staged_batches_are_verified_once_and_decoded_when_their_rows_are_written(
     cloud: CloudUnderTest, gateway: GatewayInVehicle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decoded, verified = counted(monkeypatch, "decode_columns"), counted(monkeypatch, "verify_hash")
+    decoded, verified = counted(monkeypatch, "decode_columns"), counted(monkeypatch, "is_signed")
     await cloud.arrive(gateway.send(98.0), waves(gateway))
     assert len(decoded) == 0
     await cloud.ingest.settle()

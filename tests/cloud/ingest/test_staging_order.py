@@ -11,8 +11,11 @@ from cloud.foundation.objects import LocalObjects, StoredObject
 from cloud.vehicles.ingest import staged_envelopes, staging
 from cloud.vehicles.ingest.delivery_group import Group
 from protocols.uplink.channels import DeviceRef
+from protocols.uplink.lanes import Lane
 from tests.builders.ingest_cloud import CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle, readings, section
+from tests.builders.ingest_source import ListedSource
+from tests.harness.eventually import eventually
 
 
 class HeldObjects(LocalObjects):
@@ -147,6 +150,27 @@ async def test_batches_do_not_wait_for_room_for_long_or_while_the_object_store_i
     monkeypatch.setattr(staged_envelopes, "ROOM_WAIT_S", 1e9)
     full_cloud.stage.outage.begin()
     await full_cloud.stage.wait_for_room()
+
+
+async def test_events_do_not_wait_behind_live_batches_that_wait_for_room(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = asyncio.Event()
+
+    async def wait_for_ever() -> None:
+        waiting.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(cloud.stage, "wait_for_room", wait_for_ever)
+    source = ListedSource([cloud.handover.delivery(gateway.send(98.0))])
+    running = asyncio.ensure_future(cloud.ingest.run(source, cloud.handover))
+    async with asyncio.timeout(60):
+        await waiting.wait()
+    source.add(cloud.handover.delivery(gateway.send_event()))
+    await eventually(lambda: Lane.EVENT in [ack.lane for _, ack in cloud.handover.acks])
+    running.cancel()
+    await asyncio.wait([running])
+    assert [ack.through_sequence for _, ack in cloud.handover.acks if ack.lane is Lane.NUMERIC] == [1]
 
 
 async def test_gateway_that_has_used_its_share_of_the_room_leaves_the_rest_to_others(

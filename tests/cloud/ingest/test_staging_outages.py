@@ -1,5 +1,6 @@
 """An outage of the object store delays neither live numerics nor their readers, and loses no waveforms."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from cloud.clinical.waveforms import waveform_runs
 from cloud.foundation.db import Database
 from cloud.foundation.objects import ObjectStoreUnavailable
-from cloud.vehicles.ingest import outage
+from cloud.vehicles.ingest import outage, staged_writing
 from tests.builders.ingest_cloud import CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle
 from tests.builders.staging import BreakableObjects, marks, numerics, staging_cloud
@@ -84,3 +85,22 @@ async def test_waveforms_do_not_overtake_staged_ones_in_an_outage(
     store.is_broken = True
     assert await cloud.arrive(waves(gateway)) == []
     assert await marks(cloud) == {"numeric": (1, ""), "waveform": (1, "")}
+
+
+async def test_slow_removal_of_a_written_object_ends_staging_for_a_moment_only(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle, store: BreakableObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = [1_000.0]
+    receiving = CloudUnderTest(cloud.database, objects=store, staged=True, removes=True)
+    receiving.stage.outage = outage.Outage(lambda: now_s[0])
+    await cloud.arrive(gateway.send(98.0))
+
+    async def hang(_name: str) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(store, "remove", hang)
+    monkeypatch.setattr(staged_writing, "REMOVED_S_MAX", 0.0)
+    await receiving.staged.write_left()
+    assert receiving.stage.outage.lasts
+    now_s[0] += outage.STALL_OFF_S
+    assert not receiving.stage.outage.lasts

@@ -1,5 +1,6 @@
 """Waveforms are put into an object, then indexed, then acknowledged, and get no rows."""
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from cloud.clinical.waveforms import (
     waveform_runs,
     waveform_sources,
 )
-from cloud.foundation.db import Database, DatabaseUnavailable
+from cloud.foundation.db import Database, DatabaseUnavailable, Transaction
 from cloud.foundation.objects import LocalObjects, ObjectStoreUnavailable, StoredObject
+from cloud.vehicles.custody import ChainedBatch, CustodyStore
 from cloud.vehicles.custody.tables import batches, gap_ranges, quarantined_batches
 from cloud.vehicles.ingest.limits import OBJECT_ATTEMPTS_MAX
 from cloud.vehicles.ingest.settings import IngestSection
@@ -128,6 +130,28 @@ async def test_resent_waveforms_are_acknowledged_again_and_not_indexed_again(
     (ack,) = await cloud.take(*sent[1:3])
     assert ack.through_sequence == 4
     assert len(await cloud.rows(waveform_runs)) == 2
+
+
+class RowsOnly(CustodyStore):
+    """The chain as the release before sees it, which knows batches by their rows alone."""
+
+    async def neighbours(self, tx: Transaction, wanted: Mapping[int, Collection[int]]) -> dict[int, list[ChainedBatch]]:
+        return {lane_id: [] for lane_id in wanted}
+
+
+async def test_packed_batches_are_not_stored_again_by_the_release_before(
+    cloud: CloudUnderTest, gateway: GatewayInVehicle
+) -> None:
+    sent = many_waves(gateway, 4)
+    await cloud.take(*sent[:3])
+    before = CloudUnderTest(cloud.database)
+    before.ingest._commit._writer.custody = RowsOnly()
+    assert not await before.take(*sent[1:3])
+    (ack,) = await before.take(*sent[1:])
+    assert ack.through_sequence == 4
+    assert await runs(cloud) == [(1, 3, "linked")]
+    assert [row.sequence for row in await cloud.rows(batches)] == [4]
+    assert [row.sequence for row in await cloud.rows(observations)] == [4]
 
 
 async def test_other_batch_with_a_number_inside_a_run_is_a_conflict(

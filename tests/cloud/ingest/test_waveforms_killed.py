@@ -1,4 +1,4 @@
-"""Ingest is killed between receiving, storing, indexing and acknowledging waveforms: nothing is lost or doubled."""
+"""Ingest is killed between receiving, storing, indexing and acknowledging batches: nothing is lost or doubled."""
 
 import shutil
 from pathlib import Path
@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 
 from cloud.foundation.db import open_database
-from tests.harness.waveform_kills import assert_waveforms_survive_kills
+from tests.harness.waveform_kills import assert_batches_survive_kills
 
 KILLS = 4
 
 
 @pytest.mark.parametrize("staged", [False, True])
-async def test_killed_ingest_loses_and_doubles_no_waveform_and_indexes_no_absent_object(
+async def test_killed_ingest_loses_and_doubles_no_batch_and_indexes_no_absent_object(
     migrated_sqlite: Path, tmp_path: Path, staged: bool
 ) -> None:
     url = f"sqlite:///{shutil.copy(migrated_sqlite, tmp_path / 'cloud.db')}"
     database = await open_database(url)
-    await assert_waveforms_survive_kills(database, url, tmp_path, KILLS, staged=staged)
+    await assert_batches_survive_kills(database, url, tmp_path, KILLS, staged=staged)
     await database.close()

@@ -242,7 +242,7 @@ async def test_trace_of_an_event_has_its_publishing_by_user_properties_through_t
     event = GatewayEvent(name="device.connected", at_us=at_us, boot_id="boot-1", device="0011223344556677", fields={})
     async with ingesting(cloud, broker), sending(gateway.uplink(broker)):
         await gateway.buffer.append_event(event)
-        await eventually(lambda: gateway.all_acked(Lane.EVENT), within_s=15)
+        await eventually(lambda: gateway.all_acked(Lane.EVENT))
     (batch,) = await cloud.rows(batches, batches.c.kind == "event")
     await cloud.spans.flush()
     async with cloud.database.read() as tx:

@@ -1,12 +1,17 @@
 """A cancelled job stops in its step and runs no other, whichever way its worker learns of it."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
+from cloud.foundation.objects import LocalObjects, StoredObject
 from cloud.work.jobs import JobStatus
 from cloud.work.jobs.execution import LEASE_US
+from cloud.work.jobs.running import worker_of
 from cloud.work.jobs.slots import JobSlots
+from tests.builders.imports import device
+from tests.builders.job_desk import JobDesk
 from tests.builders.job_story import JobStory
 from tests.builders.job_works import Gated, Lingering, running
 from tests.harness.eventually import eventually
@@ -85,3 +90,35 @@ async def test_cancellation_reaches_the_job_that_was_claimed_again(story: JobSto
         await story.cancel(job_id)
         worker.signal(job_id)
         await eventually(lambda: work.cancelled == [job_id, job_id])
+
+
+@pytest.mark.contract("A-076", "S-138")
+@pytest.mark.parametrize("is_signalled", [False, True])
+@pytest.mark.parametrize(
+    ("who", "kind", "payload"),
+    [
+        ("north", "export.bulk", {"data": "encounters", "format": "ndjson"}),
+        ("north", "graph.compute", {"analyses": ["components"]}),
+        ("north", "intelligence.enrich.bulk", {"profile_ids": ["p1"]}),
+        ("importer", "import.bulk", {"data": "devices", "rows": [device(1)]}),
+    ],
+    ids=["export", "graph", "enrichment", "import"],
+)
+async def test_file_that_is_complete_when_its_job_is_cancelled_is_removed_at_once(
+    desk: JobDesk, monkeypatch: pytest.MonkeyPatch, who: str, kind: str, payload: dict[str, Any], is_signalled: bool
+):
+    worker, join, joined = desk.parts.shared(worker_of), LocalObjects.join, list[str]()
+
+    async def join_and_cancel(store: LocalObjects, *given: Any) -> StoredObject:
+        stored = await join(store, *given)
+        joined.append(stored.name)
+        assert await desk.rows.cancel(job_id, "tnt_north") is not None
+        if is_signalled:
+            asyncio.get_running_loop().call_soon(worker.signal, job_id)
+        return stored
+
+    monkeypatch.setattr(LocalObjects, "join", join_and_cancel)
+    job_id = await desk.start(who, kind=kind, payload=payload)
+    await worker.step()
+    assert len(joined) == 1
+    assert [one.name async for page in desk.objects.pages("results") for one in page] == []

@@ -69,6 +69,9 @@ def test_operator_lists_inspects_and_cancels_jobs(config: Path, database_url: st
     assert [row["id"] for row in read(config, "list")] == [other, queued, failed]
     assert [row["id"] for row in read(config, "list", "--status", "failed")] == [failed]
     assert [row["id"] for row in read(config, "list", "--limit", "1")] == [other]
+    assert len(read(config, "list", "--kind", "graph.compute")) == 3
+    code, _, err = run(config, "list", "--kind", "graph.compute", "--kind", "graf.compute")
+    assert (code, "Did you mean graph.compute?" in " ".join(err.replace("│", "").split())) == (2, True)
     document = read(config, "show", failed)
     assert document["error"] == {
         "code": "source_unavailable",

@@ -70,6 +70,28 @@ async def test_job_whose_content_another_one_stores_first_repeats_its_step_and_r
     assert found.stored == first
 
 
+@pytest.mark.parametrize("damage", ["removed", "cut short"])
+async def test_job_with_the_content_of_a_lost_object_restores_the_results_of_the_others(
+    database: Database, tmp_path: Path, damage: str
+) -> None:
+    results = KeptResults(database, tmp_path / "objects")
+    first = await results.store("first")
+    await results.commit(await results.finish("job_1", first))
+    if damage == "removed":
+        await results.objects.remove(first.name)
+    else:
+        (tmp_path / "objects" / first.name).write_bytes(b"{")
+    second, third = await results.store("second"), await results.store("third")
+    late = await results.finish("job_3", third)
+    assert await results.commit(await results.finish("job_2", second)) == second.name
+    with pytest.raises(ResultPlaceChanged):
+        await results.commit(late)
+    assert await results.commit(await results.finish("job_3", third)) == second.name
+    async with database.read() as tx:
+        found = [await Results().find(tx, job_id) for job_id in ("job_1", "job_2", "job_3")]
+    assert [one and one.stored for one in found] == [second] * 3
+
+
 async def test_object_that_the_sweep_may_have_removed_is_no_result(database: Database, tmp_path: Path) -> None:
     results = KeptResults(database, tmp_path / "objects")
     now_us = results.clock.now_us()

@@ -10,6 +10,7 @@ from cloud.foundation.db import Transaction, ValueRefused
 from cloud.work.jobs import Finish, Job, JobStatus
 from cloud.work.jobs.execution import ATTEMPTS_MAX, LEASE_US
 from cloud.work.jobs.lease_store import Settlement
+from cloud.work.jobs.worker import PUMPS
 from tests.builders.counting_jobs import Counting
 from tests.builders.job_story import JobStory
 from tests.builders.job_works import Gated, Lingering, Running, running
@@ -48,7 +49,7 @@ async def test_renewal_keeps_a_job_beyond_the_length_of_its_lease(story: JobStor
 async def test_expired_lease_is_swept_while_a_queue_never_lets_the_worker_rest(
     story: JobStory, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("cloud.work.jobs.worker.PUMPS", 1)
+    monkeypatch.setitem(PUMPS, "postgresql", 1)
 
     class Advancing(Counting):
         async def step(self, job: Running) -> Finish:
@@ -91,7 +92,7 @@ async def test_job_that_is_settled_under_a_lost_lease_and_the_present_one_is_rep
     present = await story.claim_one()
     executor = story.executor(Counting(story.clock), story.database, story.clock)
     async with story.database.transaction() as tx:
-        await executor.settle(tx, [Settlement(one, JobStatus.SUCCEEDED) for one in (lost, present)])
+        await executor.settle_some(tx, [Settlement(one, JobStatus.SUCCEEDED) for one in (lost, present)])
     assert [job.id for job in story.ended] == [present.id]
 
 
@@ -133,11 +134,26 @@ async def test_settlement_that_is_refused_does_not_prevent_the_others(story: Job
     assert (await story.find(refused_id)).status is JobStatus.SUCCEEDED
 
 
+async def test_lost_job_does_not_prevent_the_settlements_of_the_others(story: JobStory):
+    class Losing(Counting):
+        async def step(self, job: Running) -> Finish:
+            if job.id == lost_id:
+                await story.cancel(lost_id)
+            return Finish()
+
+    lost_id, *others = await story.count_up_to(1, 3)
+    worker = story.another_worker(Losing(story.clock))
+    await worker.step()
+    assert ([job.id for job in story.ended], worker.settled) == (others, 3)
+    assert (await story.find(lost_id)).status is JobStatus.CANCELLED
+    assert [(await story.find(one)).status for one in others] == [JobStatus.SUCCEEDED] * 2
+
+
 async def test_renewal_of_a_job_that_was_settled_meanwhile_gives_it_no_lease(story: JobStory):
     await story.count_up_to(1)
     leased = await story.claim_one()
     async with story.database.transaction() as tx:
-        await story.leases.settle(tx, [Settlement(leased, JobStatus.SUCCEEDED)], story.clock.now_us())
+        await story.leases.settle_some(tx, [Settlement(leased, JobStatus.SUCCEEDED)], story.clock.now_us())
         renewed = await story.leases.renew(tx, [leased], now_us=story.clock.now_us(), lease_us=LEASE_US)
     assert renewed == set()
     story.clock.advance(us=2 * LEASE_US)

@@ -1,4 +1,4 @@
-"""A result whose object is no longer in the store is reported as expired, for a folder and for an S3 bucket."""
+"""A result whose object was removed or cut short is reported as expired, for a folder and for an S3 bucket."""
 
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
@@ -31,13 +31,17 @@ async def desk(request: pytest.FixtureRequest, database: Database, tmp_path: Pat
 
 
 @pytest.mark.contract("A-079")
-async def test_result_whose_object_was_removed_has_expired(desk: JobDesk) -> None:
-    for content in (b'{"a":1}', b""):
+async def test_result_whose_object_was_lost_has_expired(desk: JobDesk) -> None:
+    for content, left in ((b'{"a":1}', None), (b"", None), (b'{"a":2}', b'{"a":')):
         job_id = await desk.start()
         leased = await desk.run()
         assert await desk.succeed(leased, content)
         assert (await desk.get(f"/v1/jobs/{job_id}/result")).status_code == 200
-        await desk.objects.remove(f"results/{leased.tenant_id}/20260324/{leased.id}")
+        name = f"results/{leased.tenant_id}/20260324/{leased.id}"
+        if left is None:
+            await desk.objects.remove(name)
+        else:
+            await desk.objects.put(name, left)
         gone = await desk.get(f"/v1/jobs/{job_id}/result")
         assert (gone.status_code, gone.json()["code"]) == (410, "result_expired")
         assert gone.json()["expired_at"] == "2026-03-24T12:00:00.000000Z", "the time of the response, not a later one"

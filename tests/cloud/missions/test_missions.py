@@ -1,10 +1,13 @@
 """Missions leave with the encounter's own transaction, reach only the gateways of their vehicle, and end."""
 
+import asyncio
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
+from sqlalchemy import select, text, update
 
 from cloud.access.tenancy import Tenancy
 from cloud.clinical.epcr.mission import Missions
@@ -14,14 +17,18 @@ from cloud.foundation.db import Database
 from cloud.foundation.master_key import MasterKey
 from cloud.vehicles.fleet import Fleet, GatewayDirectory
 from cloud.vehicles.fleet.access import GatewayAccessDesk
-from cloud.vehicles.missions import MissionKeys, MissionReceipts, MissionRows, MissionSender
+from cloud.vehicles.missions import MissionBell, MissionKeys, MissionReceipts, MissionRows, MissionSender
 from cloud.vehicles.missions.model import EXPIRES_US
+from cloud.vehicles.missions.sending import SendToGateways
+from cloud.vehicles.missions.signals import CHANNEL
+from cloud.vehicles.missions.tables import vehicle_missions
 from protocols.epcr.encounter import EncounterStatus
 from protocols.uplink import topics
 from protocols.uplink.limits import SEQUENCE_MAX
 from protocols.uplink.missions import Mission, MissionForged, MissionStatus, decode_mission
 from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, TENANT, VEHICLE, CloudUnderTest
 from tests.builders.statement_count import CountingDatabase
+from tests.harness.eventually import eventually
 
 STREET = "Marktgasse 12"
 OTHER_VEHICLE = "veh_other"
@@ -61,8 +68,8 @@ class Room:
         key = base64.b64decode(self.keys.public_key(tenant))
         return decode_mission(data, tenant=tenant, gateway=gateway, keys=[key])
 
-    async def dispatch(self, vehicle: str | None = VEHICLE, **call: str) -> str:
-        wanted = Dispatch(ORGANIZATION, CareModel.PREHOSPITAL_EMERGENCY, vehicle, (), "cad_1", call)
+    async def dispatch(self, vehicle: str | None = VEHICLE, incident: str = "cad_1", **call: str) -> str:
+        wanted = Dispatch(ORGANIZATION, CareModel.PREHOSPITAL_EMERGENCY, vehicle, (), incident, call)
         return (await self.epcr.dispatch(OPERATOR, wanted)).encounter.id
 
     async def report(self, gateway_id: str, **held: int) -> None:
@@ -209,3 +216,93 @@ async def test_mission_of_an_erased_encounter_is_deleted(room: Room) -> None:
     async with room.cloud.database.transaction() as tx:
         await room.rows.erase(tx, TENANT, encounter)
     assert await room.step() == []
+
+
+@pytest.mark.pg
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("changes", ["sending", "receipts"])
+async def test_rows_of_several_missions_are_locked_in_the_order_of_their_key(room: Room, changes: str) -> None:
+    """Another transaction holds the first one, which is stored behind the second one."""
+    first, second = sorted([await room.dispatch(), await room.dispatch(incident="cad_2")])
+    here = vehicle_missions.c
+    async with room.cloud.database.transaction() as tx:
+        move = update(vehicle_missions).where(here.encounter_id == first)
+        await tx.execute(move.values(version=here.version))
+
+    async def send(messages: Sequence[tuple[str, bytes]]) -> list[bool]:
+        locked.set()
+        await held.wait()
+        return [True] * len(messages)
+
+    locked, held = asyncio.Event(), asyncio.Event()
+    working: asyncio.Future[Any] = asyncio.ensure_future(room.sender.step(send))
+    await locked.wait()
+    async with room.cloud.database.transaction() as other:
+        await other.execute(select(here.version).where(here.encounter_id == first).with_for_update())
+        if changes == "receipts":
+            change: asyncio.Future[Any] = asyncio.ensure_future(room.report(GATEWAY, **{first: 1, second: 1}))
+        else:
+            held.set()
+            change = working
+        await eventually(lambda: is_row_awaited(room.cloud.database), what="the first row is waited for")
+        free = select(here.encounter_id).with_for_update(skip_locked=True)
+        async with room.cloud.database.transaction() as tx:
+            assert [row.encounter_id for row in await tx.execute(free)] == [second]
+    await change
+    held.set()
+    await working
+
+
+async def is_row_awaited(database: Database) -> bool:
+    async with database.read() as tx:
+        waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'")
+        return bool((await tx.execute(waits)).scalar())
+
+
+class CountedSender(MissionSender):
+    """A sender that reports when it has found nothing due, and then waits for a signal: its poll takes an hour."""
+
+    def __init__(self, room: Room, bell: MissionBell) -> None:
+        super().__init__(room.cloud.database, room.cloud.clock, room.keys, bell, poll_s=3600.0)
+        self.waits = asyncio.Event()
+
+    async def step(self, send: SendToGateways) -> int:
+        sent = await super().step(send)
+        if not sent:
+            self.waits.set()
+        return sent
+
+
+async def until_published(room: Room, bell: MissionBell, outbox: MissionRows) -> None:
+    """Dispatch a mission to a sender that waits, and return when it has published it."""
+    sender, published = CountedSender(room, bell), asyncio.Event()
+
+    async def listens() -> bool:
+        return await room.cloud.database.count_listeners(CHANNEL) > 0
+
+    async def send(messages: Sequence[tuple[str, bytes]]) -> list[bool]:
+        published.set()
+        return [True] * len(messages)
+
+    running = asyncio.ensure_future(sender.run(send))
+    try:
+        async with asyncio.timeout(30):  # only a failure takes so long
+            await sender.waits.wait()
+            if room.cloud.database.dialect == "postgresql":
+                await eventually(listens, what="the sender listens")
+            room.epcr = Epcr(room.cloud.database, room.cloud.clock, room.cloud.ids, outbox=outbox)
+            await room.dispatch()
+            await published.wait()
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+
+
+async def test_sender_of_the_same_process_is_woken_by_the_commit_of_a_mission(room: Room) -> None:
+    bell = MissionBell()
+    await until_published(room, bell, MissionRows(room.cloud.clock, bell))
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_sender_of_another_process_is_notified_of_a_mission(room: Room) -> None:
+    await until_published(room, MissionBell(), MissionRows(room.cloud.clock, MissionBell()))

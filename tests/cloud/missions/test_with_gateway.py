@@ -1,126 +1,52 @@
 """Missions through the real parts: the cloud's database and ingest, mosquitto, the gateway's uplink and store."""
 
-import asyncio
-import base64
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from cloud.access.tenancy import Tenancy
 from cloud.clinical.epcr import Encounters
 from cloud.clinical.epcr.care_log import CareLog
-from cloud.clinical.epcr.mission import Missions as EncounterMissions
-from cloud.clinical.epcr.model import CareModel, Dispatch, MissionChange
-from cloud.clinical.epcr.service import Epcr
-from cloud.foundation.clock import SystemClock
+from cloud.clinical.epcr.model import MissionChange
 from cloud.foundation.db import Database
-from cloud.foundation.master_key import MasterKey
-from cloud.vehicles.ingest import BrokerAddress, make_ingest
-from cloud.vehicles.missions import MissionKeys, MissionRows
-from gateway.epcr.missions import Missions, Vehicle
-from gateway.transports.clock import SystemClock as VehicleClock
+from gateway.epcr.handover.handovers import EncounterUnknown
+from gateway.epcr.missions import Vehicle
 from protocols.epcr.encounter import EncounterStatus
-from protocols.epcr.mission import stored_mission
+from protocols.epcr.handover.language import Language
+from protocols.epcr.handover.order import Order
+from protocols.epcr.handover.page import handover_page
 from protocols.epcr.record import current_record
 from protocols.uplink.lanes import Lane
 from protocols.uplink.missions import MissionStatus
 from tests.builders.care_changes import ANNA, change
-from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, TENANT, VEHICLE, CloudUnderTest
-from tests.builders.report_drafts import drafts_of
-from tests.builders.uplink_gateway import TestGateway, gateway_store, sending
-from tests.harness.broker import CLOUD_USER, GATEWAY, Broker, broker_running, password_of
+from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, TENANT, CloudUnderTest
+from tests.builders.uplink_gateway import gateway_store
+from tests.harness.broker import GATEWAY, broker_running
 from tests.harness.eventually import eventually
+from tests.harness.mission_world import STREET, MissionWorld
 
 pytestmark = pytest.mark.broker
-STREET = "Marktgasse 12"
-MASTER = MasterKey(bytes(range(32)))
-
-
-@dataclass
-class World:
-    """A cloud whose ingest runs, a broker, and a gateway with its drafts."""
-
-    cloud: CloudUnderTest
-    broker: Broker
-    gateway: TestGateway
-
-    def __post_init__(self) -> None:
-        clock = SystemClock()
-        common = self.cloud.database, clock, self.cloud.ids
-        self.epcr = Epcr(*common, outbox=MissionRows(clock))
-        self.encounters = EncounterMissions(*common, outbox=MissionRows(clock))
-        self.drafts = drafts_of(self.gateway.buffer, VehicleClock())
-        key = base64.b64decode(MissionKeys(lambda: MASTER).public_key(TENANT))
-        self.missions = Missions(
-            self.drafts,
-            VehicleClock(),
-            Vehicle(TENANT, GATEWAY, VEHICLE),
-            keys=[key],
-            is_synchronised=lambda: True,
-        )
-
-    @asynccontextmanager
-    async def ingesting(self) -> AsyncIterator[None]:
-        address = BrokerAddress(url=self.broker.url, username=CLOUD_USER, password=password_of(CLOUD_USER))
-        running = make_ingest(
-            self.cloud.database, address, SystemClock(), self.cloud.ids, spans=self.cloud.spans, master=lambda: MASTER
-        )
-        task = asyncio.ensure_future(running.run())
-        try:
-            await eventually(lambda: running.unready() is None, what="ingest is connected")
-            yield
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
-
-    @asynccontextmanager
-    async def coverage(self) -> AsyncIterator[None]:
-        """Connect the gateway to the broker inside the block."""
-        async with sending(self.gateway.uplink(self.broker, commands=self.missions)) as uplink:
-            await eventually(lambda: uplink.state.connected, what="the gateway is connected")
-            yield
-
-    async def dispatch(self, incident: str = "cad_1") -> str:
-        wanted = Dispatch(
-            ORGANIZATION, CareModel.PREHOSPITAL_EMERGENCY, VEHICLE, (), incident, {"scene.street": STREET}
-        )
-        return (await self.epcr.dispatch(OPERATOR, wanted)).encounter.id
-
-    def state(self, encounter: str) -> tuple[int, MissionStatus] | None:
-        """Return version and status of the mission that the vehicle has."""
-        draft = self.drafts.find(encounter)
-        found = None if draft is None else stored_mission(draft.record)
-        return None if found is None else (found.version, found.status)
-
-    async def missions_left(self) -> list[int | None]:
-        """Return the received version of each mission that the cloud still has."""
-        async with self.cloud.database.read() as tx:
-            return [one.received_version for one in await MissionRows(SystemClock()).list(tx, OPERATOR)]
+SECOND_GATEWAY, SECOND_VEHICLE = "gw_second", "veh_second"
 
 
 @pytest.fixture
-async def world(database: Database, tmp_path: Path) -> AsyncIterator[World]:
+async def world(database: Database, tmp_path: Path) -> AsyncIterator[MissionWorld]:
     async with broker_running(tmp_path / "broker") as broker, gateway_store(tmp_path / "gateway") as gateway:
         cloud = await CloudUnderTest(database).register()
         await cloud.register_key(GATEWAY, gateway.identity.public_key)
-        yield World(cloud, broker, gateway)
+        yield MissionWorld(cloud, broker, gateway)
 
 
-async def test_call_reaches_the_vehicle_changes_and_ends(world: World):
+async def test_call_reaches_the_vehicle_changes_and_ends(world: MissionWorld):
     async with world.ingesting(), world.coverage():
         encounter = await world.dispatch()
-        await eventually(
-            lambda: world.state(encounter) == (1, MissionStatus.IN_PROGRESS), within_s=3.0, what="the vehicle has it"
-        )
+        await eventually(lambda: world.state(encounter) == (1, MissionStatus.IN_PROGRESS), what="the vehicle has it")
         draft = world.drafts.find(encounter)
         assert draft is not None
         assert STREET in [each.value for each in draft.changes]
         await world.encounters.change(OPERATOR, encounter, MissionChange(status=EncounterStatus.CANCELLED))
-        await eventually(
-            lambda: world.state(encounter) == (2, MissionStatus.CANCELLED), within_s=3.0, what="it is cancelled"
-        )
+        await eventually(lambda: world.state(encounter) == (2, MissionStatus.CANCELLED), what="it is cancelled")
 
         async def is_removed() -> bool:
             return await world.missions_left() == []
@@ -128,7 +54,7 @@ async def test_call_reaches_the_vehicle_changes_and_ends(world: World):
         await eventually(is_removed, what="the cloud keeps no address of an ended mission")
 
 
-async def test_vehicle_without_coverage_gets_the_call_when_it_is_online_again(world: World):
+async def test_vehicle_without_coverage_gets_the_call_when_it_is_online_again(world: MissionWorld):
     async with world.ingesting():
         encounter = await world.dispatch()
         await world.encounters.change(OPERATOR, encounter, MissionChange(call={"scene.street": "Ring 3"}))
@@ -144,7 +70,40 @@ async def test_vehicle_without_coverage_gets_the_call_when_it_is_online_again(wo
             await eventually(is_received, what="the cloud knows that the vehicle has it")
 
 
-async def test_encounter_of_the_dispatch_system_shows_the_report_that_the_crew_opened_before(world: World):
+async def test_calls_of_two_vehicles_reach_each_its_own_and_are_handed_over_apart(database: Database, tmp_path: Path):
+    async with (
+        broker_running(tmp_path / "broker", gateways=(GATEWAY, SECOND_GATEWAY)) as broker,
+        gateway_store(tmp_path / "one") as one,
+        gateway_store(tmp_path / "two", gateway=SECOND_GATEWAY) as two,
+    ):
+        cloud = await CloudUnderTest(database).register()
+        await Tenancy(database, cloud.clock, cloud.ids).add_vehicle(
+            OPERATOR, ORGANIZATION, "Synthetic 2", id=SECOND_VEHICLE
+        )
+        await cloud.register_key(GATEWAY, one.identity.public_key)
+        await cloud.register_key(SECOND_GATEWAY, two.identity.public_key, vehicle=SECOND_VEHICLE)
+        first = MissionWorld(cloud, broker, one)
+        second = MissionWorld(cloud, broker, two, Vehicle(TENANT, SECOND_GATEWAY, SECOND_VEHICLE))
+        second.epcr = first.epcr  # one cloud, whose ingest runs
+        async with first.ingesting(), first.coverage(), second.coverage():
+            calls = {first: await first.dispatch("cad_1"), second: await second.dispatch("cad_2")}
+            for world, encounter in calls.items():
+                await eventually(lambda w=world, e=encounter: w.state(e) is not None, what="the vehicle has its call")
+                name = change("patient.last_name", f"of {encounter}", encounter=encounter)
+                await world.drafts.append_changes([name])
+                await eventually(lambda w=world: w.gateway.all_acked(Lane.EPCR), what="the cloud has the log")
+        for world, encounter in calls.items():
+            assert [draft.encounter for draft in world.drafts.all()] == [encounter]
+            assert [span.encounter for span in await world.gateway.buffer.care_records()] == [encounter]
+            handover = await world.handovers().make(encounter, Language.ENGLISH, Order.IMIST_AMBO)
+            page = handover_page(handover.shown)
+            assert [f"of {each}" in page for each in calls.values()] == [each == encounter for each in calls.values()]
+            other = next(each for each in calls.values() if each != encounter)
+            with pytest.raises(EncounterUnknown):
+                await world.handovers().make(other, Language.ENGLISH, Order.IMIST_AMBO)
+
+
+async def test_encounter_of_the_dispatch_system_shows_the_report_that_the_crew_opened_before(world: MissionWorld):
     report = "enc_crew"
     await world.drafts.open(report, author=ANNA, change_ids=(f"open-{number}" for number in range(8)))
     await world.drafts.append_changes([change("patient.age", "50", encounter=report)])

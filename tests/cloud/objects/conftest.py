@@ -8,7 +8,7 @@ import pytest
 from cloud.foundation.objects import ObjectStore, object_store_of
 from cloud.settings import read_settings
 from tests.builders.cloud_settings import settings_file
-from tests.harness.s3_service import BUCKET, KEY_ID, SECRET, S3Service, running_s3_service
+from tests.harness.s3_service import S3Service, bucket_settings, running_s3_service
 
 
 @pytest.fixture(scope="session")
@@ -23,15 +23,6 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
         return configured(tmp_path, "")
     service: S3Service = request.getfixturevalue("s3_service")
     return configured(tmp_path, bucket_settings(tmp_path, service, prefix=tmp_path.name))
-
-
-def bucket_settings(folder: Path, service: S3Service, *, prefix: str, bucket: str = BUCKET) -> str:
-    """Return the section of a settings file that names a bucket, with its file of credentials."""
-    (folder / "s3-credentials").write_text(f"{KEY_ID}\n{SECRET}\n")
-    return (
-        f'[objects]\nurl = "s3://{bucket}/{prefix}"\nendpoint = "{service.endpoint}"\n'
-        'credentials_file = "s3-credentials"'
-    )
 
 
 def configured(folder: Path, more: str) -> ObjectStore:

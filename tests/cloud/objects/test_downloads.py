@@ -22,6 +22,7 @@ from cloud.foundation.objects.routes import routes
 from tests.builders.http_surface import Surface, surface
 from tests.builders.ingest_cloud import StoppedClock
 from tests.builders.parts import make_parts
+from tests.harness.plain_http import PLAIN
 
 ID = "job_1"
 DATA = bytes(range(256)) * (BLOCK_BYTES // 128)  # two blocks
@@ -53,7 +54,7 @@ class Served:
     async def running(self) -> AsyncIterator[tuple[Surface, httpx.AsyncClient]]:
         async with (
             surface(*routes(self.parts), clock=self.clock) as served,
-            httpx.AsyncClient(base_url=served.url("")) as client,
+            httpx.AsyncClient(base_url=served.url(""), verify=PLAIN) as client,
         ):
             yield served, client
 
@@ -198,10 +199,24 @@ async def test_address_that_a_former_master_key_signed_is_refused(served: Served
 
 
 @pytest.mark.contract("A-079")
-async def test_removed_result_is_reported_as_expired(served: Served) -> None:
+@pytest.mark.parametrize("wanted", [{}, {"Range": "bytes=0-3"}])
+async def test_result_that_was_cut_behind_its_first_block_is_reported_as_expired(
+    served: Served, wanted: dict[str, str]
+) -> None:
+    result = await served.store()
+    await served.objects.put(result.stored.name, DATA[:-1])
+    async with served.running() as (_, client):
+        response = await client.get(await served.address(result), headers=wanted)
+    assert (response.status_code, response.json()["code"]) == (410, "result_expired")
+
+
+@pytest.mark.contract("A-079")
+async def test_removed_or_damaged_result_is_reported_as_expired(served: Served) -> None:
     result = await served.store()
     address = await served.address(result)
     async with served.running() as (_, client):
+        await served.objects.put(result.stored.name, b"cut short")
+        assert (await client.get(address)).status_code == 410
         await served.objects.remove(result.stored.name)
         assert (await client.get(address)).status_code == 410
         async with served.database.transaction() as tx:

@@ -1,7 +1,9 @@
 """A folder of objects: private, whole after a power cut, and without leftovers of killed processes."""
 
+import asyncio
 import os
 import stat
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +140,38 @@ async def test_join_whose_temporary_file_was_removed_fails_and_leaves_no_object(
     with pytest.raises(ObjectStoreUnavailable):
         await store.join("w/joined", parts, Download("text/csv", "observations.csv"))
     assert [one.name async for page in store.pages("w") for one in page] == ["w/0", "w/1"]
+
+
+@pytest.mark.parametrize("moment", ["before the rename", "after the rename"])
+async def test_join_that_is_cancelled_at_its_end_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    store = LocalObjects(tmp_path)
+    part = await store.put("w/part", b"1")
+    reached, cancelled, ended = threading.Event(), threading.Event(), threading.Event()
+    finish = LocalObjects._finish
+
+    def finish_late(self: LocalObjects, temporary: Path, path: Path) -> None:
+        try:
+            if moment == "after the rename":
+                finish(self, temporary, path)
+            reached.set()
+            assert cancelled.wait(60)
+            if moment == "before the rename":
+                finish(self, temporary, path)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(LocalObjects, "_finish", finish_late)
+    joining = asyncio.ensure_future(store.join("w/joined", [part], Download("text/csv", "observations.csv")))
+    assert await asyncio.to_thread(reached.wait, 60)
+    joining.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await joining
+    cancelled.set()
+    assert await asyncio.to_thread(ended.wait, 60)
+    assert [one.name async for page in store.pages("w") for one in page] == ["w/part"]
+    assert os.listdir(tmp_path / ".unfinished") == []
 
 
 async def test_absent_disk_is_not_taken_for_an_empty_store(tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 """A result is stored once for each content, and removed when its last reference goes."""
 
+import asyncio
 import hashlib
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, text
 
 from cloud.foundation.db import Database
 from cloud.foundation.ids import UlidIds
@@ -21,7 +23,9 @@ from cloud.foundation.objects import (
     UploadMark,
 )
 from cloud.foundation.objects.sweeping import ORPHAN_US, UPLOAD_US
+from cloud.foundation.objects.tables import result_objects
 from tests.builders.ingest_cloud import StoppedClock
+from tests.harness.eventually import eventually
 
 NORTH, SOUTH = "tnt_north", "tnt_south"
 CSV = Download("text/csv", "observations.csv")
@@ -87,6 +91,51 @@ async def test_equal_results_of_a_tenant_are_one_object_until_the_last_reference
     await world.release("job_2")
     assert await world.sweeper.remove_unused() == 1
     assert await world.names() == []
+
+
+async def test_lost_object_is_replaced_for_all_its_references_until_the_last_one_goes(world: World) -> None:
+    lost, _ = await world.store("job_1", b"equal")
+    await world.objects.remove(lost.stored.name)
+    found = await world.objects.put("results/tnt_north/20260101/found", b"equal")
+    async with world.database.transaction() as tx:
+        for _ in range(2):  # the second time as after another transaction
+            await Results().replace(tx, lost.stored.name, found)
+    moved = await world.found("job_1")
+    assert moved is not None
+    assert moved.stored == found
+    _, kept = await world.store("job_2", b"equal")
+    assert not kept
+    await world.sweeper.remove_unused()
+    assert await world.names() == [found.name]
+    await world.release("job_1", "job_2")
+    assert await world.sweeper.remove_unused() == 1
+    assert await world.names() == []
+
+
+async def test_result_is_released_while_its_lost_object_is_replaced(world: World) -> None:
+    lost, _ = await world.store("job_1", b"equal")
+    await world.store("job_2", b"equal")
+    found = await world.objects.put("results/tnt_north/20260101/found", b"equal")
+    names = result_objects.c.object_name
+
+    async def is_row_awaited() -> bool:
+        async with world.database.read() as tx:
+            waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'")
+            return bool((await tx.execute(waits)).scalar())
+
+    async with world.database.transaction() as tx:  # which has the object, as `replace` has it first
+        await tx.execute(select(names).where(names == lost.stored.name).with_for_update())
+        releasing = asyncio.create_task(world.release("job_1"))
+        if world.database.dialect == "postgresql":
+            await eventually(is_row_awaited)
+        await Results().replace(tx, lost.stored.name, found)
+    assert await releasing == 1
+    moved = await world.found("job_2")
+    assert moved is not None
+    assert moved.stored == found
+    await world.release("job_2")
+    async with world.database.read() as tx:
+        assert found.name in await Results().unused(tx, 10)
 
 
 async def test_equal_results_of_two_tenants_are_two_objects(world: World) -> None:

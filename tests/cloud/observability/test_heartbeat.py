@@ -19,7 +19,7 @@ from cloud.settings import read_settings
 from tests.builders.cloud_people import HandClock
 from tests.builders.cloud_settings import settings_file
 from tests.harness.cloud_process import serving
-from tests.harness.eventually import eventually
+from tests.harness.eventually import WITHIN_S, eventually
 
 UNIT = Path(__file__).parents[3] / "systemd" / "argus-cloud.service"
 
@@ -115,7 +115,7 @@ async def test_process_in_every_role_notifies_the_watchdog_while_the_database_is
                 await eventually(lambda: feedings() >= before + 10)
                 lock.rollback()
             served.process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(WITHIN_S):
                 assert await served.process.wait() == 0
 
 

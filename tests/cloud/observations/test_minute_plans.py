@@ -3,16 +3,19 @@
 import re
 
 import pytest
+from sqlalchemy import text
 
 from cloud.clinical.observations.minutes.batch_rows import minute_rows_of_batches
 from cloud.clinical.observations.minutes.body import BodyEncoder, MinuteValue
+from cloud.clinical.observations.minutes.merging_store import MergingStore
 from cloud.clinical.observations.minutes.reading import MinuteSelection
 from cloud.clinical.observations.minutes.rows import MinuteRow, lane_days_of, minute_rows
 from cloud.clinical.observations.minutes.store import add_lane_days
 from cloud.clinical.observations.tables import observation_minutes
-from cloud.foundation.db import Database, DayPartitions
+from cloud.foundation.db import SHORT_WAIT, Database, DayPartitions
 from tests.builders.ingest_gateway import NOW_US
 from tests.builders.minute_rows import DAY_US
+from tests.builders.received_batches import RECEIVED
 from tests.harness.plans import PlanRecorder, analyze
 
 DAYS = 8
@@ -20,6 +23,8 @@ SOURCES = range(1, 21)
 MINUTES = 30
 TODAY = NOW_US // DAY_US
 MINUTE_US = 60_000_000
+RUNS = 10
+"""Runs of a statement on one connection. At the sixth one PostgreSQL makes a plan without the values of parameters."""
 
 
 def rows_of_day(day: int) -> list[MinuteRow]:
@@ -86,3 +91,38 @@ async def test_readers_touch_only_the_days_of_their_time(filled: Database):
     assert [row.observed_from_us % DAY_US for row in rows] == [minute_3, minute_3 + MINUTE_US]
     plans = [plan for recorder in (page_plans, count_plans, batch_plans) for plan in recorder.plans]
     assert [plan.lines for plan in plans if any("minutes" in one for one in plan.read_whole())] == []
+
+
+async def test_merge_reads_the_rows_of_one_day_by_their_key_without_sorting(filled: Database) -> None:
+    store, day, limit = MergingStore(RECEIVED), TODAY - 3, 20
+    async with filled.read() as tx:
+        recorder = PlanRecorder(tx)
+        last = await store.heads(recorder, day, None, limit)
+        earlier = await store.heads(recorder, day, last[-1].key, limit)
+        first = await store.first_heads(recorder, day, limit)
+        keys = [head.key for head in last]
+        rows = await store.rows(recorder, day, keys)
+    assert touched(recorder) == names_of(filled, day)
+    assert [plan.lines for plan in recorder.plans if plan.read_whole()] == []
+    assert [plan.lines for plan in recorder.plans if "Sort" in plan.lines or "TEMP B-TREE" in plan.lines] == []
+    assert keys == sorted(keys, reverse=True)
+    assert earlier[0] == last[-1]
+    assert keys[0] == (max(SOURCES), day * 1000 + MINUTES - 1, 0)
+    assert first[0].key == (min(SOURCES), day * 1000, 0)
+    assert set(rows) == set(keys)
+
+
+@pytest.mark.parametrize("database_url", [pytest.param("postgresql", marks=pytest.mark.pg)], indirect=True)
+async def test_readers_do_not_wait_for_another_day_that_is_written_again(filled: Database) -> None:
+    source, from_us = MinuteSelection(7, None), (TODAY - 6) * DAY_US
+    until_us, first = from_us + 10 * MINUTE_US, (TODAY - 6) * 1000
+    async with filled.transaction() as rewriter:
+        rewritten = DayPartitions(observation_minutes).name_of(TODAY - 3)
+        await rewriter.execute(text(f"LOCK TABLE {rewritten} IN ACCESS EXCLUSIVE MODE"))
+        for _ in range(RUNS):
+            async with filled.read() as tx:
+                await tx.execute(SHORT_WAIT)
+                assert (await source.page(tx, from_us)).values
+                assert await source.count(tx, from_us, until_us, limit=1_000) == 10
+                assert await source.overlapping(tx, from_us, until_us, after=(0, 0, 0, 0), limit=10)
+                assert await minute_rows_of_batches(tx, 7, first, first + 1)

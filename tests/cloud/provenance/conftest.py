@@ -6,6 +6,7 @@ see secret evidence, `narrow` lacks the scope, and `south` belongs to another te
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -101,11 +102,11 @@ class EvidenceDesk:
 
 
 @pytest.fixture
-async def desk(database: Database) -> AsyncIterator[EvidenceDesk]:
+async def desk(database: Database, tmp_path: Path) -> AsyncIterator[EvidenceDesk]:
     clock = HandClock()
     for name in ("north", "south"):
         await household(database, clock, name=name)
-    parts = make_parts(database, clock, bases=BASES)
+    parts = make_parts(database, clock, bases=BASES, objects=tmp_path / "objects")
     recorder = EvidenceRecorder(clock, parts.ids, parts.shared(RecordSigner.of))
     async with (
         surface(*routes(parts), tokens=KnownTokens(CALLERS), clock=clock) as served,

@@ -1,6 +1,8 @@
 """A caller reads the signed transcript of evidence, and has a transcript verified with an exact result."""
 
 import json
+import re
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,11 @@ from cloud.work.provenance.transcripts import BODY_BYTES_MAX, read_body
 from cloud.work.provenance_keys import ProvenanceKeys
 from protocols.provenance import merkle
 from protocols.provenance.canonical_json import canonical_json
+from protocols.provenance.reasons import Reason
 from protocols.provenance.received import read_transcript
 from protocols.provenance.transcript import Operation, core_of, hash_text
 from protocols.provenance.verification import verify
-from tests.builders.provenance_transcripts import flipped, transcript
+from tests.builders.provenance_transcripts import TAMPERINGS, flipped, transcript
 from tests.cloud.provenance.conftest import EvidenceDesk
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -32,6 +35,19 @@ INTACT = {
     "current_record_count": 3,
     "content": "checked",
 }
+
+
+ENVELOPE = {
+    *("evidence_id", "tenant_id", "records", "merkle_root", "root_signature", "root_signature_alg", "format"),
+    *("version", "record_count", "root_signature_kid"),
+}
+RECORD = {
+    *("id", "operation", "actor_id", "actor_kind", "content_hash", "parent_hash", "signature", "signature_alg"),
+    *("signed_at", "trace_id", "job_id", "parent_id", "signature_kid"),
+}
+"""The members that the contract names, and the last two of each list, which the matrix adds (A-111, A-113)."""
+ULID = re.compile("[0-7][0-9A-HJKMNP-TV-Z]{25}")
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
 def leaves_of(transcript: dict[str, Any]) -> list[bytes]:
@@ -60,6 +76,13 @@ async def test_transcript_has_the_members_of_the_contract(desk: EvidenceDesk) ->
         "version": "2026.4",
         "root_signature_alg": "hmac-sha256",
     }
+    assert set(whole) == ENVELOPE
+    for record in whole["records"]:
+        assert set(record) == RECORD
+        assert ULID.fullmatch(record["id"])
+        assert RFC_3339.fullmatch(record["signed_at"])
+        assert len(bytes.fromhex(record["signature"])) == 32
+        assert (record["actor_id"], record["actor_kind"], record["job_id"]) == ("usr_1", "user", None)
     first, second, third = whole["records"]
     assert [record["operation"] for record in whole["records"]] == [
         "evidence.create",
@@ -82,7 +105,14 @@ async def test_transcript_has_the_members_of_the_contract(desk: EvidenceDesk) ->
 @on_sqlite
 async def test_response_has_the_trace_headers(desk: EvidenceDesk) -> None:
     await desk.append()
-    assert len((await desk.get()).headers["X-Argus-Trace-ID"]) == 32
+    responses = [
+        await desk.get(),
+        await desk.post({"transcript": await desk.transcript()}),
+        await desk.get(id="evd_no"),
+    ]
+    assert [one.status_code for one in responses] == [200, 200, 404]
+    for one in responses:
+        assert (len(one.headers["X-Argus-Trace-ID"]), len(one.headers["X-Argus-Span-ID"])) == (32, 16)
 
 
 @pytest.mark.contract("C-216", "C-218", "C-244", "A-112", "C-235")
@@ -182,6 +212,38 @@ async def test_changed_record_is_named_with_each_reason(desk: EvidenceDesk) -> N
     assert not result["is_latest"]
     (entry,) = await desk.audited()
     assert entry.metadata["valid"] is False
+
+
+@pytest.mark.contract("S-160", "S-161", "C-237", "C-238", "A-117")
+@pytest.mark.parametrize("algorithm", ["hmac-sha256", "ml-dsa-65"])
+@on_sqlite
+async def test_each_tampering_is_reported_exactly_by_the_cloud(desk: EvidenceDesk, algorithm: str) -> None:
+    await desk.append((Operation.CREATE, Operation.UPDATE, Operation.EXPORT, Operation.UPDATE, Operation.TRANSFER))
+    await desk.append(id="evd_2")
+    intact = await desk.transcript(f"?algorithm={algorithm}")
+    for tampering in TAMPERINGS:
+        whole = deepcopy(intact)
+        tampering.apply(whole)
+        expected = list(tampering.faults)
+        if tampering.name == "value":  # the cloud also has the content
+            expected.insert(1, (2, Reason.CONTENT_HASH_MISMATCH))
+        response = await desk.post({"transcript": whole})
+        assert response.status_code == 200
+        result = response.json()
+        assert broken(result) == expected, tampering.name
+        assert (result["valid"], result["is_latest"]) == (False, False)
+        assert result["merkle_root_verified"] is (tampering.name == "foreign_tenant")
+    foreign = (await desk.transcript(f"?algorithm={algorithm}", id="evd_2"))["records"][1]
+    whole = deepcopy(intact)
+    whole["records"][1] = foreign
+    result = await desk.verify(whole)
+    assert broken(result) == [
+        (1, Reason.PARENT_MISSING),
+        (1, Reason.SIGNATURE_INVALID),
+        (2, Reason.PARENT_MISSING),
+        (None, Reason.MERKLE_ROOT_MISMATCH),
+    ]
+    assert (result["valid"], result["merkle_root_verified"]) == (False, False)
 
 
 @pytest.mark.contract("A-117", "A-118", "C-238")

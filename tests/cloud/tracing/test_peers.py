@@ -13,7 +13,7 @@ from cloud.foundation.tracing import Spans, peers, peers_of, spans_of
 from cloud.foundation.tracing.peers import CHANNEL, PeerFlush
 from tests.builders.parts import make_parts
 from tests.cloud.tracing.test_recording import span, stored
-from tests.harness.eventually import eventually
+from tests.harness.eventually import WITHIN_S, eventually
 
 
 @asynccontextmanager
@@ -32,7 +32,7 @@ async def running(url: str) -> AsyncIterator[tuple[Database, Spans, PeerFlush]]:
 
 
 async def listening(database: Database, count: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WITHIN_S):
         while await database.count_listeners(CHANNEL) != count:  # noqa: ASYNC110  it is the server's
             await asyncio.sleep(0.005)
 

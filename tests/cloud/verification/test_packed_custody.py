@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, insert, select, update
 
 from cloud.clinical.waveforms import WAVEFORMS, BatchToPack, new_name, pack, waveform_runs, waveform_sources
 from cloud.foundation.db import Database
@@ -97,6 +97,22 @@ async def test_index_that_differs_from_the_envelopes_is_found(cloud: CloudUnderT
         ("its index differs from its envelopes", 2),
         ("its index differs from its envelopes", 3),
     ]
+
+
+async def test_batches_with_rows_beside_their_run_are_found(cloud: CloudUnderTest, gateway: GatewayInVehicle) -> None:
+    sent = many_waves(gateway, 4)
+    await cloud.take(*sent)
+    async with cloud.database.transaction() as tx:
+        (run,) = await tx.execute(select(waveform_runs))
+        await tx.execute(delete(waveform_runs))
+    await CloudUnderTest(cloud.database).take(*sent[1:3])
+    async with cloud.database.transaction() as tx:
+        await tx.execute(insert(waveform_runs).values(tuple(run)))
+    report = await checked(cloud)
+    assert [(one.what, one.first, one.last) for one in report.findings] == [
+        ("2 batches are stored twice: with a row, and in a packed object", 2, 3)
+    ]
+    assert not report.intact
 
 
 async def objects_report(cloud: CloudUnderTest) -> ObjectsReport:

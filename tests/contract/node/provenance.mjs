@@ -34,15 +34,14 @@ function isSigned(key, context, message, signature) {
 function check({ evidence_id, tenant_id, records, ...header }, keys) {
   let parent = { id: null, leaf: null };
   const leaves = [];
-  const broken = [];
+  const signatures = [];
+  const chain = [];
   for (const [index, { signature, signature_alg, signature_kid, ...core }] of records.entries()) {
     const leaf = sha256(Buffer.of(0), bytes(canonical(core)));
     const key = signature_alg === "ml-dsa-65" ? keys.get(signature_kid) : undefined;
     const message = { core, evidence_id, tenant_id, signature_alg, signature_kid };
-    if (
-      core.parent_id !== parent.id || core.parent_hash !== parent.leaf ||
-      key === undefined || !isSigned(key, "argus.prov.record.v1", message, signature)
-    ) broken.push(index);
+    if (key === undefined || !isSigned(key, "argus.prov.record.v1", message, signature)) signatures.push(index);
+    if (core.parent_id !== parent.id || core.parent_hash !== parent.leaf) chain.push(index);
     parent = { id: core.id, leaf: written(leaf) };
     leaves.push(leaf);
   }
@@ -52,7 +51,8 @@ function check({ evidence_id, tenant_id, records, ...header }, keys) {
   const root = { evidence_id, tenant_id, record_count, merkle_root, root_signature_alg, root_signature_kid, version };
   const key = root_signature_alg === "ml-dsa-65" ? keys.get(root_signature_kid) : undefined;
   return {
-    broken,
+    signatures,
+    chain,
     root: merkle_root === header.merkle_root && key !== undefined
       && isSigned(key, "argus.prov.root.v1", root, root_signature),
   };

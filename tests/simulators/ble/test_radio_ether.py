@@ -12,7 +12,7 @@ from bumble.hci import Address, HCI_Disconnect_Command, HCI_Error, OwnAddressTyp
 from simulators.ble.attach import Station, attach
 from simulators.ble.ether import Ether, NoSuchStation
 from simulators.ble.radio import VHCI_ADDRESS, Radio, RadioUnusable
-from tests.harness.eventually import eventually
+from tests.harness.eventually import WITHIN_S, eventually
 from tests.harness.virtual_radio import OXIMETER, BareDevice, bare_device
 
 CENTRAL = "F0:F1:00:00:00:C0"
@@ -23,7 +23,7 @@ async def pair_of(ether: Ether) -> tuple[BareDevice, Station]:
 
 
 async def linked(central: Station, address: str = OXIMETER) -> Connection:
-    return await central.device.connect_le(Address(address), own_address_type=OwnAddressType.RANDOM, timeout=5)
+    return await central.device.connect_le(Address(address), own_address_type=OwnAddressType.RANDOM, timeout=WITHIN_S)
 
 
 def ends_of(*links: Connection) -> list[int]:
