@@ -2,9 +2,9 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 NEWER := .venv-3.13/bin
-# Four on two cores, in the order of `tests/conftest.py`: the journeys wait for real parts most of the time.
+# Six on two cores, in the order of `tests/conftest.py`: two or three of them wait for real parts at any time.
 # The longest test takes a minute.
-PYTEST := -m pytest -q -rs --durations=30 -n 4 --dist loadfile --no-loadscope-reorder --timeout 300
+PYTEST := -m pytest -q -rs --durations=30 -n 6 --dist loadfile --no-loadscope-reorder --timeout 300
 # Tests that need no server.
 UNIT := -m "not pg and not broker and not browser and not demo"
 

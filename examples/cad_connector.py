@@ -28,9 +28,9 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from urllib.parse import quote
 
 from argus_sdk import webhooks
-from argus_sdk.api import segment
 from argus_sdk.client import Argus, ClientCredentials, new_idempotency_key
 from argus_sdk.errors import ApiError, ArgusError, WebhookRefused
 
@@ -209,7 +209,7 @@ class Connector:
         self, mission: sqlite3.Row, method: str, *, body: object = None, idempotency_key: str | None = None
     ) -> Mapping[str, str]:
         """Send a request to the mission of an encounter, which the contract of the SDK's typed operations lacks."""
-        path = f"/api/v1/epcr/encounters/{segment(mission['encounter_id'])}/mission"
+        path = f"/api/v1/epcr/encounters/{quote(mission['encounter_id'], safe='')}/mission"
         found: Mapping[str, str] = self._argus.request(
             # The service takes a key for a PATCH of a mission, so each of these requests may be repeated.
             method,
@@ -282,11 +282,14 @@ def serve(missions: Missions, address: str) -> None:
         poll_at_s = 0.0
         while True:
             has_work.clear()
-            if time.monotonic() >= poll_at_s:
-                missions.read_all_open()
-                poll_at_s = time.monotonic() + POLL_S
-            while connector.step():
-                pass
+            try:
+                if time.monotonic() >= poll_at_s:
+                    missions.read_all_open()
+                    poll_at_s = time.monotonic() + POLL_S
+                while connector.step():
+                    pass
+            except sqlite3.OperationalError as error:  # another program has the store locked, or the disk is full
+                log(f"The store cannot be used ({error}). Nothing is lost; the next attempt is in {PAUSE_S:g} s.")
             has_work.wait(PAUSE_S)
 
 
@@ -311,4 +314,7 @@ def main(command: str, store: str, *words: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except sqlite3.OperationalError as error:
+        sys.exit(f"The store cannot be used ({error}). Nothing was changed. Check the disk, then repeat the command.")

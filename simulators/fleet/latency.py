@@ -2,7 +2,8 @@
 
 import math
 from collections import Counter
-from typing import Final
+from collections.abc import Iterable
+from typing import Final, Self
 
 CLASSES_PER_FACTOR_E: Final = 100
 """Classes for each factor e: neighbouring classes differ by 1 %, which is far below what two runs differ by."""
@@ -16,6 +17,16 @@ class Latencies:
         self.count = 0
         self.ms_max = 0.0
         self._classes: Counter[int] = Counter()
+
+    @classmethod
+    def joined(cls, parts: Iterable["Latencies"]) -> Self:
+        """Return the delays of all `parts` together."""
+        whole = cls()
+        for part in parts:
+            whole.count += part.count
+            whole.ms_max = max(whole.ms_max, part.ms_max)
+            whole._classes.update(part._classes)
+        return whole
 
     def add(self, delay_ms: float) -> None:
         self.count += 1

@@ -21,15 +21,15 @@ from simulators.fleet.latency import Latencies
 @dataclass(slots=True)
 class Acknowledged:
     """Sums over the batches of a fleet that the cloud has acknowledged. `dropped_batches`: gap records in the place of
-    data that the vehicle had to drop. `payload_bytes`: the content of the batches, as sent. `latencies` has only
-    batches that were committed after `since_us`, since earlier ones were made by an earlier run."""
+    data that the vehicle had to drop. `payload_bytes`: the content of the batches, as sent. `latencies` of each
+    lane has only batches that were committed after `since_us`, since earlier ones were made by an earlier run."""
 
     since_us: int
     batches: int = 0
     observations: int = 0
     dropped_batches: int = 0
     payload_bytes: int = 0
-    latencies: Latencies = field(default_factory=Latencies)
+    latencies: Mapping[Lane, Latencies] = field(default_factory=lambda: {lane: Latencies() for lane in Lane})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,8 @@ class MeasuredSource:
         self._clock = clock
         self._acknowledged = acknowledged
         self._read: dict[Lane, dict[int, _Unacknowledged]] = {lane: {} for lane in Lane}
+        self._counted: dict[Lane, int] = dict.fromkeys(Lane, 0)
+        """The last counted batch of each lane: one that is sent again after its acknowledgement counts once."""
 
     @property
     def epoch(self) -> str:
@@ -63,7 +65,8 @@ class MeasuredSource:
 
     async def next_batches(self, lane: Lane, *, after: int, limit_batches: int, limit_bytes: int) -> list[Batch]:
         found = await self._buffer.next_batches(lane, after=after, limit_batches=limit_batches, limit_bytes=limit_bytes)
-        acked, read = self._buffer.marks()[lane].acked, self._read[lane]
+        read = self._read[lane]
+        acked = max(self._buffer.marks()[lane].acked, self._counted[lane])
         for batch in found:
             if batch.sequence > acked and batch.sequence not in read:
                 read[batch.sequence] = _Unacknowledged(batch.kind, batch.count, len(batch.payload), batch.created_at_us)
@@ -73,10 +76,11 @@ class MeasuredSource:
         now_us = self._clock.wall_us()
         read = self._read[ack.lane]
         for sequence in [each for each in read if each <= ack.through_sequence]:
-            self._count(read.pop(sequence), now_us)
+            self._count(ack.lane, read.pop(sequence), now_us)
+            self._counted[ack.lane] = max(self._counted[ack.lane], sequence)
         await self._buffer.acknowledge(ack)
 
-    def _count(self, batch: _Unacknowledged, now_us: int) -> None:
+    def _count(self, lane: Lane, batch: _Unacknowledged, now_us: int) -> None:
         sums = self._acknowledged
         sums.batches += 1
         sums.payload_bytes += batch.payload_bytes
@@ -85,7 +89,7 @@ class MeasuredSource:
         if batch.kind is BatchKind.OBSERVATIONS:
             sums.observations += batch.count
         if batch.created_at_us >= sums.since_us:
-            sums.latencies.add((now_us - batch.created_at_us) / 1000)
+            sums.latencies[lane].add((now_us - batch.created_at_us) / 1000)
 
     async def rewind(self, lane: Lane, through: int) -> None:
         await self._buffer.rewind(lane, through)

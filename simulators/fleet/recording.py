@@ -5,7 +5,7 @@ simulated once, when the fleet starts. The waveforms jump once a minute, where t
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -20,6 +20,7 @@ from protocols.ieee11073.dim.reports import Reading
 from protocols.ieee11073.specializations.extended import BLOCK_S
 from protocols.observation import Channel, Observation, Value
 from protocols.uplink.lanes import Lane, lane_of
+from protocols.uplink.observations import EncodedObservations, encode_observations
 from simulators.agents.kinds import build_device
 from simulators.fleet.profiles import Profile
 from simulators.physiology.patient import Patient
@@ -27,22 +28,22 @@ from simulators.scenarios import scenario_of
 
 RECORDING_S: Final = 60.0
 """Length of a recording: it has the report of a cuff, which measures every 45 s, and takes 0.2 s to make."""
-RECEIVED_MAX: Final = 32
-"""Limit of the received seconds that are kept: those of the vehicles that report at ten moments of a second, with room
-for late ones. Each takes some 10 kB."""
+RECEIVED_MAX: Final = 80
+"""Limit of the received seconds that are kept: those of the vehicles that report at five moments of a second, also if
+they are up to sixteen seconds late. Each takes some 20 kB."""
 WARM_UP_S: Final = 15.0
 """Time before the recording begins. Monitors count beats and breaths for some seconds before they have a number."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedReport:
-    """One report of a device. `at_s` is its time in the recording, `device` the place of the device in the profile.
-    The `values` have no times yet. `lanes` counts them by lane."""
+    """The values of one lane in a report of a device. `at_s` is its time in the recording, `device` the place of the
+    device in the profile. The `values` have no times yet."""
 
     at_s: float
     device: int
+    lane: Lane
     values: tuple[Observation, ...]
-    lanes: Mapping[Lane, int]
 
     def observations(self, time: DeviceTime, received_s: float) -> list[Observation]:
         """Return the values as a gateway receives them at `received_s` of its monotonic clock, measured at `time` of
@@ -63,12 +64,22 @@ class Second:
 
 
 @dataclass(frozen=True, slots=True)
+class ReceivedLane:
+    """The values of a lane in a second, encoded without the facts of the devices. `runs`: the place of a device, and
+    the number of consecutive values that it sent."""
+
+    lane: Lane
+    runs: Sequence[tuple[int, int]]
+    values: EncodedObservations
+
+
+@dataclass(frozen=True, slots=True)
 class ReceivedSecond:
-    """The reports of a second as a gateway receives them: the place of the device, and the values. Wall time in µs is
-    `wall_offset_us` + `received_s` of a value × 10⁶."""
+    """The values of a second as a gateway receives them. Wall time in µs is `wall_offset_us` + `received_s` of a value
+    × 10⁶."""
 
     wall_offset_us: int
-    reports: Sequence[tuple[int, Sequence[Observation]]]
+    lanes: Sequence[ReceivedLane]
 
 
 class Recording:
@@ -84,10 +95,10 @@ class Recording:
             patient.advance_to(now_s)
             for place, device in enumerate(devices):
                 for measured in device.measure(now_s, _without_time):
-                    values = tuple(_observations(measured.readings, channels[place]))
-                    if now_s > WARM_UP_S and values:
-                        lanes = Counter(map(lane_of, values))
-                        reports.append(RecordedReport(now_s - BLOCK_S - WARM_UP_S, place, values, lanes))
+                    if now_s > WARM_UP_S:
+                        values = _by_lane(_observations(measured.readings, channels[place]))
+                        at_s = now_s - BLOCK_S - WARM_UP_S
+                        reports += [RecordedReport(at_s, place, lane, tuple(each)) for lane, each in values.items()]
         self.reports = tuple(reports)
         self.seconds = tuple(_second(list(found)) for _, found in groupby(reports, lambda report: int(report.at_s)))
         self._received: dict[tuple[float, float], ReceivedSecond] = {}
@@ -104,28 +115,40 @@ class Recording:
 
     def receive(self, second: Second, begin_s: float, clock: Clock) -> ReceivedSecond:
         """Return the values of a second as they are received, where the recording began at `begin_s` of the monotonic
-        clock. Vehicles with the same beginning share them."""
+        clock. Vehicles with the same beginning share them: their blocks differ only in the devices, and encoding the
+        values once for each vehicle would take a tenth of its processor time."""
         key = second.end_s, begin_s
         known = self._received.get(key)
         if known is not None:
             return known
         wall_offset_us = clock.wall_us() - round(clock.monotonic_s() * 1_000_000)
-        reports: list[tuple[int, Sequence[Observation]]] = []
+        runs: dict[Lane, list[tuple[int, int]]] = {lane: [] for lane in second.lanes}
+        values: dict[Lane, list[Observation]] = {lane: [] for lane in second.lanes}
         for at_s, found in groupby(second.reports, attrgetter("at_s")):
             received_s = begin_s + at_s
             time = absolute_time_at(wall_offset_us + round(received_s * 1_000_000))
-            reports += [(report.device, report.observations(time, received_s)) for report in found]
+            for report in found:
+                runs[report.lane].append((report.device, len(report.values)))
+                values[report.lane] += report.observations(time, received_s)
         if len(self._received) >= RECEIVED_MAX:
             del self._received[next(iter(self._received))]
-        self._received[key] = made = ReceivedSecond(wall_offset_us, reports)
+        lanes = [ReceivedLane(lane, runs[lane], encode_observations(values[lane])) for lane in second.lanes]
+        self._received[key] = made = ReceivedSecond(wall_offset_us, lanes)
         return made
 
 
 def _second(reports: Sequence[RecordedReport]) -> Second:
     lanes: Counter[Lane] = Counter()
     for report in reports:
-        lanes.update(report.lanes)
+        lanes[report.lane] += len(report.values)
     return Second(reports[-1].at_s, reports, lanes)
+
+
+def _by_lane(observations: Iterable[Observation]) -> Mapping[Lane, Sequence[Observation]]:
+    by_lane: dict[Lane, list[Observation]] = {}
+    for observation in observations:
+        by_lane.setdefault(lane_of(observation), []).append(observation)
+    return by_lane
 
 
 def _without_time(_patient_s: float) -> DeviceTime:

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from protocols.uplink.lanes import Lane
 from simulators.fleet.comparison import DIFFERENCES_MAX, Comparison
+from simulators.fleet.latency import Latencies
 from simulators.fleet.measured_source import Acknowledged
 from simulators.fleet.vehicle import Vehicle
 
@@ -18,9 +20,10 @@ class Summary:
     `observations_left`: committed in the vehicles, not acknowledged. `batches_pending`: the same when the devices
     ended, `batches_pending_max`: the most during the run, as sampled once a second. `reconnections`: connections
     after the first one of each vehicle. Acknowledgement times are from a batch's last commit in the vehicle to the
-    acknowledgement's arrival, and include the time until the batch is cut; None without one. `late_s_max`: the longest
-    time by which a vehicle appended a report too late. `processor_s`: processor time of the fleet itself. `comparison`
-    None: the cloud was not compared.
+    acknowledgement's arrival, and include the time until the batch is cut; None without one. They are those of all
+    lanes, where one batch in about sixty is of events; `event_ack_ms_p99` is that of events alone. `late_s_max`: the
+    longest time by which a vehicle appended a report too late. `processor_s`: processor time of the fleet itself.
+    `comparison` None: the cloud was not compared.
     """
 
     vehicles: int
@@ -43,6 +46,7 @@ class Summary:
     ack_ms_p50: float | None
     ack_ms_p99: float | None
     ack_ms_max: float | None
+    event_ack_ms_p99: float | None
     late_s_max: float
     processor_s: float
     comparison: Comparison | None
@@ -61,9 +65,7 @@ class Summary:
     def lines(self) -> list[str]:
         """Return the summary as lines for an operator."""
         vehicle_s = max(self.seconds, 0.001) * self.vehicles
-        delays = " / ".join(
-            "–" if delay is None else f"{delay:,.0f}" for delay in (self.ack_ms_p50, self.ack_ms_p99, self.ack_ms_max)
-        )
+        delays = " / ".join(map(_shown_ms, (self.ack_ms_p50, self.ack_ms_p99, self.ack_ms_max)))
         facts = {
             "vehicles": f"{self.vehicles} ({self.profile}) for {self.seconds:,.0f} s, {self.drain_s:,.1f} s to drain",
             "observations": f"{self.observations_recorded:,} recorded, "
@@ -73,12 +75,16 @@ class Summary:
             f"at most {self.batches_pending_max:,} pending",
             "each vehicle": f"{self.batches_acknowledged / vehicle_s:,.1f} batches and "
             f"{self.payload_bytes / vehicle_s:,.0f} bytes of payload a second",
-            "acknowledgement": f"{delays} ms (p50 / p99 / longest)",
+            "acknowledgement": f"{delays} ms (p50 / p99 / longest); events {_shown_ms(self.event_ack_ms_p99)} ms (p99)",
             "connections": f"{self.storms} storms, {self.reconnections:,} reconnections",
             "the fleet itself": f"{self.processor_s / max(self.seconds + self.drain_s, 0.001):,.2f} cores, "
             f"reports at most {self.late_s_max:,.2f} s late",
         }
         return [f"{name:17}{fact}" for name, fact in facts.items()] + _comparison_lines(self.comparison)
+
+
+def _shown_ms(delay_ms: float | None) -> str:
+    return "–" if delay_ms is None else f"{delay_ms:,.0f}"
 
 
 def _comparison_lines(comparison: Comparison | None) -> list[str]:
@@ -107,7 +113,7 @@ def summarize(
 ) -> Summary:
     """Return the summary of a run from its vehicles, whose stores are still open."""
     marks = [mark for vehicle in vehicles for mark in vehicle.buffer.marks().values()]
-    latencies = acknowledged.latencies
+    latencies = Latencies.joined(acknowledged.latencies.values())
     return Summary(
         vehicles=len(vehicles),
         profile=profile,
@@ -129,6 +135,7 @@ def summarize(
         ack_ms_p50=latencies.percentile_ms(50),
         ack_ms_p99=latencies.percentile_ms(99),
         ack_ms_max=latencies.ms_max if latencies.count else None,
+        event_ack_ms_p99=acknowledged.latencies[Lane.EVENT].percentile_ms(99),
         late_s_max=max((vehicle.late_s_max for vehicle in vehicles), default=0.0),
         processor_s=processor_s,
         comparison=comparison,

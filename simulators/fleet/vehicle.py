@@ -1,8 +1,10 @@
 """One simulated vehicle: its buffer, its uplink, and the reports of its devices.
 
-The reports of a second are appended together, and their commit cuts a batch of each lane. A gateway appends each report
-when it comes, holds waveforms that no device keeps, and cuts with the commit of the numerics that follow them, so its
-batches are the same. What it does beside, for each report, the cloud does not notice, and the fleet leaves it out.
+The reports of a second are appended together as one batch of each lane. A gateway appends each report when it comes,
+holds waveforms that no device keeps, and cuts with the commit of the numerics that follow them, so its batches are the
+same. What it does beside, for each report, the cloud does not notice, and the fleet leaves it out. The values of the
+vehicles that report at one moment are encoded once (`recording`). The vehicle adds its devices, compresses, seals,
+stores, signs and sends each batch itself, as every gateway does.
 
 A vehicle that cannot keep up with its devices is late. Its lateness is measured, because a fleet that slows down with
 the cloud would hide that the cloud is slow.
@@ -11,22 +13,26 @@ the cloud would hide that the cloud is slow.
 import asyncio
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Self
 
 from gateway.buffer import Buffer, BufferSettings, create_store
+from gateway.buffer.blocks import Block
 from gateway.buffer.workers import StoreThreads
 from gateway.security.identity import Identity, IdentityUnusable
 from gateway.sessions.clocks.trusted_clock import UNSTATED_ERROR_US, TrustedClock
 from gateway.sync.uplink import Uplink, UplinkSettings
+from protocols.uplink.channels import DeviceRef, Facts
+from protocols.uplink.envelope import BatchKind
 from protocols.uplink.events import GatewayEvent
 from protocols.uplink.lanes import Lane
-from protocols.uplink.observations import DeviceObservations, DeviceRef
+from protocols.uplink.observations import encode_runs
 from simulators.agents.kinds import description_of
 from simulators.fleet.loop_workers import LoopWorkers, is_in_memory
 from simulators.fleet.measured_source import Acknowledged, MeasuredSource
 from simulators.fleet.profiles import Profile
-from simulators.fleet.recording import ReceivedSecond, Recording, Second
+from simulators.fleet.recording import ReceivedLane, ReceivedSecond, Recording, Second
 
 STORE_FILE: Final = "buffer.sqlite"
 IDENTITY_FOLDER: Final = "identity"
@@ -157,21 +163,19 @@ class Vehicle:
 
     async def _append(self, second: Second, received: ReceivedSecond) -> None:
         boot_id = self.clock.boot_id
-        await self.buffer.append_sections(
-            [
-                DeviceObservations(
-                    device=self._devices[device],
-                    boot_id=boot_id,
-                    wall_offset_us=received.wall_offset_us,
-                    wall_synchronised=True,
-                    device_offset_us=0,
-                    uncertainty_us=UNSTATED_ERROR_US,
-                    stored=False,
-                    observations=observations,
-                )
-                for device, observations in received.reports
-            ]
-        )
+        facts = [
+            Facts(
+                device=device,
+                boot_id=boot_id,
+                wall_offset_us=received.wall_offset_us,
+                wall_synchronised=True,
+                device_offset_us=0,
+                uncertainty_us=UNSTATED_ERROR_US,
+                stored=False,
+            )
+            for device in self._devices
+        ]
+        await self.buffer.append_encoded([_block(each, facts) for each in received.lanes])
         for lane, count in second.lanes.items():
             self.recorded[lane] += count
 
@@ -185,3 +189,9 @@ class Vehicle:
                 fields={"link": "simulated"},
             )
         )
+
+
+def _block(received: ReceivedLane, facts: Sequence[Facts]) -> Block:
+    """Return the block of a batch with the received values. `facts` are those of each device of the vehicle."""
+    runs = [(facts[device], count) for device, count in received.runs]
+    return Block(received.lane, BatchKind.OBSERVATIONS, received.values.count, encode_runs(runs, received.values))

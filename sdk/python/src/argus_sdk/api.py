@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar, Unpack
 from urllib.parse import quote
 
 import httpx
@@ -49,6 +49,21 @@ Result = TypeVar("Result")
 Query = Mapping[str, object]
 
 
+class RequestOptions(TypedDict, total=False):
+    """The options of a request.
+
+    `body` is a JSON value, or the bytes of the body. `is_repeatable` states that a repetition has no further effect. By
+    default this is so for GET, HEAD, PUT and DELETE, and for a POST with an `idempotency_key` to a path that takes one.
+    On another path the service ignores the key, so it does not make a repetition safe.
+    """
+
+    query: Query | None
+    body: object
+    idempotency_key: str | None
+    headers: Mapping[str, str] | None
+    is_repeatable: bool | None
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """A response. `headers` finds a name in any case, and `body` is as it was received."""
@@ -66,28 +81,9 @@ class Api:
         self._connection = connection
         self._tokens = tokens
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Query | None = None,
-        body: object = None,
-        idempotency_key: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        is_repeatable: bool | None = None,
-    ) -> Any:
+    def request(self, method: str, path: str, **options: Unpack[RequestOptions]) -> Any:
         """Send a request to a path of this host, as `Argus.request` describes it."""
-        reply = self.exchange(
-            method,
-            path,
-            query=query,
-            body=body,
-            idempotency_key=idempotency_key,
-            headers=headers,
-            is_repeatable=is_repeatable,
-        )
-        return document_of(reply.body)
+        return document_of(self.exchange(method, path, **options).body)
 
     def exchange(
         self,

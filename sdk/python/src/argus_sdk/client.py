@@ -4,13 +4,13 @@ It is synchronous: integrations are scripts, workers and request handlers with t
 is enough. Threads may share a client.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, Unpack
 
 import httpx
 
-from argus_sdk.api import Api, Query, Reply, is_on_auth_host
+from argus_sdk.api import Api, Query, Reply, RequestOptions, is_on_auth_host
 from argus_sdk.credentials import AccessToken, ClientCredentials, TokenSource
 from argus_sdk.operations.clinical import Devices, Encounters
 from argus_sdk.operations.group import new_idempotency_key
@@ -18,7 +18,7 @@ from argus_sdk.operations.platform import Apps, Scopes, Webhooks
 from argus_sdk.operations.work import Discovery, Evidence, Graphql, Jobs, Observability
 from argus_sdk.transport import TIMEOUT_S, Connection, Timing
 
-__all__ = ["AccessToken", "Argus", "ClientCredentials", "Reply", "Timing", "new_idempotency_key"]
+__all__ = ["AccessToken", "Argus", "ClientCredentials", "Reply", "RequestOptions", "Timing", "new_idempotency_key"]
 
 Host = Literal["api", "auth"]
 
@@ -66,58 +66,17 @@ class Argus:
     ) -> None:
         self.close()
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Query | None = None,
-        body: object = None,
-        idempotency_key: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        host: Host | None = None,
-        is_repeatable: bool | None = None,
-    ) -> Any:
+    def request(self, method: str, path: str, *, host: Host | None = None, **options: Unpack[RequestOptions]) -> Any:
         """Send any request with the token; return the JSON value of the response, None without a body.
 
-        `body` is a JSON value, or the bytes of the body. `host` None: by the path, as the OpenAPI document states it.
-        `is_repeatable` states that a repetition has no further effect. By default this is so for GET, HEAD, PUT and
-        DELETE, and for a POST with an `idempotency_key` to a path that takes one. On another path the service ignores
-        the key, so it does not make a repetition safe.
+        `host` None: by the path, as the OpenAPI document states it. `RequestOptions` describes the other options.
         """
-        return self._host(path, host).request(
-            method,
-            path,
-            query=query,
-            body=body,
-            idempotency_key=idempotency_key,
-            headers=headers,
-            is_repeatable=is_repeatable,
-        )
+        return self._host(path, host).request(method, path, **options)
 
-    def exchange(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Query | None = None,
-        body: object = None,
-        idempotency_key: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        host: Host | None = None,
-        is_repeatable: bool | None = None,
-    ) -> Reply:
+    def exchange(self, method: str, path: str, *, host: Host | None = None, **options: Unpack[RequestOptions]) -> Reply:
         """Send a request as `request` does, and return the whole response: its `ETag` is in `headers`, and the status
         of an unchanged object is 304."""
-        return self._host(path, host).exchange(
-            method,
-            path,
-            query=query,
-            body=body,
-            idempotency_key=idempotency_key,
-            headers=headers,
-            is_repeatable=is_repeatable,
-        )
+        return self._host(path, host).exchange(method, path, **options)
 
     def list(self, path: str, *, query: Query | None = None, host: Host | None = None) -> Iterator[Any]:
         """Yield the items of any list, page by page as they are read."""

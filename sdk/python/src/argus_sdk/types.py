@@ -116,6 +116,10 @@ class ConsistencyProof(TypedDict):
     hashes: list[str]
 
 
+ContentNotChecked: TypeAlias = Literal['file_removed', 'file_too_large', 'file_unavailable']
+"""Reason why the file of an export was not read: its hash was compared with the cloud's own record only."""
+
+
 class DataSchemaShown(TypedDict):
     """A data schema in the list."""
 
@@ -549,7 +553,10 @@ class ProvenanceVerification(TypedDict):
     current_record_count: int
     consistency_proof: NotRequired[ConsistencyProof | None]
     """Present if the transcript is valid and not the latest."""
-    content: Literal['checked']
+    content: Literal['checked', 'not_checked']
+    """`checked`: the hash of the content after each operation was computed again. `not_checked`: the content is a file that was not read, and its hash was compared with the cloud's own record only."""
+    content_reason: NotRequired[ContentNotChecked | None]
+    """Why the content was not checked: the file is no longer stored, has more than 256 MiB, or the object store did not respond. Absent if it was checked."""
 
 
 class PublicKey(TypedDict):
@@ -1199,6 +1206,8 @@ class JobShown(TypedDict):
     error: JobErrorShown | None
     trace_id: str
     """Trace of the request that started the job."""
+    evidence_id: NotRequired[str | None]
+    """The evidence of the file, evd_…, whose provenance can be fetched; null until an export or import has succeeded, and for other kinds."""
 
 
 class ProvenanceKeySet(TypedDict):

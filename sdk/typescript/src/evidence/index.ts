@@ -49,6 +49,7 @@ export interface Verdict {
   readonly merkle_root_verified: boolean;
   /** Whether the PROV-O graph of a JSON-LD document states the same as the transcript inside it. */
   readonly graph: "absent" | "matches" | "differs";
+  /** `checked`: the content was compared for the records of `contentHashes`, and for no others. */
   readonly content: "checked" | "not_checked";
   /** Times of the first and the last record as they state them; null without records. */
   readonly signed: { readonly from: string; readonly to: string } | null;
@@ -80,7 +81,7 @@ export async function verifyProvenanceLocal(transcript: Json, keys?: Json | null
     merkle_root: received.merkleRoot,
     merkle_root_verified: !found.some((link) => link.index !== null || !WHOLE.has(link.reason)),
     graph,
-    content: options.contentHashes === undefined ? "not_checked" : "checked",
+    content: (options.contentHashes?.size ?? 0) === 0 ? "not_checked" : "checked",
     signed: first === undefined || last === undefined ? null : { from: first.signedAt, to: last.signedAt },
     broken_links: links,
   };

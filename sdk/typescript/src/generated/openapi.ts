@@ -1172,6 +1172,12 @@ export interface components {
             record_count: number;
         };
         /**
+         * ContentNotChecked
+         * @description Reason why the file of an export was not read: its hash was compared with the cloud's own record only.
+         * @enum {string}
+         */
+        ContentNotChecked: "file_removed" | "file_too_large" | "file_unavailable";
+        /**
          * DataSchemaList
          * @description The data schemas that exist for the caller.
          */
@@ -1890,6 +1896,11 @@ export interface components {
             completed_at: string | null;
             created_at: string;
             error: components["schemas"]["JobErrorShown"] | null;
+            /**
+             * @description The evidence of the file, evd_…, whose provenance can be fetched; null until an export or import has succeeded, and for other kinds.
+             * @default null
+             */
+            evidence_id?: string | null;
             id: string;
             kind: string;
             /**
@@ -2239,8 +2250,16 @@ export interface components {
              * @default null
              */
             consistency_proof?: components["schemas"]["ConsistencyProof"] | null;
-            /** @constant */
-            content: "checked";
+            /**
+             * @description `checked`: the hash of the content after each operation was computed again. `not_checked`: the content is a file that was not read, and its hash was compared with the cloud's own record only.
+             * @enum {string}
+             */
+            content: "checked" | "not_checked";
+            /**
+             * @description Why the content was not checked: the file is no longer stored, has more than 256 MiB, or the object store did not respond. Absent if it was checked.
+             * @default null
+             */
+            content_reason?: components["schemas"]["ContentNotChecked"] | null;
             current_record_count: number;
             evidence_id: string;
             /** @description False: the evidence has further records, or the transcript is not valid. */
@@ -2823,12 +2842,38 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description The request is well-formed, but a value is not valid here. */
+        Refused422: {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "X-Argus-Span-ID": components["headers"]["X-Argus-Span-ID"];
+                "X-Argus-Trace-ID": components["headers"]["X-Argus-Trace-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description Too many requests. Wait for the seconds in Retry-After. */
         Refused429: {
             headers: {
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                 "Retry-After": components["headers"]["Retry-After"];
+                "X-Argus-Span-ID": components["headers"]["X-Argus-Span-ID"];
+                "X-Argus-Trace-ID": components["headers"]["X-Argus-Trace-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description An error in the service. It was recorded: quote the trace id to support. */
+        Refused500: {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                 "X-Argus-Span-ID": components["headers"]["X-Argus-Span-ID"];
                 "X-Argus-Trace-ID": components["headers"]["X-Argus-Trace-ID"];
                 [name: string]: unknown;
@@ -2861,6 +2906,8 @@ export interface components {
         "If-None-Match": string;
         /** @description W3C Trace Context: the server continues your trace. A malformed value is ignored. */
         traceparent: string;
+        /** @description The tenant of the access token. Another tenant returns 403 `tenant_mismatch`. */
+        "X-Tenant-ID": string;
     };
     requestBodies: never;
     headers: {
@@ -2955,6 +3002,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The ETag of your copy. Returns 304 if it is current. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
                 /** @description W3C Trace Context: the server continues your trace. A malformed value is ignored. */
                 traceparent?: components["parameters"]["traceparent"];
             };
@@ -2966,6 +3015,7 @@ export interface operations {
             /** @description The public signing keys. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "X-Argus-Span-ID": components["headers"]["X-Argus-Span-ID"];
@@ -2975,6 +3025,18 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["PublicKeySet"];
                 };
+            };
+            /** @description Not modified. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Argus-Span-ID": components["headers"]["X-Argus-Span-ID"];
+                    "X-Argus-Trace-ID": components["headers"]["X-Argus-Trace-ID"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             400: components["responses"]["Refused400"];
             429: components["responses"]["Refused429"];
@@ -3771,6 +3833,7 @@ export interface operations {
                 };
             };
             429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
             503: components["responses"]["Refused503"];
             /** @description Any other error. */
             default: {
@@ -3859,6 +3922,7 @@ export interface operations {
                 };
             };
             429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
             503: components["responses"]["Refused503"];
             /** @description Any other error. */
             default: {
@@ -4164,6 +4228,8 @@ export interface operations {
             header?: {
                 /** @description W3C Trace Context: the server continues your trace. A malformed value is ignored. */
                 traceparent?: components["parameters"]["traceparent"];
+                /** @description The tenant of the access token. Another tenant returns 403 `tenant_mismatch`. */
+                "X-Tenant-ID"?: components["parameters"]["X-Tenant-ID"];
             };
             path?: never;
             cookie?: never;
@@ -4332,6 +4398,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The ETag of your copy. Returns 304 if it is current. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
                 /** @description W3C Trace Context: the server continues your trace. A malformed value is ignored. */
                 traceparent?: components["parameters"]["traceparent"];
             };
@@ -4343,6 +4411,7 @@ export interface operations {
             /** @description The public signing keys. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "X-Argus-Span-ID": components["headers"]["X-Argus-Span-ID"];
@@ -4352,6 +4421,18 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["PublicKeySet"];
                 };
+            };
+            /** @description Not modified. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Argus-Span-ID": components["headers"]["X-Argus-Span-ID"];
+                    "X-Argus-Trace-ID": components["headers"]["X-Argus-Trace-ID"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             400: components["responses"]["Refused400"];
             429: components["responses"]["Refused429"];
@@ -4482,6 +4563,7 @@ export interface operations {
                 };
             };
             429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
             503: components["responses"]["Refused503"];
             /** @description Any other error. */
             default: {
@@ -4572,6 +4654,7 @@ export interface operations {
             };
             415: components["responses"]["Refused415"];
             429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
             /** @description Too many verifications are in progress. */
             503: {
                 headers: {
@@ -5513,6 +5596,7 @@ export interface operations {
             };
             413: components["responses"]["Refused413"];
             415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
             429: components["responses"]["Refused429"];
             503: components["responses"]["Refused503"];
             /** @description Any other error. */

@@ -65,7 +65,8 @@ class Finding:
 
 
 def as_json(finding: Finding) -> dict[str, Any]:
-    """Return the finding as the verify operation of the cloud reports it, with `outcome`, `graph` and `content`."""
+    """Return the finding as the verify operation of the cloud reports it, with `outcome`, `graph`, `content`, and the
+    number of records whose content was compared (`content_records`)."""
     transcript, verdict = finding.result.transcript, finding.result.verdict
     graph = {None: "absent", True: "matches", False: "differs"}[finding.result.graph_matches]
     return {
@@ -80,7 +81,8 @@ def as_json(finding: Finding) -> dict[str, Any]:
         "merkle_root": transcript.merkle_root,
         "merkle_root_verified": verdict.merkle_root_verified,
         "graph": graph,
-        "content": "checked" if verdict.content_checked else "not_checked",
+        "content": "checked" if verdict.contents_checked else "not_checked",
+        "content_records": verdict.contents_checked,
         "broken_links": [
             {"record_id": link.record_id, "index": link.index, "reason": link.reason.value}
             for link in finding.result.broken_links
@@ -143,7 +145,8 @@ def _facts(finding: Finding) -> Iterator[str]:
         yield f"  Signed       {_signed_at(transcript.records[0])} to {_signed_at(transcript.records[-1])}, as stated"
     yield f"  Algorithm    {_shown(transcript.root_algorithm)}"
     yield f"  Merkle root  {_shown(transcript.merkle_root)}"
-    yield f"  Content      {'compared with the given files' if verdict.content_checked else 'not compared (--content)'}"
+    compared = f"compared with the given files for {verdict.contents_checked} of {count} records"
+    yield f"  Content      {compared if verdict.contents_checked else 'not compared (--content)'}"
 
 
 def _signed_at(record: ReceivedRecord) -> str:
@@ -156,22 +159,23 @@ def _advice(transcript: ReceivedTranscript) -> Iterator[str]:
         yield "The keys of hmac-sha256 are secret, so only the cloud can check this transcript. Request it again with"
         yield "algorithm=ml-dsa-65, or send it to the cloud's verify operation."
     else:
-        yield "Save the cloud's /.well-known/provenance-keys/ml-dsa-65 to a file and give it with --keys."
+        yield "Save the cloud's /.well-known/provenance-keys/ml-dsa-65 to a file, and pass the file with --keys."
 
 
 def _advice_on_keys(finding: Finding) -> Iterator[str]:
     if not finding.result.has_key:
         yield "Signatures were not checked, since no key of this algorithm was given."
         return
-    yield "A key that is unknown: get the cloud's /.well-known/provenance-keys/ml-dsa-65 again. Its keys stay published"
-    yield "for ever. If a new file does not have this key either, its identifier was changed, or the key is not of the"
-    yield "cloud."
+    yield "If a key is unknown, get the cloud's /.well-known/provenance-keys/ml-dsa-65 again: its keys stay published"
+    yield "for ever. If the new file does not have the key either, its identifier was changed, or it is not a key of"
+    yield "the cloud."
 
 
 def _advice_on_withdrawn_keys() -> Iterator[str]:
-    yield "The private key may be stolen, and a thief can state any time in a record. A record with such a signature"
-    yield "counts if a tree head contains it that has a time stamp from before the withdrawal (`not_after` in the file"
-    yield "of keys), or if the cloud's verify operation, which also checks the secret signature, reports it as valid."
+    yield "The private key may have been stolen, and a thief can state any time in a record. A record with such a"
+    yield "signature counts if it is in a tree head that has a time stamp from before the withdrawal (`not_after` in"
+    yield "the file of keys), or if the cloud's verify operation, which also checks the secret signature, reports it as"
+    yield "valid."
 
 
 def _faults(finding: Finding) -> Iterator[str]:
