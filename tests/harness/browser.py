@@ -1,4 +1,5 @@
-"""Debian's Chromium driven by Playwright. It has the engine of a tablet's browser and needs no download of its own."""
+"""Debian's headless Chromium driven by Playwright. It has the engine of a tablet's browser, needs no download of its
+own, and uses about half of the processor time of the browser with windows. It does not keep a screen on."""
 
 import os
 import shutil
@@ -35,14 +36,18 @@ _FLAGS = [
 ]
 
 
+def _program() -> str:
+    program = shutil.which("chromium-headless-shell")
+    if program is None:
+        pytest.skip("chromium-headless-shell is absent")
+    return program
+
+
 async def persistent_chromium(playwright: Playwright, profile: Path) -> tuple[BrowserContext, int]:
     """Run a headless browser whose data is in `profile`; return its context and the id of its main process, so that a
-    test can kill it. Skip the test where Debian's Chromium is absent."""
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.skip("Chromium is absent")
+    test can kill it. Skip the test where the browser is absent."""
     context = await playwright.chromium.launch_persistent_context(
-        profile, executable_path=program, args=_FLAGS, locale="en-GB"
+        profile, executable_path=_program(), args=_FLAGS, locale="en-GB"
     )
     context.set_default_timeout(EXPECTED_WITHIN_MS)
     return context, _main_process(profile)
@@ -70,11 +75,9 @@ async def stop_clock(page: Page) -> None:
 
 @asynccontextmanager
 async def chromium(*, flags: Sequence[str] = (), home: Path | None = None) -> AsyncIterator[Browser]:
-    """Run a headless browser; skip the test where Debian's Chromium is absent. `home`: folder with the browser's own
+    """Run a headless browser; skip the test where the browser is absent. `home`: folder with the browser's own
     store of authorities (NSS, `.pki/nssdb`)."""
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.skip("Chromium is absent")
+    program = _program()
     environment = None if home is None else {**os.environ, "HOME": str(home)}
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program, args=[*_FLAGS, *flags], env=environment)
