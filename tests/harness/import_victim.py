@@ -31,7 +31,8 @@ from tests.builders.imports import device, ndjson
 from tests.builders.job_rows import new_job
 from tests.builders.parts import make_parts
 from tests.harness.forked_child import run_forked
-from tests.harness.steps import SteppedDatabase, Steps, file_steps
+from tests.harness.placed_database import PlacedDatabase
+from tests.harness.steps import Steps, file_steps
 from tests.harness.webhook_victim import LaterClock
 
 SENDER = Actor("tnt_north", "org_north", subject="operator")
@@ -70,7 +71,7 @@ async def work(url: str, folder: Path, ahead_us: int, steps: Steps) -> None:
     """Run the imports that are due at a time that is `ahead_us` later than now."""
     database = await open_database(url)
     try:
-        stepped, clock = SteppedDatabase(database, steps), LaterClock(ahead_us)
+        stepped, clock = PlacedDatabase(database, steps.in_database), LaterClock(ahead_us)
         file_steps(steps)
         process = make_parts(stepped, clock, sections={"objects_dir": str(folder)})  # type: ignore[arg-type, dict-item]
         listeners = [ends_of(process).report]

@@ -23,7 +23,8 @@ from tests.builders.counting_jobs import KINDS, Counting
 from tests.builders.job_rows import new_job
 from tests.builders.parts import make_parts
 from tests.harness.forked_child import run_forked
-from tests.harness.steps import SteppedDatabase, Steps
+from tests.harness.placed_database import PlacedDatabase
+from tests.harness.steps import Steps
 from tests.harness.webhook_victim import LaterClock
 
 UNTIL = 2
@@ -44,7 +45,7 @@ async def work(url: str, ahead_us: int, steps: Steps) -> None:
     """Run the jobs that are due at a time that is `ahead_us` later than now."""
     database = await open_database(url)
     try:
-        stepped, clock = SteppedDatabase(database, steps), LaterClock(ahead_us)
+        stepped, clock = PlacedDatabase(database, steps.in_database), LaterClock(ahead_us)
         kinds = {kind.name: kind for kind in KINDS}
         ends = ends_of(make_parts(stepped, clock))  # type: ignore[arg-type]
         executor = JobExecutor(stepped, clock, kinds, lambda kind: Counting(clock), [ends.report], result_days=30)

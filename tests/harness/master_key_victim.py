@@ -31,7 +31,8 @@ from cloud.foundation.slice import load_tables
 from cloud.partners.webhooks import WebhookKeys
 from cloud.work.provenance_keys import ProvenanceKeys
 from tests.harness.forked_child import run_forked
-from tests.harness.steps import SteppedDatabase, Steps
+from tests.harness.placed_database import PlacedDatabase
+from tests.harness.steps import Steps
 
 Sealed = Sequence[tuple[SealedColumn, str, bytes]]
 """Each sealed value with its column and the name of its row."""
@@ -67,7 +68,7 @@ async def rotate_whole(url: str, path: Path, first: str, steps: Steps) -> None:
         rotate(path)
     database = await open_database(url)
     try:
-        stepped, resealer = SteppedDatabase(database, steps), Resealer(lambda: MasterKey.load(path))
+        stepped, resealer = PlacedDatabase(database, steps.in_database), Resealer(lambda: MasterKey.load(path))
         examined = 1
         while examined:
             async with stepped.transaction() as tx:

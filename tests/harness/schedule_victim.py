@@ -17,7 +17,8 @@ import cloud.slices  # noqa: F401  declares the slices, which the imports below 
 from cloud.foundation.db import open_database
 from tests.builders.schedule_desk import ScheduleDesk
 from tests.harness.forked_child import run_forked
-from tests.harness.steps import SteppedDatabase, Steps
+from tests.harness.placed_database import PlacedDatabase
+from tests.harness.steps import Steps
 
 FOLDER = Path("unused")
 """The folder of results, which no job of this story has."""
@@ -37,7 +38,7 @@ async def start_due(url: str, day: int, steps: Steps) -> None:
     """Start what is due on a day."""
     database = await open_database(url)
     try:
-        desk = ScheduleDesk(SteppedDatabase(database, steps), FOLDER)
+        desk = ScheduleDesk(PlacedDatabase(database, steps.in_database), FOLDER)
         desk.clock.advance(us=day * DAY_US)
         while await desk.start_next():
             pass

@@ -6,14 +6,11 @@ import signal
 import stat
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cloud.foundation.db.transaction import Transaction
 from cloud.foundation.objects import LocalObjects, StoredObject
-from tests.builders.statement_count import CountingDatabase
 
 
 class Steps:
@@ -28,6 +25,10 @@ class Steps:
         self._left -= 1
         if not self._left:
             os.kill(os.getpid(), signal.SIGKILL)
+
+    def in_database(self, what: str) -> None:
+        """A step of a `PlacedDatabase`; its name has the function that takes it."""
+        self.passed(f"{what} {_place_in_cloud()}")
 
 
 class NamedSteps(Steps):
@@ -74,32 +75,6 @@ class StepPlan:
         """Note the steps of a child."""
         for name, count in Counter(names).items():
             self._most[name] = max(count, self._most.get(name, 0))
-
-
-class SteppedDatabase(CountingDatabase):
-    """A database whose statements and commits are steps."""
-
-    def __init__(self, database: Any, steps: Steps) -> None:
-        self._steps = steps
-        self._count = 0
-        super().__init__(database)
-
-    @property
-    def statements(self) -> int:
-        return self._count
-
-    @statements.setter
-    def statements(self, count: int) -> None:
-        self._count = count
-        if count:
-            self._steps.passed(f"statement {_place_in_cloud()}")
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        self._steps.passed(f"begin {_place_in_cloud()}")
-        async with super().transaction() as tx:
-            yield tx
-        self._steps.passed(f"committed {_place_in_cloud()}")
 
 
 class SteppedObjects(LocalObjects):

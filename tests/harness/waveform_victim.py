@@ -35,7 +35,8 @@ from tests.builders.ingest_cloud import CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle, readings, section
 from tests.builders.waveforms import many_waves
 from tests.harness.forked_child import run_forked
-from tests.harness.steps import NamedSteps, SteppedDatabase, SteppedObjects, StepPlan, Steps, file_steps
+from tests.harness.placed_database import PlacedDatabase
+from tests.harness.steps import NamedSteps, SteppedObjects, StepPlan, Steps, file_steps
 
 SENT_MAX = 4
 """Batches of a lane that one child receives, in two groups: a vehicle that resends what is not acknowledged."""
@@ -78,7 +79,7 @@ async def ingest(url: str, folder: Path, sent: Sent, steps: NamedSteps, *, stage
     """Ingest what is not acknowledged, at most `SENT_MAX` batches of each lane; note each acknowledgement."""
     database = await open_database(url)
     try:
-        stepped, objects = SteppedDatabase(database, steps), SteppedObjects(folder / "objects", steps)
+        stepped, objects = PlacedDatabase(database, steps.in_database), SteppedObjects(folder / "objects", steps)
         cloud_ = CloudUnderTest(stepped, objects=objects, staged=staged, removes=True)
 
         async def acknowledge(acks_due: Sequence[DueAck]) -> list[bool]:

@@ -14,17 +14,17 @@ KILLS = 300
 FILE_STEPS = ("flush file of", "rename file of", "flush folder of")
 STEPS = {
     *(f"{step} waveforms" for step in FILE_STEPS),
-    "begin GroupCommit._write_once",
+    "transaction GroupCommit._write_once",
     "statement WaveformIndex.append",
-    "committed GroupCommit._write_once",
+    "commit GroupCommit._write_once",
     *(f"{step} {lane}" for step in ("acknowledge", "acknowledged") for lane in ("numeric", "waveform")),
 }
 """Names of steps at each of which a child must have been killed."""
 STAGED_STEPS = STEPS | {
     *(f"{step} {what}" for step in FILE_STEPS for what in ("staged", "numerics")),
-    "begin NumericsObjects.put",
+    "transaction NumericsObjects.put",
     "statement AnnouncedObjects.announce",
-    "committed NumericsObjects.put",
+    "commit NumericsObjects.put",
     "statement AnnouncedObjects.adopt",
     "statement append_minutes",
     "remove staged",
