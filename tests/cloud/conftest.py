@@ -1,5 +1,5 @@
-"""Fixtures of all cloud tests: real databases, an installation for the console, cheap password hashes, and RSA keys
-that are used again."""
+"""Fixtures of all cloud tests: real databases, a vehicle's gateway and an object store, an installation for the
+console, cheap password hashes, and RSA keys that are used again."""
 
 import json
 import shutil
@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from cloud.access.identity import passwords
+from cloud.foundation.objects import LocalObjects
 from tests.builders.cloud_settings import settings_file
+from tests.builders.ingest_gateway import GatewayInVehicle
 from tests.harness.cloud_command import argus_cloud
 from tests.harness.databases import (
     database,
@@ -25,12 +27,27 @@ __all__ = [
     "database",
     "database_url",
     "empty_database_url",
+    "gateway",
     "kept_signing_keys",
     "migrated_sqlite",
     "password_cost",
     "postgresql",
+    "store",
     "two_tenants",
 ]
+
+
+@pytest.fixture
+def gateway() -> GatewayInVehicle:
+    """Return a gateway that has sent nothing."""
+    return GatewayInVehicle()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalObjects:
+    """Return an empty object store in a folder."""
+    return LocalObjects(tmp_path / "objects")
+
 
 # The least that argon2 accepts for one lane.
 CHEAPEST_KIB = 8

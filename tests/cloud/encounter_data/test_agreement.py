@@ -31,11 +31,6 @@ REPLAYED_S = 5
 
 
 @pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
 async def cloud(database: Database, gateway: GatewayInVehicle, tmp_path: Path) -> CloudUnderTest:
     return await CloudUnderTest(database, objects=LocalObjects(tmp_path / "objects")).register(gateway)
 

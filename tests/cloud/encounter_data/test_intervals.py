@@ -19,11 +19,6 @@ SECOND_US = 1_000_000
 
 
 @pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
 async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest:
     return await CloudUnderTest(database).register(gateway)
 

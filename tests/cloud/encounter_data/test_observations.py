@@ -25,11 +25,6 @@ SHARED = ("observed_at", "uncertainty_ms", "received_at", "device_time", "wall_s
 
 
 @pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
 async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest:
     return await CloudUnderTest(database).register(gateway)
 

@@ -31,11 +31,6 @@ WHOLE = Wanted()
 
 
 @pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
 async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest:
     """Return a cloud with an encounter and the values of two devices, which are not assigned yet."""
     cloud = await CloudUnderTest(database).register(gateway)

@@ -27,11 +27,6 @@ SHARED = ("observed_at", "uncertainty_ms", "slope", "offset", "sample_period_s",
 
 
 @pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
 async def cloud(database: Database, gateway: GatewayInVehicle, tmp_path: Path) -> CloudUnderTest:
     return await CloudUnderTest(database, objects=CountingObjects(tmp_path / "objects")).register(gateway)
 

@@ -29,11 +29,6 @@ from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle
 HOUR_US = 3_600_000_000
 
 
-@pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
 async def with_encounter(cloud: CloudUnderTest) -> CloudUnderTest:
     epcr = Epcr(cloud.database, cloud.clock, cloud.ids)
     await epcr.begin(OPERATOR, organization_id=ORGANIZATION, vehicle_id=VEHICLE, id=ENCOUNTER)

@@ -24,11 +24,6 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
 async def world(database: Database, gateway: GatewayInVehicle) -> ErasureWorld:
     made = await ErasureWorld(database, gateway).begin()
     await made.cloud.take(gateway.send(1.0))

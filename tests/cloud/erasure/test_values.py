@@ -40,11 +40,6 @@ MEMORY_TIME = DeviceTime(TimeKind.RELATIVE, bytes(4))
 
 
 @pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
 async def world(database: Database, gateway: GatewayInVehicle) -> ErasureWorld:
     return await ErasureWorld(database, gateway).begin()
 

@@ -27,16 +27,6 @@ on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> LocalObjects:
-    return LocalObjects(tmp_path / "objects")
-
-
-@pytest.fixture
 async def world(database: Database, gateway: GatewayInVehicle, store: LocalObjects) -> ErasureWorld:
     return await ErasureWorld(database, gateway, objects=store).begin()
 

@@ -20,11 +20,6 @@ from tests.builders.retention_world import RetentionWorld, numerics, waveform
 
 
 @pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
 async def world(database: Database, gateway: GatewayInVehicle) -> RetentionWorld:
     return await RetentionWorld(database, gateway).begin()
 

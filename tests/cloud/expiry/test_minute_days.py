@@ -21,11 +21,6 @@ CUFF = DeviceRef("8877665544332211", "Synthetic Cuff")
 
 
 @pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
 async def world(database: Database, gateway: GatewayInVehicle) -> RetentionWorld:
     made = await RetentionWorld(database, gateway).begin()
     await made.compact()  # from this day on minute rows are allowed

@@ -2,8 +2,6 @@
 as deleted by retention.
 """
 
-from pathlib import Path
-
 import pytest
 
 from cloud.access.retention import StorageRecord
@@ -24,16 +22,6 @@ from protocols.uplink.lanes import Lane
 from tests.builders.ingest_cloud import OPERATOR
 from tests.builders.ingest_gateway import GatewayInVehicle
 from tests.builders.retention_world import RetentionWorld, waveform
-
-
-@pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> LocalObjects:
-    return LocalObjects(tmp_path / "objects")
 
 
 @pytest.fixture

@@ -31,11 +31,6 @@ CUFF = DeviceRef("8877665544332211", "Synthetic Cuff")
 
 
 @pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
 async def world(database: Database, gateway: GatewayInVehicle) -> RetentionWorld:
     return await RetentionWorld(database, gateway).begin()
 

@@ -12,11 +12,6 @@ from tests.builders.ingest_gateway import GatewayInVehicle
 
 
 @pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
 async def desk(database: Database, gateway: GatewayInVehicle, tmp_path: Path) -> ExportDesk:
     cloud = CloudUnderTest(database)
     desk = ExportDesk(cloud, tmp_path / "objects")

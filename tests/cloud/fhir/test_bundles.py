@@ -38,11 +38,6 @@ SECOND_US = 1_000_000
 
 
 @pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
 async def cloud(database: Database, gateway: GatewayInVehicle, tmp_path: Path) -> CloudUnderTest:
     return await CloudUnderTest(database, objects=LocalObjects(tmp_path / "objects")).register(gateway)
 

@@ -27,11 +27,6 @@ SMALL = IngestSection.model_construct(rows_burst=100, rows_per_hour=100)
 
 
 @pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
 async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest:
     return await CloudUnderTest(database, quotas=SMALL).register(gateway)
 

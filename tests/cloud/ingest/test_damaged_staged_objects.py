@@ -26,11 +26,6 @@ LATER_US = LATE_US + 1_000_000
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> LocalObjects:
-    return LocalObjects(tmp_path / "objects")
-
-
-@pytest.fixture
 def clock() -> HandClock:
     return HandClock()
 

@@ -25,11 +25,6 @@ from tests.harness.eventually import WITHIN_S, eventually
 from tests.harness.postgresql import PostgresqlCluster, postgresql_running
 
 
-@pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
 async def assert_stored_once(cloud: CloudUnderTest, count: int) -> None:
     """Assert that batches 1 to `count` are stored once with one observation each, and no batch is quarantined."""
     assert [(row.sequence, row.content) for row in await cloud.rows(batches)] == [

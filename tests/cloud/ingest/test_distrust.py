@@ -20,11 +20,6 @@ from tests.builders.ingest_nonsense import signed_nonsense
 
 
 @pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
 async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest:
     return await CloudUnderTest(database).register(gateway)
 

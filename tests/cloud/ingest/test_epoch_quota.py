@@ -27,11 +27,6 @@ EPOCHS = 16
 
 
 @pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
 async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest:
     return await CloudUnderTest(database).register(gateway)
 

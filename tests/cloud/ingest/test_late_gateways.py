@@ -1,7 +1,6 @@
 """Statuses and live batches of a gateway that moved wait for what its former process has staged, and nothing else."""
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
@@ -19,16 +18,6 @@ from protocols.uplink.status import Status
 from tests.builders.ingest_cloud import CloudUnderTest
 from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle
 from tests.harness.eventually import eventually
-
-
-@pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> LocalObjects:
-    return LocalObjects(tmp_path / "objects")
 
 
 @pytest.fixture

@@ -57,11 +57,6 @@ def store(tmp_path: Path) -> HeldObjects:
     return HeldObjects(tmp_path / "objects")
 
 
-@pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
 @asynccontextmanager
 async def running(
     database: Database, store: HeldObjects, *gateways: GatewayInVehicle, settings: IngestSettings | None = None

@@ -27,11 +27,6 @@ from tests.builders.uplink_bombs import block_of_channels, block_of_devices, blo
 pytestmark = pytest.mark.finding("security-2")
 
 
-@pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
 @pytest.mark.parametrize(
     ("build", "count"),
     [

@@ -22,11 +22,6 @@ from tests.builders.waveforms import waves
 
 
 @pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
 async def cloud(database: Database, gateway: GatewayInVehicle, tmp_path: Path) -> CloudUnderTest:
     return await staging_cloud(database, gateway, BreakableObjects(tmp_path / "objects"))
 

@@ -29,11 +29,6 @@ SMALL = IngestSection.model_construct(rows_burst=100, rows_per_hour=100, devices
 
 
 @pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
 def other() -> GatewayInVehicle:
     return GatewayInVehicle(gateway="gw_other", key_seed=2)
 

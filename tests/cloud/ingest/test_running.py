@@ -55,11 +55,6 @@ class DatabaseAway:
 
 
 @pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
 async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest:
     return await CloudUnderTest(database).register(gateway)
 

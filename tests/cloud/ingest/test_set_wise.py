@@ -24,11 +24,6 @@ def counted(database: Database) -> CountingDatabase:
 
 
 @pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
 async def cloud(counted: CountingDatabase, gateway: GatewayInVehicle) -> CloudUnderTest:
     return await CloudUnderTest(counted).register(gateway)
 

@@ -40,11 +40,6 @@ class LateObjects(LocalObjects):
 
 
 @pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
 def store(tmp_path: Path) -> LateObjects:
     return LateObjects(tmp_path / "objects")
 

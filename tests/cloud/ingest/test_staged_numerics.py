@@ -1,6 +1,5 @@
 """The staged numerics of a minute become minute rows and packed runs at once, with the same values."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,16 +20,6 @@ from tests.builders.ingest_gateway import NOW_US, GatewayInVehicle, section
 from tests.builders.minute_rows import CHANNELS, DAY_US, exported, second, seconds
 
 SECONDS = 40
-
-
-@pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> LocalObjects:
-    return LocalObjects(tmp_path / "objects")
 
 
 @pytest.fixture

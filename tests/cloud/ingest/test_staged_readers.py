@@ -56,11 +56,6 @@ class CountedObjects(LocalObjects):
 
 
 @pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
 def store(tmp_path: Path) -> CountedObjects:
     return CountedObjects(tmp_path / "objects")
 

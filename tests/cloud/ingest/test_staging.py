@@ -18,11 +18,6 @@ from tests.builders.waveforms import waves
 
 
 @pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
 def store(tmp_path: Path) -> BreakableObjects:
     return BreakableObjects(tmp_path / "objects")
 

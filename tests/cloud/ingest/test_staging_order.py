@@ -40,11 +40,6 @@ class HeldObjects(LocalObjects):
 
 
 @pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
 def store(tmp_path: Path) -> HeldObjects:
     return HeldObjects(tmp_path / "objects")
 

@@ -18,11 +18,6 @@ ALL = EventSearch(limit=100)
 
 
 @pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
 async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest:
     """Return a cloud with the events of two gateways of one vehicle, a second apart."""
     other = GatewayInVehicle(gateway="gw_other", key_seed=2)

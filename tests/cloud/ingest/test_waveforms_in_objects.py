@@ -59,11 +59,6 @@ class WatchedObjects(LocalObjects):
 
 
 @pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
 def store(tmp_path: Path) -> WatchedObjects:
     return WatchedObjects(tmp_path / "objects")
 

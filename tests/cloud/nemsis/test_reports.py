@@ -36,11 +36,6 @@ ENCOUNTER = f"enc_{UUID_TEXT.replace('-', '')}"
 
 
 @pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
 async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest:
     cloud = await CloudUnderTest(database).register(gateway)
     await Agencies(database, cloud.clock).set(

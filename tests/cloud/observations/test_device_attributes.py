@@ -28,11 +28,6 @@ UPDATED = replace(PULSE, firmware_revision="1.1")
 
 
 @pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
 async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest:
     return await CloudUnderTest(database).register(gateway)
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,16 +34,6 @@ ON_POSTGRESQL = pytest.mark.parametrize(
 )
 LATER_US = NOW_US + (AFTER_DAYS + 1) * DAY_US
 FLUSHES, FLUSH_S = 10, 6
-
-
-@pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> LocalObjects:
-    return LocalObjects(tmp_path / "objects")
 
 
 @pytest.fixture

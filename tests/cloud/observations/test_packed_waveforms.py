@@ -30,11 +30,6 @@ SECOND = 1_000_000
 
 
 @pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
 async def cloud(database: Database, gateway: GatewayInVehicle, tmp_path: Path) -> CloudUnderTest:
     return await CloudUnderTest(database, objects=LocalObjects(tmp_path / "objects")).register(gateway)
 

@@ -40,11 +40,6 @@ MEMORY_TIME = DeviceTime(TimeKind.RELATIVE, bytes(4))
 
 
 @pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
 async def world(database: Database, gateway: GatewayInVehicle, tmp_path: Path) -> PackedWorld:
     return await PackedWorld(database, gateway, folder=tmp_path / "objects").begin_after_days()
 

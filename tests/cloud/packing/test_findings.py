@@ -17,11 +17,6 @@ on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
 async def world(database: Database, gateway: GatewayInVehicle, tmp_path: Path) -> PackedWorld:
     return await PackedWorld(database, gateway, folder=tmp_path / "objects").begin_after_days()
 

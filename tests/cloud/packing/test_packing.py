@@ -26,11 +26,6 @@ DAY_US = 86_400_000_000
 
 
 @pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
 async def world(database: Database, gateway: GatewayInVehicle, tmp_path: Path) -> PackedWorld:
     return await PackedWorld(database, gateway, folder=tmp_path / "objects").begin_after_days()
 

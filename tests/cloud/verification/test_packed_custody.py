@@ -20,11 +20,6 @@ from tests.builders.waveforms import block, many_waves, waves
 
 
 @pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
 async def cloud(database: Database, gateway: GatewayInVehicle, tmp_path: Path) -> CloudUnderTest:
     return await CloudUnderTest(database, objects=LocalObjects(tmp_path / "objects")).register(gateway)
 

@@ -20,11 +20,6 @@ from tests.builders.ingest_kinds import BEDSIDE_TIME, CUFF, PRESSURE, every_kind
 
 
 @pytest.fixture
-def gateway() -> GatewayInVehicle:
-    return GatewayInVehicle()
-
-
-@pytest.fixture
 async def cloud(database: Database, gateway: GatewayInVehicle) -> CloudUnderTest:
     """Return a cloud that has stored three batches of numeric values and one event."""
     cloud = await CloudUnderTest(database).register(gateway)
