@@ -10,13 +10,15 @@ from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
+import aiohttp
 import pytest
 from aiohttp import web
 
-from cloud.foundation.egress import AllowList, Egress, Failure, FailureReason, Response
+from cloud.foundation.egress import AllowList, Egress, Failure, FailureReason, Response, client
 from cloud.foundation.egress.client import RESPONSE_BYTES_MAX
 from tests.builders.egress_names import PUBLIC, Names
 from tests.harness.certificates import Authority
+from tests.harness.eventually import eventually
 from tests.harness.receiver import Receiver, endless, hanging, receiving, respond_with
 
 BODY = b'{"type":"incident.updated"}'
@@ -194,7 +196,16 @@ async def test_request_to_a_receiver_that_does_not_respond_times_out():
 
 
 @pytest.mark.contract("S-094")
-async def test_response_body_is_truncated_when_the_request_reaches_its_time_limit():
+async def test_response_body_is_truncated_when_the_request_reaches_its_time_limit(monkeypatch: pytest.MonkeyPatch):
+    loop = asyncio.get_running_loop()
+    now_s, read, passed_s = loop.time, client._read, 0.0
+
+    async def read_late(response: aiohttp.ClientResponse, deadline_s: float) -> tuple[bytes, bool]:
+        nonlocal passed_s
+        await eventually(lambda: response.content.total_bytes == len(b"drop"))
+        passed_s = client.REQUEST_S_MAX
+        return await read(response, deadline_s)
+
     async def drip(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(status=202)
         await response.prepare(request)
@@ -203,8 +214,11 @@ async def test_response_body_is_truncated_when_the_request_reaches_its_time_limi
         return response
 
     async with receiving(always=drip) as receiver:
-        egress = egress_to(receiver, request_s_max=0.2)
-        response = await post(egress, receiver.url())
+        egress = egress_to(receiver)
+        with monkeypatch.context() as patched:
+            patched.setattr(loop, "time", lambda: now_s() + passed_s)
+            patched.setattr(client, "_read", read_late)
+            response = await post(egress, receiver.url())
         await egress.close()
     assert isinstance(response, Response)
     assert (response.status, response.body, response.complete) == (202, b"drop", False)

@@ -16,6 +16,7 @@ from protocols.uplink.observations import DeviceRef
 from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, VEHICLE
 from tests.builders.ingest_gateway import OXIMETER, GatewayInVehicle, readings, section
 from tests.builders.retention_world import RetentionWorld, numerics
+from tests.harness.eventually import WITHIN_S
 
 CUFF = DeviceRef("8877665544332211", "Synthetic Cuff")
 
@@ -130,6 +131,6 @@ async def test_rows_of_a_day_are_deleted_while_changes_of_another_day_must_wait(
     later = max(row.day for row in await world.cloud.rows(lane_days))
     async with database.transaction() as changing:
         await changing.execute(text(f"LOCK TABLE {MINUTE_DAYS.name_of(later)} IN SHARE MODE"))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WITHIN_S):  # the table stays locked for as long
             await world.sweep("numerics")
     assert await world.count(observation_minutes) == 3

@@ -17,7 +17,7 @@ from cloud.foundation.settings import Address
 from cloud.hosts import HostServer
 from cloud.surface import PipelineFactory
 from tests.builders.http_surface import BASES, KnownTokens, route, surface
-from tests.harness.eventually import eventually
+from tests.harness.eventually import WITHIN_S, eventually
 
 GET = b"GET /thing HTTP/1.1\r\nHost: localhost\r\n"
 
@@ -41,7 +41,7 @@ async def test_every_request_under_load_gets_its_response_when_the_process_stops
 
     async def client() -> None:
         # With a missing response the test fails, and does not hang.
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=WITHIN_S)) as session:
             while True:
                 try:
                     async with session.get(url) as answer:
@@ -99,12 +99,15 @@ async def connect(at: tuple[str, int], octets: bytes, count: int) -> Sequence[as
 async def test_unfinished_request_head_gets_408_and_a_silent_connection_is_closed_without_a_response(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(connections, "HEAD_S_MAX", 0.2)
     monkeypatch.setattr(servers, "LOOK_EVERY_S", 0.1)
     async with surface(route(), hosts=(Host.API,)) as served:
         slow_ones = await connect(served.at(), GET + b"X-Slow: ", 3)
         silent = await connect(served.at(), b"", 3)
-        async with asyncio.timeout(30):
+        (listening,) = served.server._servers
+        # A connection whose bytes were not read yet would be a silent one.
+        await eventually(lambda: sum(bool(one._head_bytes) for one in listening.connections) == 3)
+        monkeypatch.setattr(connections, "HEAD_S_MAX", 0.2)
+        async with asyncio.timeout(WITHIN_S):
             for reader in slow_ones:
                 answer = await reader.read()
                 assert answer.startswith(b"HTTP/1.1 408 ")

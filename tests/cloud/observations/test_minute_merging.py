@@ -335,14 +335,15 @@ async def test_only_one_worker_at_a_time_writes_days_again(cloud: CloudUnderTest
 async def test_partition_that_a_reader_uses_is_written_again_later(
     cloud: CloudUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(partitions, "LOCK_S", 0.01)
     await compact(cloud)
     await merge(cloud)
     rewriter = DayRewriter(cloud.database)
     rows = await cloud.rows(observation_minutes)
     async with cloud.database.read() as reader:
         await reader.execute(select(observation_minutes.c.day).limit(1))
-        await rewriter.turn()
+        with monkeypatch.context() as patched:
+            patched.setattr(partitions, "LOCK_S", 0.01)
+            await rewriter.turn()
         assert len(await unwritten_days(cloud)) == 1
         assert len(await reader.execute(select(observation_minutes))) == len(rows)
     await rewriter.turn()
