@@ -52,10 +52,12 @@ class Database(Protocol):
         the statement. Raises `DatabaseUnavailable`."""
         ...
 
-    async def listen(self, channel: str, on_notification: Callable[[str], None]) -> None:
+    async def listen(
+        self, channel: str, on_notification: Callable[[str], None], on_end: Callable[[], None] | None = None
+    ) -> None:
         """Call `on_notification` with the text of each NOTIFY on a channel of PostgreSQL, until the caller is
-        cancelled. After an interruption, call it with an empty text, since notifications may have been missed. SQLite
-        has none: return at once."""
+        cancelled. After an interruption, call it with an empty text, since notifications may have been missed. Call
+        `on_end` when the connection ends. SQLite has no notifications: return at once."""
         ...
 
     async def count_listeners(self, channel: str) -> int:

@@ -180,8 +180,10 @@ class PostgresqlDatabase:
         finally:
             raw.terminate()
 
-    async def listen(self, channel: str, on_notification: Callable[[str], None]) -> None:
-        await Listener(self._address, channel, on_notification).run()
+    async def listen(
+        self, channel: str, on_notification: Callable[[str], None], on_end: Callable[[], None] | None = None
+    ) -> None:
+        await Listener(self._address, channel, on_notification, on_end).run()
 
     async def count_listeners(self, channel: str) -> int:
         return int((await self.peek(LISTENERS, {"channel": channel}))[0][0])

@@ -48,12 +48,20 @@ log = structlog.get_logger()
 
 
 class Listener:
-    """Passes the notifications of one channel to `on_notification`, and an empty text after each new connection."""
+    """Passes the notifications of one channel to `on_notification`, and an empty text after each new connection. Calls
+    `on_end` when a connection has ended."""
 
-    def __init__(self, address: PostgresqlAddress, channel: str, on_notification: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        address: PostgresqlAddress,
+        channel: str,
+        on_notification: Callable[[str], None],
+        on_end: Callable[[], None] | None = None,
+    ) -> None:
         self._address = address
         self._channel = channel
         self._on_notification = on_notification
+        self._on_end = on_end
 
     async def run(self) -> None:
         """Listen until the caller is cancelled."""
@@ -76,6 +84,8 @@ class Listener:
             await ended.wait()
         finally:
             raw.terminate()
+            if self._on_end is not None:
+                self._on_end()
 
     def _pass_on(self, _connection: Any, _pid: int, _channel: str, text: Any) -> None:
         self._on_notification(str(text))

@@ -93,7 +93,9 @@ class SqliteDatabase:
             async with self.writer.transaction(limited=False) as tx:
                 await tx.execute(text(statement))
 
-    async def listen(self, channel: str, on_notification: Callable[[str], None]) -> None:
+    async def listen(
+        self, channel: str, on_notification: Callable[[str], None], on_end: Callable[[], None] | None = None
+    ) -> None:
         return
 
     async def count_listeners(self, channel: str) -> int:

@@ -115,8 +115,10 @@ class LongReads:
     async def run_alone(self, statement: str) -> None:
         await self._database.run_alone(statement)
 
-    async def listen(self, channel: str, on_notification: Callable[[str], None]) -> None:
-        await self._database.listen(channel, on_notification)
+    async def listen(
+        self, channel: str, on_notification: Callable[[str], None], on_end: Callable[[], None] | None = None
+    ) -> None:
+        await self._database.listen(channel, on_notification, on_end)
 
     async def count_listeners(self, channel: str) -> int:
         return await self._database.count_listeners(channel)

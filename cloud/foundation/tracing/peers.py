@@ -3,7 +3,8 @@ missing (contract matrix A-108).
 
 On PostgreSQL the process that looks up counts the processes that listen, requests a flush by NOTIFY, and waits until
 that many have confirmed it, by NOTIFY too. Look-ups that wait meanwhile share the next request. If a process does not
-confirm in time, the response states that it is not complete.
+confirm in time, the response states that it is not complete. So it does while the connection on which this process
+listens is lost: other processes may have lost theirs at the same moment, and are not counted.
 
 Processes on one SQLite file cannot signal each other. A look-up is then complete only in a process with all roles, and
 the spans of other processes are found about a second later.
@@ -64,14 +65,16 @@ class PeerFlush:
         self._turn = asyncio.Lock()
         self._next = _Round()
         self._request: _Request | None = None
+        self._is_cut_off = False
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Serve the requests of other processes until a stop is requested."""
         if self._database.dialect != "postgresql":
             return
+        self._is_cut_off = True  # until the connection listens
         async with asyncio.TaskGroup() as tasks:
             own = (
-                tasks.create_task(self._database.listen(CHANNEL, self._take), name="span signals"),
+                tasks.create_task(self._database.listen(CHANNEL, self._take, self._end_listening), name="span signals"),
                 tasks.create_task(self._confirm_all(), name="span flushes"),
             )
             await stopping.wait()
@@ -93,6 +96,8 @@ class PeerFlush:
             return joined.complete
 
     async def _flush_others(self) -> bool:
+        if self._is_cut_off:
+            return False
         listeners = await self._database.count_listeners(CHANNEL)
         if listeners <= 1:
             return True
@@ -107,7 +112,11 @@ class PeerFlush:
             self._request = None
         return not request.is_lost
 
+    def _end_listening(self) -> None:
+        self._is_cut_off = True
+
     def _take(self, text: str) -> None:
+        self._is_cut_off = False
         word, *numbers = text.split()[: 1 + REQUESTS_MAX] or [""]
         if word == "flush":
             with suppress(asyncio.QueueFull):

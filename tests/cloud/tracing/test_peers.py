@@ -6,14 +6,20 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import text
 
-from cloud.foundation.db import Database, DatabaseUnavailable, open_database
+from cloud.foundation.db import Database, DatabaseUnavailable, open_database, postgresql_listener
+from cloud.foundation.db.address import PostgresqlAddress
 from cloud.foundation.process import Role
 from cloud.foundation.tracing import Spans, peers, peers_of, spans_of
 from cloud.foundation.tracing.peers import CHANNEL, PeerFlush
 from tests.builders.parts import make_parts
 from tests.cloud.tracing.test_recording import span, stored
 from tests.harness.eventually import WITHIN_S, eventually
+
+END_LISTENERS = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+)
 
 
 class ReadyFlush(PeerFlush):
@@ -134,6 +140,37 @@ async def test_process_that_cannot_write_ends_the_wait_of_a_look_up(
         monkeypatch.setattr(other, "flush", lost)
         async with asyncio.timeout(WITHIN_S):
             assert not await flushes.flush_all()
+
+
+@pytest.mark.contract("A-108")
+@pytest.mark.pg
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_look_up_is_incomplete_while_the_process_does_not_listen(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server was restarted: the other processes do not listen either, and their spans are not written."""
+    monkeypatch.setattr(postgresql_listener, "RECONNECT_S", 0.01)
+    async with running(database_url) as (database, _, flushes):
+        connected, again = asyncio.Event(), postgresql_listener.connect
+
+        async def connect_later(address: PostgresqlAddress) -> object:
+            await connected.wait()
+            return await again(address)
+
+        monkeypatch.setattr(postgresql_listener, "connect", connect_later)
+        async with database.transaction() as tx:
+            await tx.execute(END_LISTENERS)
+
+        async def is_complete() -> bool:
+            return await flushes.flush_all()
+
+        async def is_incomplete() -> bool:
+            return not await flushes.flush_all()
+
+        await eventually(is_incomplete, what="the end of the connection is noticed")
+        assert not await flushes.flush_all()
+        connected.set()
+        await eventually(is_complete, what="the process listens again")
 
 
 @pytest.mark.pg
