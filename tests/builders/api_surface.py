@@ -26,6 +26,7 @@ from cloud.partners.graphql import routes as graphql_routes
 from tests.builders.cloud_people import HandClock, Household, household
 from tests.builders.http_surface import BASES, KnownTokens, caller, surface
 from tests.builders.parts import make_parts
+from tests.harness.eventually import WITHIN_S
 from tests.harness.plain_http import PLAIN
 
 READ = ("argus:devices:read", "argus:epcr:read", "argus:profiles:read")
@@ -104,7 +105,9 @@ async def api(database: Database, sections: Mapping[str, Mapping[str, Any]] | No
     )
     async with (
         surface(*rows, tokens=KnownTokens(CALLERS)) as served,
-        httpx.AsyncClient(base_url=served.url(""), headers={"Connection": "close"}, verify=PLAIN) as client,
+        httpx.AsyncClient(
+            base_url=served.url(""), headers={"Connection": "close"}, verify=PLAIN, timeout=WITHIN_S
+        ) as client,
     ):
         yield Api(client, database, clock, home)
 

@@ -22,6 +22,7 @@ from tests.builders.http_surface import BASES, Surface, surface
 from tests.builders.ingest_cloud import OPERATOR, CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle
 from tests.builders.parts import make_parts
+from tests.harness.eventually import WITHIN_S
 from tests.harness.plain_http import PLAIN
 
 TOKEN = "abcdefghijklmnopqrstuvwxyz0"
@@ -82,7 +83,7 @@ async def shared_call(cloud: CloudUnderTest, gateway: GatewayInVehicle) -> Async
     parts.supplies.supply(SETTLE, lambda _: record)
     async with (
         surface(*handover_routes.routes(parts), hosts=[Host.DOCS]) as served,
-        httpx.AsyncClient(headers={"Connection": "close"}, verify=PLAIN) as client,
+        httpx.AsyncClient(headers={"Connection": "close"}, verify=PLAIN, timeout=WITHIN_S) as client,
     ):
         call = SharedCall(cloud, gateway, encounter, client, served, settled)
         await call.entitle(IDENTIFIED)

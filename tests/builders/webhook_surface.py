@@ -30,6 +30,7 @@ from tests.builders.egress_names import PUBLIC, Names
 from tests.builders.http_surface import BASES, KnownTokens, caller, surface
 from tests.builders.parts import make_parts
 from tests.builders.webhook_story import WebhookStory, webhook_story
+from tests.harness.eventually import WITHIN_S
 from tests.harness.plain_http import PLAIN
 from tests.harness.receiver import Receiver
 
@@ -130,7 +131,7 @@ async def webhook_surface(database: Database, *allowed: Receiver) -> AsyncIterat
         async with (
             surface(*rows, tokens=KnownTokens(CALLERS)) as served,
             httpx.AsyncClient(
-                base_url=served.url("", Host.AUTH), headers={"Connection": "close"}, verify=PLAIN
+                base_url=served.url("", Host.AUTH), headers={"Connection": "close"}, verify=PLAIN, timeout=WITHIN_S
             ) as client,
         ):
             epcr, missions = Epcr(database, story.clock, story.ids), Missions(database, story.clock, story.ids)

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from tests.harness.bare_socket import BareConnection, BareResponse, exchange, request
+from tests.harness.eventually import WITHIN_S
 from tests.harness.plain_http import PLAIN
 from tests.harness.running_cloud import RunningCloud
 
@@ -146,7 +147,10 @@ def test_health_route_responds_within_its_time_limit_with_a_thousand_idle_connec
     The medians of many requests are compared, measured in the same second with and without the connections: a scheduler
     that takes the processor away for a moment moves single times, and moves both medians alike.
     """
-    with httpx.Client(base_url=cloud.urls["api"], trust_env=False, verify=PLAIN) as client, ExitStack() as idle:
+    with (
+        httpx.Client(base_url=cloud.urls["api"], trust_env=False, verify=PLAIN, timeout=WITHIN_S) as client,
+        ExitStack() as idle,
+    ):
 
         def median_s() -> float:
             taken = []

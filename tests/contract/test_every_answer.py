@@ -12,7 +12,7 @@ from cloud.foundation.http import Access, Host, Route
 from cloud.foundation.ids import UlidIds
 from cloud.settings import read_settings
 from cloud.surface import rows_of
-from tests.harness.eventually import until
+from tests.harness.eventually import WITHIN_S, until
 from tests.harness.plain_http import PLAIN
 from tests.harness.running_cloud import HOSTS, RunningCloud
 
@@ -123,11 +123,15 @@ def test_each_route_exists_only_on_the_hosts_that_it_declares(cloud: RunningClou
     for row in rows:
         target = re.sub(r"\{(\w+)\*?\}", "absent", row.path)
         for host in Host:
-            answer = httpx.request(row.method, f"{cloud.urls[host.value]}{target}", trust_env=False, verify=PLAIN)
+            answer = httpx.request(
+                row.method, f"{cloud.urls[host.value]}{target}", trust_env=False, verify=PLAIN, timeout=WITHIN_S
+            )
             there = not (answer.status_code == 404 and answer.json().get("code") == "not_found")
             # An absent object gets the response of an unknown address; another method distinguishes the two.
             if not there and host in row.hosts:
-                purged = httpx.request("PURGE", f"{cloud.urls[host.value]}{target}", trust_env=False, verify=PLAIN)
+                purged = httpx.request(
+                    "PURGE", f"{cloud.urls[host.value]}{target}", trust_env=False, verify=PLAIN, timeout=WITHIN_S
+                )
                 there = purged.status_code == 405
             assert there == (host in row.hosts), f"{row.name} on {host}"
 

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.harness.eventually import WITHIN_S
 from tests.harness.node import running_script
 from tests.harness.plain_http import PLAIN
 from tests.harness.running_cloud import RunningCloud
@@ -56,7 +57,7 @@ def test_example_of_the_guide_posts_a_bundle_to_a_fhir_server_and_repeats_it_wit
     code = example("fhir", "python", cloud)
     with (
         running_script("fhir_server.mjs") as port,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", verify=PLAIN) as server,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", verify=PLAIN, timeout=WITHIN_S) as server,
     ):
         monkeypatch.setenv("FHIR_URL", f"http://127.0.0.1:{port}")
         monkeypatch.setenv("ENCOUNTER_ID", run_first(cloud, monkeypatch)["encounter"]["id"])

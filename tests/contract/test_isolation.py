@@ -26,7 +26,7 @@ from cloud.settings import read_settings
 from cloud.slices import SLICES
 from cloud.surface import rows_of
 from tests.builders.contract_bodies import body_of
-from tests.harness.eventually import until
+from tests.harness.eventually import WITHIN_S, until
 from tests.harness.plain_http import PLAIN
 from tests.harness.running_cloud import RunningCloud
 from tests.tidy.sources import ROOT
@@ -302,7 +302,7 @@ def test_request_without_a_token_is_refused_before_its_body_is_read_on_every_rou
         host = "api" if Host.API in row.hosts else row.hosts[0].value
         target = re.sub(r"\{(\w+)\*?\}", ABSENT, row.path)
         answer = httpx.request(
-            row.method, cloud.urls[host] + target, content=b"{nonsense", trust_env=False, verify=PLAIN
+            row.method, cloud.urls[host] + target, content=b"{nonsense", trust_env=False, verify=PLAIN, timeout=WITHIN_S
         )
         assert (answer.status_code, answer.json()["code"]) == (401, "token_missing"), row.name
         assert answer.headers["WWW-Authenticate"].startswith("Bearer realm=")
@@ -330,6 +330,7 @@ def test_request_without_the_required_scope_is_refused_before_its_body_is_read_o
                 content=b"{nonsense",
                 trust_env=False,
                 verify=PLAIN,
+                timeout=WITHIN_S,
             )
             if row.concealed:
                 assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), row.name

@@ -13,7 +13,7 @@ import pytest
 
 from tests.builders.contract_canaries import CANARIES, found_in
 from tests.harness.bare_socket import exchange, request
-from tests.harness.eventually import until
+from tests.harness.eventually import WITHIN_S, until
 from tests.harness.plain_http import PLAIN
 from tests.harness.running_cloud import RunningCloud
 
@@ -121,7 +121,7 @@ def test_metric_labels_contain_route_templates_and_no_requested_path(cloud: Runn
         ).json()["id"]
         client.get(f"/{CANARIES['name']}")
         client.post(f"{DEVICES}/{device_id}/observations", json={})
-    text = httpx.get(cloud.metrics_url, trust_env=False, verify=PLAIN).text
+    text = httpx.get(cloud.metrics_url, trust_env=False, verify=PLAIN, timeout=WITHIN_S).text
     assert 'argus_http_requests_total{host="api",method="GET",route="/api/v1/devices",status="200"}' in text
     assert 'route="/api/v1/devices/{deviceId}/observations"' in text
     assert device_id not in text

@@ -16,6 +16,7 @@ from cloud.foundation.ids import UlidIds
 from cloud.partners.discovery import DENYLIST, disagreements, is_denied
 from cloud.settings import read_settings
 from cloud.surface import rows_of
+from tests.harness.eventually import WITHIN_S
 from tests.harness.node import run_linter
 from tests.harness.plain_http import PLAIN
 from tests.harness.running_cloud import RunningCloud
@@ -147,7 +148,9 @@ def test_every_documented_operation_exists_only_on_its_documented_servers(
         for method in METHODS & item.keys():
             for url in cloud.urls.values():
                 # An unknown query parameter: public addresses refuse it, and others check for a token first.
-                answer = httpx.request(method, f"{url}{target}?no_such_parameter=1", trust_env=False, verify=PLAIN)
+                answer = httpx.request(
+                    method, f"{url}{target}?no_such_parameter=1", trust_env=False, verify=PLAIN, timeout=WITHIN_S
+                )
                 there = answer.status_code in ({400, 415} if item[method]["x-auth"] != "Bearer token" else {401})
                 if there != (url in servers) or (not there and answer.status_code != 404):
                     faults.append(f"{method} {url}{target}: {answer.status_code}")
@@ -161,7 +164,7 @@ def test_docs_index_links_to_the_json_and_yaml_openapi_documents(cloud: RunningC
         page = docs.get("/api/docs", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     assert index.headers["Content-Type"] == "application/json"
     for link in index.json()["openapi"]:
-        answer = httpx.get(link["href"], trust_env=False, verify=PLAIN)
+        answer = httpx.get(link["href"], trust_env=False, verify=PLAIN, timeout=WITHIN_S)
         assert (answer.status_code, answer.headers["Content-Type"]) == (200, link["type"])
         assert link["href"] in page.text
     assert page.headers["Content-Type"].startswith("text/html")
@@ -172,7 +175,7 @@ def test_docs_index_links_to_the_json_and_yaml_openapi_documents(cloud: RunningC
 def test_type_of_a_problem_is_the_url_of_its_documentation_page(cloud: RunningCloud) -> None:
     with cloud.client() as client:
         problem = client.get("/api/v1/devices").json()
-        page = httpx.get(problem["type"], trust_env=False, verify=PLAIN)
+        page = httpx.get(problem["type"], trust_env=False, verify=PLAIN, timeout=WITHIN_S)
         assert page.status_code == 200
         assert (page.json()["code"], page.json()["status"]) == (problem["code"], problem["status"])
         kinds = client.get("/problems").json()["problems"]
@@ -180,4 +183,9 @@ def test_type_of_a_problem_is_the_url_of_its_documentation_page(cloud: RunningCl
         assert all(client.get(kind["type"].removeprefix(cloud.urls["api"])).status_code == 200 for kind in kinds)
         absent = client.get("/problems/no-such-kind")
         assert (absent.status_code, absent.json()["code"]) == (404, "not_found")
-        assert "<h1" in httpx.get(problem["type"], headers={"Accept": "text/html"}, trust_env=False, verify=PLAIN).text
+        assert (
+            "<h1"
+            in httpx.get(
+                problem["type"], headers={"Accept": "text/html"}, trust_env=False, verify=PLAIN, timeout=WITHIN_S
+            ).text
+        )

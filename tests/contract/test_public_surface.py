@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.harness.eventually import WITHIN_S
 from tests.harness.plain_http import PLAIN
 from tests.harness.running_cloud import RunningCloud
 
@@ -47,7 +48,7 @@ def test_root_of_each_host_leads_a_browser_to_the_docs_in_its_language_and_a_pro
         root = client.get("/", headers={"Accept": accept, "Accept-Language": language})
     assert (root.status_code, root.headers["Location"]) == (302, cloud.urls["docs"] + path)
     assert root.headers["Vary"] == "Accept, Accept-Language"
-    assert httpx.get(root.headers["Location"], trust_env=False, verify=PLAIN).status_code == 200
+    assert httpx.get(root.headers["Location"], trust_env=False, verify=PLAIN, timeout=WITHIN_S).status_code == 200
 
 
 @pytest.mark.contract("A-001")
@@ -69,7 +70,7 @@ def test_error_uri_of_a_token_endpoint_error_returns_the_page_of_that_error(
     with cloud.client(host="auth") as client:
         answer = client.post("/v1/oauth/token", data={**form, **credentials}).json()
     assert answer["error"] == error
-    page = httpx.get(answer["error_uri"], trust_env=False, verify=PLAIN)
+    page = httpx.get(answer["error_uri"], trust_env=False, verify=PLAIN, timeout=WITHIN_S)
     assert (page.status_code, page.json()["code"]) == (200, error)
     if error == "invalid_scope":
         assert "'webhook:write'" in answer["error_description"]

@@ -18,7 +18,7 @@ from authlib.oauth2.rfc8414 import AuthorizationServerMetadata, get_well_known_u
 from playwright.async_api import Browser
 
 from tests.contract.test_strangers_clients import verified
-from tests.harness.eventually import eventually
+from tests.harness.eventually import WITHIN_S, eventually
 from tests.harness.node import run_script
 from tests.harness.person_at_forms import allowed
 from tests.harness.plain_http import PLAIN
@@ -70,7 +70,7 @@ def metadata(cloud: RunningCloud) -> dict[str, Any]:
     """Fetch the server metadata and let Authlib validate it, with https in place of the loopback's http."""
     issuer = cloud.urls["auth"]
     address = get_well_known_url(issuer, external=True)
-    document: dict[str, Any] = httpx.get(address, trust_env=False, verify=PLAIN).json()
+    document: dict[str, Any] = httpx.get(address, trust_env=False, verify=PLAIN, timeout=WITHIN_S).json()
     AuthorizationServerMetadata(json.loads(json.dumps(document).replace("http://", "https://"))).validate()
     assert document["issuer"] == issuer
     return document

@@ -13,6 +13,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from tests.harness.eventually import WITHIN_S
 from tests.harness.node import run_script
 from tests.harness.plain_http import PLAIN
 from tests.harness.running_cloud import App, RunningCloud
@@ -44,7 +45,7 @@ def client(cloud: RunningCloud, how: str, secret: str | None = None, app: App | 
 
 
 def key_set(cloud: RunningCloud, path: str = "/.well-known/jwks.json") -> KeySet:
-    answer = httpx.get(cloud.urls["auth"] + path, trust_env=False, verify=PLAIN)
+    answer = httpx.get(cloud.urls["auth"] + path, trust_env=False, verify=PLAIN, timeout=WITHIN_S)
     assert answer.status_code == 200
     return KeySet.import_key_set(answer.json())
 

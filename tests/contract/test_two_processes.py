@@ -22,7 +22,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from tests.harness.eventually import eventually, until
+from tests.harness.eventually import WITHIN_S, eventually, until
 from tests.harness.person_at_forms import allowed, signed_in
 from tests.harness.plain_http import PLAIN
 from tests.harness.postgresql import PostgresqlCluster
@@ -70,7 +70,9 @@ def pair(postgresql: PostgresqlCluster, tmp_path_factory: pytest.TempPathFactory
 
 def with_token(cloud: RunningCloud, token: str, path: str = DEVICES, host: str = "api") -> int:
     headers = {"Authorization": f"Bearer {token}"}
-    return httpx.get(cloud.urls[host] + path, headers=headers, trust_env=False, verify=PLAIN).status_code
+    return httpx.get(
+        cloud.urls[host] + path, headers=headers, trust_env=False, verify=PLAIN, timeout=WITHIN_S
+    ).status_code
 
 
 @pytest.mark.contract("S-051", "A-037")
@@ -84,6 +86,7 @@ def test_token_revoked_at_one_process_is_refused_by_another_process(pair: Pair) 
         auth=(south.client_id, south.client_secret),
         trust_env=False,
         verify=PLAIN,
+        timeout=WITHIN_S,
     )
     assert answer.status_code == 200
     both = (pair.first, pair.second)
@@ -196,7 +199,7 @@ def test_authorization_code_redeemed_concurrently_at_two_processes_returns_one_t
 @pytest.mark.contract("S-031")
 def test_failed_sign_ins_at_two_processes_lock_the_user_out_at_both_processes(pair: Pair, mia: tuple[str, str]) -> None:
     def status(cloud: RunningCloud, password: str) -> int:
-        with httpx.Client(base_url=cloud.urls["auth"], trust_env=False, verify=PLAIN) as person:
+        with httpx.Client(base_url=cloud.urls["auth"], trust_env=False, verify=PLAIN, timeout=WITHIN_S) as person:
             return signed_in(person, mia[0], password).status_code
 
     assert status(pair.second, mia[1]) == 303

@@ -24,6 +24,7 @@ from tests.builders.http_surface import BASES, KnownTokens, surface
 from tests.builders.job_desk import BODY, CALLERS
 from tests.builders.parts import make_parts
 from tests.builders.statement_count import CountingDatabase
+from tests.harness.eventually import WITHIN_S
 from tests.harness.plain_http import PLAIN
 
 
@@ -43,7 +44,7 @@ async def live(url: str, key: str) -> None:
     headers = {"Authorization": "Bearer north", "Idempotency-Key": key}
     async with (
         surface(*routes(parts), tokens=KnownTokens(CALLERS), clock=clock) as served,
-        httpx.AsyncClient(base_url=served.url(""), verify=PLAIN) as client,
+        httpx.AsyncClient(base_url=served.url(""), verify=PLAIN, timeout=WITHIN_S) as client,
     ):
         await client.post("/v1/jobs", json=dict(BODY), headers=headers)
 

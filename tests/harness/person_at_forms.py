@@ -2,6 +2,7 @@
 
 import httpx
 
+from tests.harness.eventually import WITHIN_S
 from tests.harness.page_reader import Form, read_page
 from tests.harness.plain_http import PLAIN
 
@@ -28,7 +29,7 @@ def allowed(auth_url: str, request: str, username: str, password: str) -> str:
 
     `auth_url` is the address of the auth host. `request` is path and query of the authorization request.
     """
-    with httpx.Client(base_url=auth_url, trust_env=False, verify=PLAIN) as person:
+    with httpx.Client(base_url=auth_url, trust_env=False, verify=PLAIN, timeout=WITHIN_S) as person:
         page = person.get(request)
         assert page.status_code == 303, page.text
         page = signed_in(person, username, password, page=person.get(page.headers["Location"]))

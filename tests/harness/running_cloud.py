@@ -31,6 +31,7 @@ from simulators.demo.free_ports import free_port
 from tests.builders.contract_canaries import found_in
 from tests.harness.cloud_command import argus_cloud
 from tests.harness.databases import migrated_file
+from tests.harness.eventually import WITHIN_S
 from tests.harness.plain_http import PLAIN
 
 START_S_MAX = 120.0
@@ -191,6 +192,7 @@ class RunningCloud:
             auth=(credentials.client_id, credentials.client_secret),
             trust_env=False,
             verify=PLAIN,
+            timeout=WITHIN_S,
         )
         assert answer.status_code == 200, answer.text
         token = str(answer.json()["access_token"])

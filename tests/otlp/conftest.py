@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from simulators.demo.free_ports import free_port
+from tests.harness.eventually import WITHIN_S
 
 PROGRAM = Path(__file__).parents[2] / ".venv-otlp/bin/phoenix"
 START_S_MAX = 120.0
@@ -39,6 +40,7 @@ class Backend:
             params={"trace_id": trace_id, "limit": 1000},
             headers={"Authorization": f"Bearer {self.token}"},
             trust_env=False,
+            timeout=WITHIN_S,
         )
         if answer.status_code == 404:  # the project exists from the first span on
             return []
@@ -82,7 +84,7 @@ def _wait(backend: Backend, process: "subprocess.Popen[bytes]") -> None:
     deadline_s = time.monotonic() + START_S_MAX
     while True:
         with suppress(httpx.TransportError):
-            if httpx.get(f"{backend.url}/healthz", trust_env=False).is_success:
+            if httpx.get(f"{backend.url}/healthz", trust_env=False, timeout=WITHIN_S).is_success:
                 return
         if process.poll() is not None or time.monotonic() > deadline_s:
             raise AssertionError(f"the backend did not start:\n{backend.log.read_text()[-3000:]}")

@@ -11,6 +11,7 @@ from cloud.surface import collect_rows
 from tests.builders.contract_rows import PRODUCTION
 from tests.builders.http_surface import BASES, KnownTokens, surface
 from tests.builders.parts import make_parts
+from tests.harness.eventually import WITHIN_S
 from tests.harness.plain_http import PLAIN
 
 SAMPLE = {
@@ -87,7 +88,9 @@ async def test_catalogue_is_served_as_a_link_set_with_the_profile_of_the_standar
     assert rows
     async with (
         surface(*rows, tokens=KnownTokens({})) as served,
-        httpx.AsyncClient(base_url=served.url(""), headers={"Connection": "close"}, verify=PLAIN) as client,
+        httpx.AsyncClient(
+            base_url=served.url(""), headers={"Connection": "close"}, verify=PLAIN, timeout=WITHIN_S
+        ) as client,
     ):
         found = await client.get("/.well-known/api-catalog")
     kind, _, parameter = found.headers["Content-Type"].partition("; ")

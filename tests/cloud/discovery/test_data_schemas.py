@@ -24,6 +24,7 @@ from tests.builders.cloud_people import HandClock, household
 from tests.builders.contract_rows import PRODUCTION, Gadget, row
 from tests.builders.http_surface import BASES, KnownTokens, caller, surface
 from tests.builders.parts import make_parts
+from tests.harness.eventually import WITHIN_S
 from tests.harness.plain_http import PLAIN
 
 LISTING = "/v1/discovery/data-schemas"
@@ -71,7 +72,9 @@ async def asking(
     handlers = parts.shared(DiscoveryHandlers.of)
     async with (
         surface(*(one for one in rows if one.tag == "Discovery"), tokens=KnownTokens(CALLERS)) as served,
-        httpx.AsyncClient(base_url=served.url(""), headers={"Connection": "close"}, verify=PLAIN) as client,
+        httpx.AsyncClient(
+            base_url=served.url(""), headers={"Connection": "close"}, verify=PLAIN, timeout=WITHIN_S
+        ) as client,
     ):
         yield client, handlers
 

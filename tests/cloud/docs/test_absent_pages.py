@@ -8,6 +8,7 @@ import pytest
 
 from cloud.foundation.http import Host, Route
 from tests.builders.http_surface import surface
+from tests.harness.eventually import WITHIN_S
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 PAGES = (
@@ -25,7 +26,7 @@ async def test_absent_address_of_the_docs_host_is_a_page_for_a_browser_and_a_pro
     published: tuple[Sequence[Route], bytes],
 ) -> None:
     rows = [row for row in published[0] if Host.DOCS in row.hosts]
-    async with surface(*rows) as running, httpx.AsyncClient() as client:
+    async with surface(*rows) as running, httpx.AsyncClient(timeout=WITHIN_S) as client:
         for path, accepted, language in PAGES:
             url = running.url(path, Host.DOCS)
             page = await client.get(url, headers={**BROWSER, "Accept-Language": accepted})
@@ -48,6 +49,9 @@ async def test_absent_address_of_the_docs_host_is_a_page_for_a_browser_and_a_pro
 async def test_absent_address_of_another_host_is_a_problem_for_a_browser_too(
     published: tuple[Sequence[Route], bytes], host: Host
 ) -> None:
-    async with surface(*(row for row in published[0] if row.path == "/")) as running, httpx.AsyncClient() as client:
+    async with (
+        surface(*(row for row in published[0] if row.path == "/")) as running,
+        httpx.AsyncClient(timeout=WITHIN_S) as client,
+    ):
         response = await client.get(running.url("/absent", host), headers=BROWSER)
     assert (response.status_code, response.json()["code"]) == (404, "not_found")

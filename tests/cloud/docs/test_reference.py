@@ -18,6 +18,7 @@ from cloud.partners.docs.site import DocsSite
 from cloud.partners.docs.words import WORDS
 from cloud.partners.graphql.schema import schema
 from tests.builders.http_surface import surface
+from tests.harness.eventually import WITHIN_S
 
 LANGUAGES = list(Language)
 ON_REQUEST = re.compile(r"/api/v1/platform|/v1/saml|/api/v1/identified|__schema|__type\b")
@@ -127,7 +128,7 @@ async def texts_of_documents(rows: Sequence[Route]) -> dict[str, str]:
     served = [row for row in rows if row.path.startswith(("/api/docs", "/problems"))]
     async with (
         surface(*served) as running,
-        httpx.AsyncClient(headers={"Accept": "text/html"}, trust_env=False) as client,
+        httpx.AsyncClient(headers={"Accept": "text/html"}, trust_env=False, timeout=WITHIN_S) as client,
     ):
         found = [
             await client.get(running.url(path, Host.API if path.startswith("/problems") else Host.DOCS))

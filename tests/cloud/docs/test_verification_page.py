@@ -11,6 +11,7 @@ from cloud.foundation.http import Host, Route
 from cloud.foundation.pages import Language
 from cloud.partners.docs.site import DocsSite
 from tests.builders.http_surface import surface
+from tests.harness.eventually import WITHIN_S
 from tests.tidy.sources import ROOT
 
 BUILT = Path(ROOT) / "sdk" / "typescript" / "page" / "argus-verify.html"
@@ -23,7 +24,7 @@ async def test_verification_page_is_a_download_whose_sha256_the_guides_state(
     rows = [row for row in published[0] if row.path.startswith("/downloads/")]
     async with (
         surface(*rows) as served,
-        httpx.AsyncClient(base_url=served.url("", Host.DOCS), trust_env=False) as client,
+        httpx.AsyncClient(base_url=served.url("", Host.DOCS), trust_env=False, timeout=WITHIN_S) as client,
     ):
         found = await client.get("/downloads/argus-verify.html")
         again = await client.get("/downloads/argus-verify.html", headers={"If-None-Match": found.headers["ETag"]})

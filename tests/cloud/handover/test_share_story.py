@@ -24,7 +24,7 @@ from tests.builders.report_drafts import drafts_of
 from tests.builders.uplink_gateway import TestGateway, gateway_store, sending
 from tests.cloud.ingest.test_with_gateway import cloud_of, ingesting
 from tests.harness.broker import Broker, broker_running
-from tests.harness.eventually import eventually
+from tests.harness.eventually import WITHIN_S, eventually
 from tests.harness.plain_http import PLAIN
 
 pytestmark = pytest.mark.broker
@@ -62,7 +62,7 @@ async def test_link_made_without_coverage_opens_after_it_returns_and_ends_when_t
     parts = make_parts(database, CloudClock())
     async with (
         surface(*handover_routes.routes(parts), hosts=[Host.DOCS]) as served,
-        httpx.AsyncClient(headers={"Connection": "close"}, verify=PLAIN) as client,
+        httpx.AsyncClient(headers={"Connection": "close"}, verify=PLAIN, timeout=WITHIN_S) as client,
     ):
 
         async def view() -> httpx.Response:

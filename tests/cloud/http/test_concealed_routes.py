@@ -6,6 +6,7 @@ import pytest
 from cloud.foundation.http import Host, Json, Request, Response, Route, Scopes
 from tests.builders.api_surface import alike
 from tests.builders.http_surface import KnownTokens, caller, surface
+from tests.harness.eventually import WITHIN_S
 from tests.harness.plain_http import PLAIN
 
 PATH = "/api/v1/identified/things"
@@ -32,7 +33,9 @@ def route(**more: object) -> Route:
 async def test_concealed_route_and_an_absent_one_get_the_same_response() -> None:
     async with (
         surface(route(), tokens=KnownTokens(CALLERS)) as served,
-        httpx.AsyncClient(base_url=served.url(""), headers={"Connection": "close"}, verify=PLAIN) as client,
+        httpx.AsyncClient(
+            base_url=served.url(""), headers={"Connection": "close"}, verify=PLAIN, timeout=WITHIN_S
+        ) as client,
     ):
 
         async def ask(method: str, path: str, who: str) -> httpx.Response:

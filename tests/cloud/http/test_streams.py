@@ -9,7 +9,7 @@ import pytest
 
 from cloud.foundation.http import PUBLIC, Host, Request, Response, Route, Streamed, streaming
 from tests.builders.http_surface import Surface, surface
-from tests.harness.eventually import eventually
+from tests.harness.eventually import WITHIN_S, eventually
 from tests.harness.plain_http import PLAIN
 
 LINES = [b"one\n", b"", b"two\n", b"x" * 3_000_000]
@@ -28,12 +28,15 @@ async def complete() -> AsyncIterator[bytes]:
 
 
 async def get(served: Surface, method: str = "GET", *, tenant: str = "tnt_north") -> httpx.Response:
-    async with httpx.AsyncClient(base_url=served.url(""), verify=PLAIN) as client:
+    async with httpx.AsyncClient(base_url=served.url(""), verify=PLAIN, timeout=WITHIN_S) as client:
         return await client.request(method, "/lines", headers={"Tenant": tenant})
 
 
 async def test_parts_are_sent_as_one_chunked_body_and_the_connection_is_kept() -> None:
-    async with surface(route(complete)) as served, httpx.AsyncClient(base_url=served.url(""), verify=PLAIN) as client:
+    async with (
+        surface(route(complete)) as served,
+        httpx.AsyncClient(base_url=served.url(""), verify=PLAIN, timeout=WITHIN_S) as client,
+    ):
         for _ in range(2):
             response = await client.get("/lines")
             assert response.content == b"".join(LINES)
@@ -86,7 +89,7 @@ async def test_stream_ends_when_its_client_disconnects(monkeypatch: pytest.Monke
 
     async with surface(route(endless)) as served:
         async with (
-            httpx.AsyncClient(base_url=served.url(""), verify=PLAIN) as client,
+            httpx.AsyncClient(base_url=served.url(""), verify=PLAIN, timeout=WITHIN_S) as client,
             client.stream("GET", "/lines") as response,
         ):
             await anext(response.aiter_raw())
@@ -101,7 +104,10 @@ async def test_further_stream_is_refused_while_the_most_are_open(monkeypatch: py
         yield b"one\n"
         await free.wait()
 
-    async with surface(route(held)) as served, httpx.AsyncClient(base_url=served.url(""), verify=PLAIN) as client:
+    async with (
+        surface(route(held)) as served,
+        httpx.AsyncClient(base_url=served.url(""), verify=PLAIN, timeout=WITHIN_S) as client,
+    ):
         async with client.stream("GET", "/lines") as response:
             await anext(response.aiter_raw())
             refused = await get(served)
@@ -121,7 +127,9 @@ async def test_last_streams_are_for_tenants_without_one(monkeypatch: pytest.Monk
         await free.wait()
 
     async with surface(route(held)) as served, AsyncExitStack() as stack:
-        client = await stack.enter_async_context(httpx.AsyncClient(base_url=served.url(""), verify=PLAIN))
+        client = await stack.enter_async_context(
+            httpx.AsyncClient(base_url=served.url(""), verify=PLAIN, timeout=WITHIN_S)
+        )
 
         async def begin(tenant: str) -> None:
             response = await stack.enter_async_context(client.stream("GET", "/lines", headers={"Tenant": tenant}))

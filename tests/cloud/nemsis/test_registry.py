@@ -21,6 +21,7 @@ from tests.builders.evidence import operations_on
 from tests.builders.http_surface import BASES, KnownTokens, caller, surface
 from tests.builders.nemsis_reports import NAME, UUID_TEXT, WITH_VEHICLE, document
 from tests.builders.parts import make_parts
+from tests.harness.eventually import WITHIN_S
 from tests.harness.plain_http import PLAIN
 
 PATH = "/api/v1/identified/encounters/{}/nemsis"
@@ -65,7 +66,9 @@ async def registry(database: Database) -> AsyncIterator[Registry]:
     await household(database, clock, name="south")
     async with (
         surface(*routes(make_parts(database, clock, bases=BASES)), tokens=KnownTokens(CALLERS)) as served,
-        httpx.AsyncClient(base_url=served.url(""), headers={"Connection": "close"}, verify=PLAIN) as client,
+        httpx.AsyncClient(
+            base_url=served.url(""), headers={"Connection": "close"}, verify=PLAIN, timeout=WITHIN_S
+        ) as client,
     ):
         yield Registry(client, database, clock)
 

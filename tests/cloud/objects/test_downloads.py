@@ -22,6 +22,7 @@ from cloud.foundation.objects.routes import routes
 from tests.builders.http_surface import Surface, surface
 from tests.builders.ingest_cloud import StoppedClock
 from tests.builders.parts import make_parts
+from tests.harness.eventually import WITHIN_S
 from tests.harness.plain_http import PLAIN
 
 ID = "job_1"
@@ -54,7 +55,7 @@ class Served:
     async def running(self) -> AsyncIterator[tuple[Surface, httpx.AsyncClient]]:
         async with (
             surface(*routes(self.parts), clock=self.clock) as served,
-            httpx.AsyncClient(base_url=served.url(""), verify=PLAIN) as client,
+            httpx.AsyncClient(base_url=served.url(""), verify=PLAIN, timeout=WITHIN_S) as client,
         ):
             yield served, client
 

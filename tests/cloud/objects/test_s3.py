@@ -20,6 +20,7 @@ from cloud.foundation.settings import SettingsUnusable
 from cloud.settings import read_settings
 from tests.builders.cloud_settings import settings_file
 from tests.cloud.objects.conftest import configured
+from tests.harness.eventually import WITHIN_S
 from tests.harness.plain_http import PLAIN
 from tests.harness.s3_service import BUCKET, SECRET, S3Service, bucket_settings
 
@@ -86,7 +87,7 @@ async def test_address_of_a_joined_object_is_presigned_and_has_the_headers_of_a_
     assert url is not None
     assert "X-Amz-Expires=300" in url
     assert SECRET not in url
-    async with httpx.AsyncClient(verify=PLAIN) as client:
+    async with httpx.AsyncClient(verify=PLAIN, timeout=WITHIN_S) as client:
         response = await client.get(url)
     assert response.content == b"a,b\na,b\n"
     assert response.headers["Content-Type"] == "text/csv"
@@ -124,7 +125,7 @@ async def test_presigned_address_permits_to_read_one_object_for_its_lifetime(
         address.replace("w/one", "w/one%2f..%2fother"),
     ]
     assert len(set(refused) - {address}) == len(refused)
-    async with httpx.AsyncClient(verify=PLAIN) as client:
+    async with httpx.AsyncClient(verify=PLAIN, timeout=WITHIN_S) as client:
         for each in refused:
             assert (await client.get(each)).status_code == 403, each
         for method in ("PUT", "DELETE", "POST", "HEAD"):

@@ -51,6 +51,7 @@ from tests.builders.job_rows import JobRows
 from tests.builders.parts import make_parts
 from tests.builders.webhook_surface import WebhookSurface, webhook_surface
 from tests.cloud.ingest.test_identities import status
+from tests.harness.eventually import WITHIN_S
 from tests.harness.plain_http import PLAIN
 from tests.harness.receiver import receiving
 
@@ -230,7 +231,7 @@ async def quotas_happen(cloud: CloudUnderTest, gateway: GatewayInVehicle) -> Non
 async def test_event_catalogue_is_served_as_an_html_page_and_as_a_json_document():
     async with (
         surface(*routes(make_parts(bases=BASES))) as served,
-        httpx.AsyncClient(base_url=served.url("", Host.DOCS), verify=PLAIN) as client,
+        httpx.AsyncClient(base_url=served.url("", Host.DOCS), verify=PLAIN, timeout=WITHIN_S) as client,
     ):
         document = (await client.get("/api/docs/events")).json()
         page = (await client.get("/api/docs/events", headers={"Accept": "text/html"})).text
