@@ -92,6 +92,7 @@ async def test_authlib_gets_a_token_after_the_user_consents_in_chromium(
             redirect_uri=redirect_uri,
             code_challenge_method="S256",
             trust_env=False,
+            timeout=WITHIN_S,
         ) as app:
             address, state = app.create_authorization_url(server["authorization_endpoint"], code_verifier=VERIFIER)
             await _allowed_in(browser, address, integration)

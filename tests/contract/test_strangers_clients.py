@@ -41,6 +41,7 @@ def client(cloud: RunningCloud, how: str, secret: str | None = None, app: App | 
         token_endpoint_auth_method=how,
         scope=SCOPE,
         trust_env=False,
+        timeout=WITHIN_S,
     )
 
 

@@ -18,6 +18,7 @@ from protocols.uplink.status import Status, encode_status
 from tests.builders.ingest_cloud import TENANT
 from tests.builders.ingest_gateway import NOW_US
 from tests.harness.broker import GATEWAY, Broker, password_of
+from tests.harness.eventually import WITHIN_S
 
 WINDOW_BATCHES = 40
 REPEAT_S = 1.0
@@ -78,6 +79,7 @@ async def vehicle_at(broker: Broker) -> AsyncIterator[Vehicle]:
         username=GATEWAY,
         password=password_of(GATEWAY),
         protocol=aiomqtt.ProtocolVersion.V5,
+        timeout=WITHIN_S,
     )
     async with client:
         await client.subscribe(topics.ack(TENANT, GATEWAY), qos=1)

@@ -21,7 +21,7 @@ from gateway.sync.mqtt_errors import MqttRefused, MqttUnavailable
 from protocols.uplink import topics
 from protocols.uplink.lanes import Lane
 from protocols.uplink.limits import PACKET_BYTES_MAX
-from tests.harness.eventually import eventually
+from tests.harness.eventually import WITHIN_S, eventually
 from tests.harness.fleet_broker import CLOUD_LOGIN, CLOUD_PASSWORD, Credentials, FleetBroker, fleet_broker, now_us
 from tests.harness.process_figures import resident_bytes
 
@@ -142,6 +142,7 @@ def subscriber(broker: FleetBroker, credentials: Credentials) -> aiomqtt.Client:
         identifier=credentials.common_name,
         tls_context=broker.tls(credentials),
         protocol=aiomqtt.ProtocolVersion.V5,
+        timeout=WITHIN_S,
     )
 
 

@@ -24,7 +24,7 @@ from protocols.uplink.lanes import Lane
 from tests.builders.cloud_settings import settings_file
 from tests.builders.ingest_cloud import TENANT
 from tests.harness.broker import CLOUD_USER, Broker, broker_running, password_of
-from tests.harness.eventually import eventually
+from tests.harness.eventually import WITHIN_S, eventually
 
 GROUP = "0" * 32
 GATEWAYS = tuple(f"gw_{number}" for number in range(12))
@@ -156,6 +156,7 @@ async def silent_fleet_at(broker: Broker) -> AsyncIterator[Fleet]:
                     username=gateway,
                     password=password_of(gateway),
                     protocol=aiomqtt.ProtocolVersion.V5,
+                    timeout=WITHIN_S,
                 )
             )
             for gateway in GATEWAYS
@@ -261,6 +262,7 @@ async def test_single_process_receives_batches_also_of_a_gateway_without_a_statu
             username=GATEWAYS[0],
             password=password_of(GATEWAYS[0]),
             protocol=aiomqtt.ProtocolVersion.V5,
+            timeout=WITHIN_S,
         )
         async with client:
             await client.publish(topics.up(TENANT, GATEWAYS[0], Lane.EVENT), b"7", qos=1)
