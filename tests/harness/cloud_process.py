@@ -13,6 +13,10 @@ import aiohttp
 
 from tests.harness.eventually import eventually
 
+START_S_MAX = 120.0
+"""Limit for a process that never starts. A start takes 2 s of processor time, and took a minute on a machine with ten
+busy processes for each core."""
+
 
 class Served:
     """A running `argus-cloud serve` and the log lines that it has written so far."""
@@ -46,7 +50,9 @@ async def serving(config: Path, *words: str, **environment: str) -> AsyncIterato
     served = Served(process)
     reading = asyncio.create_task(served.read())
     try:
-        await eventually(lambda: "cloud.started" in served.events() or process.returncode is not None, within_s=60)
+        await eventually(
+            lambda: "cloud.started" in served.events() or process.returncode is not None, within_s=START_S_MAX
+        )
         yield served
     finally:
         if process.returncode is None:

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 FOLDER = Path(__file__).resolve().parents[1] / "contract" / "node"
-# Only a script that hangs takes so long, and pytest's own limit is later. The work takes a second of processor time, and
-# took a minute on a machine with ten busy processes for each core.
+# Only a script that hangs takes so long, and pytest's own limit is later. The work takes a second of processor time,
+# and took a minute on a machine with ten busy processes for each core.
 PATIENCE_S = 240.0
 
 

@@ -28,7 +28,7 @@ from tests.tidy.sources import ROOT
 COMMIT_BEFORE = "449e28c3"
 """The commit of the release before. Its newest migration is `RELEASE_BEFORE`."""
 FOLDERS = ("cloud", "gateway", "protocols", "simulators", "tests/__init__.py", "tests/builders")
-START_S_MAX = 60.0
+START_S_MAX = 120.0
 STOP_S_MAX = 60.0
 COMMAND_S_MAX = 600.0
 

@@ -80,7 +80,7 @@ async def test_repeated_crashes_of_the_database_server_lose_no_batch(
             await eventually(lambda crash=crash: len(cloud.handover.acks) >= 10 * (crash + 1))
             await asyncio.to_thread(own_server.crash)
             await asyncio.to_thread(own_server.start)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WITHIN_S):
             await sending
         await assert_stored_once(cloud, 300)
         assert cloud.handover.acks[-1][1].through_sequence == 300

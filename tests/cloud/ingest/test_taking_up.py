@@ -19,6 +19,7 @@ from cloud.vehicles.ingest.tables import gateway_events, gateway_quotas, parked_
 from tests.builders.ingest_cloud import CloudUnderTest
 from tests.builders.ingest_gateway import GatewayInVehicle, readings, section
 from tests.builders.statement_count import EndingDatabase
+from tests.harness.eventually import WITHIN_S
 from tests.harness.take_up_victim import take_up_victim
 
 pytestmark = pytest.mark.finding("security-2")
@@ -118,6 +119,6 @@ async def test_two_workers_that_process_the_same_parked_batches_store_each_batch
 
     monkeypatch.setattr(ParkingStore, "oldest", oldest_of_both)
     workers = [CloudUnderTest(database, clock=cloud.clock) for _ in range(2)]
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WITHIN_S):
         await asyncio.gather(*(one.take_up() for one in workers))
     await assert_taken_up_once(cloud)

@@ -10,6 +10,7 @@ import pytest
 from cloud.foundation.egress import UrlBlocked
 from tests.builders.job_desk import BODY, JobDesk
 from tests.harness.bare_socket import exchange, request
+from tests.harness.cloud_process import START_S_MAX
 from tests.harness.eventually import eventually
 
 KEY = "8b9d8a2e-4a8c-4a7e-8a2e-4a8c4a7e8a2e"
@@ -126,7 +127,7 @@ async def test_job_whose_process_was_killed_after_the_commit_is_returned_to_the_
     words = (sys.executable, "-m", "tests.harness.enqueue_victim", database_url, KEY)
     process = await asyncio.create_subprocess_exec(*words)
     try:
-        await asyncio.wait_for(process.wait(), 60)
+        await asyncio.wait_for(process.wait(), START_S_MAX)
     finally:
         if process.returncode is None:
             process.kill()

@@ -28,7 +28,7 @@ from protocols.uplink.limits import SEQUENCE_MAX
 from protocols.uplink.missions import Mission, MissionForged, MissionStatus, decode_mission
 from tests.builders.ingest_cloud import OPERATOR, ORGANIZATION, TENANT, VEHICLE, CloudUnderTest
 from tests.builders.statement_count import CountingDatabase
-from tests.harness.eventually import eventually
+from tests.harness.eventually import WITHIN_S, eventually
 
 STREET = "Marktgasse 12"
 OTHER_VEHICLE = "veh_other"
@@ -286,7 +286,7 @@ async def until_published(room: Room, bell: MissionBell, outbox: MissionRows) ->
 
     running = asyncio.ensure_future(sender.run(send))
     try:
-        async with asyncio.timeout(30):  # only a failure takes so long
+        async with asyncio.timeout(WITHIN_S):  # only a failure takes so long
             await sender.waits.wait()
             if room.cloud.database.dialect == "postgresql":
                 await eventually(listens, what="the sender listens")
