@@ -102,6 +102,11 @@ class PeerLink:
         self._queue: deque[Arrival] = deque()
         self._some = asyncio.Event()
 
+    @property
+    def queued(self) -> int:
+        """Return the number of values that the session has not taken."""
+        return len(self._queue)
+
     def has(self, service: int, characteristic: int | None = None) -> bool:
         if characteristic is None:
             return service in self.services()

@@ -92,7 +92,8 @@ class RecordFetching:
     # ---- the delivery's side
 
     def begin_batch(self) -> RecordBatch | None:
-        """Return a batch for records that were received together, or None while no transfer is running."""
+        """Return a batch for records that were received together, or None while no transfer is running. An interrupted
+        transfer counts as running until its session ends."""
         return None if self._transfer is None else RecordBatch(self._transfer, self._marks)
 
     def was_interrupted(self, service: int) -> bool:
@@ -120,7 +121,7 @@ class RecordFetching:
     async def stop(self) -> None:
         """Abort the running transfer, and wait up to `ABORT_S` for the device's response."""
         transfer = self._transfer
-        if transfer is None:
+        if transfer is None or transfer.over.is_set():
             return
         now_s = self._clock.monotonic_s()
         transfer.put(transfer.procedure.abort(now_s))
@@ -214,29 +215,38 @@ class RecordFetching:
         elif isinstance(end, FetchTimedOut):
             await self._give_up(profile)
 
-    async def _run_procedure(self, transfer: Transfer) -> FetchEvent | None:
-        self._transfer, procedure = transfer, transfer.procedure
+    async def _run_procedure(self, transfer: Transfer) -> FetchEvent:
+        self._transfer = transfer
         try:
-            await self._write(transfer, procedure.start(self._clock.monotonic_s()))
-            while True:
-                while transfer.events:
-                    event = transfer.events.popleft()
-                    if not isinstance(event, FetchRequest):
-                        return event
-                    await self._write(transfer, event.octets)
-                transfer.wake.clear()
-                try:
-                    async with self._clock.timeout_at(procedure.deadline_s):
-                        await transfer.wake.wait()
-                except TimeoutError:
-                    transfer.put(procedure.expire(self._clock.monotonic_s()))
+            end = await self._follow_procedure(transfer)
         except BaseException:
+            # The session ends. `_transfer` stays, so that the records that are still queued are stored with the mark
+            # that they reach. Without it, a restarted gateway would fetch and store them again.
             self._interrupted.add(transfer.profile.service)
             raise
-        finally:
-            procedure.lost()
+        else:
+            transfer.procedure.lost()
             self._transfer = None
+            return end
+        finally:
             transfer.over.set()
+
+    async def _follow_procedure(self, transfer: Transfer) -> FetchEvent:
+        """Write the requests of the procedure until it ends, and return the event of its end."""
+        procedure = transfer.procedure
+        await self._write(transfer, procedure.start(self._clock.monotonic_s()))
+        while True:
+            while transfer.events:
+                event = transfer.events.popleft()
+                if not isinstance(event, FetchRequest):
+                    return event
+                await self._write(transfer, event.octets)
+            transfer.wake.clear()
+            try:
+                async with self._clock.timeout_at(procedure.deadline_s):
+                    await transfer.wake.wait()
+            except TimeoutError:
+                transfer.put(procedure.expire(self._clock.monotonic_s()))
 
     async def _write(self, transfer: Transfer, octets: bytes) -> None:
         transfer.note_request(octets)

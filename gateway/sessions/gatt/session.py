@@ -243,14 +243,14 @@ class GattSession:
 
     async def _deliver_arrivals(self, parts: _Parts) -> None:
         while arrivals := await self._requests.arrivals():
-            if self._lost.is_pending:
-                parts.fetching.mark_incomplete()
             await self._deliver(parts, arrivals)
             await self._lost.record()
             await self._update_attributes()
 
     async def _deliver(self, parts: _Parts, arrivals: Sequence[Arrival]) -> None:
         """Make received values durable, even when cancelled meanwhile, because the stack has confirmed them."""
+        if self._lost.is_pending:
+            parts.fetching.mark_incomplete()
         self._lost.in_hand = len(arrivals)
         delivering = asyncio.ensure_future(parts.delivery.deliver(arrivals))
         try:
