@@ -23,7 +23,7 @@ from simulators.ble.peripheral import Peripheral, PeripheralOptions
 from simulators.ble.witness import BleWitness
 from simulators.physiology.patient import Patient
 from simulators.scenarios import scenario_of
-from tests.harness.eventually import eventually
+from tests.harness.eventually import WITHIN_S, eventually
 from tests.harness.moved_clock import MovedClock
 
 PHONE = "F0:00:00:00:00:01"
@@ -54,9 +54,9 @@ class Phone:
         self.link: Connection | None = None
         self._peer: Peer | None = None
 
-    async def connect(self, address: str, *, random: bool = False, within_s: float = 5.0) -> None:
+    async def connect(self, address: str, *, random: bool = False) -> None:
         kind = Address.RANDOM_DEVICE_ADDRESS if random else Address.PUBLIC_DEVICE_ADDRESS
-        async with asyncio.timeout(within_s):
+        async with asyncio.timeout(WITHIN_S):  # a device that is a process may still be starting
             self.link = await self._station.device.connect(
                 Address(address, kind), own_address_type=OwnAddressType.RANDOM
             )

@@ -19,6 +19,7 @@ from simulators.physiology.patient import Patient
 from simulators.scenarios import scenario_of
 from tests.harness.eventually import WITHIN_S, eventually
 from tests.harness.gateway_process import PROGRAM, Finished, Vehicle, provisioned_vehicle
+from tests.harness.radio_control import is_responding
 
 
 @asynccontextmanager
@@ -29,9 +30,13 @@ async def radio_process(folder: Path) -> AsyncIterator[Path]:
         str(Path(sys.executable).with_name("argus-sim")),
         *("ble", "radio", "--socket", str(socket), "--control", str(control)),
     )
+
+    async def responds() -> bool:
+        assert process.returncode is None, "the radio has ended"
+        return await is_responding(control)
+
     try:
-        await eventually(lambda: socket.exists() or process.returncode is not None)
-        assert process.returncode is None
+        await eventually(responds, what="the radio responds")
         yield socket
     finally:
         if process.returncode is None:

@@ -29,3 +29,12 @@ async def request(control: Path, question: str, **details: Any) -> dict[str, Any
     if "error" in reply:
         raise ControlRefused(str(reply["error"]))
     return reply
+
+
+async def is_responding(control: Path) -> bool:
+    """Return whether the radio responds at the socket `control`, on which it listens last. The files of its sockets
+    exist before it listens on them, so they are no sign that a host can connect."""
+    try:
+        return bool(await request(control, "stats"))
+    except OSError:
+        return False

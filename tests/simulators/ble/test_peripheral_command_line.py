@@ -12,6 +12,7 @@ from simulators.ble.kinds import BLE_KINDS, ble_address_of
 from simulators.cli import app
 from tests.builders.ble_peripheral import phone_on
 from tests.harness.eventually import eventually
+from tests.harness.radio_control import is_responding
 
 ARGUS_SIM = Path(sys.executable).with_name("argus-sim")
 
@@ -23,17 +24,19 @@ async def started(*arguments: str) -> asyncio.subprocess.Process:
 
 
 async def test_ble_command_runs_a_device_and_prints_a_summary(tmp_path: Path):
-    socket, witness = tmp_path / "radio", tmp_path / "witness"
-    radio = await started("radio", "--socket", str(socket))
+    socket, control, witness = tmp_path / "radio", tmp_path / "control", tmp_path / "witness"
+    radio = await started("radio", "--socket", str(socket), "--control", str(control))
     try:
-        await eventually(socket.exists)
+        await eventually(lambda: is_responding(control), what="the radio responds")
         options = ("--unit", "9", "--witness", str(witness), "--memory", str(tmp_path / "memory"), "--static-random")
         device = await started("thermometer", "--radio", str(socket), "--for", "600", *options)
         async with phone_on(socket) as phone:
-            await phone.connect(ble_address_of("thermometer", 9, static_random=True), random=True, within_s=30)
+            await phone.connect(ble_address_of("thermometer", 9, static_random=True), random=True)
             await phone.pair()
             await phone.subscribe(TEMPERATURE_MEASUREMENT)
             await eventually(lambda: phone.values)
+            # The phone has the value before the device has its confirmation.
+            await eventually(lambda: "confirmed" in witness.read_text(), what="the device has the confirmation")
         device.terminate()
         out, _ = await device.communicate()
         assert device.returncode == 0

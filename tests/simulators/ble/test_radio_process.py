@@ -13,7 +13,7 @@ from simulators.ble.backend import VirtualRadio
 from simulators.ble.control import CLIENTS_MAX, ControlRefused
 from simulators.ble.radio import RadioUnusable, listening
 from tests.harness.eventually import eventually
-from tests.harness.radio_control import request
+from tests.harness.radio_control import is_responding, request
 from tests.harness.virtual_radio import (
     OXIMETER,
     Arrivals,
@@ -221,7 +221,7 @@ async def test_radio_process_exits_cleanly_on_sigterm(tmp_path: Path) -> None:
         str(control),
         stderr=asyncio.subprocess.PIPE,
     )
-    await eventually(control.exists)
+    await eventually(lambda: is_responding(control), what="the radio responds")
     backend, device = await backend_at(hosts, tmp_path), await bare_device(hosts)
     client = await connect(backend)
     assert await client.read_gatt_char(PLAIN) == b"Argus"
