@@ -18,9 +18,12 @@ from protocols.ieee11073.dim.configuration import Configuration
 from protocols.ieee11073.dim.reports import Reading, fixed_report
 from tests.builders.memory_devices import METER, STORE, minute
 from tests.harness.cut_link import Cut, CutLink
-from tests.harness.eventually import eventually
+from tests.harness.eventually import WITHIN_S, eventually
 
 AGAIN_S = 0.05
+TO_ASSOC_S = WITHIN_S
+"""A gateway process that has just started may accept the link seconds later. If the association request were repeated
+meanwhile, the gateway would get both and abort the association, and the link would stay open without one."""
 
 
 class Meter:
@@ -71,7 +74,7 @@ class Meter:
             system_id=self._octets,
             configurations=[self._configuration],
             services=[store],
-            settings=AgentSettings(to_assoc_s=1.0),
+            settings=AgentSettings(to_assoc_s=TO_ASSOC_S),
         )
         self._link = link
         association.associate(self._clock.monotonic_s())
