@@ -31,9 +31,12 @@ _FAST = {"rename_table", "drop_constraint"}
 """Functions that change only the catalog, on a table of any size and on both databases."""
 _CHANGING = re.compile(r"\b(ALTER|CLUSTER|CREATE|DELETE|DROP|INSERT|REINDEX|TRUNCATE|UPDATE|VACUUM)\b", re.IGNORECASE)
 
-_FAST_SQL = re.compile(r"CREATE (TRIGGER \w+ (BEFORE|AFTER) |FUNCTION \w+\(\) RETURNS trigger )")
+_FAST_SQL = re.compile(
+    r"CREATE (TRIGGER \w+ (BEFORE|AFTER) |FUNCTION \w+\(\) RETURNS trigger )"
+    r"|ALTER TABLE \w+ SET \(autovacuum_\w+ = \d+\)$"
+)
 """The start of a statement that changes only the catalog. A trigger and its function are for later changes: no row is
-read."""
+read. PostgreSQL sets a parameter of autovacuum under a lock that excludes neither readers nor writers."""
 
 
 def blocking_statements(text: str, large: Set[str]) -> list[str]:

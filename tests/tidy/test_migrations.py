@@ -129,6 +129,8 @@ def upgrade() -> None:
         ("op.execute(_FILL)", "execute UPDATE with batches"),
         ('op.execute(sa.text("DELETE FROM batches"))', "execute DELETE with batches"),
         ('op.execute("INSERT INTO made SELECT kind FROM batches")', "execute INSERT with batches"),
+        ('op.execute("ALTER TABLE batches SET (fillfactor = 70)")', "execute ALTER with batches"),
+        ('op.execute("ALTER TABLE batches SET (autovacuum_enabled = 1), DROP a")', "execute ALTER with batches"),
         ('op.execute(f"UPDATE {table}")', "execute of a text that is not a constant"),
         (
             'op.add_column("batches", sa.Column("a", sa.Text(), nullable=False))',
@@ -159,6 +161,7 @@ def test_statement_that_blocks_a_large_table_or_breaks_the_release_before_is_fou
         'op.execute("UPDATE users SET name = upper(name)")',
         'op.execute("CREATE TRIGGER kept BEFORE DELETE ON batches BEGIN SELECT 1; END")',
         'op.execute("CREATE FUNCTION keep() RETURNS trigger AS $$ BEGIN SELECT 1 FROM batches; END $$")',
+        'op.execute("ALTER TABLE batches SET (autovacuum_analyze_threshold = 1000)")',
         "pass",
     ],
 )

@@ -19,6 +19,9 @@ LOCK_S = 2
 """Seconds that a change waits for its locks: longer than most requests, and short for those that queue behind it."""
 SHORT_WAIT = text(f"SET LOCAL lock_timeout = '{LOCK_S}s'")
 """Statement that limits the wait for the locks of a transaction's further statements."""
+ANALYZED_AFTER = 1_000
+"""Changes of a partition after which autovacuum analyses it at the earliest, as in the tables of ingest (migration
+0062). After the 50 of the default a small partition is analysed each minute, which writes further pages."""
 _FIRST_DAY = datetime(1970, 1, 1, tzinfo=UTC)
 _LIST = text(
     "SELECT relname FROM pg_class JOIN pg_inherits ON inhrelid = pg_class.oid"
@@ -109,7 +112,7 @@ class DayPartitions:
         parent, name = self._table.name, self.name_of(day)
         key = (f"ALTER TABLE {name} ADD PRIMARY KEY ({', '.join(self._key)})",) if self._key else ()
         return (
-            f"CREATE TABLE {name} (LIKE {parent} INCLUDING ALL)",
+            f"CREATE TABLE {name} (LIKE {parent} INCLUDING ALL) WITH (autovacuum_analyze_threshold = {ANALYZED_AFTER})",
             *key,
             f"ALTER TABLE {parent} ATTACH PARTITION {name} FOR VALUES FROM ({day}) TO ({day + 1})",
         )

@@ -3,13 +3,18 @@
 import pytest
 from sqlalchemy import text
 
-from cloud.clinical.observations.tables import stored_measurements
+from cloud.clinical.observations.tables import observation_minutes, stored_measurements
 from cloud.foundation.db import Database, Transaction, open_database
+from cloud.foundation.db.partitions import ANALYZED_AFTER, DayPartitions
 from cloud.foundation.db.statistics import CHANGED_ROWS_LEAST, refresh_statistics
 from tests.harness.postgresql import PostgresqlCluster
 
 FLUSH = text("SELECT pg_stat_force_next_flush()")
 KNOWN_ROWS = text("SELECT reltuples FROM pg_class WHERE oid = 'stored_measurements'::regclass")
+HOT = ("batches", "gateway_quotas", "lanes", "observations", "spans", "observation_minutes_19700102")
+SETTINGS = text(
+    "SELECT relname, array_to_string(reloptions, ',') FROM pg_class WHERE relname = ANY(CAST(:names AS text[]))"
+)
 
 
 async def add(tx: Transaction, first: int, count: int) -> None:
@@ -42,4 +47,21 @@ async def test_table_statistics_are_updated_after_the_first_rows_and_after_subst
                 known.append(int((await tx.execute(KNOWN_ROWS)).scalar()))
         assert known[1:] == [510, 510, 2_610]
         assert await refresh(database) == 0
+        await database.close()
+
+
+@pytest.mark.pg
+async def test_autovacuum_analyses_the_tables_of_ingest_rarely_while_they_are_small(
+    postgresql: PostgresqlCluster,
+) -> None:
+    """Each analysis writes pages of `pg_statistic`, once a minute without the setting."""
+    with postgresql.database() as url:
+        database = await open_database(url)
+        async with database.transaction() as tx:
+            days = DayPartitions(observation_minutes)
+            await days.add(tx, 1)
+            found = {row[0]: row[1] for row in await tx.execute(SETTINGS, {"names": list(HOT)})}
+            await days.drop(tx, 1)
+        assert found == dict.fromkeys(HOT, f"autovacuum_analyze_threshold={ANALYZED_AFTER}")
+        assert ANALYZED_AFTER > CHANGED_ROWS_LEAST
         await database.close()
