@@ -5,7 +5,7 @@ the expired lease. Statements on several jobs lock them in the order of their id
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -43,6 +43,11 @@ EXAMINED_MAX = 1_000
 """Jobs of a tenant that a claim without some kinds examines. A tenant with more jobs of these kinds in front waits for
 them with its others, which it has made itself."""
 
+SETTLED_MAX = 64
+"""Jobs of one statement that settles jobs on SQLite. The text of the statement differs with their number, and the
+connection keeps as many prepared texts and more."""
+
+_ID_NAMES = [f"id_{number}" for number in range(SETTLED_MAX)]
 _TENANT_VALUES = [(f"tenant_{number}", f"count_{number}") for number in range(TENANTS_MAX)]
 
 _jobs = jobs.c
@@ -74,36 +79,36 @@ NEXT_EXPIRY = Prepared(select(func.min(_jobs.lease_until_us)).where(_jobs.lease_
 _queued = _jobs.status == JobStatus.QUEUED.value
 
 
-def _claimable(number: int, without: tuple[str, ...]) -> Select[Any]:
+def _claimable(number: int, without: tuple[str, ...], dialect: DialectName) -> Select[Any]:
     """Return the query that locks the due jobs of the tenant with this number among those of a claim."""
-    mine: list[ColumnElement[bool]] = [
-        _jobs.tenant_id == bindparam(f"tenant_{number}"),
-        _jobs.due_at_us.is_not(None),
-    ]
-    until: ColumnElement[Any] = bindparam("now")
-    if without:
-        # Up to the time of the last job that is examined. A subquery of so many jobs would be locked as a whole, and
-        # its order is not that of the query around it.
-        nth = select(_jobs.due_at_us).where(*mine, _jobs.due_at_us <= until)
-        nth = nth.order_by(_jobs.due_at_us).offset(EXAMINED_MAX).limit(1)
-        until = func.coalesce(nth.scalar_subquery(), until)
-        mine += [_jobs.kind != name for name in without]
-    return (
-        select(_jobs.id)
-        .where(*mine, _jobs.due_at_us <= until)
-        .order_by(_jobs.due_at_us, _jobs.id)
-        # A subquery instead of a parameter: given a number, PostgreSQL estimates few due rows, reads them all and sorts
-        # them.
-        .limit(select(bindparam(f"count_{number}", type_=Integer)).scalar_subquery())
-        .with_for_update(skip_locked=True)
-    )
+    now: ColumnElement[Any] = bindparam("now")
+    mine = [_jobs.tenant_id == bindparam(f"tenant_{number}"), _jobs.due_at_us.is_not(None)]
+    # A subquery instead of a parameter: given a number, PostgreSQL estimates few due rows, reads them all and sorts
+    # them.
+    count = select(bindparam(f"count_{number}", type_=Integer)).scalar_subquery()
+    in_order = (_jobs.due_at_us, _jobs.id)
+    if not without:
+        due = select(_jobs.id).where(*mine, _jobs.due_at_us <= now)
+        return due.order_by(*in_order).limit(count).with_for_update(skip_locked=True)
+    if dialect == "sqlite":
+        # The inner query yields one job after the other, so no more are read than are needed.
+        first = select(_jobs.id, _jobs.kind).where(*mine, _jobs.due_at_us <= now)
+        examined = first.order_by(*in_order).limit(EXAMINED_MAX).subquery()
+        return select(examined.c.id).where(*(examined.c.kind != name for name in without)).limit(count)
+    # Up to the time of the last job that is examined. A subquery of so many jobs would be locked as a whole, and its
+    # order is not that of the query around it.
+    nth = select(_jobs.due_at_us).where(*mine, _jobs.due_at_us <= now)
+    nth = nth.order_by(_jobs.due_at_us).offset(EXAMINED_MAX).limit(1)
+    until = func.coalesce(nth.scalar_subquery(), now)
+    short = select(_jobs.id).where(*mine, *(_jobs.kind != name for name in without), _jobs.due_at_us <= until)
+    return short.order_by(*in_order).limit(count).with_for_update(skip_locked=True)
 
 
 @cache
 def _claim(tenants: int, without: tuple[str, ...], dialect: DialectName) -> Prepared:
     """Return the statement that claims due jobs of this number of tenants, without those of some kinds. Then it
     examines only the jobs that are due longest, so that a long queue of these kinds costs a millisecond."""
-    each = [select(_claimable(number, without).subquery().c.id) for number in range(tenants)]
+    each = [select(_claimable(number, without, dialect).subquery().c.id) for number in range(tenants)]
     claimable = union_all(*each).cte("claimable")
     now: ColumnElement[Any] = bindparam("now")
     return Prepared(
@@ -199,14 +204,26 @@ _settle = update(jobs).values(
     updated_at_us=bindparam("now"),
     completed_at_us=bindparam("to_completed", type_=BigInteger()),
 )
-_SETTLE: Mapping[DialectName, Update] = {
-    # Locks the rows in this order before the UPDATE, which alone would lock them in the order of its plan.
-    "postgresql": _settle.where(_jobs.id == _held.c.id),
-    # SQLite has one writer, which needs no lock. It takes a third of the time when it looks up each row once.
-    "sqlite": _settle.where(*_leased[1:], _jobs.status == JobStatus.RUNNING.value),
-}
-_SETTLE_ALL = {dialect: Prepared(one) for dialect, one in _SETTLE.items()}
-_SETTLE_SOME = {dialect: Prepared(one.returning(_jobs.id, _jobs.lease_token)) for dialect, one in _SETTLE.items()}
+
+
+def _settlement(change: Update) -> Mapping[bool, Prepared]:
+    """Return the statement of a change, and for True the one that also returns the changed jobs and their tokens."""
+    return {False: Prepared(change), True: Prepared(change.returning(_jobs.id, _jobs.lease_token))}
+
+
+# Locks the rows in this order before the UPDATE, which alone would lock them in the order of its plan.
+_SETTLE_LOCKED = _settlement(_settle.where(_jobs.id == _held.c.id))
+
+
+@cache
+def _settle_listed(count: int) -> Mapping[bool, Prepared]:
+    """Return the statements that settle `count` jobs with one token on SQLite. It has one writer, which needs no lock.
+    With a list of parameters, they take two thirds of the time that they take with one JSON text."""
+    ids = _jobs.id.in_([bindparam(name) for name in _ID_NAMES[:count]])
+    return _settlement(
+        _settle.where(ids, _jobs.lease_token == bindparam("token"), _jobs.status == JobStatus.RUNNING.value)
+    )
+
 
 _OUTCOME: Mapping[str, TypeEngine[Any]] = {
     "error_code": Text(),
@@ -324,8 +341,8 @@ class LeaseStore:
     async def settle_all(self, tx: Transaction, settlements: Sequence[Settlement], now_us: int) -> None:
         """Store what follows from the last steps of these jobs, and give up their leases, by the end of the
         transaction. It fails with `RowsMissing` if this worker has lost the lease of one of them."""
-        for values, count in await self._settling(tx, settlements, now_us):
-            await tx.driver.change_later(_SETTLE_ALL[tx.dialect], values, count)
+        for statements, values, count in await self._settling(tx, settlements, now_us):
+            await tx.driver.change_later(statements[False], values, count)
         await self._store_outcomes(tx, settlements)
 
     async def settle_some(
@@ -335,34 +352,37 @@ class LeaseStore:
         the tokens of their leases. A job whose lease is lost is not changed, also if a later claim of it is settled
         with it."""
         changed = set[tuple[str, int]]()
-        for values, _ in await self._settling(tx, settlements, now_us):
-            changed |= {(row[0], row[1]) for row in await tx.driver.rows(_SETTLE_SOME[tx.dialect], values)}
+        for statements, values, _ in await self._settling(tx, settlements, now_us):
+            changed |= {(row[0], row[1]) for row in await tx.driver.rows(statements[True], values)}
         await self._store_outcomes(tx, settlements)
         return changed
 
     async def _settling(
         self, tx: Transaction, settlements: Sequence[Settlement], now_us: int
-    ) -> Sequence[tuple[Mapping[str, Any], int]]:
-        """Return the values of the statements that settle jobs, and the number of jobs of each: one for all jobs that
-        get the same values, and mostly all do. If there are several, lock all jobs before in their order."""
+    ) -> Sequence[tuple[Mapping[bool, Prepared], Mapping[str, Any], int]]:
+        """Return the statements that settle jobs (`_settlement`), their values, and the number of jobs of each: one for
+        all jobs that get the same values, and mostly all do. If there are several, lock all jobs before in their
+        order."""
         alike = defaultdict[tuple[JobStatus, int | None, int | None], list[LeasedJob]](list)
         for one in settlements:
             alike[one.status, one.due_at_us, one.attempts].append(one.job)
-        if len(alike) > 1:
+        if len(alike) > 1 and tx.dialect == "postgresql":
             await tx.driver.run_later(_LOCK, leases([one.job for one in settlements]))
         return [
             (
+                statements,
                 {
-                    **leases(group),
+                    **values,
                     "to_status": status.value,
                     "to_due": due_at_us,
                     "to_attempts": attempts,
                     "to_completed": None if status is JobStatus.RUNNING else now_us,
                     "now": now_us,
                 },
-                len(group),
+                count,
             )
             for (status, due_at_us, attempts), group in alike.items()
+            for statements, values, count in _parts(group, tx.dialect)
         ]
 
     async def _store_outcomes(self, tx: Transaction, settlements: Sequence[Settlement]) -> None:
@@ -381,6 +401,22 @@ class LeaseStore:
 def leases(leased: Sequence[LeasedJob]) -> dict[str, Any]:
     """Return the parameters of a statement on the leases of these jobs."""
     return {"leased": given([(job.id, job.lease_token) for job in leased])}
+
+
+def _parts(
+    leased: Sequence[LeasedJob], dialect: DialectName
+) -> Iterator[tuple[Mapping[bool, Prepared], Mapping[str, Any], int]]:
+    """Yield the statements that settle these jobs in the same way, the parameters for the jobs, and their number."""
+    if dialect == "postgresql":
+        yield _SETTLE_LOCKED, leases(leased), len(leased)
+        return
+    by_token = defaultdict[int, list[str]](list)
+    for job in leased:
+        by_token[job.lease_token].append(job.id)
+    for token, ids in by_token.items():
+        for at in range(0, len(ids), SETTLED_MAX):
+            part = ids[at : at + SETTLED_MAX]
+            yield _settle_listed(len(part)), {"token": token, **dict(zip(_ID_NAMES, part, strict=False))}, len(part)
 
 
 def _outcome_row(one: Settlement) -> tuple[Any, ...]:
