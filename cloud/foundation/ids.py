@@ -21,6 +21,7 @@ _RANDOM_BYTES = 10
 _PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 _HALF = (1 << 40) - 1  # of the random part; the time has the first ten letters
 _STOCK_IDS = 64
+_TAIL_LETTERS = 4
 SHAPE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -47,15 +48,25 @@ class UlidIds:
         self._last = 0
         self._stock = b""
         self._at = 0
+        self._head = _text("", 0)[:-_TAIL_LETTERS]
+        """The letters of the last ULID without those of its last 20 bits."""
 
     def new(self, prefix: str) -> str:
+        last, now_us = self._last, self._clock.now_us()
+        # When the clock stops or steps back, the order of the identifiers must be kept: continue from the last one.
+        number = self._random_number(now_us) if now_us // 1000 > last >> 80 else last + 1
+        self._last = number
+        # Most ids of a batch have the head of the one before, which takes most of the time to write.
+        if number >> 20 != last >> 20:
+            self._head = _text("", number)[:-_TAIL_LETTERS]
+        text = f"{self._head}{_PAIRS[number >> 10 & 1023]}{_PAIRS[number & 1023]}"
+        return f"{prefix}_{text}" if prefix else text
+
+    def _random_number(self, at_us: int) -> int:
         if self._at == len(self._stock):
             self._stock, self._at = os.urandom(_STOCK_IDS * _RANDOM_BYTES), 0
         begin, self._at = self._at, self._at + _RANDOM_BYTES
-        number = _number(self._clock.now_us(), self._stock[begin : self._at])
-        # When the clock stops or steps back, the order of the identifiers must be kept: continue from the last one.
-        self._last = number if number >> 80 > self._last >> 80 else self._last + 1
-        return _text(prefix, self._last)
+        return _number(at_us, self._stock[begin : self._at])
 
 
 def derived_id(prefix: str, at_us: int, *names: str) -> str:

@@ -39,9 +39,9 @@ from cloud.clinical.observations.tables import observations
 from cloud.foundation.clock import SystemClock
 from cloud.foundation.db import migrate, open_database
 from cloud.foundation.event_loop import new_service_loop
+from cloud.foundation.garbage import tune_garbage_collector
 from cloud.foundation.ids import UlidIds
 from cloud.vehicles.ingest import BrokerAddress, make_ingest
-from cloud.vehicles.ingest.running import tune_garbage_collector
 from protocols.ieee11073.nomenclature.code import Code
 from protocols.observation import Channel, Observation
 from protocols.provenance.hash_chain import genesis

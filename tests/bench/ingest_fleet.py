@@ -35,9 +35,9 @@ from cloud.clinical.observations.rows import COLUMNS, columns_of
 from cloud.foundation.clock import SystemClock
 from cloud.foundation.db import Database, migrate, open_database
 from cloud.foundation.event_loop import new_service_loop
+from cloud.foundation.garbage import tune_garbage_collector
 from cloud.foundation.ids import UlidIds
 from cloud.vehicles.ingest import BrokerAddress, IngestSettings, make_ingest
-from cloud.vehicles.ingest.running import tune_garbage_collector
 from protocols.uplink.observations import decode_columns, encode_block
 from tests.bench.fleet_vehicles import BATCHES, CHANNELS, DEVICES, VEHICLES, sections_of, vehicles
 from tests.bench.frame import Done

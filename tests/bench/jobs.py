@@ -19,7 +19,6 @@ nothing, and moves each completed job to its log.
 
 import asyncio
 import atexit
-import gc
 import itertools
 import sqlite3
 import tempfile
@@ -40,6 +39,7 @@ from cloud.foundation.clock import SystemClock
 from cloud.foundation.db import Database, migrate, open_database
 from cloud.foundation.db.statistics import refresh_statistics
 from cloud.foundation.event_loop import new_service_loop
+from cloud.foundation.garbage import tune_garbage_collector
 from cloud.foundation.tracing import spans_of
 from cloud.work.jobs import Finish, JobStore, RunningJob
 from cloud.work.jobs.ending import ends_of
@@ -119,8 +119,7 @@ def measure_sqlite() -> tuple[Run, Run]:
     raw = sqlite3.connect(folder / "raw.db", isolation_level=None)
     for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", *_CREATE):
         raw.execute(statement)
-    gc.collect()
-    gc.freeze()
+    tune_garbage_collector()
     return lambda: loop.run_until_complete(ours.run()), lambda: _raw_sqlite(raw)
 
 
@@ -153,8 +152,7 @@ def _postgresql(prepare: Callable[[str], Awaitable[Callable[[], Awaitable[Done]]
     loop.run_until_complete(migrate(cluster.url("ours"), create=True))
     ours = Ours(loop.run_until_complete(open_database(cluster.url("ours"))))
     other = loop.run_until_complete(prepare(cluster.url("others")))
-    gc.collect()
-    gc.freeze()
+    tune_garbage_collector()
     return lambda: loop.run_until_complete(ours.run()), lambda: loop.run_until_complete(other())  # type: ignore[arg-type]
 
 

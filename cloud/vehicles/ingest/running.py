@@ -1,7 +1,6 @@
 """Compose ingest from its parts, run it, and report its state to readiness and metrics."""
 
 import asyncio
-import gc
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -15,6 +14,7 @@ from cloud.foundation.clock import Clock
 from cloud.foundation.db import Database
 from cloud.foundation.errors import DomainError
 from cloud.foundation.events import Outbox
+from cloud.foundation.garbage import tune_garbage_collector
 from cloud.foundation.ids import Ids
 from cloud.foundation.jobs import Jobs, Loop
 from cloud.foundation.master_key import MasterKey
@@ -40,11 +40,6 @@ from cloud.vehicles.ingest.waveform_packing import WaveformPacker
 from cloud.vehicles.missions import MissionBell, MissionKeys, MissionSender, mission_bell_of
 
 log = structlog.get_logger()
-
-OBJECTS_BETWEEN_COLLECTIONS = 20_000
-"""Container objects that are created, and not deleted, before the garbage collector runs. A group of batches has some
-ten thousand, none of which are in a cycle, so with Python's default of 700 it traverses each group fourteen times, for
-a twentieth of the processor time of ingest. The objects in cycles of that many take some megabytes at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +78,6 @@ class RunningIngest:
             ingesting = tasks.create_task(self.run(), name="ingest")
             await stopping.wait()
             ingesting.cancel()
-
-
-def tune_garbage_collector() -> None:
-    """Make the garbage collector ignore the objects of the start, and run less often."""
-    # Objects of the start live as long as the process. Each group of decoded observations makes the collector traverse
-    # all of them again: full collections cost half of the decoding speed (tests/bench/decode.py).
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
 
 
 def make_ingest(

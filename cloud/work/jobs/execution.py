@@ -301,30 +301,31 @@ def release(leased: LeasedJob, due_at_us: int) -> Settlement:
 def ended_job(one: Settlement, now_us: int) -> Job:
     """Return a job as it is after the settlement that ended it."""
     job, error, result = one.job, one.error, one.result
+    # By position and not by names, which takes twice as long: in the order of the fields.
     return Job(
-        id=job.id,
-        tenant_id=job.tenant_id,
-        organization_id=job.organization_id,
-        client_id=job.client_id,
-        subject=job.subject,
-        kind=job.kind,
-        secrecy_level=job.secrecy_level,
-        traceparent=job.traceparent,
-        status=one.status,
-        progress_pct=100 if one.status is JobStatus.SUCCEEDED else job.progress_pct,
-        created_at_us=job.created_at_us,
-        callback_url=job.callback_url,
-        trace_id=job.trace_id,
-        started_at_us=job.started_at_us,
-        updated_at_us=now_us,
-        completed_at_us=now_us,
-        error_code=None if error is None else error.code,
-        error_message=None if error is None else error.message,
-        error_retryable=None if error is None else error.retryable,
-        result_object=None if result is None else result.object_name,
-        result_media_type=None if result is None else result.media_type,
-        result_bytes=None if result is None else result.size_bytes,
-        result_expires_at_us=one.result_expires_at_us,
+        job.id,
+        job.tenant_id,
+        job.organization_id,
+        job.client_id,
+        job.subject,
+        job.kind,
+        job.secrecy_level,
+        job.traceparent,
+        one.status,
+        100 if one.status is JobStatus.SUCCEEDED else job.progress_pct,
+        job.created_at_us,
+        job.callback_url,
+        job.trace_id,
+        job.started_at_us,
+        now_us,  # updated_at_us
+        now_us,  # completed_at_us
+        None if error is None else error.code,
+        None if error is None else error.message,
+        None if error is None else error.retryable,
+        None if result is None else result.object_name,
+        None if result is None else result.media_type,
+        None if result is None else result.size_bytes,
+        one.result_expires_at_us,
     )
 
 

@@ -1,7 +1,10 @@
 """Build the job worker, its metrics and its chores from the settings."""
 
+import asyncio
+from functools import partial
 from typing import Any
 
+from cloud.foundation.garbage import tune_garbage_collector
 from cloud.foundation.housekeeping import Chore
 from cloud.foundation.jobs import Jobs, Loop
 from cloud.foundation.process import Process, Role
@@ -38,10 +41,15 @@ def worker_of(process: Process) -> JobWorker:
     return worker
 
 
+async def _run(worker: JobWorker, stopping: asyncio.Event) -> None:
+    tune_garbage_collector()
+    await worker.run(stopping)
+
+
 def jobs(process: Process) -> Jobs:
     loops = []
     if Role.WORKER in process.roles:
-        loops.append(Loop("jobs", process.shared(worker_of).run))
+        loops.append(Loop("jobs", partial(_run, process.shared(worker_of))))
     return Jobs(
         loops=loops,
         chores=[
