@@ -24,8 +24,13 @@ outbox_events = Table(
     Column("attempts", Integer, nullable=False),
     Column("done_at_us", BigInteger),
     Column("parked_at_us", BigInteger),  # no more attempts; an operator must look at it
+    partial_index("ix_outbox_events_pending", "tenant_id", "key", "position", where=_PENDING).ddl_if(
+        dialect="postgresql"
+    ),
     # By the key first: the keys of new events mostly follow one another, so a commit writes few pages of the index.
-    partial_index("ix_outbox_events_pending_key", "key", "tenant_id", "position", where=_PENDING),
+    partial_index("ix_outbox_events_pending_key", "key", "tenant_id", "position", where=_PENDING).ddl_if(
+        dialect="sqlite"
+    ),
     partial_index("ix_outbox_events_due", "available_at_us", "position", where=_PENDING),
     # Pending events are not in these indexes: PostgreSQL would read all of them in search of the few due ones.
     partial_index("ix_outbox_events_done", "done_at_us", where="done_at_us IS NOT NULL"),

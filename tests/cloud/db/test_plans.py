@@ -103,7 +103,8 @@ async def test_outbox_backlog_query_does_not_read_delivered_events(database: Dat
     async with database.read() as tx:
         recorder = PlanRecorder(tx)
         assert await outbox.backlog(recorder) == (2, 1)
-    few = {"ix_outbox_events_due", "ix_outbox_events_pending_key", "ix_outbox_events_parked"}
+    pending = {"sqlite": "ix_outbox_events_pending_key", "postgresql": "ix_outbox_events_pending"}[database.dialect]
+    few = {"ix_outbox_events_due", pending, "ix_outbox_events_parked"}
     steps = [step for plan in recorder.plans for step in plan.steps]
     assert {step.index for step in steps} <= few, recorder.plans
 
