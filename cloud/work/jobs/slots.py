@@ -6,7 +6,7 @@ job that never waits costs no task of its own, which would take as long as a sho
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
@@ -19,6 +19,10 @@ from cloud.work.jobs.execution import LEASE_US, JobExecutor, release
 from cloud.work.jobs.job_run import JobRun
 from cloud.work.jobs.lease_store import Settlement
 from cloud.work.jobs.model import LeasedJob
+
+AT_ONCE_S = 0.05
+"""Time in which the jobs of a claim end if they have little to do. The jobs of a claim that is twice as large then
+begin long before the end of their leases."""
 
 log = structlog.get_logger()
 
@@ -56,11 +60,14 @@ class JobSlots:
     settlements to write. `taken` counts the slots of each tenant: those of running jobs, and those that a claim in
     progress may fill. `running_long` and `claiming_long` count the slots of each tenant's jobs with long steps, and
     those that a claim in progress may fill with such jobs. `must_yield` returns whether a job gives up its slot after a
-    step. `changed` is set when a job ends."""
+    step. `changed` is set when a job ends. At most `most` jobs run at a time; if more are claimed, and those in front
+    do not end at once, the others are given back."""
 
     def __init__(
-        self, clock: Clock, executor: JobExecutor, must_yield: Callable[[Slot], bool], changed: asyncio.Event
+        self, clock: Clock, executor: JobExecutor, must_yield: Callable[[Slot], bool], changed: asyncio.Event, most: int
     ) -> None:
+        self._most = most
+        self._last_claim = (0, 0.0)  # the number of its jobs, and the time at which they were claimed
         self._clock = clock
         self._executor = executor
         self._must_yield = must_yield
@@ -87,10 +94,17 @@ class JobSlots:
                 for tenant_id, count in freed.items():
                     _free(count_of, tenant_id, count)
 
-    def begin(self, tasks: asyncio.TaskGroup, claimed: Iterable[JobRun]) -> None:
+    @property
+    def end_at_once(self) -> bool:
+        """True if the last claim filled the slots, and all its jobs ended within `AT_ONCE_S` in one turn."""
+        count, claimed_s = self._last_claim
+        return count >= self._most and not self.running and self._clock.monotonic_s() - claimed_s <= AT_ONCE_S
+
+    def begin(self, tasks: asyncio.TaskGroup, claimed: Sequence[JobRun]) -> None:
         """Run claimed jobs. If an earlier claim of a job still runs here, its lease has expired, as after a pause of
         the process: stop it. Its step may end after the new one has begun."""
         now_s = self._clock.monotonic_s()
+        self._last_claim = (len(claimed), now_s)
         for run in claimed:
             leased = run.leased
             if (expired := self.running.get(leased.id)) is not None:
@@ -127,7 +141,10 @@ class JobSlots:
             await self._changed.wait()
 
     def _start(self, tasks: asyncio.TaskGroup) -> None:
-        """Start a task for the claimed jobs, if any are left."""
+        """Start a task for the claimed jobs, if any are left. If as many jobs run as there are slots, give the rest
+        back."""
+        if len(self.running) > self._most and sum(one.task is not None for one in self.running.values()) >= self._most:
+            self._give_back()
         self._is_starting = bool(self._claimed)
         if self._claimed:
             tasks.create_task(self._run_claimed(tasks), name="jobs")
@@ -149,6 +166,18 @@ class JobSlots:
                     self.ended.append(settlement)
             finally:
                 self._leave(slot)
+
+    def _give_back(self) -> None:
+        """Release the claimed jobs that have not begun, for any worker. Clean-ups of jobs that have ended begin all the
+        same: they are few and short, and no settlement releases them."""
+        claimed, self._claimed = self._claimed, deque()
+        for slot in claimed:
+            if slot.stop is None and not slot.leased.is_open:
+                self._claimed.append(slot)
+                continue
+            if slot.stop is not Stop.LOST:
+                self.ended.append(release(slot.leased, slot.leased.created_at_us))
+            self._leave(slot)
 
     def _leave(self, slot: Slot) -> None:
         if self.running.get(slot.leased.id) is slot:  # and not the slot of a later claim

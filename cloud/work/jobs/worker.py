@@ -59,6 +59,9 @@ PUMPS: Mapping[DialectName, int] = {"postgresql": 2, "sqlite": 1}
 share each commit, one task makes the claims of both in one transaction."""
 CLAIMS: Mapping[DialectName, int] = {"postgresql": 1, "sqlite": 2}
 """Claims of one transaction."""
+AHEAD: Mapping[DialectName, int] = {"postgresql": 1, "sqlite": 2}
+"""Multiple of its slots that a worker claims in one transaction while all jobs end at once (`JobSlots.end_at_once`). It
+runs no more at a time. A transaction has a fixed cost of ten short jobs. PostgreSQL commits while other jobs run."""
 
 log = structlog.get_logger()
 
@@ -89,7 +92,7 @@ class JobWorker:
         self._looked_s = -IDLE_S
         self._draining = False
         self._changed = asyncio.Event()
-        self._jobs = JobSlots(clock, executor, self._must_yield, self._changed)
+        self._jobs = JobSlots(clock, executor, self._must_yield, self._changed, slots)
         self.starving: set[str] = set()
         self.starving_long: set[str] = set()
         self.settled = 0
@@ -188,12 +191,13 @@ class JobWorker:
             self._passed = {
                 one: s for one, s in self._passed.items() if s > now_s and (long_free <= 0 or self._long_room(one) <= 0)
             }
-        free, counts = self._slots - self._jobs.taken.total(), dict[str, int]()
+        ahead = AHEAD[self._database.dialect] if self._jobs.end_at_once else 1
+        free, counts = self._slots * ahead - self._jobs.taken.total(), dict[str, int]()
         if self._jobs.claiming_long and 0 < long_free < free:
             free = long_free  # the next turn knows the kinds of the other claim, and fills the last slot
         due = [one for one in self._due.values() if one.tenant_id not in self._passed]
         if free > 0:
-            most = self._batch * CLAIMS[self._database.dialect]
+            most = self._batch * CLAIMS[self._database.dialect] * ahead
             shares = self._shares.divide(due, self._jobs.taken, min(free, most))
             # At most as many as may have long steps, if any: the next turn knows their kinds, and claims the rest. So
             # one statement claims all of them.
