@@ -21,8 +21,8 @@ from cloud.work.jobs.lease_store import Settlement
 from cloud.work.jobs.model import LeasedJob
 
 AT_ONCE_S = 0.05
-"""Time in which the jobs of a claim end if they have little to do. The jobs of a claim that is twice as large then
-begin long before the end of their leases."""
+"""Time in which the jobs of a claim end if they have little to do. The jobs of a claim that is three times as large
+then begin long before the end of their leases."""
 
 log = structlog.get_logger()
 

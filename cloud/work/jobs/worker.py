@@ -59,7 +59,7 @@ PUMPS: Mapping[DialectName, int] = {"postgresql": 2, "sqlite": 1}
 share each commit, one task makes the claims of both in one transaction."""
 CLAIMS: Mapping[DialectName, int] = {"postgresql": 1, "sqlite": 2}
 """Claims of one transaction."""
-AHEAD: Mapping[DialectName, int] = {"postgresql": 1, "sqlite": 2}
+AHEAD: Mapping[DialectName, int] = {"postgresql": 1, "sqlite": 3}
 """Multiple of its slots that a worker claims in one transaction while all jobs end at once (`JobSlots.end_at_once`). It
 runs no more at a time. A transaction has a fixed cost of ten short jobs. PostgreSQL commits while other jobs run."""
 
