@@ -10,8 +10,8 @@ from alembic import op
 
 from cloud.foundation.db.migrations.large_tables import create_index_unless_large
 
-revision = "0062"
-down_revision = "0061"
+revision = "0063"
+down_revision = "0062"
 compatible_from = "0020"
 
 
