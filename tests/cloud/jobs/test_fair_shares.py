@@ -77,9 +77,8 @@ async def test_only_long_job_of_a_tenant_is_claimed_at_once_beside_the_long_step
     worker = story.another_worker(work, slots=4)
     await story.count_up_to(1, count=5, kind=LONG_KIND)
     async with running(worker):
-        await eventually(
-            lambda: len(work.begun) == 2
-        )  # a slot is left to long steps of other tenants, one to short ones
+        # A slot is left to long steps of other tenants, one to short ones.
+        await eventually(lambda: len(work.begun) == 2 and "tnt_a" in worker._passed)
         (long_id,) = await story.count_up_to(1, kind=LONG_KIND, tenant_id="tnt_b")
         (short_id,) = await story.count_up_to(1)
         story.clock.advance(us=2_000_000)  # the time for which the first tenant is passed over
