@@ -61,10 +61,8 @@ class RecordFetch(RecordProcedure):
         return self._highest if self._done else None
 
     def record(self, number: int | None, now_s: float) -> None:
-        """Count a received record (`number` None: without a number) and restart the response timeout. Records after the
-        end of the fetch are ignored, and records during an abort do not restart the timeout."""
-        if self.ended:
-            return
+        """Count a received record (`number` None: without a number) and restart the response timeout. Records during an
+        abort do not restart it. A record that arrives late, after the end of the fetch, counts too."""
         self.count += 1
         if self.awaits_response:
             self.deadline_s = now_s + ANSWER_S

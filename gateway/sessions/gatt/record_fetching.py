@@ -92,8 +92,8 @@ class RecordFetching:
     # ---- the delivery's side
 
     def begin_batch(self) -> RecordBatch | None:
-        """Return a batch for records that were received together, or None while no transfer is running. An interrupted
-        transfer counts as running until its session ends."""
+        """Return a batch for records that were received together, or None while no transfer is running. A transfer that
+        was interrupted or timed out counts as running until its session ends."""
         return None if self._transfer is None else RecordBatch(self._transfer, self._marks)
 
     def was_interrupted(self, service: int) -> bool:
@@ -221,12 +221,13 @@ class RecordFetching:
             end = await self._follow_procedure(transfer)
         except BaseException:
             # The session ends. `_transfer` stays, so that the records that are still queued are stored with the mark
-            # that they reach. Without it, a restarted gateway would fetch and store them again.
+            # that they reach. Without it, they would be fetched and stored again.
             self._interrupted.add(transfer.profile.service)
             raise
         else:
             transfer.procedure.lost()
-            self._transfer = None
+            if not isinstance(end, FetchTimedOut):  # else the session ends too, and records may still arrive
+                self._transfer = None
             return end
         finally:
             transfer.over.set()

@@ -7,6 +7,7 @@ not fetch them again after a restart.
 import asyncio
 from pathlib import Path
 
+from protocols.ble.record_procedure import ANSWER_S
 from protocols.ble.uuids import GLUCOSE
 from tests.builders.gatt_devices import GLUCOSE_MEASUREMENT, Meter, glucose
 from tests.builders.gatt_sessions import GattGateway, gatt_gateway
@@ -61,3 +62,18 @@ async def test_record_that_was_dropped_before_the_end_of_a_session_is_fetched_af
         await stop_with_queued_records(gateway, meter, 2, dropped=1)
         assert await gateway.buffer.fetched_records() == []
     assert 103.0 in await fetch_rest(tmp_path, meter, 4)
+
+
+async def test_record_that_arrives_after_a_transfer_timed_out_is_not_stored_again_after_a_restart(tmp_path: Path):
+    """The meter sends record 3 while the stack closes the link, since the transfer did not end in time."""
+    async with gatt_gateway(tmp_path) as gateway:
+        meter = Meter(gateway.clock)
+        meter.measure(1, 2, 3, 4)
+        meter.peer.records_at_once = 2
+        meter.peer.while_closing = [(GLUCOSE, GLUCOSE_MEASUREMENT, glucose(3))]
+        await gateway.serving(gateway.session(meter.peer))
+        await eventually(lambda: gateway.values(), what="the first records are stored")
+        await gateway.clock.advance(ANSWER_S)
+        await gateway.ended()
+        assert await gateway.values() == [101.0, 102.0, 103.0]
+    assert await fetch_rest(tmp_path, meter, 4) == [101.0, 102.0, 103.0, 104.0]
