@@ -147,13 +147,10 @@ _SPILT = """
 async def window(browser: Browser, viewport: dict[str, int], locale: str, state: Any = None) -> Page:
     """Open a page in a new browser context with this viewport and locale.
 
-    `state` is the storage state of another context, whose cookies the new one starts with. Requests to the app's
-    redirect address get a fixed response.
+    `state` is the storage state of another context, whose cookies the new one starts with.
     """
     context = await browser.new_context(viewport=viewport, locale=locale, storage_state=state)  # type: ignore[arg-type]  # a TypedDict of its own
-    page = await context.new_page()
-    await page.route("https://integrator.example/**", lambda route: route.fulfill(body="back"))
-    return page
+    return await context.new_page()
 
 
 @asynccontextmanager

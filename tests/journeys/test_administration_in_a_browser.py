@@ -115,10 +115,12 @@ async def test_sign_in_and_consent_pages_have_no_accessibility_layout_or_console
     faults += await look.faults()
     # Refused on the tablet, so that the telephone shows the consent again; allowed there.
     decision = "deny" if viewport == TABLET else "allow"
-    # Nothing serves that address.
     async with page.expect_request(lambda request: request.url.startswith(f"{REDIRECT}?")) as redirected:
         await page.click(f"button[value={decision}]")
     assert ("code=" in (await redirected.value).url) == (decision == "allow")
+    # That address is not served, and the browser still opens its own page about it.
+    page = await page.context.new_page()
+    look = Looking(page)
     await page.goto(office.url("/sign-in"))
     faults += await look.faults()
     await page.goto(office.url("/admin"))
