@@ -23,12 +23,17 @@ HANDLED_WITHIN_S = 60.0
 
 # Counts the events of the newest live stream. The listeners are called before those of the page, but in the same task
 # of the browser: a script that runs later finds the page as the event has left it. A stream that has failed receives
-# nothing until it is open again: its number is -1. `eventsHandled(count)` waits for a change while the number is not
-# `count`.
+# nothing until it is open again: its number is -1. `eventsHandled(seen)` returns the number and how often it has
+# changed, and waits for a change if the caller has seen as many. The gateway's number is not passed: a new stream may
+# begin, and its events may be handled, while the script is on its way.
 _COUNT_EVENTS = """() => {
   const Original = window.EventSource;
-  let newest = null, handled = 0, waiting = [];
-  const set = (number) => { handled = number; for (const done of waiting.splice(0)) done(handled); };
+  let newest = null, handled = 0, changes = 0, waiting = [];
+  const set = (number) => {
+    handled = number;
+    changes += 1;
+    for (const done of waiting.splice(0)) done([handled, changes]);
+  };
   window.EventSource = class extends Original {
     constructor(...given) {
       super(...given);
@@ -40,8 +45,8 @@ _COUNT_EVENTS = """() => {
       on("error", () => -1);
     }
   };
-  window.eventsHandled = (count) => new Promise((done) => {
-    if (handled === count || handled === -1) done(handled); else waiting.push(done);
+  window.eventsHandled = (seen) => new Promise((done) => {
+    if (changes !== seen) done([handled, changes]); else waiting.push(done);
   });
 }"""
 _FAILED = -1
@@ -90,9 +95,9 @@ class OpenPage:
     async def handle_events(self) -> None:
         """Wait until the page has handled every event that the gateway has sent on the newest live stream."""
         async with asyncio.timeout(HANDLED_WITHIN_S):
-            handled = None
+            handled, seen = None, -1
             while handled not in (self.sent.count, _FAILED):
-                handled = await self.page.evaluate("count => window.eventsHandled(count)", self.sent.count)
+                handled, seen = await self.page.evaluate("seen => window.eventsHandled(seen)", seen)
 
     async def examine(self) -> list[str]:
         """Return the accessibility violations of the page as it is now."""
