@@ -25,7 +25,7 @@ HANDLED_WITHIN_S = 60.0
 # of the browser: a script that runs later finds the page as the event has left it. A stream that has failed receives
 # nothing until it is open again: its number is -1. `eventsHandled(seen)` returns the number and how often it has
 # changed, and waits for a change if the caller has seen as many. The gateway's number is not passed: a new stream may
-# begin, and its events may be handled, while the script is on its way.
+# begin, and its events may be handled, before the script runs.
 _COUNT_EVENTS = """() => {
   const Original = window.EventSource;
   let newest = null, handled = 0, changes = 0, waiting = [];
