@@ -103,7 +103,7 @@ if (!locked) {
 }
 addEventListener("submit", (submitted) => { if (submitted.target.matches("[data-lock]")) { submitted.preventDefault(); lock(); } });
 // A page from the browser's memory shows what was on it before: it is loaded again, with the session of now.
-// First it is locked if it is due: the page that replaces it counts its time without use from zero, and would get the key.
+// First it is locked if it is due: the page that replaces it starts its time without use, and would get the key.
 addEventListener("pageshow", (shown) => {
   if (!shown.persisted) return;
   const wasLocked = locked;
